@@ -1,0 +1,23 @@
+"""vaecourse: variational bounds that you can trust, from the ELBO to IWHVI.
+
+Log-weights are the currency. One tensor, ``log_w[M, K, B] = log p(x, z) - log q(z | x)`` in nats, with M independent
+estimates, K importance samples in each, and B data points. A model makes log-weights; a bound reduces them to ``[B]``.
+
+=================  ==========================================================================================
+room               what it holds
+=================  ==========================================================================================
+``bounds``         ELBO, IWAE, MIWAE, CIWAE, VR-IWAE, the jackknife, the effective sample size
+``exact``          models whose every quantity is known in closed form
+``objectives``     the table of estimators, and one function that fills ``.grad`` for a row of it
+``gradients``      score-function gradients with baselines, VarGrad, signal-to-noise
+``models``         the VAE: encoders, decoders, priors
+``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
+``train``          the training loop, its checkpoints
+``evaluate``       log p(x) at K = 5000 in flat memory, active units
+``plots``          the course's figures and their one style
+``labs``           the live panels
+``checks``         what an exercise calls
+=================  ==========================================================================================
+"""
+
+__version__ = "0.1.0"

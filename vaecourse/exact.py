@@ -1,0 +1,217 @@
+r"""Models whose every quantity is known in closed form: the truth that each estimate of the course is held against.
+
+Axes are always in the order M (estimates), K (importance samples), B (data points), D (data) or L (latent) dimensions.
+Everything is in nats.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal, Normal
+
+from vaecourse import arguments
+
+
+class LinearGaussian:
+    r"""Probabilistic PCA: ``p(z) = N(0, I)``, ``p(x | z) = N(W z + b, s2 I)``.
+
+    Arguments:
+        weight: W, ``[D, L]``.
+        noise_variance: s2 > 0, a variance.
+        bias: b, ``[D]``; zero if not given.
+
+    Everything about it is Gaussian: log p(x), the posterior, the ELBO of any diagonal Gaussian q, its gap, its upper
+    twin, the chi-square that rules the 1/K rate. Source: Tipping and Bishop 1999, eq. 4-7.
+
+    >>> model = LinearGaussian(torch.tensor([[1.5]]), noise_variance=0.7)
+    >>> model.log_likelihood(torch.tensor([[1.3]]))
+    tensor([-1.7463])
+    """
+
+    def __init__(
+        self, weight: Tensor, noise_variance: float, bias: Tensor | None = None
+    ) -> None:
+        self.weight = arguments.tensor("weight", weight, "DL")
+        self.noise_variance = arguments.number(
+            "noise_variance", noise_variance, 0.0, open_low=True
+        )
+        D, L = weight.shape
+        self.bias = (
+            weight.new_zeros(D) if bias is None else arguments.tensor("bias", bias, "D")
+        )
+        if len(self.bias) != D:
+            raise ValueError(
+                f"bias must have one entry for each of the D = {D} rows of weight, got {len(self.bias)}."
+            )
+        precision = (
+            torch.eye(L, dtype=weight.dtype, device=weight.device)
+            + weight.T @ weight / self.noise_variance
+        )
+        self.precision = precision  # of the posterior, [L, L], the same for every x
+        self.covariance = torch.linalg.inv(precision)
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        r"""Exact log p(x): the density of :math:`N(b, W W^T + s^2 I)`. Shapes: ``[B, D] -> [B]``."""
+        D = self.weight.shape[0]
+        noise = self.noise_variance * torch.eye(
+            D, dtype=self.weight.dtype, device=self.weight.device
+        )
+        return MultivariateNormal(
+            self.bias, self.weight @ self.weight.T + noise
+        ).log_prob(self._data(x))
+
+    def posterior(self, x: Tensor) -> MultivariateNormal:
+        r"""Exact p(z | x): :math:`N(V W^T (x - b) / s^2, V)` with :math:`V^{-1} = I + W^T W / s^2`.
+
+        Shapes: ``[B, D]`` -> a distribution with batch shape ``[B]`` and event shape ``[L]``.
+        """
+        mean = (
+            (self._data(x) - self.bias)
+            @ self.weight
+            / self.noise_variance
+            @ self.covariance
+        )  # [B, L]
+        return MultivariateNormal(mean, self.covariance)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
+        scale = math.sqrt(self.noise_variance)
+        log_likelihood = (
+            Normal(z @ self.weight.T + self.bias, scale).log_prob(self._data(x)).sum(-1)
+        )
+        return Normal(0.0, 1.0).log_prob(z).sum(-1) + log_likelihood
+
+    def kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Exact :math:`KL(q \| p(z|x))` for :math:`q = N(mean, diag(std^2))`. Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
+
+        .. math:: \tfrac12 \left( tr(V^{-1} S) + d^T V^{-1} d - L + \log \det V - \log \det S \right)
+        """
+        offset, trace = self._offset_and_trace(x, mean, std)
+        log_volumes = torch.logdet(self.covariance) - 2 * std.log().sum(-1)
+        return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
+
+    def reverse_kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Exact :math:`KL(p(z|x) \| q)`, the other way round. Shapes as in ``kl``."""
+        offset = ((mean - self.posterior(x).mean) / std).square().sum(-1)
+        trace = (self.covariance.diagonal() / std**2).sum(-1)
+        log_volumes = 2 * std.log().sum(-1) - torch.logdet(self.covariance)
+        return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
+
+    def elbo(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Exact ELBO of :math:`q = N(mean, diag(std^2))`: :math:`\log p(x) - KL(q \| p(z|x))`. Shapes as in ``kl``."""
+        return self.log_likelihood(x) - self.kl(x, mean, std)
+
+    def eubo(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Exact evidence *upper* bound: :math:`\log p(x) + KL(p(z|x) \| q)`. Shapes as in ``kl``."""
+        return self.log_likelihood(x) + self.reverse_kl(x, mean, std)
+
+    def chi_squared(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        r"""Exact :math:`\chi^2(p(z|x) \| q) = Var_q[w] / p(x)^2`, which sets the rate
+        :math:`\log p(x) - L_K = \chi^2 / (2K) + O(K^{-2})`. Shapes as in ``kl``.
+
+        With :math:`A = 2 V^{-1} - S^{-1}`: :math:`1 + \chi^2 = \det(S)^{1/2} \det(V)^{-1} \det(A)^{-1/2}
+        \exp(d^T (V^{-1} A^{-1} V^{-1} 2 - V^{-1}) d)`; infinite unless A is positive definite (in 1-d: std^2 > V / 2).
+        """
+        d = (mean - self.posterior(x).mean).unsqueeze(
+            -1
+        )  # [B, L, 1], posterior mean seen from q is -d
+        S_inv = torch.diag_embed(std**-2)  # [B, L, L]
+        A = 2 * self.precision - S_inv
+        finite = torch.linalg.eigvalsh(A)[..., 0] > 0
+        A = torch.where(
+            finite[:, None, None],
+            A,
+            torch.eye(A.shape[-1], dtype=A.dtype, device=A.device),
+        )
+        # log of  integral p^2 / q  with both Gaussians centred on the posterior mean
+        pull = S_inv @ d
+        exponent = (
+            0.5 * (d.mT @ S_inv @ d + pull.mT @ torch.linalg.solve(A, pull)).flatten()
+        )
+        log_ratio = (
+            std.log().sum(-1)
+            + torch.logdet(self.precision)
+            - 0.5 * torch.logdet(A)
+            + exponent
+        )
+        return torch.where(finite, log_ratio.expm1(), math.inf)
+
+    def sample(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw n pairs (x, z) from p(x, z). Shapes: ``[n, D], [n, L]``."""
+        D, L = self.weight.shape
+        noise = torch.randn(
+            arguments.count("n", n),
+            L + D,
+            generator=generator,
+            dtype=self.weight.dtype,
+            device=self.weight.device,
+        )
+        z = noise[:, :L]
+        return z @ self.weight.T + self.bias + math.sqrt(self.noise_variance) * noise[
+            :, L:
+        ], z
+
+    def log_weights(
+        self,
+        x: Tensor,
+        mean: Tensor,
+        std: Tensor,
+        M: int,
+        K: int,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        r"""Draw :math:`z \sim q = N(mean, diag(std^2))` and return :math:`\log p(x, z) - \log q(z)`, ``[M, K, B]``.
+
+        Differentiable in ``mean`` and ``std`` through the reparameterisation z = mean + std eps.
+        """
+        B, L = mean.shape
+        shape = arguments.count("M", M), arguments.count("K", K), B, L
+        eps = torch.randn(
+            shape, generator=generator, dtype=mean.dtype, device=mean.device
+        )
+        log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - std.log().sum(-1)
+        return self.log_joint(x, mean + std * eps) - log_q
+
+    def _offset_and_trace(
+        self, x: Tensor, mean: Tensor, std: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        offset = mean - self.posterior(x).mean
+        return ((offset @ self.precision) * offset).sum(-1), (
+            std**2 * self.precision.diagonal()
+        ).sum(-1)
+
+    def _data(self, x: Tensor) -> Tensor:
+        if arguments.tensor("x", x, "BD").shape[1] != self.weight.shape[0]:
+            raise ValueError(
+                f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}."
+            )
+        return x
+
+
+class Case(NamedTuple):
+    """One data point and one q on an exact model: ``x [1, D]``, ``mean [1, L]``, ``std [1, L]``."""
+
+    model: LinearGaussian
+    x: Tensor
+    mean: Tensor
+    std: Tensor
+
+
+def reference(dtype: torch.dtype = torch.float32) -> Case:
+    """The course's reference case: z ~ N(0, 1), x | z ~ N(1.5 z, variance 0.7), x = 1.3, and a q that is half a unit
+    off the posterior mean and 1.3 times as wide as the posterior.
+
+    >>> case = reference()
+    >>> case.model.elbo(*case[1:]), case.model.log_likelihood(case.x)
+    (tensor([-2.3557]), tensor([-1.7463]))
+    """
+    model = LinearGaussian(torch.tensor([[1.5]], dtype=dtype), noise_variance=0.7)
+    x = torch.tensor([[1.3]], dtype=dtype)
+    posterior = model.posterior(x)
+    return Case(model, x, posterior.mean + 0.5, 1.3 * posterior.stddev)

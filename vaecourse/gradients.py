@@ -1,0 +1,162 @@
+r"""Gradient estimators seen as random variables: the score function and its baselines, VarGrad, signal-to-noise."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from vaecourse import arguments, objectives
+from vaecourse.models import VAE
+
+BASELINES = ["none", "mean", "leave_one_out", "optimal"]
+
+
+def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> Tensor:
+    r"""What is subtracted from log w before it multiplies the score of the same sample, from the K samples at hand.
+
+    ==================  =====================================================================  ===========
+    kind                c_k                                                                    the estimator
+    ==================  =====================================================================  ===========
+    ``none``            0                                                                      unbiased
+    ``mean``            mean of log w over all K samples, k among them                         shrunk by (K - 1)/K
+    ``leave_one_out``   mean of log w over the other K - 1                                     unbiased
+    ``optimal``         sum of s_j^2 log w_j / sum of s_j^2 over the others: c* without k      unbiased
+    ==================  =====================================================================  ===========
+
+    ``squared_score[m, k, b]`` is :math:`s^2 = |\nabla_\phi \log q(z|x)|^2`; only ``optimal`` needs it.
+
+    Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a kind
+    that needs other samples, and for ``optimal`` without ``squared_score``. Source: Greensmith et al. 2004, section 4.2;
+    Kool et al. 2019 (leave-one-out).
+    """
+    log_w = arguments.log_weights(log_w).detach()
+    K = log_w.shape[1]
+    if arguments.choice("baseline", kind, BASELINES) == "none":
+        return torch.zeros_like(log_w)
+    if kind == "mean":
+        return log_w.mean(1, keepdim=True).expand_as(log_w)
+    if K < 2:
+        raise ValueError(
+            f"baseline {kind!r} averages over the other K - 1 samples and needs K >= 2, got K = {K}."
+        )
+    if kind == "leave_one_out":
+        return (log_w.sum(1, keepdim=True) - log_w) / (K - 1)
+    if squared_score is None:
+        raise ValueError(
+            "baseline 'optimal' needs squared_score, the squared norm of the score, of shape [M, K, B]."
+        )
+    weighted, squares = squared_score * log_w, squared_score.expand_as(log_w)
+    return (weighted.sum(1, keepdim=True) - weighted) / (
+        squares.sum(1, keepdim=True) - squares
+    )
+
+
+def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
+    r"""A surrogate whose gradient is the score-function estimate of the ELBO's gradient for phi.
+
+    .. math:: \frac{1}{MK} \sum_{m,k} (\log w_{mk} - c_{mk}) \nabla_\phi \log q_\phi(z_{mk} | x)
+
+    ``log_q`` must be differentiable in phi at *fixed* z (detach the samples), ``c`` a baseline.
+    Shapes: ``3 x [M, K, B] -> [B]``. Source: Williams 1992; Ranganath et al. 2014 (arXiv 1401.0118, eq. 3).
+    """
+    return ((arguments.log_weights(log_w) - c).detach() * log_q).mean((0, 1))
+
+
+def log_variance(log_w: Tensor) -> Tensor:
+    r"""Half the variance of log w over the K samples, the VarGrad loss: zero if and only if q is the posterior.
+
+    .. math:: \frac12 Var_r[\log w], \qquad \nabla_\phi \tfrac12 Var_r[\log w] |_{r = q} = -\nabla_\phi ELBO
+
+    With z detached its gradient is, sample by sample, minus the leave-one-out score-function estimate.
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` for K = 1. Source: Richter et al. 2020 (arXiv 2010.10436, eq. 5).
+    """
+    if arguments.log_weights(log_w).shape[1] < 2:
+        raise ValueError("log_variance needs K >= 2 samples, got K = 1.")
+    return 0.5 * log_w.var(1).mean(0)
+
+
+class SignalToNoise(NamedTuple):
+    """|mean| / std of the gradient estimator, one entry for each parameter."""
+
+    theta: Tensor
+    phi: Tensor
+
+
+def signal_to_noise(
+    model: VAE,
+    x: Tensor,
+    objective: str | objectives.Objective,
+    M: int,
+    K: int,
+    draws: int,
+    generator: torch.Generator | None = None,
+    chunk: int = 32,
+) -> SignalToNoise:
+    r"""The signal-to-noise ratio of the gradient of the mean bound over x, for every parameter.
+
+    .. math:: \mathrm{SNR}_i = |E[\Delta_i]| \,/\, \mathrm{sd}[\Delta_i]
+
+    over ``draws`` independent estimates, taken ``chunk`` at a time by ``torch.func.vmap``; memory grows with ``chunk``
+    and not with ``draws``. A parameter whose gradient never varies has SNR inf, one whose gradient is always 0 has nan.
+
+    Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and ``model.phi()``.
+    Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2. Source: arXiv 1802.04537, eq. 7.
+    """
+    row = objectives.get(objective) if isinstance(objective, str) else objective
+    arguments.count("draws", draws, at_least=2)
+    x = model._data(x)
+    theta = {name: p.detach() for name, p in model.theta().items()}
+    phi = {name: p.detach() for name, p in model.phi().items()}
+
+    def estimate(eps: Tensor) -> tuple[Tensor, Tensor]:
+        def surrogates(
+            theta: dict[str, Tensor], phi: dict[str, Tensor]
+        ) -> tuple[Tensor, Tensor]:
+            log_p, log_q = functional_call(
+                model, theta | phi, (x, eps, row.keeps_score)
+            )
+            log_w = (log_p - log_q).detach()
+            for_theta = (row.theta_weights(log_w) * log_p).sum() / len(x)
+            return for_theta, (row.phi_weights(log_w) * (log_p - log_q)).sum() / len(x)
+
+        by_theta = grad(lambda t: surrogates(t, phi)[0])(theta)
+        by_phi = grad(lambda p: surrogates(theta, p)[1])(phi)
+        return _flat(by_theta), _flat(by_phi)
+
+    moments = [_Moments(), _Moments()]
+    for start in range(0, draws, chunk):
+        eps = torch.stack(
+            [model.noise(x, M, K, generator) for _ in range(min(chunk, draws - start))]
+        )
+        for moment, estimates in zip(moments, vmap(estimate)(eps)):
+            moment.add(estimates)
+    return SignalToNoise(*(moment.signal_to_noise() for moment in moments))
+
+
+class _Moments:
+    """Running mean and sum of squared deviations of estimates that arrive in chunks [R, P] (Chan et al. 1979)."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.mean = self.squares = torch.zeros(())
+
+    def add(self, estimates: Tensor) -> None:
+        n, mean = len(estimates), estimates.mean(0)
+        shift, total = mean - self.mean, self.n + n
+        self.squares = (
+            self.squares
+            + (estimates - mean).square().sum(0)
+            + shift.square() * (self.n * n / total)
+        )
+        self.mean = self.mean + shift * (n / total)
+        self.n = total
+
+    def signal_to_noise(self) -> Tensor:
+        return self.mean.abs() / (self.squares / (self.n - 1)).sqrt()
+
+
+def _flat(tensors: dict[str, Tensor]) -> Tensor:
+    return torch.cat([t.flatten() for t in tensors.values()])

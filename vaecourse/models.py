@@ -1,0 +1,221 @@
+r"""The variational autoencoder: an encoder q(z | x), a decoder p(x | z), a prior p(z), and the log-weights they make.
+
+theta are the parameters of the decoder, the likelihood and the prior, phi those of the encoder. Everything is in nats.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vaecourse import arguments, bernoulli
+
+LIKELIHOODS = ["bernoulli", "gaussian"]
+
+
+def mlp(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers of these sizes with tanh between them; Glorot-uniform weights, zero biases (arXiv 1509.00519, 5)."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layer = nn.Linear(inputs, outputs)
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+class StandardNormal(nn.Module):
+    """p(z) = N(0, I)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z). Shapes: ``[..., L] -> [...]``."""
+        return standard_normal_log_prob(z)
+
+    def sample(
+        self, n: int, like: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Draw ``[n, L]`` with the width, type and device of ``like [L]``."""
+        return torch.randn(
+            n, len(like), generator=generator, dtype=like.dtype, device=like.device
+        )
+
+
+def standard_normal_log_prob(z: Tensor) -> Tensor:
+    r""":math:`\log N(z; 0, I) = -\tfrac12 |z|^2 - \tfrac L2 \log 2\pi`. Shapes: ``[..., L] -> [...]``."""
+    return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
+
+
+class VAE(nn.Module):
+    r"""A VAE with a diagonal Gaussian q(z | x), Bernoulli or Gaussian pixels, and tanh networks unless others are given.
+
+    Arguments:
+        data_dim: D.
+        latent_dim: L.
+        hidden: widths of the hidden layers of the encoder; the decoder has them in reverse.
+        likelihood: ``"bernoulli"``, for data in [0, 1], or ``"gaussian"``, whose one noise scale is learned.
+        prior: a module with ``log_prob(z [..., L]) -> [...]``; N(0, I) if not given.
+        encoder: a module ``[B, D] -> [B, 2 L]``, the means beside the log standard deviations.
+        decoder: a module ``[..., L] -> [..., D]``, logits or means.
+
+    Source: arXiv 1312.6114, appendix C. Raises ``ValueError`` for sizes below 1 and an unknown likelihood.
+
+    >>> VAE(data_dim=64, latent_dim=8).log_weights(torch.zeros(5, 64), M=2, K=3).shape
+    torch.Size([2, 3, 5])
+    """
+
+    def __init__(
+        self,
+        data_dim: int,
+        latent_dim: int,
+        hidden: Sequence[int] = (200, 200),
+        likelihood: str = "bernoulli",
+        prior: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.data_dim = arguments.count("data_dim", data_dim)
+        self.latent_dim = arguments.count("latent_dim", latent_dim)
+        self.hidden = tuple(arguments.count("hidden", width) for width in hidden)
+        self.likelihood = arguments.choice("likelihood", likelihood, LIKELIHOODS)
+        self._given = prior is not None or encoder is not None or decoder is not None
+        self.encoder = encoder or mlp([data_dim, *self.hidden, 2 * latent_dim])
+        self.decoder = decoder or mlp([latent_dim, *reversed(self.hidden), data_dim])
+        self.prior = prior or StandardNormal()
+        if likelihood == "gaussian":
+            self.log_noise = nn.Parameter(
+                torch.zeros(())
+            )  # log of the standard deviation of a pixel
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean and the log standard deviation of q(z | x). Shapes: ``[B, D] -> [B, L], [B, L]``."""
+        mean, log_std = self.encoder(self._data(x)).chunk(2, -1)
+        return mean, log_std
+
+    def noise(
+        self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Standard normal noise for M K samples of each data point: ``[M, K, B, L]``."""
+        shape = (
+            arguments.count("M", M),
+            arguments.count("K", K),
+            len(x),
+            self.latent_dim,
+        )
+        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+
+    def draw(
+        self, x: Tensor, eps: Tensor, keeps_score: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        r"""Reparameterised samples :math:`z = \mu + \sigma \epsilon` and their :math:`\log q(z | x)`.
+
+        With ``keeps_score=False`` mu and sigma are held fixed inside log q, so that only the path through z is left of
+        its gradient (arXiv 1703.09194, eq. 6). Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
+        """
+        mean, log_std = self.encode(x)
+        z = mean + log_std.exp() * eps
+        if not keeps_score:
+            mean, log_std = mean.detach(), log_std.detach()
+            eps = (z - mean) * (-log_std).exp()
+        return z, standard_normal_log_prob(eps) - log_std.sum(-1)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
+        return self.prior.log_prob(z) + self.log_likelihood(x, z)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
+        if self.likelihood == "gaussian":
+            scaled = (x - self.decoder(z)) * (-self.log_noise).exp()
+            return standard_normal_log_prob(scaled) - self.data_dim * self.log_noise
+        if isinstance(self.decoder, nn.Sequential) and isinstance(
+            self.decoder[-1], nn.Linear
+        ):
+            return bernoulli.linear_log_likelihood(
+                self.decoder[-1], self.decoder[:-1](z), x
+            )
+        return bernoulli.log_likelihood(self.decoder(z), x)
+
+    def forward(
+        self, x: Tensor, eps: Tensor, keeps_score: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """log p(x, z) and log q(z | x) at the samples made of ``eps``. Shapes: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
+        z, log_q = self.draw(x, eps, keeps_score)
+        return self.log_joint(x, z), log_q
+
+    def log_weights(
+        self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
+        log_p, log_q = self(x, self.noise(self._data(x), M, K, generator))
+        return log_p - log_q
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean of p(x | z). Shapes: ``[..., L] -> [..., D]``."""
+        out = self.decoder(z)
+        return out.sigmoid() if self.likelihood == "bernoulli" else out
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """The means of p(x | z) at n draws of z from the prior: ``[n, D]``."""
+        like = next(self.decoder.parameters()).new_empty(self.latent_dim)
+        return self.decode(self.prior.sample(arguments.count("n", n), like, generator))
+
+    def theta(self) -> dict[str, nn.Parameter]:
+        """The generative parameters by name: decoder, likelihood and prior."""
+        return {
+            name: p
+            for name, p in self.named_parameters()
+            if not name.startswith("encoder.")
+        }
+
+    def phi(self) -> dict[str, nn.Parameter]:
+        """The inference parameters by name: the encoder's."""
+        return {
+            name: p
+            for name, p in self.named_parameters()
+            if name.startswith("encoder.")
+        }
+
+    def start_at_pixel_means(self, means: Tensor) -> VAE:
+        """Set the last decoder bias so that an untrained decoder gives these pixel means ``[D]`` (arXiv 1509.00519, 5)."""
+        last = self.decoder[-1] if isinstance(self.decoder, nn.Sequential) else None
+        if not isinstance(last, nn.Linear) or self.likelihood != "bernoulli":
+            raise TypeError(
+                "start_at_pixel_means needs a Bernoulli VAE whose decoder ends in a Linear layer."
+            )
+        with torch.no_grad():
+            last.bias.copy_(means.clamp(0.001, 0.999).logit())
+        return self
+
+    def config(self) -> dict[str, object]:
+        """What builds this model again: ``VAE(**model.config())``."""
+        if self._given:
+            raise TypeError(
+                "config() describes only a VAE whose encoder, decoder and prior are the built-in ones."
+            )
+        names = ("data_dim", "latent_dim", "hidden", "likelihood")
+        return {
+            name: list(value)
+            if isinstance(value := getattr(self, name), tuple)
+            else value
+            for name in names
+        }
+
+    def _data(self, x: Tensor) -> Tensor:
+        if arguments.tensor("x", x, "BD").shape[1] != self.data_dim:
+            raise ValueError(
+                f"x must have data_dim = {self.data_dim} columns, got shape {list(x.shape)}."
+            )
+        if (
+            self.likelihood == "bernoulli"
+            and arguments.is_concrete(x)
+            and (x.amin() < 0 or x.amax() > 1)
+        ):
+            raise ValueError(
+                f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {x.amin():g} to {x.amax():g}."
+            )
+        return x
