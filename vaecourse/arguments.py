@@ -12,9 +12,7 @@ from torch import Tensor
 def count(name: str, value: object, at_least: int = 1) -> int:
     """Return ``value`` as an int that is at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(
-            f"{name} must be a whole number, got {value!r} of type {type(value).__name__}."
-        )
+        raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}.")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}.")
     return int(value)
@@ -29,9 +27,7 @@ def number(
 ) -> float:
     """Return ``value`` as a finite float in [low, high], or in (low, high] when ``open_low``."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(
-            f"{name} must be a number, got {value!r} of type {type(value).__name__}."
-        )
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
     below = value <= low if open_low else value < low
     if not math.isfinite(value) or below or value > high:
         interval = f"{'(' if open_low or low == -math.inf else '['}{low:g}, {high:g}{')' if high == math.inf else ']'}"
@@ -43,24 +39,16 @@ def tensor(name: str, value: object, axes: str) -> Tensor:
     """Return ``value``, a non-empty floating-point tensor without NaN whose rank is the number of letters in ``axes``."""
     shape = f"[{', '.join(axes)}]"
     if not isinstance(value, Tensor):
-        raise TypeError(
-            f"{name} must be a torch.Tensor of shape {shape}, got {type(value).__name__}."
-        )
+        raise TypeError(f"{name} must be a torch.Tensor of shape {shape}, got {type(value).__name__}.")
     if not value.is_floating_point():
         raise TypeError(f"{name} must hold floating-point numbers, got {value.dtype}.")
     if value.dim() != len(axes):
-        raise ValueError(
-            f"{name} must have the {len(axes)} axes {shape}, got shape {list(value.shape)}."
-        )
+        raise ValueError(f"{name} must have the {len(axes)} axes {shape}, got shape {list(value.shape)}.")
     for axis, size in zip(axes, value.shape):
         if size < 1:
-            raise ValueError(
-                f"{name} must have at least one entry along {axis}, got shape {list(value.shape)}."
-            )
+            raise ValueError(f"{name} must have at least one entry along {axis}, got shape {list(value.shape)}.")
     if is_concrete(value) and value.isnan().any():
-        raise ValueError(
-            f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries)."
-        )
+        raise ValueError(f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries).")
     return value
 
 
@@ -68,9 +56,7 @@ def log_weights(log_w: object) -> Tensor:
     """Return ``log_w`` if it is a tensor [M, K, B] without NaN or +inf; -inf, a weight of zero, is allowed."""
     value = tensor("log_w", log_w, "MKB")
     if is_concrete(value) and (value == math.inf).any():
-        raise ValueError(
-            "log_w contains +inf: a weight p(x, z) / q(z | x) must be finite."
-        )
+        raise ValueError("log_w contains +inf: a weight p(x, z) / q(z | x) must be finite.")
     return value
 
 
@@ -79,21 +65,14 @@ def choice(name: str, value: object, known: list[str]) -> str:
     import difflib
 
     if not isinstance(value, str):
-        raise TypeError(
-            f"{name} must be one of {', '.join(known)}, got {value!r} of type {type(value).__name__}."
-        )
+        raise TypeError(f"{name} must be one of {', '.join(known)}, got {value!r} of type {type(value).__name__}.")
     if value not in known:
         near = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{name} must be one of {', '.join(known)}, got {value!r}.{hint}"
-        )
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}.{hint}")
     return value
 
 
 def is_concrete(value: Tensor) -> bool:
     """False inside torch.compile and torch.func transforms, where a tensor has no concrete values to look at."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch._C._functorch.is_functorch_wrapped_tensor(value)
-    )
+    return not (torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value))

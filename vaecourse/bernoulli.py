@@ -24,22 +24,13 @@ def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
 
 def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
     """log p(x | head(h)), on a CPU in one fused pass. Shapes: ``[..., B, H], [B, D] -> [..., B]``."""
-    fusible = (
-        h.device.type == "cpu"
-        and head.bias is not None
-        and arguments.is_concrete(h)
-        and not x.requires_grad
-    )
+    fusible = h.device.type == "cpu" and head.bias is not None and arguments.is_concrete(h) and not x.requires_grad
     if not fusible:
         return log_likelihood(linear(h, head.weight, head.bias), x)
     rows = h.reshape(-1, *h.shape[-2:])  # [N, B, H]
     if torch.is_grad_enabled():
-        return _LinearLogLikelihood.apply(rows, head.weight, head.bias, x).reshape(
-            h.shape[:-1]
-        )
-    return _forward(rows, head.weight, head.bias, x, keep_residual=False)[0].reshape(
-        h.shape[:-1]
-    )
+        return _LinearLogLikelihood.apply(rows, head.weight, head.bias, x).reshape(h.shape[:-1])
+    return _forward(rows, head.weight, head.bias, x, keep_residual=False)[0].reshape(h.shape[:-1])
 
 
 class _LinearLogLikelihood(torch.autograd.Function):
@@ -54,20 +45,12 @@ class _LinearLogLikelihood(torch.autograd.Function):
     def backward(ctx, seed: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         h, weight, residual = ctx.saved_tensors
         residual, seed = residual.flatten(0, 1), seed.flatten()  # [N B, D], [N B]
-        grad_h = (
-            (residual @ weight).mul_(seed[:, None]).view_as(h)
-            if ctx.needs_input_grad[0]
-            else None
-        )
-        seeded = (
-            h.flatten(0, 1) * seed[:, None]
-        )  # the seed scales a row: cheaper on H columns than on D
+        grad_h = (residual @ weight).mul_(seed[:, None]).view_as(h) if ctx.needs_input_grad[0] else None
+        seeded = h.flatten(0, 1) * seed[:, None]  # the seed scales a row: cheaper on H columns than on D
         return grad_h, residual.T @ seeded, seed @ residual, None
 
 
-def _forward(
-    h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, keep_residual: bool
-) -> tuple[Tensor, Tensor]:
+def _forward(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, keep_residual: bool) -> tuple[Tensor, Tensor]:
     """The value [N, B] and, if it is kept, the residual x - sigmoid(logits) [N, B, D], which is all that backward needs."""
     N, B, _ = h.shape
     D = len(weight)
@@ -76,24 +59,12 @@ def _forward(
     residual = h.new_empty(N if keep_residual else step, B, D)
     for start in range(0, N, step):
         block = h[start : start + step]
-        out = (
-            residual[start : start + step] if keep_residual else residual[: len(block)]
-        )
-        logits = torch.addmm(
-            bias, block.flatten(0, 1), weight.T, out=out.flatten(0, 1)
-        ).view_as(out)
+        out = residual[start : start + step] if keep_residual else residual[: len(block)]
+        logits = torch.addmm(bias, block.flatten(0, 1), weight.T, out=out.flatten(0, 1)).view_as(out)
         sigma = logits.sigmoid()
         # softplus(l) = max(l, 0) - log max(sigma, 1 - sigma): no factor is below 1/2, so a product of 100 cannot underflow
-        likelier = (
-            torch.maximum(sigma, 1 - sigma)
-            .unflatten(-1, (-1, group))
-            .prod(-1)
-            .log_()
-            .sum(-1)
-        )
-        value[start : start + step] = (
-            (x * logits).sum(-1) - logits.clamp_min(0).sum(-1) + likelier
-        )
+        likelier = torch.maximum(sigma, 1 - sigma).unflatten(-1, (-1, group)).prod(-1).log_().sum(-1)
+        value[start : start + step] = (x * logits).sum(-1) - logits.clamp_min(0).sum(-1) + likelier
         if keep_residual:
             torch.sub(x, sigma, out=out)
     return value, residual

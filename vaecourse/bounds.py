@@ -86,12 +86,7 @@ def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
     alpha = arguments.number("alpha", alpha, 0.0, 1.0)
     if alpha == 1.0:
         return elbo(log_w)
-    top = (
-        arguments.log_weights(log_w)
-        .detach()
-        .amax(1, keepdim=True)
-        .clamp_min(torch.finfo(log_w.dtype).min)
-    )
+    top = arguments.log_weights(log_w).detach().amax(1, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
     tilted = torch.expm1((1 - alpha) * (log_w - top)).mean(
         1
     )  # expm1, log1p: no rounding for 1 / (1 - alpha) to magnify
@@ -113,16 +108,10 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     """
     K = arguments.log_weights(log_w).shape[1]
     if arguments.count("order", order, at_least=0) >= K:
-        raise ValueError(
-            f"order must be below the number of samples K = {K}, got {order}."
-        )
+        raise ValueError(f"order must be below the number of samples K = {K}, got {order}.")
     value = torch.zeros_like(log_w[:, 0])  # [M, B]
     for j in range(order + 1):
-        coefficient = (
-            (-1) ** j
-            * (K - j) ** order
-            / (math.factorial(order - j) * math.factorial(j))
-        )
+        coefficient = (-1) ** j * (K - j) ** order / (math.factorial(order - j) * math.factorial(j))
         value = value + coefficient * _mean_over_subsets(log_w, j)
     return value.mean(0)
 
@@ -154,9 +143,7 @@ def _mean_over_subsets(log_w: Tensor, left_out: int) -> Tensor:
     total = torch.zeros_like(log_w[:, 0])
     subsets = itertools.combinations(range(K), left_out)
     while some := list(itertools.islice(subsets, max(1, 2**22 // (M * B)))):
-        gone = torch.tensor(some, dtype=torch.long, device=log_w.device).reshape(
-            len(some), left_out
-        )
+        gone = torch.tensor(some, dtype=torch.long, device=log_w.device).reshape(len(some), left_out)
         edge = gone.new_full((len(some), 1), K)
         start, stop = (
             torch.cat([edge * 0, gone + 1], 1),

@@ -32,57 +32,35 @@ class LinearGaussian:
     tensor([-1.7463])
     """
 
-    def __init__(
-        self, weight: Tensor, noise_variance: float, bias: Tensor | None = None
-    ) -> None:
+    def __init__(self, weight: Tensor, noise_variance: float, bias: Tensor | None = None) -> None:
         self.weight = arguments.tensor("weight", weight, "DL")
-        self.noise_variance = arguments.number(
-            "noise_variance", noise_variance, 0.0, open_low=True
-        )
+        self.noise_variance = arguments.number("noise_variance", noise_variance, 0.0, open_low=True)
         D, L = weight.shape
-        self.bias = (
-            weight.new_zeros(D) if bias is None else arguments.tensor("bias", bias, "D")
-        )
+        self.bias = weight.new_zeros(D) if bias is None else arguments.tensor("bias", bias, "D")
         if len(self.bias) != D:
-            raise ValueError(
-                f"bias must have one entry for each of the D = {D} rows of weight, got {len(self.bias)}."
-            )
-        precision = (
-            torch.eye(L, dtype=weight.dtype, device=weight.device)
-            + weight.T @ weight / self.noise_variance
-        )
+            raise ValueError(f"bias must have one entry for each of the D = {D} rows of weight, got {len(self.bias)}.")
+        precision = torch.eye(L, dtype=weight.dtype, device=weight.device) + weight.T @ weight / self.noise_variance
         self.precision = precision  # of the posterior, [L, L], the same for every x
         self.covariance = torch.linalg.inv(precision)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         r"""Exact log p(x): the density of :math:`N(b, W W^T + s^2 I)`. Shapes: ``[B, D] -> [B]``."""
         D = self.weight.shape[0]
-        noise = self.noise_variance * torch.eye(
-            D, dtype=self.weight.dtype, device=self.weight.device
-        )
-        return MultivariateNormal(
-            self.bias, self.weight @ self.weight.T + noise
-        ).log_prob(self._data(x))
+        noise = self.noise_variance * torch.eye(D, dtype=self.weight.dtype, device=self.weight.device)
+        return MultivariateNormal(self.bias, self.weight @ self.weight.T + noise).log_prob(self._data(x))
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         r"""Exact p(z | x): :math:`N(V W^T (x - b) / s^2, V)` with :math:`V^{-1} = I + W^T W / s^2`.
 
         Shapes: ``[B, D]`` -> a distribution with batch shape ``[B]`` and event shape ``[L]``.
         """
-        mean = (
-            (self._data(x) - self.bias)
-            @ self.weight
-            / self.noise_variance
-            @ self.covariance
-        )  # [B, L]
+        mean = (self._data(x) - self.bias) @ self.weight / self.noise_variance @ self.covariance  # [B, L]
         return MultivariateNormal(mean, self.covariance)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
         scale = math.sqrt(self.noise_variance)
-        log_likelihood = (
-            Normal(z @ self.weight.T + self.bias, scale).log_prob(self._data(x)).sum(-1)
-        )
+        log_likelihood = Normal(z @ self.weight.T + self.bias, scale).log_prob(self._data(x)).sum(-1)
         return Normal(0.0, 1.0).log_prob(z).sum(-1) + log_likelihood
 
     def kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -116,9 +94,7 @@ class LinearGaussian:
         With :math:`A = 2 V^{-1} - S^{-1}`: :math:`1 + \chi^2 = \det(S)^{1/2} \det(V)^{-1} \det(A)^{-1/2}
         \exp(d^T (V^{-1} A^{-1} V^{-1} 2 - V^{-1}) d)`; infinite unless A is positive definite (in 1-d: std^2 > V / 2).
         """
-        d = (mean - self.posterior(x).mean).unsqueeze(
-            -1
-        )  # [B, L, 1], posterior mean seen from q is -d
+        d = (mean - self.posterior(x).mean).unsqueeze(-1)  # [B, L, 1], posterior mean seen from q is -d
         S_inv = torch.diag_embed(std**-2)  # [B, L, L]
         A = 2 * self.precision - S_inv
         finite = torch.linalg.eigvalsh(A)[..., 0] > 0
@@ -129,20 +105,11 @@ class LinearGaussian:
         )
         # log of  integral p^2 / q  with both Gaussians centred on the posterior mean
         pull = S_inv @ d
-        exponent = (
-            0.5 * (d.mT @ S_inv @ d + pull.mT @ torch.linalg.solve(A, pull)).flatten()
-        )
-        log_ratio = (
-            std.log().sum(-1)
-            + torch.logdet(self.precision)
-            - 0.5 * torch.logdet(A)
-            + exponent
-        )
+        exponent = 0.5 * (d.mT @ S_inv @ d + pull.mT @ torch.linalg.solve(A, pull)).flatten()
+        log_ratio = std.log().sum(-1) + torch.logdet(self.precision) - 0.5 * torch.logdet(A) + exponent
         return torch.where(finite, log_ratio.expm1(), math.inf)
 
-    def sample(
-        self, n: int, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n pairs (x, z) from p(x, z). Shapes: ``[n, D], [n, L]``."""
         D, L = self.weight.shape
         noise = torch.randn(
@@ -153,9 +120,7 @@ class LinearGaussian:
             device=self.weight.device,
         )
         z = noise[:, :L]
-        return z @ self.weight.T + self.bias + math.sqrt(self.noise_variance) * noise[
-            :, L:
-        ], z
+        return z @ self.weight.T + self.bias + math.sqrt(self.noise_variance) * noise[:, L:], z
 
     def log_weights(
         self,
@@ -172,25 +137,17 @@ class LinearGaussian:
         """
         B, L = mean.shape
         shape = arguments.count("M", M), arguments.count("K", K), B, L
-        eps = torch.randn(
-            shape, generator=generator, dtype=mean.dtype, device=mean.device
-        )
+        eps = torch.randn(shape, generator=generator, dtype=mean.dtype, device=mean.device)
         log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - std.log().sum(-1)
         return self.log_joint(x, mean + std * eps) - log_q
 
-    def _offset_and_trace(
-        self, x: Tensor, mean: Tensor, std: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _offset_and_trace(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
         offset = mean - self.posterior(x).mean
-        return ((offset @ self.precision) * offset).sum(-1), (
-            std**2 * self.precision.diagonal()
-        ).sum(-1)
+        return ((offset @ self.precision) * offset).sum(-1), (std**2 * self.precision.diagonal()).sum(-1)
 
     def _data(self, x: Tensor) -> Tensor:
         if arguments.tensor("x", x, "BD").shape[1] != self.weight.shape[0]:
-            raise ValueError(
-                f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}."
-            )
+            raise ValueError(f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}.")
         return x
 
 

@@ -39,19 +39,13 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
     if kind == "mean":
         return log_w.mean(1, keepdim=True).expand_as(log_w)
     if K < 2:
-        raise ValueError(
-            f"baseline {kind!r} averages over the other K - 1 samples and needs K >= 2, got K = {K}."
-        )
+        raise ValueError(f"baseline {kind!r} averages over the other K - 1 samples and needs K >= 2, got K = {K}.")
     if kind == "leave_one_out":
         return (log_w.sum(1, keepdim=True) - log_w) / (K - 1)
     if squared_score is None:
-        raise ValueError(
-            "baseline 'optimal' needs squared_score, the squared norm of the score, of shape [M, K, B]."
-        )
+        raise ValueError("baseline 'optimal' needs squared_score, the squared norm of the score, of shape [M, K, B].")
     weighted, squares = squared_score * log_w, squared_score.expand_as(log_w)
-    return (weighted.sum(1, keepdim=True) - weighted) / (
-        squares.sum(1, keepdim=True) - squares
-    )
+    return (weighted.sum(1, keepdim=True) - weighted) / (squares.sum(1, keepdim=True) - squares)
 
 
 def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
@@ -112,12 +106,8 @@ def signal_to_noise(
     phi = {name: p.detach() for name, p in model.phi().items()}
 
     def estimate(eps: Tensor) -> tuple[Tensor, Tensor]:
-        def surrogates(
-            theta: dict[str, Tensor], phi: dict[str, Tensor]
-        ) -> tuple[Tensor, Tensor]:
-            log_p, log_q = functional_call(
-                model, theta | phi, (x, eps, row.keeps_score)
-            )
+        def surrogates(theta: dict[str, Tensor], phi: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+            log_p, log_q = functional_call(model, theta | phi, (x, eps, row.keeps_score))
             log_w = (log_p - log_q).detach()
             for_theta = (row.theta_weights(log_w) * log_p).sum() / len(x)
             return for_theta, (row.phi_weights(log_w) * (log_p - log_q)).sum() / len(x)
@@ -128,9 +118,7 @@ def signal_to_noise(
 
     moments = [_Moments(), _Moments()]
     for start in range(0, draws, chunk):
-        eps = torch.stack(
-            [model.noise(x, M, K, generator) for _ in range(min(chunk, draws - start))]
-        )
+        eps = torch.stack([model.noise(x, M, K, generator) for _ in range(min(chunk, draws - start))])
         for moment, estimates in zip(moments, vmap(estimate)(eps)):
             moment.add(estimates)
     return SignalToNoise(*(moment.signal_to_noise() for moment in moments))
@@ -146,11 +134,7 @@ class _Moments:
     def add(self, estimates: Tensor) -> None:
         n, mean = len(estimates), estimates.mean(0)
         shift, total = mean - self.mean, self.n + n
-        self.squares = (
-            self.squares
-            + (estimates - mean).square().sum(0)
-            + shift.square() * (self.n * n / total)
-        )
+        self.squares = self.squares + (estimates - mean).square().sum(0) + shift.square() * (self.n * n / total)
         self.mean = self.mean + shift * (n / total)
         self.n = total
 

@@ -35,13 +35,9 @@ class StandardNormal(nn.Module):
         """log p(z). Shapes: ``[..., L] -> [...]``."""
         return standard_normal_log_prob(z)
 
-    def sample(
-        self, n: int, like: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def sample(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw ``[n, L]`` with the width, type and device of ``like [L]``."""
-        return torch.randn(
-            n, len(like), generator=generator, dtype=like.dtype, device=like.device
-        )
+        return torch.randn(n, len(like), generator=generator, dtype=like.dtype, device=like.device)
 
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
@@ -87,18 +83,14 @@ class VAE(nn.Module):
         self.decoder = decoder or mlp([latent_dim, *reversed(self.hidden), data_dim])
         self.prior = prior or StandardNormal()
         if likelihood == "gaussian":
-            self.log_noise = nn.Parameter(
-                torch.zeros(())
-            )  # log of the standard deviation of a pixel
+            self.log_noise = nn.Parameter(torch.zeros(()))  # log of the standard deviation of a pixel
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and the log standard deviation of q(z | x). Shapes: ``[B, D] -> [B, L], [B, L]``."""
         mean, log_std = self.encoder(self._data(x)).chunk(2, -1)
         return mean, log_std
 
-    def noise(
-        self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, L]``."""
         shape = (
             arguments.count("M", M),
@@ -108,9 +100,7 @@ class VAE(nn.Module):
         )
         return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
 
-    def draw(
-        self, x: Tensor, eps: Tensor, keeps_score: bool = True
-    ) -> tuple[Tensor, Tensor]:
+    def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         r"""Reparameterised samples :math:`z = \mu + \sigma \epsilon` and their :math:`\log q(z | x)`.
 
         With ``keeps_score=False`` mu and sigma are held fixed inside log q, so that only the path through z is left of
@@ -132,24 +122,16 @@ class VAE(nn.Module):
         if self.likelihood == "gaussian":
             scaled = (x - self.decoder(z)) * (-self.log_noise).exp()
             return standard_normal_log_prob(scaled) - self.data_dim * self.log_noise
-        if isinstance(self.decoder, nn.Sequential) and isinstance(
-            self.decoder[-1], nn.Linear
-        ):
-            return bernoulli.linear_log_likelihood(
-                self.decoder[-1], self.decoder[:-1](z), x
-            )
+        if isinstance(self.decoder, nn.Sequential) and isinstance(self.decoder[-1], nn.Linear):
+            return bernoulli.linear_log_likelihood(self.decoder[-1], self.decoder[:-1](z), x)
         return bernoulli.log_likelihood(self.decoder(z), x)
 
-    def forward(
-        self, x: Tensor, eps: Tensor, keeps_score: bool = True
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """log p(x, z) and log q(z | x) at the samples made of ``eps``. Shapes: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
         z, log_q = self.draw(x, eps, keeps_score)
         return self.log_joint(x, z), log_q
 
-    def log_weights(
-        self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
-    ) -> Tensor:
+    def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
         log_p, log_q = self(x, self.noise(self._data(x), M, K, generator))
         return log_p - log_q
@@ -166,27 +148,17 @@ class VAE(nn.Module):
 
     def theta(self) -> dict[str, nn.Parameter]:
         """The generative parameters by name: decoder, likelihood and prior."""
-        return {
-            name: p
-            for name, p in self.named_parameters()
-            if not name.startswith("encoder.")
-        }
+        return {name: p for name, p in self.named_parameters() if not name.startswith("encoder.")}
 
     def phi(self) -> dict[str, nn.Parameter]:
         """The inference parameters by name: the encoder's."""
-        return {
-            name: p
-            for name, p in self.named_parameters()
-            if name.startswith("encoder.")
-        }
+        return {name: p for name, p in self.named_parameters() if name.startswith("encoder.")}
 
     def start_at_pixel_means(self, means: Tensor) -> VAE:
         """Set the last decoder bias so that an untrained decoder gives these pixel means ``[D]`` (arXiv 1509.00519, 5)."""
         last = self.decoder[-1] if isinstance(self.decoder, nn.Sequential) else None
         if not isinstance(last, nn.Linear) or self.likelihood != "bernoulli":
-            raise TypeError(
-                "start_at_pixel_means needs a Bernoulli VAE whose decoder ends in a Linear layer."
-            )
+            raise TypeError("start_at_pixel_means needs a Bernoulli VAE whose decoder ends in a Linear layer.")
         with torch.no_grad():
             last.bias.copy_(means.clamp(0.001, 0.999).logit())
         return self
@@ -194,27 +166,14 @@ class VAE(nn.Module):
     def config(self) -> dict[str, object]:
         """What builds this model again: ``VAE(**model.config())``."""
         if self._given:
-            raise TypeError(
-                "config() describes only a VAE whose encoder, decoder and prior are the built-in ones."
-            )
+            raise TypeError("config() describes only a VAE whose encoder, decoder and prior are the built-in ones.")
         names = ("data_dim", "latent_dim", "hidden", "likelihood")
-        return {
-            name: list(value)
-            if isinstance(value := getattr(self, name), tuple)
-            else value
-            for name in names
-        }
+        return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
     def _data(self, x: Tensor) -> Tensor:
         if arguments.tensor("x", x, "BD").shape[1] != self.data_dim:
-            raise ValueError(
-                f"x must have data_dim = {self.data_dim} columns, got shape {list(x.shape)}."
-            )
-        if (
-            self.likelihood == "bernoulli"
-            and arguments.is_concrete(x)
-            and (x.amin() < 0 or x.amax() > 1)
-        ):
+            raise ValueError(f"x must have data_dim = {self.data_dim} columns, got shape {list(x.shape)}.")
+        if self.likelihood == "bernoulli" and arguments.is_concrete(x) and (x.amin() < 0 or x.amax() > 1):
             raise ValueError(
                 f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {x.amin():g} to {x.amax():g}."
             )

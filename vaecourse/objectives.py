@@ -11,17 +11,14 @@ with reparameterised :math:`z_{mk}(\phi)`. ``TABLE`` holds the rows; the weights
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from vaecourse import arguments, bounds
 from vaecourse.models import VAE
-
-Reducer = Callable[[Tensor], Tensor]
 
 
 def uniform(log_w: Tensor) -> Tensor:
@@ -57,24 +54,34 @@ def tilted(log_w: Tensor, alpha: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Objective:
-    """A row of the table: ``value [M, K, B] -> [B]``, both weights ``[M, K, B] -> [M, K, B]``, and the score term."""
+    """A row of the table: the bound, the weights of both gradients, the score term, and the row's own parameter."""
 
     name: str
-    value: Reducer
-    theta_weights: Reducer
-    phi_weights: Reducer
+    bound: Callable[..., Tensor]
+    theta: Callable[..., Tensor]
+    phi: Callable[..., Tensor]
     keeps_score: bool = True
     parameters: dict[str, float] = field(default_factory=dict)
 
+    def value(self, log_w: Tensor) -> Tensor:
+        """The estimate of the bound, in nats. Shapes: ``[M, K, B] -> [B]``."""
+        return self.bound(log_w, **self.parameters)
+
+    def theta_weights(self, log_w: Tensor) -> Tensor:
+        """The weights a of the theta-gradient, without a gradient of their own. Shapes: ``[M, K, B] -> [M, K, B]``."""
+        return self.theta(log_w, **self.parameters)
+
+    def phi_weights(self, log_w: Tensor) -> Tensor:
+        """The weights b of the phi-gradient, without a gradient of their own. Shapes: ``[M, K, B] -> [M, K, B]``."""
+        return self.phi(log_w, **self.parameters)
+
     def __str__(self) -> str:
-        settings = ", ".join(
-            f"{name}={value:g}" for name, value in self.parameters.items()
-        )
+        settings = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
         return f"{self.name}({settings})" if settings else self.name
 
 
 TABLE: dict[str, Objective] = {
-    #                 name      value          theta     phi      score term
+    #                 name      bound          theta     phi      score term
     "elbo": Objective("elbo", bounds.elbo, uniform, uniform),
     "iwae": Objective("iwae", bounds.iwae, pooled, pooled),
     "miwae": Objective("miwae", bounds.miwae, within, within),
@@ -82,9 +89,7 @@ TABLE: dict[str, Objective] = {
     "piwae": Objective("piwae", bounds.iwae, pooled, within),
     "stl": Objective("stl", bounds.iwae, pooled, pooled, keeps_score=False),
     "dreg": Objective("dreg", bounds.iwae, pooled, squared, keeps_score=False),
-    "vr_iwae": Objective(
-        "vr_iwae", bounds.vr_iwae, tilted, tilted, parameters={"alpha": 0.5}
-    ),
+    "vr_iwae": Objective("vr_iwae", bounds.vr_iwae, tilted, tilted, parameters={"alpha": 0.5}),
 }
 """The rows, with the defaults of those that have a parameter.
 
@@ -105,20 +110,9 @@ def get(name: str, **parameters: float) -> Objective:
     row = TABLE[arguments.choice("objective", name, list(TABLE))]
     if unknown := parameters.keys() - row.parameters.keys():
         needs = ", ".join(row.parameters) or "no parameters"
-        raise TypeError(
-            f"objective {name!r} takes {needs}, got {', '.join(sorted(unknown))}."
-        )
-    settings = {
-        key: arguments.number(key, value, 0.0, 1.0)
-        for key, value in (row.parameters | parameters).items()
-    }
-    if not settings:
-        return row
-    value, theta, phi = (
-        functools.partial(f, **settings)
-        for f in (row.value, row.theta_weights, row.phi_weights)
-    )
-    return Objective(name, value, theta, phi, row.keeps_score, settings)
+        raise TypeError(f"objective {name!r} takes {needs}, got {', '.join(sorted(unknown))}.")
+    settings = {key: arguments.number(key, value, 0.0, 1.0) for key, value in (row.parameters | parameters).items()}
+    return replace(row, parameters=settings)
 
 
 def backward(
@@ -143,15 +137,11 @@ def backward(
     """
     row = get(objective) if isinstance(objective, str) else objective
     z, log_q = model.draw(x, model.noise(x, M, K, generator), row.keeps_score)
-    z = z.view_as(
-        z
-    )  # a node of its own: the hook below sees the gradient through log p(x, z) alone
+    z = z.view_as(z)  # a node of its own: the hook below sees the gradient through log p(x, z) alone
     log_p = model.log_joint(x, z)
     log_w = (log_p - log_q).detach()
     a, b = row.theta_weights(log_w), row.phi_weights(log_w)
-    a = torch.maximum(a, 1e-12 * b).clamp_min(
-        1e-30
-    )  # where a underflows and b does not; changes no digit of the sum
+    a = torch.maximum(a, 1e-12 * b).clamp_min(1e-30)  # where a underflows and b does not; changes no digit of the sum
     if z.requires_grad:
         z.register_hook(lambda grad: grad * (b / a).unsqueeze(-1))
     (-(a * log_p - b * log_q).sum() / len(x)).backward()

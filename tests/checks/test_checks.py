@@ -27,9 +27,7 @@ def test_solution_passes(check):
     assert verdict.mistake is None
 
 
-@pytest.mark.parametrize(
-    "check, mistake", CASES, ids=lambda case: getattr(case, "name", "")
-)
+@pytest.mark.parametrize("check, mistake", CASES, ids=lambda case: getattr(case, "name", ""))
 def test_mistake_is_rejected_by_its_own_name(check, mistake):
     verdict = check(mistake.answer)
     assert not verdict.passed

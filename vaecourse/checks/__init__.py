@@ -9,6 +9,4 @@ __all__ = ["ALL", "Check", "Mistake", "Verdict"]
 
 CHAPTERS = (chapter_00, chapter_01, chapter_02, chapter_03)
 
-ALL: dict[str, Check] = {
-    check.name: check for chapter in CHAPTERS for check in chapter.CHECKS
-}
+ALL: dict[str, Check] = {check.name: check for chapter in CHAPTERS for check in chapter.CHECKS}

@@ -38,9 +38,7 @@ class Verdict:
         return f"{'Passed' if self.passed else 'Not yet'}: {self.message}"
 
     def _repr_html_(self) -> str:
-        colour, mark = (
-            ("#009E73", "✓ Passed") if self.passed else ("#D55E00", "Not yet")
-        )
+        colour, mark = ("#009E73", "✓ Passed") if self.passed else ("#D55E00", "Not yet")
         return (
             f'<div role="status" style="border-left: 5px solid {colour}; padding: .4em .8em; max-width: 60em">'
             f'<b style="color: {colour}">{mark}</b><br>{html.escape(self.message)}</div>'
@@ -88,26 +86,14 @@ class Check:
         if answer is None or answer is ...:
             return Verdict(False, _UNSOLVED)
         if callable(answer) != callable(self.solution):
-            needs, got = (
-                ("a function", "a value")
-                if callable(self.solution)
-                else ("a value", "a function")
-            )
-            return Verdict(
-                False, f"This exercise asks for {needs}; the answer is {got}."
-            )
+            needs, got = ("a function", "a value") if callable(self.solution) else ("a value", "a function")
+            return Verdict(False, f"This exercise asks for {needs}; the answer is {got}.")
         given = self._results(answer)
         for result in given:
-            if (
-                isinstance(result, NotImplementedError)
-                or result is None
-                or result is ...
-            ):
+            if isinstance(result, NotImplementedError) or result is None or result is ...:
                 return Verdict(False, _UNSOLVED)
         if broken := next((r for r in given if isinstance(r, BaseException)), None):
-            return Verdict(
-                False, f"The function stopped with {type(broken).__name__}: {broken}"
-            )
+            return Verdict(False, f"The function stopped with {type(broken).__name__}: {broken}")
         right = self._results(self.solution)
         if self._agree(given, right):
             return Verdict(True, self.praise)
@@ -141,11 +127,7 @@ class Check:
 
     def _difference(self, given: list[object], right: list[object]) -> str:
         """The first case on which the answer is wrong, in words."""
-        case, got, need = next(
-            (i, g, r)
-            for i, (g, r) in enumerate(zip(given, right), 1)
-            if not self._equal(g, r)
-        )
+        case, got, need = next((i, g, r) for i, (g, r) in enumerate(zip(given, right), 1) if not self._equal(g, r))
         where = f"In test case {case} of {len(right)} " if len(right) > 1 else ""
         got_tensor, need_tensor = _as_tensor(got), _as_tensor(need)
         assert need_tensor is not None
@@ -155,29 +137,29 @@ class Check:
             shapes = f"{list(got_tensor.shape)}; it must be {list(need_tensor.shape)}"
             return f"{where}the answer has shape {shapes}. Which axis should be gone, and which should stay?"
         if got_tensor.isnan().any() and not need_tensor.isnan().any():
-            return f"{where}the answer contains NaN. Which step can give inf - inf, 0 / 0 or the log of a negative number?"
-        worst = (
-            (got_tensor - need_tensor).abs().nan_to_num(torch.inf).flatten().argmax()
-        )
+            return (
+                f"{where}the answer contains NaN. Which step can give inf - inf, 0 / 0 or the log of a negative number?"
+            )
+        worst = (got_tensor - need_tensor).abs().nan_to_num(torch.inf).flatten().argmax()
         got_value, need_value = (
             got_tensor.flatten()[worst].item(),
             need_tensor.flatten()[worst].item(),
         )
-        return f"{where}the answer is {got_value:.5g} where {need_value:.5g} is right. No known mistake gives that value."
+        return (
+            f"{where}the answer is {got_value:.5g} where {need_value:.5g} is right. No known mistake gives that value."
+        )
 
 
-_UNSOLVED = "Not solved yet: the cell still holds the starting point. Take your time; the hint on the card is a good next step."
+_UNSOLVED = (
+    "Not solved yet: the cell still holds the starting point. Take your time; the hint on the card is a good next step."
+)
 
 
 def _as_tensor(value: object) -> Tensor | None:
     """Numbers, arrays, tensors and sequences of them as one double tensor; None for anything else."""
     try:
-        if isinstance(value, (tuple, list)) and any(
-            isinstance(v, Tensor) for v in value
-        ):
-            value = torch.cat(
-                [torch.as_tensor(v).detach().double().flatten() for v in value]
-            )
+        if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value):
+            value = torch.cat([torch.as_tensor(v).detach().double().flatten() for v in value])
         return torch.as_tensor(value).detach().to(torch.float64)
     except (TypeError, ValueError, RuntimeError):
         return None

@@ -1,0 +1,156 @@
+"""LinearGaussian against torch.distributions, quadrature and Monte Carlo, with D != L and B != 1."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
+
+from tests.stats import assert_mean, assert_not_mean
+from vaecourse import bounds, exact
+
+D, L, B = 5, 2, 3
+
+
+@pytest.fixture
+def case():
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+    model = exact.LinearGaussian(draw(D, L), 0.6, draw(D))
+    x = draw(B, D)
+    posterior = model.posterior(x)
+    mean, std = (
+        posterior.mean + 0.2 * draw(B, L),
+        posterior.stddev * (1.2 + 0.1 * draw(B, L).abs()),
+    )
+    return exact.Case(model, x, mean, std)
+
+
+def q_of(case):
+    return Independent(Normal(case.mean, case.std), 1)
+
+
+def test_likelihood_is_prior_times_likelihood_over_posterior(case):
+    for z in torch.randn(7, B, L, dtype=torch.float64):
+        by_bayes = case.model.log_joint(case.x, z) - case.model.posterior(case.x).log_prob(z)
+        torch.testing.assert_close(case.model.log_likelihood(case.x), by_bayes)
+
+
+def test_log_joint_is_that_of_the_stated_model(case):
+    model, z = case.model, torch.randn(4, B, L, dtype=torch.float64)
+    prior = Independent(Normal(torch.zeros(L, dtype=torch.float64), 1.0), 1)
+    likelihood = Independent(Normal(z @ model.weight.T + model.bias, math.sqrt(0.6)), 1)
+    torch.testing.assert_close(model.log_joint(case.x, z), prior.log_prob(z) + likelihood.log_prob(case.x))
+
+
+def test_both_divergences_agree_with_torch(case):
+    posterior = case.model.posterior(case.x)
+    q = MultivariateNormal(case.mean, scale_tril=torch.diag_embed(case.std))
+    torch.testing.assert_close(case.model.kl(*case[1:]), kl_divergence(q, posterior))
+    torch.testing.assert_close(case.model.reverse_kl(*case[1:]), kl_divergence(posterior, q))
+
+
+def test_elbo_eubo_and_chi_squared_by_sampling(case):
+    generator = torch.Generator().manual_seed(1)
+    log_w = case.model.log_weights(*case[1:], M=1, K=200_000, generator=generator)[0]  # [K, B]
+    log_p = case.model.log_likelihood(case.x)
+    assert_mean(log_w, case.model.elbo(*case[1:]))
+    assert_not_mean(log_w, log_p)
+    assert_mean((log_w - log_p).exp(), 1.0)
+    assert_mean((2 * (log_w - log_p)).exp() - 1, case.model.chi_squared(*case[1:]))
+    z = case.model.posterior(case.x).sample((200_000,))
+    assert_mean(
+        case.model.log_joint(case.x, z) - q_of(case).log_prob(z),
+        case.model.eubo(*case[1:]),
+    )
+
+
+def test_posterior_as_q_closes_every_gap(case):
+    model = exact.LinearGaussian(torch.eye(3, dtype=torch.float64)[:, :2] * 1.3, 0.4)
+    x = torch.randn(B, 3, dtype=torch.float64)
+    q = model.posterior(x)
+    for value in (model.kl, model.reverse_kl, model.chi_squared):
+        torch.testing.assert_close(value(x, q.mean, q.stddev), torch.zeros(B, dtype=torch.float64))
+
+
+def test_chi_squared_is_infinite_from_half_the_posterior_variance_on():
+    case = exact.reference(torch.float64)
+    edge = (case.model.covariance[0, 0] / 2).sqrt()
+    at = lambda factor: case.model.chi_squared(case.x, case.mean, (factor * edge).reshape(1, 1)).item()
+    assert at(0.99) == math.inf
+    assert math.isfinite(at(1.01))
+
+
+def test_reference_figures():
+    case = exact.reference(torch.float64)
+    model, q = case.model, case[1:]
+    figures = [
+        model.log_likelihood(case.x),
+        model.elbo(*q),
+        model.kl(*q),
+        model.eubo(*q),
+        model.chi_squared(*q),
+    ]
+    assert [round(f.item(), 4) for f in figures] == [
+        -1.7463,
+        -2.3557,
+        0.6094,
+        -1.3764,
+        0.7055,
+    ]
+    mean = case.mean.clone().requires_grad_()
+    model.elbo(case.x, mean, case.std).backward()
+    assert round(mean.grad.item(), 3) == -2.107
+
+
+def test_sample_has_the_moments_of_the_model(case):
+    x, z = case.model.sample(100_000, torch.Generator().manual_seed(3))
+    assert_mean(x, case.model.bias)
+    centred = x - case.model.bias
+    cross = centred[:, :, None] * z[:, None, :]
+    assert_mean(cross.flatten(1), case.model.weight.flatten())
+    assert_mean(centred**2, (case.model.weight**2).sum(1) + 0.6)
+
+
+def test_log_weights_reparameterise(case):
+    mean = case.mean.clone().requires_grad_()
+    log_w = case.model.log_weights(case.x, mean, case.std, 1, 100_000, torch.Generator().manual_seed(4))
+    assert log_w.shape == (1, 100_000, B)
+    bounds.elbo(log_w).sum().backward()
+    truth = case.mean.clone().requires_grad_()
+    case.model.elbo(case.x, truth, case.std).sum().backward()
+    # d log w / d mean at one sample has the spread of V^-1 std eps
+    spread = (case.std[:, None] * case.model.precision).norm(dim=-1)
+    assert ((mean.grad - truth.grad) / (spread / 100_000**0.5)).abs().max() < 4
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: exact.LinearGaussian(torch.eye(2), 0.0), "noise_variance must lie in"),
+        (
+            lambda: exact.LinearGaussian(torch.ones(2), 1.0),
+            "weight must have the 2 axes",
+        ),
+        (
+            lambda: exact.LinearGaussian(torch.eye(2), 1.0, torch.ones(3)),
+            "bias must have one entry",
+        ),
+        (
+            lambda: exact.LinearGaussian(torch.eye(2), 1.0).log_likelihood(torch.ones(4, 3)),
+            "x must have D = 2",
+        ),
+        (
+            lambda: exact.reference().model.log_weights(*exact.reference()[1:], M=0, K=1),
+            "M must be at least 1",
+        ),
+        (
+            lambda: exact.reference().model.log_weights(*exact.reference()[1:], M=1, K=0),
+            "K must be at least 1",
+        ),
+        (lambda: exact.reference().model.sample(0), "n must be at least 1"),
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
