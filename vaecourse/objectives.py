@@ -140,8 +140,8 @@ def backward(
     z = z.view_as(z)  # a node of its own: the hook below sees the gradient through log p(x, z) alone
     log_p = model.log_joint(x, z)
     log_w = (log_p - log_q).detach()
-    a, b = row.theta_weights(log_w), row.phi_weights(log_w)
-    a = torch.maximum(a, 1e-12 * b).clamp_min(1e-30)  # where a underflows and b does not; changes no digit of the sum
+    a = row.theta_weights(log_w).clamp_min(1e-20)  # keeps b / a finite where a underflows; changes no sum
+    b = row.phi_weights(log_w)
     if z.requires_grad:
         z.register_hook(lambda grad: grad * (b / a).unsqueeze(-1))
     (-(a * log_p - b * log_q).sum() / len(x)).backward()
