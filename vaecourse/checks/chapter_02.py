@@ -190,7 +190,7 @@ def _mixture_cases() -> list[tuple[Tensor, ...]]:
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
     sizes = [(5, 2, 3), (4, 3, 2)]  # K, C, L
     cases = [(3 * draw(K, L), draw(C).softmax(0), 2 * draw(C, L), 0.3 + draw(C, L).abs()) for K, C, L in sizes]
-    return [*cases, (60.0 + draw(6, 2), draw(3).softmax(0), draw(3, 2), 1.0 + draw(3, 2).abs())]
+    return [*cases, (300.0 + draw(6, 2), draw(3).softmax(0), draw(3, 2), 1.0 + draw(3, 2).abs())]
 
 
 def _misplaced_parenthesis(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -327,8 +327,8 @@ SCORE = Check(
         Mistake(
             "no baseline",
             _score_gradient(torch.zeros_like),
-            "This is unbiased, with no baseline at all, and its variance is about three times as large as it need "
-            "be. Subtract the leave-one-out mean.",
+            "This is unbiased, with no baseline at all, and on the reference case its variance is three times what it "
+            "need be. Subtract the leave-one-out mean.",
         ),
         Mistake(
             "leave-one-out over K, not K-1",
