@@ -1,0 +1,164 @@
+"""One training step, as ratios measured in one run: ours against its own bare matrix products, plain PyTorch and pythae.
+
+    make bench            (or: python benchmarks/step.py --rounds 40)
+
+The model is the IWAE paper's: 784-200-200-50 tanh, Bernoulli pixels; B = 100, K = 50, Adam, 2 threads. In each round every
+candidate takes one step, in turn, so that a busy machine slows all of them; a ratio is formed within a round, and the median
+and the quartiles over the rounds are printed. pythae 0.1.2 takes part if it can be imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from vaecourse import objectives
+from vaecourse.models import VAE
+
+D, L, HIDDEN, B, K = 784, 50, (200, 200), 100, 50
+
+
+def our_step(objective: str, M: int, K: int, x: Tensor) -> Callable[[], object]:
+    """A whole step of ours: draw, weigh, backward, Adam."""
+    torch.manual_seed(0)
+    model = VAE(D, L, HIDDEN)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        objectives.backward(model, x, objective, M, K)
+        optimizer.step()
+
+    return step
+
+
+def plain_step(x: Tensor) -> Callable[[], object]:
+    """The same step as a tutorial would write it."""
+    torch.manual_seed(0)
+    model = VAE(D, L, HIDDEN)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    log_2pi = math.log(2 * math.pi)
+
+    def step() -> None:
+        mean, log_std = model.encoder(x).chunk(2, -1)
+        std = log_std.exp()
+        z = mean + std * torch.randn(K, B, L)
+        logits = model.decoder(z)
+        log_p = -nn.functional.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(-1)
+        log_p = log_p + (-0.5 * z**2 - 0.5 * log_2pi).sum(-1)
+        log_q = (-0.5 * ((z - mean) / std) ** 2 - log_std - 0.5 * log_2pi).sum(-1)
+        loss = -(torch.logsumexp(log_p - log_q, 0) - math.log(K)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def matrix_products() -> Callable[[], object]:
+    """The matrix products of a step and nothing else: forward, gradient for the input, gradient for the weight."""
+    widths = [L, *HIDDEN, D]
+    encoder = [D, *HIDDEN, 2 * L]
+    layers = [(K * B, i, o) for i, o in zip(widths, widths[1:], strict=False)]
+    layers += [(B, i, o) for i, o in zip(encoder, encoder[1:], strict=False)]
+    operands = [(torch.randn(n, i), torch.randn(i, o), torch.randn(n, o)) for n, i, o in layers]
+    out = [(torch.empty(n, o), torch.empty(n, i), torch.empty(i, o)) for n, i, o in layers]
+
+    def step() -> None:
+        for (h, w, g), (forward, for_input, for_weight) in zip(operands, out, strict=True):
+            torch.mm(h, w, out=forward)
+            torch.mm(g, w.T, out=for_input)
+            torch.mm(h.T, g, out=for_weight)
+
+    return step
+
+
+def pythae_step(x: Tensor) -> Callable[[], object] | None:
+    """The step of pythae 0.1.2's IWAE with the same networks, or None if pythae is not installed."""
+    try:
+        from pythae.models import IWAE, IWAEConfig
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+    except ImportError:
+        return None
+    torch.manual_seed(0)
+    ours = VAE(D, L, HIDDEN)
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = ours.encoder
+
+        def forward(self, x: Tensor) -> ModelOutput:
+            mean, log_std = self.layers(x).chunk(2, -1)
+            return ModelOutput(embedding=mean, log_covariance=2 * log_std)
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = ours.decoder
+
+        def forward(self, z: Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+    config = IWAEConfig(input_dim=(D,), latent_dim=L, number_samples=K, reconstruction_loss="bce")
+    model = IWAE(config, encoder=Encoder(), decoder=Decoder())
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model({"data": x}).loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def measure(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every candidate in every round."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for round_ in range(-3, rounds):  # three rounds to warm up
+        for name, step in candidates.items():
+            start = time.perf_counter()
+            step()
+            if round_ >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def row(name: str, times: list[float], base: list[float]) -> str:
+    ratios = [t / b for t, b in zip(times, base, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"| {name} | {1e3 * statistics.median(times):.0f} | {middle:.2f} | {low:.2f} to {high:.2f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    x = torch.rand(B, D, generator=torch.Generator().manual_seed(0)).round()
+    candidates: dict[str, Callable[[], object] | None] = {
+        "bare matrix products": matrix_products(),
+        "vaecourse iwae, K = 50": our_step("iwae", 1, K, x),
+        "vaecourse dreg, K = 50": our_step("dreg", 1, K, x),
+        "vaecourse piwae, M = 5, K = 10": our_step("piwae", 5, 10, x),
+        "plain PyTorch iwae": plain_step(x),
+        "pythae 0.1.2 iwae": pythae_step(x),
+    }
+    seconds = measure({name: step for name, step in candidates.items() if step}, options.rounds)
+    print(f"torch {torch.__version__}, {options.threads} threads, {platform.processor() or platform.machine()}")
+    for base in ("bare matrix products", "vaecourse iwae, K = 50"):
+        print(f"\n| step | ms | times {base} | quartiles |\n|---|---|---|---|")
+        print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
+
+
+if __name__ == "__main__":
+    main()
