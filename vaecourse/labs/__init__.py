@@ -1,0 +1,42 @@
+"""The live panels: ``labs.ALL["00.bound"]()`` makes one, and as the last line of a cell it shows itself.
+
+A lab has ``.controls`` {name: widget}, ``.presets`` {name: {control: value}}, ``.apply(preset)``, ``.reset()``,
+``.image``, ``.sentence``, ``.settings``, ``.error`` and ``.widget``. How to write one: ``vaecourse.labs.frame``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vaecourse.labs.frame import Lab
+
+__all__ = ["ALL"]
+
+
+def _lab(place: str) -> Callable[[], Lab]:
+    """A factory of the experiment at ``place``, "file.Class". Nothing is imported before the lab is asked for."""
+    file, experiment = place.split(".")
+
+    def make() -> Lab:
+        frame = import_module("vaecourse.labs.frame")
+        return frame.Lab(getattr(import_module(f"vaecourse.labs.{file}"), experiment)())
+
+    return make
+
+
+class _Labs(dict[str, Callable[[], "Lab"]]):
+    def __missing__(self, name: str) -> Callable[[], Lab]:
+        near = difflib.get_close_matches(str(name), self, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise KeyError(f"there is no lab {name!r}; there are {', '.join(self)}.{hint}")
+
+
+ALL: dict[str, Callable[[], Lab]] = _Labs(
+    {
+        "00.bound": _lab("first_bound.FirstBound"),
+    }
+)

@@ -1,0 +1,89 @@
+// One native control with its label. JupyterLab takes the arrow keys for itself unless keydown stays in here.
+let count = 0;
+
+function render({ model, el }) {
+  const id = `vaecourse-control-${Date.now()}-${count++}`;
+  el.classList.add("vaecourse-control");
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+  const send = (value) => {
+    model.set("value", value);
+    model.save_changes();
+  };
+  const show = { slider, choice, switch: toggle, seed }[model.get("kind")](model, el, id, send);
+  model.on("change:value", show);
+  show();
+  return () => model.off("change:value", show);
+}
+
+function add(parent, tag, properties = {}) {
+  const node = Object.assign(document.createElement(tag), properties);
+  parent.append(node);
+  return node;
+}
+
+function slider(model, el, id, send) {
+  const stops = model.get("stops");
+  add(el, "label", { htmlFor: id, textContent: model.get("label") });
+  const input = add(el, "input", { id, type: "range", min: 0, max: stops.length - 1, step: 1 });
+  const output = add(el, "output", { htmlFor: id });
+  const text = (value) => (model.get("whole") ? String(value) : format(value, model.get("digits")));
+  const write = (value) => {
+    output.textContent = text(value);
+    input.setAttribute("aria-valuetext", text(value));
+  };
+  output.style.minWidth = `${Math.max(...[stops[0], stops.at(-1)].map((stop) => text(stop).length))}ch`;
+  input.addEventListener("input", () => {
+    const value = stops[input.valueAsNumber];
+    write(value);
+    send(value);
+  });
+  return () => {
+    const value = model.get("value");
+    // While the handle is dragged, an echo of an older value must not pull it back.
+    const near = nearest(stops, value);
+    if (input.valueAsNumber !== near) input.value = near;
+    write(value);
+  };
+}
+
+function format(value, digits) {
+  return Math.abs(value) > 0 && Math.abs(value) < 10 ** -digits ? value.toPrecision(2) : value.toFixed(digits);
+}
+
+function nearest(stops, value) {
+  let best = 0;
+  stops.forEach((stop, index) => {
+    if (Math.abs(stop - value) < Math.abs(stops[best] - value)) best = index;
+  });
+  return best;
+}
+
+function choice(model, el, id, send) {
+  const group = add(el, "fieldset");
+  add(group, "legend", { textContent: model.get("label") });
+  const inputs = model.get("options").map((option, index) => {
+    const label = add(group, "label", { htmlFor: `${id}-${index}` });
+    const input = add(label, "input", { id: `${id}-${index}`, type: "radio", name: id, value: option });
+    add(label, "span", { textContent: option });
+    input.addEventListener("change", () => send(option));
+    return input;
+  });
+  return () => inputs.forEach((input) => (input.checked = input.value === model.get("value")));
+}
+
+function toggle(model, el, id, send) {
+  const label = add(el, "label", { htmlFor: id });
+  const input = add(label, "input", { id, type: "checkbox" });
+  add(label, "span", { textContent: model.get("label") });
+  input.addEventListener("change", () => send(input.checked));
+  return () => (input.checked = model.get("value"));
+}
+
+function seed(model, el, id, send) {
+  const button = add(el, "button", { id, type: "button", textContent: model.get("label") });
+  const output = add(el, "output", { htmlFor: id });
+  button.addEventListener("click", () => send(model.get("value") + 1));
+  return () => (output.textContent = `seed ${model.get("value")}`);
+}
+
+export default { render };

@@ -1,0 +1,157 @@
+"""The controls of a lab: what its author declares, and the widget that the learner sees.
+
+Each has ``.make() -> widget``; the widget's ``.value`` is what ``compute`` gets under the control's name. A value set from
+Python is checked and brought into the control's range; a value that cannot be understood raises ``TraitError``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+
+import anywidget
+import numpy as np
+from traitlets import Any, Bool, Float, Int, List, TraitError, Unicode, validate
+
+HERE = Path(__file__).parent
+
+
+class ControlWidget(anywidget.AnyWidget):
+    """A native HTML control with a label that is bound to it, drawn by control.js."""
+
+    _esm = HERE / "control.js"
+    _css = HERE / "lab.css"
+    kind = Unicode().tag(sync=True)
+    label = Unicode().tag(sync=True)
+
+
+class Slider(ControlWidget):
+    """A range input. The handle moves over ``stops``; from Python any value between ``min`` and ``max`` is taken."""
+
+    value = Any().tag(sync=True)
+    min, max, step = Float().tag(sync=True), Float().tag(sync=True), Float().tag(sync=True)
+    stops = List(Float()).tag(sync=True)
+    digits = Int(0).tag(sync=True)
+    whole = Bool(False).tag(sync=True)
+
+    @validate("value")
+    def _inside(self, proposal: dict) -> float:
+        value = proposal["value"]
+        if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
+            raise TraitError(f"{self.label} must be a number from {self.min:g} to {self.max:g}, got {value!r}.")
+        inside = min(max(float(value), self.min), self.max)
+        return round(inside) if self.whole else inside
+
+
+class ChoiceWidget(ControlWidget):
+    """A group of radio buttons."""
+
+    value = Unicode().tag(sync=True)
+    options = List(Unicode()).tag(sync=True)
+
+    @validate("value")
+    def _known(self, proposal: dict) -> str:
+        if proposal["value"] not in self.options:
+            raise TraitError(f"{self.label} must be one of {', '.join(self.options)}, got {proposal['value']!r}.")
+        return proposal["value"]
+
+
+class SwitchWidget(ControlWidget):
+    """A check box."""
+
+    value = Bool().tag(sync=True)
+
+
+class SeedWidget(ControlWidget):
+    """A button that goes on to the next seed, and says which one is in use."""
+
+    value = Int(0, min=0).tag(sync=True)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A slider over whole numbers; with ``log`` its handle moves in equal ratios."""
+
+    name: str
+    label: str
+    low: int
+    high: int
+    default: int
+    log: bool = False
+
+    def make(self) -> Slider:
+        if self.log:
+            # Every whole number while they are few, then about 24 stops a decade.
+            ratios = np.geomspace(self.low, self.high, 1 + round(24 * math.log10(self.high / self.low)))
+            stops = sorted({round(stop) for stop in ratios})
+        else:
+            stops = list(range(self.low, self.high + 1))
+        return Slider(
+            kind="slider", label=self.label, whole=True, digits=0, stops=[float(stop) for stop in stops],
+            min=self.low, max=self.high, step=1, value=self.default,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Number:
+    """A slider over real numbers with ``stops`` places for its handle; with ``log`` they lie in equal ratios."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+    default: float
+    log: bool = False
+    stops: int = 101
+    digits: int = 2
+
+    def make(self) -> Slider:
+        space = np.geomspace if self.log else np.linspace
+        stops = [float(f"{stop:.12g}") for stop in space(self.low, self.high, self.stops)]
+        return Slider(
+            kind="slider", label=self.label, whole=False, digits=self.digits, stops=stops,
+            min=self.low, max=self.high, step=stops[1] - stops[0], value=self.default,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few names."""
+
+    name: str
+    label: str
+    options: Sequence[str]
+    default: str
+
+    def make(self) -> ChoiceWidget:
+        return ChoiceWidget(kind="choice", label=self.label, options=list(self.options), value=self.default)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off."""
+
+    name: str
+    label: str
+    default: bool = False
+
+    def make(self) -> SwitchWidget:
+        return SwitchWidget(kind="switch", label=self.label, value=self.default)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A button "New noise" beside the seed in use: whatever is random in the lab is drawn from it."""
+
+    name: str = "seed"
+    label: str = "New noise"
+    default: int = 0
+
+    def make(self) -> SeedWidget:
+        return SeedWidget(kind="seed", label=self.label, value=self.default)
+
+
+Control = Whole | Number | Choice | Switch | Seed

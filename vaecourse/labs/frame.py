@@ -1,0 +1,234 @@
+"""The frame of a live lab. Its author writes one ``Experiment``; ``Lab`` makes it live.
+
+.. code-block:: python
+
+    class Bound(NamedTuple):                       # what compute finds out: numbers and arrays
+        K: int
+        value: float
+
+    class FirstBound(Experiment):
+        title = "One bound, one slider"
+        controls = [Whole("K", "K, samples in the bound", 1, 1000, default=8, log=True), Seed()]
+        presets = {"K = 1": {"K": 1}}              # what a preset does not name goes back to its default
+        stills = ["K = 1", {"K": 64, "seed": 2}]   # shown one under the other where there is no kernel
+
+        def compute(self, K, seed): ...            # -> Bound; pure; gets every control by name
+        def build(self, figure): ...               # once: draws all that stays, returns SimpleNamespace(line=..., bars=[...])
+        def update(self, artists, data): ...       # artists.line.set_data(...); no new artist
+        def sentence(self, data): ...              # -> "K = 8: the bound is ..."
+
+Keep axis limits, titles and legends fixed in ``build``: then only the artists it returned are drawn again, which takes
+some 15 ms. An update may change the rest as well; the frame sees it and draws all, which takes three times as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import difflib
+import html
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import ipywidgets
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from vaecourse import plots
+from vaecourse.labs.controls import Choice, Control, Number, Seed, Switch, Whole
+from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
+
+__all__ = ["Choice", "Experiment", "Lab", "Number", "Seed", "Switch", "Whole"]
+
+PAUSE = 0.010  # seconds in which further events are gathered before the picture is drawn
+
+
+class Experiment:
+    """What the author of a lab writes. ``size`` is in inches: at 100 pixels each, 8.8 fill a notebook's width."""
+
+    title: ClassVar[str]
+    controls: ClassVar[Sequence[Control]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    stills: ClassVar[Sequence[str | Mapping[str, Any]]] = ()
+    size: ClassVar[tuple[float, float]] = (8.8, 3.8)
+
+    def compute(self, *args: Any, **settings: Any) -> Any:
+        """The numbers behind the picture. Gets every control's value by name, and depends on nothing else."""
+        raise NotImplementedError
+
+    def build(self, figure: Figure) -> SimpleNamespace:
+        """Draw on the empty figure; return, by name, the artists (or lists of artists) that ``update`` will change."""
+        raise NotImplementedError
+
+    def update(self, artists: SimpleNamespace, data: Any) -> None:
+        """Put the data into the artists."""
+        raise NotImplementedError
+
+    def sentence(self, data: Any) -> str:
+        """What the picture shows, in words and numbers."""
+        raise NotImplementedError
+
+
+class Lab:
+    """An experiment made live: as the last line of a cell it shows itself.
+
+    ``controls`` {name: widget}, ``image``, ``sentence``, ``presets`` {name: {control: value}}, ``apply``, ``reset``,
+    ``settings``, ``error`` (None, or what the last update stopped with), ``widget`` (what the cell shows).
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.controls = {control.name: control.make() for control in experiment.controls}
+        self.defaults = {name: widget.value for name, widget in self.controls.items()}
+        self.presets = {name: dict(settings) for name, settings in experiment.presets.items()}
+        self.error: str | None = None
+        self.updates = 0  # how often the picture was drawn
+        self._due: asyncio.TimerHandle | None = None
+        self._canvas = self._build()
+        width, _ = experiment.size
+        self._image = Picture(layout={"width": "100%", "max_width": f"{100 * width:.0f}px"})
+        self._sentence = Sentence()
+        self.flush()
+        for widget in self.controls.values():
+            widget.observe(self._ask, "value")
+        self.widget = self._arrange()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The controls' values now."""
+        return {name: widget.value for name, widget in self.controls.items()}
+
+    @property
+    def image(self) -> Picture:
+        """The picture's widget; what one reads here is never behind the controls."""
+        self._flush_if_due()
+        return self._image
+
+    @property
+    def sentence(self) -> Sentence:
+        """The sentence's widget; what one reads here is never behind the controls."""
+        self._flush_if_due()
+        return self._sentence
+
+    def apply(self, preset: str) -> None:
+        """Put the lab into a named state. Raises ``ValueError`` naming the nearest preset if there is none of this name."""
+        self._set(self._preset(preset))
+        self._flush_if_due()
+
+    def reset(self) -> None:
+        """Put every control back to where it was at the start."""
+        self._set(self.defaults)
+        self._flush_if_due()
+
+    def flush(self) -> None:
+        """Bring picture and sentence up to date with the controls, now."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        try:
+            data = self.experiment.compute(**self.settings)
+            self.experiment.update(self._canvas.artists, data)
+            picture, sentence = fast_png(self._canvas.pixels()), self.experiment.sentence(data)
+        except Exception as error:  # noqa: BLE001 - it must be told in the lab, where the learner looks; a timer has no cell
+            self.error = f"{type(error).__name__}: {error}"
+            sentence = f"This setting cannot be shown. {self.error} The picture is that of the setting before."
+        else:
+            self.error = None
+            self._image.value = picture
+        self.updates += 1
+        self._image.alt = f"{self.experiment.title}. {sentence}"
+        self._sentence.value = html.escape(sentence, quote=False)
+
+    def still(self) -> bytes:
+        """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
+        canvas, panels = self._build(), []
+        for still in self.experiment.stills or [{}]:
+            settings = {**self.defaults, **(self._preset(still) if isinstance(still, str) else still)}
+            data = self.experiment.compute(**settings)
+            self.experiment.update(canvas.artists, data)
+            panels += [self._caption(self.experiment.sentence(data)), canvas.pixels().copy()]
+        return small_png(np.concatenate(panels))
+
+    def __repr__(self) -> str:
+        return f"Live lab: {self.experiment.title} (controls: {', '.join(self.controls)})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live widget, and a still picture for where there is no kernel."""
+        self._flush_if_due()
+        view = self.widget._repr_mimebundle_(**kwargs)
+        view = view[0] if isinstance(view, tuple) else view
+        picture = base64.b64encode(self.still()).decode()
+        width = round(100 * self.experiment.size[0])
+        return {**view, "text/plain": repr(self), "image/png": picture}, {"image/png": {"width": width}}
+
+    def _ask(self, _change: object) -> None:
+        """A control has moved: draw soon if there is an event loop, and once for all that moves until then; else now."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if self._due is None or self._due.cancelled():
+            self._due = loop.call_later(PAUSE, self.flush)
+
+    def _flush_if_due(self) -> None:
+        if self._due is not None:
+            self.flush()
+
+    def _preset(self, name: str) -> dict[str, Any]:
+        if name not in self.presets:
+            near = difflib.get_close_matches(str(name), self.presets, n=1, cutoff=0.0)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"preset must be one of {', '.join(map(repr, self.presets))}, got {name!r}.{hint}")
+        return self.defaults | self.presets[name]
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        """Move the controls to ``settings`` and draw once, not once for each of them."""
+        for widget in self.controls.values():
+            widget.unobserve(self._ask, "value")
+        before = self.settings
+        try:
+            for name, value in settings.items():
+                self.controls[name].value = value
+        finally:
+            for widget in self.controls.values():
+                widget.observe(self._ask, "value")
+        if self.settings != before:
+            self._ask(None)
+
+    def _build(self) -> Canvas:
+        with plots.style():
+            figure = Figure(figsize=self.experiment.size, dpi=DPI)
+            return Canvas(figure, self.experiment.build(figure))
+
+    def _arrange(self) -> ipywidgets.VBox:
+        """Title, picture, sentence, controls, buttons: from the top, in the order in which one looks."""
+        title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
+        buttons = [self._button(name, lambda _, name=name: self._set(self._preset(name))) for name in self.presets]
+        buttons.append(self._button("Reset", lambda _: self._set(self.defaults), "vaecourse-reset"))
+        boxes = [
+            title,
+            self._image,
+            self._sentence,
+            ipywidgets.Box([*self.controls.values()]).add_class("vaecourse-row"),
+            ipywidgets.Box(buttons).add_class("vaecourse-row"),
+        ]
+        return ipywidgets.VBox(boxes).add_class("vaecourse-lab")
+
+    @staticmethod
+    def _button(text: str, action: Any, *classes: str) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=text, layout={"width": "auto"})
+        button.on_click(action)
+        for name in ("vaecourse-button", *classes):
+            button.add_class(name)
+        return button
+
+    def _caption(self, sentence: str) -> NDArray[np.uint8]:
+        """A strip of text as wide as the picture."""
+        with plots.style():
+            figure = Figure(figsize=(self.experiment.size[0], 0.62), dpi=DPI, layout="none")
+            figure.text(0.012, 0.04, sentence, fontsize=12, wrap=True, va="bottom", weight="bold")
+            return Canvas(figure, SimpleNamespace()).pixels().copy()

@@ -1,0 +1,64 @@
+"""The course's figures and their one style: the same quantity has the same colour in every chapter.
+
+The colours are those of Okabe and Ito, which people with any common kind of colour blindness tell apart. An exact value
+is always black and dashed, and an estimate is never black.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+
+STYLE = Path(__file__).with_name("course.mplstyle")
+
+EXACT = "#000000"  # log p(x), the posterior: what is known in closed form
+ELBO = "#D55E00"  # vermilion
+IWAE = "#0072B2"  # blue
+MIWAE = "#56B4E9"  # sky blue
+CIWAE = "#009E73"  # green
+PIWAE = "#CC79A7"  # purple
+UPPER = "#CC79A7"  # an upper bound
+Q = "#E69F00"  # orange: the proposal q(z | x) and its samples
+PRIOR = "#8C8C8C"  # grey: p(z), and what only helps the eye
+DECODER = "#009E73"  # green: theta
+ENCODER = "#CC79A7"  # purple: phi
+
+
+def use_style() -> None:
+    """Give every figure from here on the look of the course. Chapters call it once, in their first cell."""
+    matplotlib.style.use(STYLE)
+
+
+def style() -> AbstractContextManager[None]:
+    """The look of the course inside a ``with`` block only."""
+    return matplotlib.style.context(STYLE)
+
+
+def exact_line(axes: Axes, value: float, label: str | None = None, vertical: bool = False) -> Line2D:
+    """Draw an exact value the way the course does everywhere: black, dashed, over the whole width (or height)."""
+    draw = axes.axvline if vertical else axes.axhline
+    return draw(value, color=EXACT, linestyle="--", linewidth=2, label=label)
+
+
+def mosaic(images: ArrayLike, columns: int, gap: int = 1) -> NDArray[np.floating]:
+    """Lay images out as one array, for one ``imshow``: a grid of axes takes a second to draw, this a millisecond.
+
+    Shapes: ``[N, H, W] -> [rows (H + gap) - gap, columns (W + gap) - gap]``; gaps and missing images are NaN.
+    """
+    array = np.asarray(images, dtype=float)
+    if array.ndim != 3:
+        raise ValueError(f"images must have the 3 axes [N, H, W], got shape {list(array.shape)}.")
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}.")
+    N, H, W = array.shape
+    rows = -(-N // columns)
+    cells = np.full((rows * columns, H + gap, W + gap), np.nan)
+    cells[:N, :H, :W] = array
+    grid = cells.reshape(rows, columns, H + gap, W + gap).swapaxes(1, 2).reshape(rows * (H + gap), -1)
+    return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
