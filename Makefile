@@ -1,0 +1,90 @@
+# Two commands carry the course: `make lab` and `make test`. `make help` lists the others.
+# PYTHON=python3.12  the Python that makes .venv
+# TORCH=cpu          take PyTorch from its own index of that name (cpu, cu126, ...) and not from PyPI
+# CHAPTER="01 03"    these chapters only, for `make chapters` and `make times`
+# ARGS="..."         more words for JupyterLab, for example ARGS=--no-browser
+
+PYTHON ?= python3
+BIN := .venv/bin
+LAB := .venv/installed-lab
+TEST := .venv/installed-test
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := vaecourse tests tools benchmarks chapters
+TWO_WORKERS := --numprocesses 2 --dist loadscope
+
+# A worker, or a kernel, counts with one thread: two of them fill two cores.
+one_thread := OMP_NUM_THREADS=1
+# $(call phase,name,command) runs the command and says how long it took.
+phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
+
+.PHONY: help lab test lint types unit check execute browser chapters times format bench screens clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
+
+lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
+	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
+
+test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
+
+lint: $(TEST)  ## style and layout of every Python file
+	$(call phase,lint,$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check --exclude chapters $(SOURCES))
+
+types: $(TEST)  ## type hints of the package
+	$(call phase,types,$(BIN)/mypy)
+
+unit: $(TEST)  ## unit and statistical tests, labs, the tools themselves
+	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --ignore tests/browser tests)
+
+check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures described; nothing is run
+	$(call phase,check,$(BIN)/python -m tools.notebooks check)
+
+execute: $(TEST)  ## run every chapter with nbval and compare with the stored outputs
+	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --nbval chapters)
+
+browser: $(TEST)  ## JupyterLab in a real browser
+	$(call phase,browser,$(one_thread) $(BIN)/pytest -rs tests/browser)
+
+chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
+	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)
+
+times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
+	$(BIN)/python -m tools.notebooks times $(CHAPTER)
+
+format: $(TEST)  ## lay out the Python files as `make lint` wants them
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format --exclude chapters $(SOURCES)
+
+bench: $(TEST)  ## the measurements behind the performance figures
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
+	$(BIN)/python -m tools.screenshots
+
+clean:  ## remove .venv and everything else that a command here made
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# JupyterLab refuses to start as root, which is who you are in many containers.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "vaecourse needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+
+# A stamp is newer than what it was installed from, so a second call has nothing to do.
+$(LAB): pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing the course into .venv (about 3 minutes and 1.6 GB with PyTorch for CPUs)"
+	$(INSTALL_TORCH)
+	$(PIP) --editable '.[lab]'
+	@touch $(LAB)
+
+$(TEST): pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing the course and its tests into .venv (about 3 minutes and 1.6 GB with PyTorch for CPUs)"
+	$(INSTALL_TORCH)
+	$(PIP) --editable '.[test]'
+	@touch $(LAB) $(TEST)
+
+INSTALL_TORCH = $(if $(TORCH),$(PIP) --no-deps --index-url https://download.pytorch.org/whl/$(TORCH) torch)

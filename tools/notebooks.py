@@ -1,0 +1,249 @@
+"""Chapters as pairs: ``refresh`` runs NN-name.py into NN-name.ipynb, ``check`` compares the two, ``times`` measures.
+
+    python -m tools.notebooks refresh          every chapter
+    python -m tools.notebooks refresh 01 03    these chapters
+    python -m tools.notebooks check            nothing is run: the rules of tools/rules.py, chapter by chapter
+    python -m tools.notebooks times            seconds and peak memory from a fresh kernel, nothing is written
+
+A refreshed notebook is the same bytes on every run on the same machine: cell ids come from the cell's place, timings
+and widget states are not stored, addresses are replaced by the patterns of tests/chapters/sanitize.cfg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbval.plugin import get_sanitize_patterns
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = ROOT / "chapters"
+SANITIZE = ROOT / "tests/chapters/sanitize.cfg"
+
+SECONDS_PER_CELL = 300
+SECONDS_PER_CHAPTER, MEGABYTES = 90, 1000  # what a chapter may take
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+
+
+class ChapterError(Exception):
+    """A chapter did not run to its end; the message says which cell, and why."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a chapter took; ``megabytes`` is None where the system does not tell."""
+
+    seconds: float
+    megabytes: float | None
+
+
+def sources(numbers: list[str] | None = None, folder: Path = CHAPTERS) -> list[Path]:
+    """The chapters' text files in order: all, or those whose names start with one of ``numbers``."""
+    found = sorted(folder.glob("[0-9][0-9]-*.py"))
+    if not numbers:
+        return found
+    if unknown := [n for n in numbers if not any(path.name.startswith(n) for path in found)]:
+        names = ", ".join(path.stem for path in found) or "none yet"
+        raise ChapterError(f"no chapter starts with {' or '.join(unknown)}; there are: {names}")
+    return [path for path in found if path.name.startswith(tuple(numbers))]
+
+
+def read(source: Path) -> NotebookNode:
+    """The chapter as a notebook without outputs, its cell ids made from the chapter's name and the cell's place."""
+    notebook = jupytext.read(source, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for index, cell in enumerate(notebook.cells):
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines, which no .ipynb stores
+        cell.id = hashlib.sha256(f"{source.stem} {index}".encode()).hexdigest()[:8]
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def execute(notebook: NotebookNode, name: str, folder: Path) -> Cost:
+    """Run the notebook in place, from a fresh kernel of this Python with ``folder`` as its working directory."""
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=SECONDS_PER_CELL,
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.create_kernel_manager()
+    start = time.perf_counter()
+    # One thread a kernel: what `make test` compares with, and sums of floats do not depend on the machine's core count.
+    with _sockets(client), client.setup_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"}):
+        for index, cell in enumerate(notebook.cells):
+            try:
+                client.execute_cell(cell, index)
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                raise ChapterError(f"{name}, {place(index, cell)}\n\n{cell.source}\n\n{_reason(error)}") from None
+        megabytes = _peak_megabytes(client)
+    return Cost(time.perf_counter() - start, megabytes)
+
+
+def place(index: int, cell: NotebookNode) -> str:
+    """How messages name a cell: its number, counted from 1 over text and code, and how it begins."""
+    line = next((line for line in cell.source.splitlines() if line.strip()), "empty")
+    return f'cell {index + 1} ("{line[:50]}")'
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Take out of the outputs what a stored notebook cannot keep: widget models, addresses, file names of cells."""
+    patterns = get_sanitize_patterns(SANITIZE.read_text())
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output.text = _sanitize(output.text, patterns)
+            for mime, content in output.get("data", {}).items():
+                if mime.startswith("text/"):
+                    output.data[mime] = _sanitize(content, patterns)
+            output.get("data", {}).pop(WIDGET, None)
+
+
+def write(notebook: NotebookNode, path: Path) -> bool:
+    """Write the notebook whole or not at all; True when the file's bytes changed."""
+    nbformat.validate(notebook)
+    content = (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
+    if path.exists() and path.read_bytes() == content:
+        return False
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        file.write(content)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)
+    return True
+
+
+def refresh(source: Path) -> tuple[bool, Cost]:
+    """Run a chapter and store its outputs. If a cell fails: ``ChapterError``, and the old notebook is untouched."""
+    notebook = read(source)
+    cost = execute(notebook, source.stem, source.parent)
+    tidy(notebook)
+    return write(notebook, source.with_suffix(".ipynb")), cost
+
+
+@contextmanager
+def _sockets(client: NotebookClient) -> Iterator[None]:
+    """Talk to the kernel through files of this user where the system can, not through ports that anyone may try."""
+    with tempfile.TemporaryDirectory(prefix="kernel", ignore_cleanup_errors=True) as folder:
+        if os.name == "posix":
+            client.km.transport, client.km.ip = "ipc", f"{folder}/s"
+        yield
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CellExecutionError):
+        return re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
+    if isinstance(error, CellTimeoutError):
+        return f"The cell ran for more than {SECONDS_PER_CELL} seconds."
+    return f"The kernel died: {error}"
+
+
+def _sanitize(text: str, patterns: list[tuple[str, str]]) -> str:
+    for pattern, replacement in patterns:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def _peak_megabytes(client: NotebookClient) -> float | None:
+    """The kernel's peak resident memory, from Linux's own book-keeping."""
+    status = Path(f"/proc/{client.km.provisioner.pid}/status")
+    if not status.exists():
+        return None
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
+
+
+def _each(paths: list[Path], run: Callable[[Path], tuple[str, Cost]]) -> int:
+    """A line for each chapter; one that fails is told at the end and does not keep the others from running."""
+    failures = []
+    total = 0.0
+    print(f"{'chapter':32} {'seconds':>8} {'peak MB':>8}", flush=True)
+    for path in paths:
+        try:
+            note, cost = run(path)
+        except ChapterError as error:
+            failures.append(error)
+            print(f"{path.stem:32} {'':8} {'':8}  failed", flush=True)
+            continue
+        total += cost.seconds
+        memory = "?" if cost.megabytes is None else f"{cost.megabytes:.0f}"
+        print(f"{path.stem:32} {cost.seconds:8.1f} {memory:>8}  {note}", flush=True)
+    print(f"{'together':32} {total:8.1f}")
+    for error in failures:
+        print(f"\n{error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _refresh(paths: list[Path]) -> int:
+    def run(path: Path) -> tuple[str, Cost]:
+        changed, cost = refresh(path)
+        return ("written" if changed else "unchanged"), cost
+
+    return _each(paths, run)
+
+
+def _times(paths: list[Path]) -> int:
+    def run(path: Path) -> tuple[str, Cost]:
+        cost = execute(read(path), path.stem, path.parent)
+        over = [f"over {SECONDS_PER_CHAPTER} s"] * (cost.seconds > SECONDS_PER_CHAPTER)
+        over += [f"over {MEGABYTES} MB"] * ((cost.megabytes or 0) > MEGABYTES)
+        return ", ".join(over), cost
+
+    return _each(paths, run)
+
+
+def _check(paths: list[Path]) -> int:
+    from tools import rules  # rules.py reads chapters with this module
+
+    problems = [problem for path in paths for problem in rules.problems(path)]
+    for problem in problems:
+        print(problem)
+    print(f"{len(paths)} chapters, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.notebooks", description="Chapters as pairs of .py and .ipynb."
+    )
+    parser.add_argument("command", choices=["refresh", "check", "times"])
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
+    parser.add_argument("--folder", type=Path, default=CHAPTERS, help="where the chapters are")
+    options = parser.parse_args(arguments)
+    try:
+        paths = sources(options.numbers, options.folder.resolve())
+        return {"refresh": _refresh, "check": _check, "times": _times}[options.command](paths)
+    except ChapterError as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,302 @@
+"""What every chapter's pair of files must be: one function = one rule, and ``RULES`` holds them all.
+
+A rule takes a ``Chapter`` and yields ``(cell number or None, what to do)``. Nothing is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools import notebooks
+
+LINES = 15  # of code in a cell that a learner reads
+CELL_BYTES, NOTEBOOK_BYTES = 1_500_000, 2_000_000
+SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
+TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output"}
+METADATA = {"tags", "slideshow", "editable", "name", "mystnb", "jupyter"}  # as in pyproject.toml, [tool.jupytext]
+EXERCISES = {"00": 1}  # fewest in a chapter; 4 where the chapter is not named here
+
+Finding = tuple[int | None, str]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A pair: the text file, what it says, and the notebook beside it."""
+
+    source: Path
+
+    @property
+    def number(self) -> str:
+        return self.source.name[:2]
+
+    @cached_property
+    def text(self) -> NotebookNode:
+        return notebooks.read(self.source)
+
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        return nbformat.read(self.source.with_suffix(".ipynb"), as_version=4)
+
+    @property
+    def code(self) -> Iterator[tuple[int, NotebookNode]]:
+        return ((i, cell) for i, cell in enumerate(self.notebook.cells) if cell.cell_type == "code")
+
+    def tagged(self, tag: str) -> list[tuple[int, NotebookNode]]:
+        return [(i, cell) for i, cell in enumerate(self.notebook.cells) if tag in tags(cell)]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def folded(cell: NotebookNode) -> bool:
+    return cell.metadata.get("jupyter", {}).get("source_hidden") is True
+
+
+def shown(cell: NotebookNode) -> str:
+    """Everything a code cell's stored outputs say in text."""
+    return "\n".join(
+        output.get("text", "") + "".join(v for k, v in output.get("data", {}).items() if k.startswith("text/"))
+        for output in cell.get("outputs", [])
+    )
+
+
+def has_picture(cell: NotebookNode) -> bool:
+    return any(mime.startswith("image/") for output in cell.get("outputs", []) for mime in output.get("data", {}))
+
+
+def pair_agrees(chapter: Chapter) -> Iterator[Finding]:
+    """The notebook has the cells of the text file: kind, source and metadata, one by one."""
+    text, stored = ([_identity(cell) for cell in nb.cells] for nb in (chapter.text, chapter.notebook))
+    for what, a, _, c, _ in difflib.SequenceMatcher(None, text, stored, autojunk=False).get_opcodes():
+        if what == "insert":
+            yield c, f"is only in the .ipynb; {_REFRESH}"
+        elif what == "delete":
+            yield None, f"has {notebooks.place(a, chapter.text.cells[a])} only in the .py; {_REFRESH}"
+        elif what == "replace":
+            different = [name for name, x, y in zip(_IDENTITY, text[a], stored[c]) if x != y]
+            yield a, f"has another {' and '.join(different)} in the .py than in the .ipynb; {_REFRESH}"
+
+
+_IDENTITY = ("kind", "source", "metadata")
+
+
+def _identity(cell: NotebookNode) -> tuple[str, str, str]:
+    return cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True)
+
+
+def metadata_is_known(chapter: Chapter) -> Iterator[Finding]:
+    """Metadata that jupytext would drop, and tags that nothing reads, are slips of the pen."""
+    for i, cell in enumerate(chapter.text.cells):
+        if unknown := set(cell.metadata) - METADATA:
+            yield i, f"has metadata {sorted(unknown)}; only {sorted(METADATA)} survive jupytext"
+        if unknown := set(tags(cell)) - TAGS:
+            yield i, f"has tags {sorted(unknown)}; the course knows {sorted(TAGS)}"
+
+
+def executed(chapter: Chapter) -> Iterator[Finding]:
+    """nbval compares nothing for a cell that was not run, so an unrun notebook would pass."""
+    for i, cell in chapter.code:
+        if cell.source.strip() and cell.execution_count is None:
+            yield i, f"has not been run; {_REFRESH}"
+
+
+def outputs_are_stored(chapter: Chapter) -> Iterator[Finding]:
+    """A cell that prints or shows something has that output in the notebook."""
+    if not any(cell.outputs for _, cell in chapter.code):
+        yield None, f"has no stored outputs at all; {_REFRESH}"
+    for i, cell in chapter.code:
+        if cell.execution_count is not None and not cell.outputs and _speaks(cell.source):
+            yield i, f"prints or shows something when run, but stores no output; {_REFRESH}"
+
+
+def _speaks(source: str) -> bool:
+    """Surely produces output: a top-level print, display or show, or a bare check, lab or name at the end."""
+    body = ast.parse(source).body
+    calls = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
+    if any(re.search(r"^(print|display)$|\.show$", ast.unparse(call.func)) for call in calls):
+        return True
+    last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+    if isinstance(last, ast.Call):
+        return ast.unparse(last.func).startswith(("checks.ALL[", "labs.ALL["))
+    return isinstance(last, ast.Name)
+
+
+def no_errors(chapter: Chapter) -> Iterator[Finding]:
+    """No stored output is an exception, and none is a warning either."""
+    for i, cell in chapter.code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield i, f"ends in {output.ename}: {output.evalue}; mend the cell"
+            elif output.get("name") == "stderr" and "Warning" in output.text:
+                yield i, f"shows a warning: {output.text.strip().splitlines()[0]}; mend its cause"
+
+
+def nothing_volatile(chapter: Chapter) -> Iterator[Finding]:
+    """No address, no widget model, no folder of the author's machine in what is stored."""
+    for i, cell in chapter.code:
+        if any(notebooks.WIDGET in output.get("data", {}) for output in cell.outputs):
+            yield i, f"stores a widget model, which no reader has; {_REFRESH}"
+        if found := re.search(r"0x[0-9a-f]{6,16}\b", shown(cell)):
+            yield i, f"shows the address {found[0]}; end the cell with something readable, or with `_ = ...`"
+        if str(notebooks.ROOT) in shown(cell):
+            yield i, f"shows the folder {notebooks.ROOT} of this machine; print a relative path"
+
+
+def sizes(chapter: Chapter) -> Iterator[Finding]:
+    """A notebook stays light enough for GitHub and for a slow line."""
+    for i, cell in chapter.code:
+        if (size := len(nbformat.from_dict(cell.outputs).__repr__())) > CELL_BYTES:
+            yield i, f"has outputs of {size / 1e6:.1f} MB; at most {CELL_BYTES / 1e6} MB: fewer points or a lower dpi"
+    if (size := chapter.source.with_suffix(".ipynb").stat().st_size) > NOTEBOOK_BYTES:
+        yield None, f"is {size / 1e6:.1f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB"
+
+
+def pictures_have_words(chapter: Chapter) -> Iterator[Finding]:
+    """Whoever cannot see a picture is told what it shows."""
+    for i, cell in enumerate(chapter.notebook.cells):
+        if has_picture(cell):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            if len(alt.split()) < 4:
+                yield i, 'shows a picture without words; add mystnb={"image": {"alt": "what the picture shows"}}'
+        if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
+            yield i, "shows a picture without words; write them between the brackets of ![...](...)"
+
+
+def slides(chapter: Chapter) -> Iterator[Finding]:
+    """Every cell knows its place on the projector."""
+    for i, cell in enumerate(chapter.notebook.cells):
+        kind = cell.metadata.get("slideshow", {}).get("slide_type")
+        if kind not in SLIDES:
+            yield i, f'has slide_type {kind!r}; write slideshow={{"slide_type": ...}} with one of {sorted(SLIDES)}'
+
+
+def folding(chapter: Chapter) -> Iterator[Finding]:
+    """Solutions and plumbing are folded, and nothing else is."""
+    for i, cell in enumerate(chapter.notebook.cells):
+        meant = bool({"solution", "hide-input"} & set(tags(cell)))
+        if meant and not folded(cell):
+            yield i, 'is a solution or plumbing and lies open; add jupyter={"source_hidden": true}'
+        if folded(cell) and not meant:
+            yield i, "is folded; tag it `solution` or `hide-input`, or open it"
+
+
+def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
+    """A learner reads at most fifteen lines of code at a time."""
+    for i, cell in chapter.code:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if len(lines) > LINES and not folded(cell):
+            yield (
+                i,
+                f"has {len(lines)} lines; at most {LINES}: split it, or move plumbing to the package or a folded cell",
+            )
+
+
+def exercises(chapter: Chapter) -> Iterator[Finding]:
+    """An exercise is a card, a stub, its check and the folded solution, in this order, and there are enough of them."""
+    order = ["exercise", "stub", "check", "solution"]
+    steps = [(i, kind) for i, cell in enumerate(chapter.notebook.cells) for kind in order if kind in tags(cell)]
+    for place, (i, kind) in enumerate(steps):
+        before = steps[place - 1][1] if place else "solution"
+        if before not in _BEFORE[kind]:
+            yield i, f"is tagged `{kind}` after `{before}`; the order is {' -> '.join(order)}"
+    if steps and steps[-1][1] != "solution":
+        yield steps[-1][0], f"is tagged `{steps[-1][1]}` and no solution follows"
+    needed = EXERCISES.get(chapter.number, 4)
+    if (found := len({i for i, kind in steps if kind == "stub"})) < needed:
+        yield None, f"has {found} exercises (cells tagged `stub`); it needs at least {needed}"
+
+
+_BEFORE = {"exercise": {"solution"}, "stub": {"exercise"}, "check": {"stub"}, "solution": {"check", "solution"}}
+
+
+def checks_speak(chapter: Chapter) -> Iterator[Finding]:
+    """As stored, a stub is told kindly that it is not solved, and a solution passes."""
+    for i, cell in chapter.tagged("check"):
+        if not re.search(rf"checks\.ALL\[.{chapter.number}\.", cell.source):
+            yield i, f'is tagged `check` and calls no checks.ALL["{chapter.number}. ..."]'
+        elif "Not solved yet" not in shown(cell):
+            yield i, "does not show 'Not solved yet': the stub must run as it stands and return None or ..."
+    for i, cell in chapter.tagged("solution"):
+        if cell.cell_type == "code" and "Passed" not in shown(cell):
+            yield i, "does not show 'Passed': end the solution with its check"
+
+
+def notes_for_the_teacher(chapter: Chapter) -> Iterator[Finding]:
+    """Someone who teaches the chapter finds notes in it, and a projector does not show them."""
+    if not chapter.tagged("instructor"):
+        yield None, "has no teaching notes; add text cells tagged `instructor`"
+    for i, cell in chapter.tagged("instructor"):
+        if cell.cell_type != "markdown":
+            yield i, "is tagged `instructor` and is not text"
+        if cell.metadata.get("slideshow", {}).get("slide_type") not in {"notes", "skip"}:
+            yield i, 'is a teaching note on a slide; give it slideshow={"slide_type": "notes"}'
+
+
+def begins_with_its_title(chapter: Chapter) -> Iterator[Finding]:
+    """One heading of the first level, in the first cell."""
+    first = chapter.notebook.cells[0] if chapter.notebook.cells else None
+    if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
+        yield 0, "must be text that begins with `# `, the chapter's title"
+    titles = Counter(
+        i for i, cell in enumerate(chapter.notebook.cells) if cell.cell_type == "markdown" and _headings(cell.source)
+    )
+    for i in titles:
+        if i != 0:
+            yield i, "has a second heading of the first level; use ## and below"
+
+
+def _headings(markdown: str) -> list[str]:
+    return re.findall(r"^# .+", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL), flags=re.MULTILINE)
+
+
+_REFRESH = "run `make chapters`"
+
+Rule = Callable[[Chapter], Iterator[Finding]]
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        pair_agrees,
+        metadata_is_known,
+        executed,
+        outputs_are_stored,
+        no_errors,
+        nothing_volatile,
+        sizes,
+        pictures_have_words,
+        slides,
+        folding,
+        cells_are_short,
+        exercises,
+        checks_speak,
+        notes_for_the_teacher,
+        begins_with_its_title,
+    )
+}
+
+
+def problems(source: Path, names: list[str] | None = None) -> list[str]:
+    """Every problem of a chapter as a sentence that names the chapter, the cell and what to do."""
+    if not source.with_suffix(".ipynb").exists():
+        return [f"{source.stem}: there is no .ipynb beside the .py; {_REFRESH}"]
+    chapter = Chapter(source)
+    found = []
+    for name in names or RULES:
+        for index, what in RULES[name](chapter):
+            cells = chapter.notebook.cells
+            where = "" if index is None else f", cell {index + 1}"
+            if index is not None and index < len(cells):
+                where = f", {notebooks.place(index, cells[index])}"
+            found.append(f"{source.stem}{where} {what}  [{name}]")
+    return found
