@@ -1,0 +1,369 @@
+"""The training loop: one bound climbed by Adam, epochs that survive a kill, a history that survives a Ctrl-C."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from vaecourse import arguments, atomic, evaluate, objectives
+from vaecourse.data import Images, between_0_and_1
+from vaecourse.data import binarise as draw_pixels
+from vaecourse.models import VAE
+from vaecourse.objectives import Objective
+
+
+class Epoch(NamedTuple):
+    """What one pass over the data left behind: mean bounds in nats, and the seconds it took."""
+
+    train: float
+    held_out: float | None
+    seconds: float
+
+
+@dataclass
+class History:
+    """The full epochs of a run, and whether a Ctrl-C or the notebook's stop button cut the next one short."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def train(self) -> list[float]:
+        """The mean bound on the training data during each epoch, in nats."""
+        return [epoch.train for epoch in self.epochs]
+
+    @property
+    def held_out(self) -> list[float]:
+        """The mean bound on the held-out data after each epoch, in nats; empty if there was no held-out data."""
+        return [epoch.held_out for epoch in self.epochs if epoch.held_out is not None]
+
+    @property
+    def seconds(self) -> list[float]:
+        """The seconds each epoch took."""
+        return [epoch.seconds for epoch in self.epochs]
+
+    def __repr__(self) -> str:
+        last = f", train bound {self.train[-1]:.2f} nats" if self.epochs else ""
+        return f"{len(self.epochs)} epochs{last}{', interrupted' if self.interrupted else ''}"
+
+
+def fit(
+    model: VAE,
+    data: Tensor | Images,
+    objective: str | Objective,
+    M: int,
+    K: int,
+    epochs: int,
+    *,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    held_out: Tensor | None = None,
+    binarise: bool = True,
+    checkpoint: str | Path | None = None,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+) -> History:
+    """Train ``model`` in place to climb ``objective`` with M estimates of K samples each; return the history.
+
+    Arguments:
+        data: ``[N, D]``, or ``Images`` whose training part is taken. With ``binarise`` these are grey levels in [0, 1],
+            of which every step draws fresh zeros and ones; with ``binarise=False`` they are taken as they are.
+        held_out: ``[N', D]``, whose bound is measured after each epoch, always on the same pixels and noise.
+        checkpoint: a file. It is replaced after each full epoch. If it is there already, the run in it goes on, from
+            its weights and not from those of ``model``; ``epochs`` counts from the very beginning.
+        device: where to compute; the first of CUDA, MPS and CPU that is here if not given. The model comes back.
+        seed: of the shuffling, the pixels and the noise. The model's first weights are made before, where it is made.
+        optimizer: called with the parameters and ``lr``; ``functools.partial(torch.optim.Adam, eps=1e-4)`` is IWAE's.
+
+    A run killed at any moment and started again with the same arguments ends with the very parameters of a run that
+    was never killed (on the CPU, with the same number of threads). Ctrl-C ends the run early: the model is usable, the
+    history says ``interrupted``, the checkpoint holds the last full epoch.
+
+    Raises ``ValueError`` for bad input and for a checkpoint that is damaged or belongs to a run with other settings
+    (the file is left as it is), ``FloatingPointError`` if the bound or its gradient stops being finite (the model keeps
+    its last finite parameters), and ``OSError`` if the checkpoint cannot be written (the one before is kept).
+    """
+    data = _pixels("data", data.train if isinstance(data, Images) else data, model, binarise)
+    held_out = None if held_out is None else _pixels("held_out", held_out, model, binarise)
+    row = objectives.get(objective) if isinstance(objective, str) else objective
+    M, K, epochs = arguments.count("M", M), arguments.count("K", K), arguments.count("epochs", epochs)
+    batch_size = arguments.count("batch_size", batch_size)
+    learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
+    seed, device = arguments.count("seed", seed, at_least=0), choose_device(device)
+
+    history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
+    model.to(device).train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
+        pixels = torch.Generator().manual_seed(seed)
+        # one generator, not two with the same seed: those would shuffle and draw with the same numbers
+        noise = pixels if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
+        climber = optimizer(model.parameters(), lr=learning_rate)
+        kept = None
+        try:
+            if checkpoint is not None:
+                settings = {
+                    "model": _describe_model(model),
+                    "data": _fingerprint(data),
+                    "held_out": None if held_out is None else _fingerprint(held_out),
+                    "objective": str(row),
+                    "M": M,
+                    "K": K,
+                    "batch_size": batch_size,
+                    "learning_rate": learning_rate,
+                    "binarise": bool(binarise),
+                    "device": device.type,
+                    "seed": seed,
+                    "optimizer": _describe_optimizer(climber),
+                }
+                generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
+                kept = _Checkpoint(Path(checkpoint), settings, model, climber, generators, history)
+                kept.resume(epochs)
+            with tqdm(
+                total=epochs * steps, initial=len(history.epochs) * steps, unit="step", disable=not progress
+            ) as bar:
+                while len(history.epochs) < epochs:
+                    start, total = time.perf_counter(), 0.0
+                    for step, batch in enumerate(torch.randperm(len(data), generator=pixels).split(batch_size)):
+                        x = draw_pixels(data[batch], pixels) if binarise else data[batch]
+                        where = f"epoch {len(history.epochs) + 1}, step {step + 1} of {steps}"
+                        total += _step(model, x.to(device), row, M, K, climber, noise, where)
+                        bar.update()
+                    train, held = total / len(data), None
+                    if held_out is not None:
+                        held = _held_out_bound(model, held_out, row, M, K, binarise, batch_size, device)
+                    history.epochs.append(Epoch(train, held, time.perf_counter() - start))
+                    bar.set_postfix_str(f"{row} {train:.2f} nats", refresh=False)
+                    if kept is not None:
+                        kept.save()
+        except KeyboardInterrupt:
+            history.interrupted = True
+        finally:
+            model.to(home).eval()
+    return history
+
+
+def load(path: str | Path) -> VAE:
+    """The model in a checkpoint of ``fit``, on the CPU, ready to evaluate.
+
+    Raises ``FileNotFoundError``, and ``ValueError`` if the file is not a whole checkpoint or its model cannot be built
+    again because its networks or its prior were given.
+    """
+    tensors, run = _read(Path(path))
+    config = run["settings"]["model"].get("config")
+    if config is None:
+        raise ValueError(
+            f"{path} holds a model with networks or a prior of its own: build the model as before and call fit with "
+            f"checkpoint={str(path)!r} and the same epochs, which fills in the weights."
+        )
+    model = VAE(**config).to(getattr(torch, run["settings"]["model"]["dtype"]))
+    model.load_state_dict(_part(tensors, "model."))
+    return model.eval()
+
+
+def choose_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, if it is here; the first of CUDA, MPS and CPU that is here if none is asked for.
+
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device is None:
+        return torch.device(next(name for name, there in here.items() if there))
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError) as failure:
+        raise ValueError(f"device must be one of cuda, mps, cpu, got {device!r}.") from failure
+    if not here.get(chosen.type, False):
+        there = " and ".join(name for name, present in here.items() if present)
+        raise ValueError(f"device must be one that is here ({there}), got {str(device)!r}.")
+    return chosen
+
+
+def _step(
+    model: VAE,
+    x: Tensor,
+    row: Objective,
+    M: int,
+    K: int,
+    climber: torch.optim.Optimizer,
+    noise: torch.Generator,
+    where: str,
+) -> float:
+    """One step of the optimizer; return the sum of the bound over the batch."""
+    climber.zero_grad()
+    try:
+        total = float(objectives.backward(model, x, row, M, K, noise).sum())
+    except ValueError as failure:  # the data are good, so it is the log-weights
+        raise FloatingPointError(_not_finite(where, str(failure))) from failure
+    if not math.isfinite(total):
+        raise FloatingPointError(_not_finite(where, f"the bound is {total}."))
+    norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
+    if not torch.stack(norms).isfinite().all():
+        raise FloatingPointError(_not_finite(where, "the gradient has entries that are not finite."))
+    climber.step()
+    return total
+
+
+def _not_finite(where: str, what: str) -> str:
+    return f"Training stopped in {where}: {what} A smaller learning_rate is the usual cure."
+
+
+def _held_out_bound(
+    model: VAE,
+    x: Tensor,
+    row: Objective,
+    M: int,
+    K: int,
+    binarise: bool,
+    batch_size: int,
+    device: torch.device,
+) -> float:
+    """The mean bound on the same pixels and noise after every epoch; it leaves the generators of the training alone."""
+    if binarise:
+        x = draw_pixels(x, torch.Generator().manual_seed(0))
+    return float(evaluate.bound(model, x, row, M, K, torch.Generator(device).manual_seed(1), batch_size).mean())
+
+
+def _pixels(name: str, x: object, model: VAE, binarise: bool) -> Tensor:
+    """``x`` if the model can learn from it."""
+    in_range = binarise or model.likelihood == "bernoulli"
+    x = between_0_and_1(name, x) if in_range else arguments.tensor(name, x, "BD")  # type: ignore[arg-type]
+    if x.shape[1] != model.data_dim:
+        raise ValueError(f"{name} must have data_dim = {model.data_dim} columns, got shape {list(x.shape)}.")
+    return x
+
+
+# A checkpoint is one safetensors file. Its tensors are the weights ("model."), the state of the optimizer
+# ("optimizer.") and of the random generators ("random."); its metadata hold the settings, the history, and a digest.
+
+FORMAT = "vaecourse checkpoint 1"
+
+
+@dataclass
+class _Checkpoint:
+    """What a run must keep to go on as if nothing had happened, and the file where it keeps it."""
+
+    path: Path
+    settings: dict[str, Any]
+    model: VAE
+    climber: torch.optim.Optimizer
+    generators: dict[str, torch.Generator]
+    history: History
+
+    def save(self) -> None:
+        """Replace the file by the run as it is now."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, state in self.climber.state_dict()["state"].items():
+            for name, value in state.items():
+                if value is not None:
+                    tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        for name, generator in self.generators.items():
+            tensors[f"random.{name}"] = generator.get_state()
+        tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+        run = json.dumps({"settings": self.settings, "history": self.history.epochs})
+        metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(self.path, safetensors.torch.save(tensors, metadata))
+
+    def resume(self, epochs: int) -> None:
+        """Go on with the run in the file, if there is one and it is this run."""
+        if not self.path.exists():
+            return
+        tensors, run = _read(self.path)
+        _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
+        if len(run["history"]) > epochs:
+            raise ValueError(
+                f"epochs must be at least {len(run['history'])}, which {self.path} has behind it, got {epochs}."
+            )
+        self.model.load_state_dict(_part(tensors, "model."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _part(tensors, "optimizer.").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = tensor
+        self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
+        for name, generator in self.generators.items():
+            generator.set_state(tensors[f"random.{name}"])
+        self.history.epochs[:] = [Epoch(*epoch) for epoch in run["history"]]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the settings and history in a checkpoint; no pickle is ever opened."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no checkpoint {path}.")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except safetensors.SafetensorError as failure:
+        raise ValueError(f"{path} is not a checkpoint, or is a damaged one ({failure}); {_CURE}") from failure
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
+    if metadata.get("sha256") != _digest(tensors, metadata["run"]):
+        raise ValueError(f"{path} is a damaged checkpoint: its content does not match its own sha256; {_CURE}")
+    return tensors, json.loads(metadata["run"])
+
+
+_CURE = "it is left as it is: name another file, or move this one away."
+
+
+def _same_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    different = [name for name in now if before.get(name) != now[name]]
+    if different:
+        said = "; ".join(f"{name} was {_short(before.get(name))} and is now {_short(now[name])}" for name in different)
+        raise ValueError(f"{path} belongs to another run: {said}. Name another file, or use the settings of that run.")
+
+
+def _short(value: object) -> str:
+    return json.dumps(value).replace('"', "'")
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _digest(tensors: dict[str, Tensor], run: str) -> str:
+    """The sha256 over all names, shapes, types, values and the text of the run."""
+    total = hashlib.sha256(run.encode())
+    for name in sorted(tensors):
+        total.update(f"{name} {_fingerprint(tensors[name])}".encode())
+    return total.hexdigest()
+
+
+def _fingerprint(x: Tensor) -> str:
+    """Shape, type and the beginning of the sha256 of the values."""
+    values = x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return f"{list(x.shape)} {str(x.dtype).removeprefix('torch.')} {hashlib.sha256(values.data).hexdigest()[:16]}"
+
+
+def _describe_model(model: VAE) -> dict[str, Any]:
+    parameter = next(model.parameters())
+    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    description: dict[str, Any] = {"dtype": str(parameter.dtype).removeprefix("torch.")}
+    try:
+        return description | {"config": model.config()}
+    except TypeError:  # networks of one's own: their shapes must do
+        return description | {"shapes": shapes}
+
+
+def _describe_optimizer(climber: torch.optim.Optimizer) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in sorted(climber.defaults.items()))
+    return f"{type(climber).__name__}({options})"
