@@ -38,5 +38,6 @@ class _Labs(dict[str, Callable[[], "Lab"]]):
 ALL: dict[str, Callable[[], Lab]] = _Labs(
     {
         "00.bound": _lab("first_bound.FirstBound"),
+        "01.gap": _lab("gap.GapLab"),
     }
 )

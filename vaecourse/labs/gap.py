@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -76,7 +77,8 @@ class GapLab(Experiment):
         colours = [plots.DECODER, plots.PRIOR, plots.ELBO, plots.ENCODER]
         bars = sums.bar(range(4), [1] * 4, bottom=FLOOR, width=0.7, color=colours)
         truth = plots.exact_line(sums, 0.0)
-        labels = [sums.text(i, 0, "", ha="center", fontsize=13, weight="bold") for i in range(4)]
+        plate = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        labels = [sums.text(i, 0, "", ha="center", weight="bold", bbox=plate) for i in range(4)]
         name = sums.text(-0.45, 0, "", fontsize=13)
         sums.set(ylim=(FLOOR, CEILING), xlim=(-0.5, 3.5), ylabel="nats")
         sums.set_xticks(range(4), ["recon-\nstruction", "– KL to\nprior", "= ELBO", "+ KL to\nposterior"])
@@ -92,16 +94,22 @@ class GapLab(Experiment):
         truth = data.log_likelihood
         spans = [(FLOOR, data.reconstruction), (data.elbo, data.reconstruction), (FLOOR, data.elbo), (data.elbo, truth)]
         amounts = [data.reconstruction, -data.kl_to_prior, data.elbo, data.kl_to_posterior]
-        signs = ["", "+", "", "+"]
-        for bar, label, (low, high), amount, sign in zip(artists.bars, artists.labels, spans, amounts, signs):
+        for bar, label, (low, high), amount in zip(artists.bars, artists.labels, spans, amounts):
             low, high = max(low, FLOOR), max(high, FLOOR)
             bar.set(y=low, height=high - low)
-            label.set(text=f"{amount:{sign}.2f}", y=high + 0.12)
+            label.set(text=_minus(f"{amount:.2f}"), y=high + 0.12)
         artists.truth.set_ydata([truth] * 2)
-        artists.name.set(text=f"exact log p(x) = {truth:.2f}", y=CEILING - 0.35)
+        artists.name.set(text=_minus(f"exact log p(x) = {truth:.2f}"), y=CEILING - 0.35)
 
     def sentence(self, data: Gap) -> str:
-        return (
-            f"ELBO {data.elbo:.3f} + KL(q ‖ posterior) {data.kl_to_posterior:.3f} = log p(x) {data.log_likelihood:.3f}. "
-            f"Of the ELBO, reconstruction is {data.reconstruction:.3f} and KL(q ‖ prior) {data.kl_to_prior:.3f}."
+        log_p = data.log_likelihood
+        below = " It lies below the picture." if data.elbo < FLOOR else ""
+        return _minus(
+            f"ELBO {data.elbo:.3f} + KL(q ‖ posterior) {data.kl_to_posterior:.3f} = log p(x) {log_p:.3f}. The ELBO is "
+            f"the reconstruction {data.reconstruction:.3f} minus KL(q ‖ prior) {data.kl_to_prior:.3f}.{below}"
         )
+
+
+def _minus(text: str) -> str:
+    """Typographic minus signs, and none before a zero."""
+    return re.sub(r"-(0\.0+)(?!\d)", r"\1", text).replace("-", "−")
