@@ -1,28 +1,58 @@
-r"""Lab "03.iwae": K importance samples under one logarithm, against the exact expectation of that bound."""
+r"""Lab "03.iwae": K importance samples under one logarithm, for a q that one can widen, narrow and shift.
+
+Nothing in the picture but the bars is sampled: the curve is the exact expectation of L_K.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecourse import bounds, exact
+from vaecourse import exact, plots
+from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+
+RUNS, LARGEST_K = 400, 1000
+ALL_K = tuple(np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int)).tolist())
+Z = np.linspace(-1.2, 2.9, 165)
+LOWEST, HIGHEST = -3.2, -1.5  # of the curve's axis, in nats
+EDGES = np.linspace(-3.6, -0.9, 55)
 
 # The exact expectation -----------------------------------------------------------------------------------------------
 
 
-def log_weights_on_a_grid(case: exact.Case, points: int = 1601, reach: float = 16.0) -> tuple[Tensor, Tensor]:
+def case_with(width: float, shift: float) -> exact.Case:
+    """The reference case with a q ``width`` times as wide as the posterior, and ``shift`` beside the posterior mean."""
+    case = exact.reference(torch.float64)
+    posterior = case.model.posterior(case.x)
+    return case._replace(mean=posterior.mean + shift, std=width * posterior.stddev)
+
+
+def log_weights_on_a_grid(case: exact.Case, points: int = 601) -> tuple[Tensor, Tensor]:
     """log w on a grid of standard noise, and the mass of q at each grid point, for a one-dimensional case.
 
-    Shapes: ``[N], [N]``, with N = ``points``; the grid covers -reach to reach standard deviations of q.
+    The grid covers nine standard deviations of q, and more where the posterior is wider. Shapes: ``[N], [N]``.
     """
-    eps = torch.linspace(-reach, reach, points, dtype=torch.float64)
+    eps = _noise_grid(case, points)
     z = (case.mean + case.std * eps[:, None])[:, None]  # [N, 1, 1]
     log_q = -0.5 * eps.square() - 0.5 * math.log(2 * math.pi) - case.std.log().squeeze()
     mass = (-0.5 * eps.square()).exp() / math.sqrt(2 * math.pi) * (eps[1] - eps[0])
     return case.model.log_joint(case.x, z)[:, 0] - log_q, mass
+
+
+def _noise_grid(case: exact.Case, points: int) -> Tensor:
+    wider = max(1.0, (case.model.covariance.sqrt() / case.std).item())
+    reach = min(9.0 * wider, 30.0)
+    return torch.linspace(-reach, reach, points, dtype=torch.float64)
 
 
 def expected_log_mean(log_w: Tensor, mass: Tensor, K: Sequence[int]) -> Tensor:
@@ -67,3 +97,127 @@ def _log_laplace(log_w: Tensor, mass: Tensor, log_t: Tensor) -> Tensor:
     """log E exp(-t w) at each t. Shapes: ``[N], [N], [T] -> [T]``."""
     lost = -torch.expm1(-(log_t[:, None] + log_w).clamp(max=7).exp()) @ mass  # 1 - E exp(-t w), exact when it is tiny
     return torch.log1p(-lost.clamp(max=1 - 1e-300))
+
+
+# The lab -------------------------------------------------------------------------------------------------------------
+
+
+class Bounds(NamedTuple):
+    """Everything in nats but the densities, which are on Z: the settings, the exact numbers, and the single runs."""
+
+    K: int
+    width: float
+    log_likelihood: float
+    chi_squared: float
+    expected: float  # E[L_K]
+    curve: NDArray[np.floating]  # E[L_k] for k in ALL_K
+    q: NDArray[np.floating]
+    picked: NDArray[np.floating]  # the density of one of the K samples, picked by its weight
+    runs: NDArray[np.floating]  # [RUNS], estimates of L_K from K samples each
+
+
+class Iwae(Experiment):
+    title = "K samples under one logarithm"
+    size = (8.8, 4.7)
+    controls = [
+        Whole("K", "Samples K", 1, LARGEST_K, default=8, log=True),
+        Number("width", "Width of q, in widths of the posterior", 0.3, 3.0, default=1.3, log=True),
+        Number("shift", "Shift of q beside the posterior", 0.0, 1.5, default=0.5, stops=61),
+        Seed(),
+    ]
+    presets = {
+        "the ELBO (K = 1)": {"K": 1},
+        "K = 64": {"K": 64},
+        "q too wide": {"K": 64, "width": 3.0, "shift": 0.0},
+        "q too narrow": {"K": 64, "width": 0.4, "shift": 0.0},
+        "q beside it": {"K": 64, "width": 0.8, "shift": 1.2},
+        "q is the posterior": {"width": 1.0, "shift": 0.0},
+    }
+    stills = ["the ELBO (K = 1)", "K = 64", "q too narrow"]
+
+    def compute(self, K: int, width: float, shift: float, seed: int) -> Bounds:
+        case = case_with(width, shift)
+        log_w, mass = log_weights_on_a_grid(case)
+        curve, expected = _curve(width, shift), expected_log_mean(log_w, mass, [K]).item()
+        z = (case.mean + case.std * _noise_grid(case, len(mass))).flatten().numpy()
+        step = z[1] - z[0]
+        on_z = lambda density: np.interp(Z, z, density.numpy() / step, left=0.0, right=0.0)
+        return Bounds(
+            K=K,
+            width=width,
+            log_likelihood=case.model.log_likelihood(case.x).item(),
+            chi_squared=case.model.chi_squared(*case[1:]).item(),
+            expected=expected,
+            curve=curve,
+            q=on_z(mass),
+            picked=on_z(implied_posterior(log_w, mass, K)),
+            runs=_runs(width, shift, seed)[:, K - 1],
+        )
+
+    def build(self, figure: Figure) -> SimpleNamespace:
+        axes = figure.subplot_mosaic([["curve", "z"], ["curve", "runs"]], width_ratios=[1.35, 1])
+        case = case_with(1.0, 0.0)
+        truth = case.model.log_likelihood(case.x).item()
+
+        curve = axes["curve"]
+        plots.exact_line(curve, truth, "exact log p(x)")
+        bound = curve.plot([], [], color=plots.IWAE, label="exact $E[L_K]$")[0]
+        law = curve.plot([], [], color=plots.Q, linestyle=":", label=r"log p(x) $-\ \chi^2/(2K)$")[0]
+        gap = curve.plot([], [], color=plots.ELBO, linewidth=4, solid_capstyle="butt")[0]
+        dot = curve.plot([], [], "o", color=plots.IWAE, markersize=11, markeredgecolor="white")[0]
+        curve.set(
+            xscale="log", xlim=(0.85, 1200), ylim=(LOWEST, HIGHEST), xlabel="samples K (log scale)", ylabel="nats"
+        )
+        curve.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
+        curve.legend(loc="lower right")
+
+        density = axes["z"]
+        posterior = case.model.posterior(case.x)
+        exact_density = posterior.log_prob(torch.from_numpy(Z)[:, None]).exp()
+        density.plot(Z, exact_density, color=plots.EXACT, linestyle="--", label="posterior")
+        q = density.plot([], [], color=plots.Q, linewidth=4, label="q")[0]
+        picked = density.plot([], [], color=plots.IWAE, label="picked by weight")[0]
+        density.set(xlim=(Z[0], Z[-1]), ylim=(0, 1.5), yticks=[], xlabel="z")
+        density.legend(loc="upper right", fontsize=10, handlelength=1.2, borderaxespad=0)
+
+        runs = axes["runs"]
+        plots.exact_line(runs, truth, vertical=True)
+        bars = runs.stairs(np.zeros(len(EDGES) - 1), EDGES, fill=True, color=plots.MIWAE)
+        mean = runs.axvline(0, color=plots.IWAE)
+        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel=f"{RUNS} single estimates of $L_K$, nats")
+        return SimpleNamespace(bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean)
+
+    def update(self, artists: SimpleNamespace, data: Bounds) -> None:
+        artists.bound.set_data(ALL_K, data.curve)
+        artists.law.set_data(ALL_K, data.log_likelihood - data.chi_squared / (2 * np.array(ALL_K)))
+        artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
+        artists.dot.set_data([data.K], [max(data.expected, LOWEST)])
+        artists.q.set_data(Z, data.q)
+        artists.picked.set_data(Z, data.picked)
+        share = np.histogram(np.clip(data.runs, EDGES[0], EDGES[-1]), EDGES)[0] / len(data.runs)
+        artists.bars.set_data(np.minimum(share, 0.3))
+        artists.mean.set_xdata([data.expected] * 2)
+
+    def sentence(self, data: Bounds) -> str:
+        gap = data.log_likelihood - data.expected
+        law = data.chi_squared / (2 * data.K)
+        rate = f"χ²/(2K) says {law:.3f}" if math.isfinite(law) else "χ² is infinite, so there is no 1/K law"
+        above = (data.runs > data.log_likelihood).mean()
+        return (
+            f"K = {data.K}, q {data.width:.2f} times as wide as the posterior: E[L_K] = {data.expected:.3f} nats, "
+            f"{gap:.3f} below log p(x) = {data.log_likelihood:.3f} ({rate}). "
+            f"{above:.0%} of the single estimates lie above log p(x)."
+        )
+
+
+@lru_cache(maxsize=32)
+def _curve(width: float, shift: float) -> NDArray[np.floating]:
+    return expected_log_mean(*log_weights_on_a_grid(case_with(width, shift)), ALL_K).numpy()
+
+
+@lru_cache(maxsize=4)
+def _runs(width: float, shift: float, seed: int) -> NDArray[np.floating]:
+    """L_K for every K up to the largest, from one row of weights each: ``[RUNS, LARGEST_K]``."""
+    case = case_with(width, shift)
+    log_w = case.model.log_weights(*case[1:], RUNS, LARGEST_K, torch.Generator().manual_seed(seed))[..., 0]  # [M, K]
+    return (log_w.logcumsumexp(1) - torch.arange(1, LARGEST_K + 1).log()).numpy()
