@@ -44,7 +44,7 @@ def log_p():
     return case.model.log_likelihood(case.x).item()
 
 
-# Formulas written out, with M != K != B -------------------------------------------------------------------------------
+# Formulas written out, with M != K != B -----------------------------------------------
 
 
 def test_each_bound_is_its_formula():
@@ -100,7 +100,7 @@ def test_effective_sample_size():
     torch.testing.assert_close(bounds.effective_sample_size(one), torch.ones(1, 1))
 
 
-# Relations that hold for every set of weights -------------------------------------------------------------------------------
+# Relations that hold for every set of weights -----------------------------------------------
 
 
 def test_one_sample_makes_every_bound_the_elbo():
@@ -154,7 +154,7 @@ def test_shifting_every_log_weight_shifts_the_bound():
             torch.testing.assert_close(bound(log_w + shift), bound(log_w) + shift, msg=f"{name} shifted by {shift}")
 
 
-# Expectations on the reference case, exact -------------------------------------------------------------------------------
+# Expectations on the reference case, exact -----------------------------------------------
 
 
 def test_first_bound_is_the_elbo_on_average():
@@ -249,7 +249,7 @@ def test_effective_sample_size_tells_chi_squared():
     assert ess.mean() / 4000 == pytest.approx(expected, rel=0.01)
 
 
-# Numbers that break naive code -------------------------------------------------------------------------------
+# Numbers that break naive code -----------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -308,7 +308,7 @@ def test_gradcheck(name):
     assert torch.autograd.gradcheck(EVERY[name], log_w)
 
 
-# Bad input -------------------------------------------------------------------------------
+# Bad input -----------------------------------------------
 
 GOOD = torch.zeros(M, K, B)
 BAD = [

@@ -38,6 +38,7 @@ class _Labs(dict[str, Callable[[], "Lab"]]):
 ALL: dict[str, Callable[[], Lab]] = _Labs(
     {
         "00.bound": _lab("first_bound.FirstBound"),
+        "03.iwae": _lab("iwae.Iwae"),
         "01.gap": _lab("gap.GapLab"),
     }
 )
