@@ -1,4 +1,4 @@
-r"""log p(x | z) of independent Bernoulli pixels, from logits: in one plain line, and in one pass over cache-sized blocks.
+r"""log p(x | z) of independent Bernoulli pixels, from logits: in a plain line, and in one pass over cache-sized blocks.
 
 .. math:: \log p(x | l) = \sum_d x_d l_d - \mathrm{softplus}(l_d), \qquad
           \frac{\partial}{\partial l_d} \log p(x | l) = x_d - \sigma(l_d)
@@ -51,10 +51,10 @@ class _LinearLogLikelihood(torch.autograd.Function):
 
 
 def _forward(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, keep_residual: bool) -> tuple[Tensor, Tensor]:
-    r"""The value [N, B] and, if it is kept, the residual x - sigmoid(logits) [N, B, D], which is all that backward needs.
+    r"""The value [N, B] and, if it is kept, the residual x - sigmoid(logits) [N, B, D], all that backward needs.
 
-    With softplus(l) = (l + |l|) / 2 - log max(sigma, 1 - sigma) the value has three parts: a product with h, whose width
-    is H and not D; minus half of sum |l|; and the logs of factors that are at least 1/2, 100 of them at a time.
+    With softplus(l) = (l + |l|) / 2 - log max(sigma, 1 - sigma) the value has three parts: a product with h, whose
+    width is H and not D; minus half of sum |l|; and the logs of factors that are at least 1/2, 100 of them at a time.
     """
     N, B, _ = h.shape
     D = len(weight)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from vaecourse import arguments, objectives
+from vaecourse.exact import GaussianToy
 from vaecourse.models import VAE
 
 BASELINES = ["none", "mean", "leave_one_out", "optimal"]
@@ -80,7 +81,7 @@ class SignalToNoise(NamedTuple):
 
 
 def signal_to_noise(
-    model: VAE,
+    model: VAE | GaussianToy,
     x: Tensor,
     objective: str | objectives.Objective,
     M: int,
@@ -101,7 +102,6 @@ def signal_to_noise(
     """
     row = objectives.get(objective) if isinstance(objective, str) else objective
     arguments.count("draws", draws, at_least=2)
-    x = model._data(x)
     theta = {name: p.detach() for name, p in model.theta().items()}
     phi = {name: p.detach() for name, p in model.phi().items()}
 

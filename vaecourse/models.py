@@ -92,12 +92,7 @@ class VAE(nn.Module):
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, L]``."""
-        shape = (
-            arguments.count("M", M),
-            arguments.count("K", K),
-            len(x),
-            self.latent_dim,
-        )
+        shape = arguments.count("M", M), arguments.count("K", K), len(self._data(x)), self.latent_dim
         return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
@@ -133,7 +128,7 @@ class VAE(nn.Module):
 
     def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
-        log_p, log_q = self(x, self.noise(self._data(x), M, K, generator))
+        log_p, log_q = self(x, self.noise(x, M, K, generator))
         return log_p - log_q
 
     def decode(self, z: Tensor) -> Tensor:

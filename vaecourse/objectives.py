@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments, bounds
+from vaecourse.exact import GaussianToy
 from vaecourse.models import VAE
 
 
@@ -116,7 +117,7 @@ def get(name: str, **parameters: float) -> Objective:
 
 
 def backward(
-    model: VAE,
+    model: VAE | GaussianToy,
     x: Tensor,
     objective: str | Objective,
     M: int,

@@ -1,4 +1,4 @@
-r"""Models whose every quantity is known in closed form: the truth that each estimate of the course is held against.
+r"""Probabilistic PCA: a latent-variable model whose every quantity is known in closed form.
 
 Axes are always in the order M (estimates), K (importance samples), B (data points), D (data) or L (latent) dimensions.
 Everything is in nats.

@@ -1,0 +1,30 @@
+"""The Laplace law as a scale mixture: the marginal by quadrature over psi, the entropy by z-score, the rate told from the scale."""
+
+import pytest
+import torch
+
+from tests.stats import assert_mean, assert_not_mean
+from vaecourse import exact
+
+
+def test_the_marginal_is_the_integral_over_the_variance():
+    mixture = exact.LaplaceMixture(1)
+    psi = torch.linspace(-18, 8, 200_001, dtype=torch.float64).exp()[:, None]  # [N, 1], evenly spaced in log psi
+    for z in torch.tensor([[-2.5], [0.3], [4.0]], dtype=torch.float64):
+        density = (mixture.log_mixing(psi) + mixture.log_conditional(z, psi)).exp()
+        integral = torch.trapezoid(density, psi.flatten())
+        torch.testing.assert_close(integral, mixture.log_prob(z).exp(), rtol=1e-4, atol=0)
+
+
+def test_samples_have_the_exact_entropy_and_the_exact_variance():
+    mixture = exact.LaplaceMixture(50)
+    z, psi = mixture.sample(4000, torch.Generator().manual_seed(0))
+    assert_mean(mixture.log_prob(z), -mixture.entropy())
+    assert_mean(psi, 2.0)  # Exp with *rate* 1/2
+    assert_not_mean(psi, 0.5)
+    assert_mean(z.square() / psi, 1.0)  # psi is a *variance*
+
+
+def test_dim_is_a_count():
+    with pytest.raises(ValueError, match="dim"):
+        exact.LaplaceMixture(0)

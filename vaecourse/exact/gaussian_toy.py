@@ -1,0 +1,95 @@
+r"""The Gaussian toy of Rainforth et al. 2018 (arXiv 1802.04537): what K and M do to a gradient, beside the exact answer.
+
+.. math:: p(z) = N(\mu, I), \quad p(x | z) = N(z, I), \quad q(z | x) = N(A x + b, \tfrac23 I)
+
+theta is mu, phi is A and b. Everything is in nats.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from vaecourse import arguments
+
+VARIANCE = 2 / 3  # of q, in every direction: a covariance (2/3) I
+
+
+class GaussianToy(nn.Module):
+    r"""The toy at its optimum for the data, where every bound of it is stationary in phi for K = 1.
+
+    Arguments:
+        x: the data ``[B, D]``; mu starts at their mean, A at I / 2, b at mu / 2.
+        variance: of q; the paper's 2/3.
+
+    It speaks the language of ``models.VAE`` (``noise``, ``draw``, ``log_joint``, ``theta``, ``phi``), so objectives and
+    gradient diagnostics take it as it is. Raises ``ValueError`` for a variance that is not positive.
+
+    >>> GaussianToy(torch.randn(7, 3)).log_weights(torch.randn(7, 3), M=2, K=5).shape
+    torch.Size([2, 5, 7])
+    """
+
+    def __init__(self, x: Tensor, variance: float = VARIANCE) -> None:
+        super().__init__()
+        arguments.tensor("x", x, "BD")
+        self.variance = arguments.number("variance", variance, 0.0, open_low=True)
+        self.mu = nn.Parameter(x.mean(0))
+        self.A = nn.Parameter(0.5 * torch.eye(x.shape[1], dtype=x.dtype, device=x.device))
+        self.b = nn.Parameter(0.5 * x.mean(0))
+
+    def perturb(self, scale: float = 0.01, generator: torch.Generator | None = None) -> GaussianToy:
+        """Add N(0, scale^2) noise to every parameter, as the paper does before it measures gradients."""
+        with torch.no_grad():
+            for parameter in self.parameters():
+                shift = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter += arguments.number("scale", scale, 0.0) * shift.to(parameter.device)
+        return self
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        r"""Exact log p(x) = log N(x; mu, 2 I). Shapes: ``[B, D] -> [B]``."""
+        return Normal(self.mu, math.sqrt(2)).log_prob(x).sum(-1)
+
+    def elbo(self, x: Tensor) -> Tensor:
+        r"""Exact ELBO: log p(x) minus KL(N(A x + b, s2 I) || N((x + mu) / 2, I / 2)). Shapes: ``[B, D] -> [B]``."""
+        offset = x @ self.A.T + self.b - (x + self.mu) / 2
+        kl = offset.square().sum(-1) + 0.5 * x.shape[1] * (2 * self.variance - 1 - math.log(2 * self.variance))
+        return self.log_likelihood(x) - kl
+
+    def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+        """Standard normal noise for M K samples of each data point: ``[M, K, B, D]``."""
+        shape = arguments.count("M", M), arguments.count("K", K), *arguments.tensor("x", x, "BD").shape
+        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+
+    def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
+        """z = A x + b + s eps and log q(z | x). Shapes: ``[B, D], [M, K, B, D] -> [M, K, B, D], [M, K, B]``.
+
+        With ``keeps_score=False`` A and b are held fixed inside log q.
+        """
+        mean, scale = x @ self.A.T + self.b, math.sqrt(self.variance)
+        z = mean + scale * eps
+        return z, Normal(mean if keeps_score else mean.detach(), scale).log_prob(z).sum(-1)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z). Shapes: ``[B, D], [..., B, D] -> [..., B]``."""
+        return Normal(self.mu, 1.0).log_prob(z).sum(-1) + Normal(z, 1.0).log_prob(x).sum(-1)
+
+    def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
+        """log p(x, z) and log q(z | x) at the samples made of ``eps``: 2 x ``[M, K, B]``."""
+        z, log_q = self.draw(x, eps, keeps_score)
+        return self.log_joint(x, z), log_q
+
+    def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+        """log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
+        log_p, log_q = self(x, self.noise(x, M, K, generator))
+        return log_p - log_q
+
+    def theta(self) -> dict[str, nn.Parameter]:
+        """The generative parameter: mu."""
+        return {"mu": self.mu}
+
+    def phi(self) -> dict[str, nn.Parameter]:
+        """The inference parameters: A and b."""
+        return {"A": self.A, "b": self.b}
