@@ -1,7 +1,7 @@
 """The controls of a lab: what its author declares, and the widget that the learner sees.
 
-Each has ``.make() -> widget``; the widget's ``.value`` is what ``compute`` gets under the control's name. A value set from
-Python is checked and brought into the control's range; a value that cannot be understood raises ``TraitError``.
+Each has ``.make() -> widget``; the widget's ``.value`` is what ``compute`` gets under the control's name. A value set
+from Python is checked and brought into the control's range; one that cannot be understood raises ``TraitError``.
 """
 
 from __future__ import annotations

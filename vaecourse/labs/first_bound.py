@@ -1,4 +1,4 @@
-"""The first lab: one bound, one slider. The bound rises towards the exact log p(x) as K grows, and its scatter shrinks."""
+"""The first lab: one bound, one slider. As K grows the bound rises towards the exact log p(x), its scatter shrinks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Seed, Whole
 
 RUNS, LARGEST_K = 500, 1000
-EDGES = np.linspace(-4.6, -1.0, 61)
+ACROSS = np.modf(np.arange(RUNS) * 0.618034)[0]  # where each run's dot stands: spread evenly, in no order
 
 
 class Bound(NamedTuple):
@@ -34,7 +34,7 @@ class ExpectedBound:
     .. math:: E[L_K] - \log p(x) = \int_{-\infty}^{\infty} \left( e^{-K e^v} - \varphi(e^v)^K \right) dv,
               \qquad \varphi(t) = E_q\left[ e^{-t\, w / p(x)} \right]
 
-    which is Frullani's :math:`\log s = \int_0^\infty (e^{-t} - e^{-ts})\, dt / t` for the mean s of K independent weights.
+    which is Frullani's :math:`\log s = \int_0^\infty (e^{-t} - e^{-ts})\, dt / t`, s being the mean of K weights.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class ExpectedBound:
         eps = torch.linspace(-14.0, 14.0, 2801, dtype=torch.float64)
         density = torch.exp(-0.5 * eps**2) / np.sqrt(2 * np.pi)
         z = mean + std * eps[:, None, None]  # [N, 1, 1]
-        log_q = torch.log(density) - std.log().squeeze()
+        log_q = density.log() - std.log().squeeze()
         self.log_likelihood = model.log_likelihood(x).item()
         weight = (model.log_joint(x, z).squeeze() - log_q - self.log_likelihood).exp().numpy()  # of mean one
         self.v = np.linspace(-25.0, 40.0, 1301)
@@ -69,37 +69,36 @@ class FirstBound(Experiment):
         return Bound(K, self.expected(K), self.expected.log_likelihood, _runs(seed)[:, K - 1])
 
     def build(self, figure: Figure) -> SimpleNamespace:
-        curve, runs = figure.subplots(1, 2, sharey=True, width_ratios=[1.6, 1])
-        truth = self.expected.log_likelihood
+        curve, runs = figure.subplots(1, 2, sharey=True, width_ratios=[1.7, 1])
         all_K = np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int))
         curve.plot(all_K, [self.expected(K) for K in all_K], color=plots.IWAE, label="the bound: expected $L_K$")
-        plots.exact_line(curve, truth, label="exact log p(x)")
-        plots.exact_line(runs, truth)
-        curve.set(xscale="log", xlim=(0.85, 1200), ylim=(-3.6, -1.1), xlabel="samples K (log scale)", ylabel="nats")
+        truth = [plots.exact_line(axes, self.expected.log_likelihood, "exact log p(x)") for axes in (curve, runs)]
+        curve.set(xscale="log", xlim=(0.85, 1200), ylim=(-4.1, -0.6), xlabel="samples K (log scale)", ylabel="nats")
         curve.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
         curve.legend(loc="lower right")
-        runs.set(xlim=(0, 0.45), xlabel=f"share of {RUNS} single runs")
+        runs.set(xlim=(-0.05, 1.05), xticks=[], title=f"{RUNS} single runs")
+        runs.grid(visible=False)
         gap = curve.plot([], [], color=plots.ELBO, linewidth=4, solid_capstyle="butt")[0]
         dot = curve.plot([], [], "o", color=plots.IWAE, markersize=11, markeredgecolor="white")[0]
         label = curve.text(0, 0, "", fontsize=13, color=plots.ELBO, weight="bold", va="center")
-        bars = runs.stairs(np.zeros(len(EDGES) - 1), EDGES, orientation="horizontal", fill=True, color=plots.MIWAE)
+        dots = runs.plot(ACROSS, ACROSS, ".", color=plots.MIWAE, markersize=6, markeredgewidth=0)[0]
         mean = runs.axhline(0, color=plots.IWAE)
-        return SimpleNamespace(gap=gap, dot=dot, label=label, bars=bars, mean=mean)
+        return SimpleNamespace(gap=gap, dot=dot, label=label, dots=dots, mean=mean, truth=truth)
 
     def update(self, artists: SimpleNamespace, data: Bound) -> None:
         artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
         artists.dot.set_data([data.K], [data.expected])
         artists.label.set_text(f"gap {data.log_likelihood - data.expected:.3f}")
-        artists.label.set(position=(data.K * 1.15 if data.K < 150 else data.K / 4.2, data.expected - 0.16))
-        share = np.histogram(np.clip(data.runs, EDGES[0], EDGES[-1]), EDGES)[0] / len(data.runs)
-        artists.bars.set_data(np.minimum(share, 0.45))
+        artists.label.set(position=(data.K * 1.2 if data.K < 150 else data.K / 4.4, data.expected - 0.25))
+        artists.dots.set_ydata(data.runs)
         artists.mean.set_ydata([data.expected] * 2)
 
     def sentence(self, data: Bound) -> str:
         low, high = np.quantile(data.runs, [0.1, 0.9])
         gap = data.log_likelihood - data.expected
         return (
-            f"K = {data.K}: the bound is {data.expected:.3f} nats, {gap:.3f} below log p(x) = {data.log_likelihood:.3f}. "
+            f"K = {data.K}: the bound is {data.expected:.3f} nats, "
+            f"{gap:.3f} below log p(x) = {data.log_likelihood:.3f}. "
             f"Eight of ten single runs land between {low:.2f} and {high:.2f}."
         )
 

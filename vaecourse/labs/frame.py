@@ -13,7 +13,7 @@
         stills = ["K = 1", {"K": 64, "seed": 2}]   # shown one under the other where there is no kernel
 
         def compute(self, K, seed): ...            # -> Bound; pure; gets every control by name
-        def build(self, figure): ...               # once: draws all that stays, returns SimpleNamespace(line=..., bars=[...])
+        def build(self, figure): ...               # once: draws all; returns SimpleNamespace(line=..., bars=[...])
         def update(self, artists, data): ...       # artists.line.set_data(...); no new artist
         def sentence(self, data): ...              # -> "K = 8: the bound is ..."
 
@@ -27,6 +27,7 @@ import asyncio
 import base64
 import difflib
 import html
+import textwrap
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -35,7 +36,6 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from vaecourse import plots
 from vaecourse.labs.controls import Choice, Control, Number, Seed, Switch, Whole
@@ -114,7 +114,7 @@ class Lab:
         return self._sentence
 
     def apply(self, preset: str) -> None:
-        """Put the lab into a named state. Raises ``ValueError`` naming the nearest preset if there is none of this name."""
+        """Put the lab into a named state. Raises ``ValueError``, naming the nearest preset, if there is none of it."""
         self._set(self._preset(preset))
         self._flush_if_due()
 
@@ -144,12 +144,12 @@ class Lab:
 
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
-        canvas, panels = self._build(), []
+        panels = []
         for still in self.experiment.stills or [{}]:
             settings = {**self.defaults, **(self._preset(still) if isinstance(still, str) else still)}
             data = self.experiment.compute(**settings)
-            self.experiment.update(canvas.artists, data)
-            panels += [self._caption(self.experiment.sentence(data)), canvas.pixels().copy()]
+            self.experiment.update(self._canvas.artists, data)
+            panels += [self._caption(self.experiment.sentence(data)), self._canvas.pixels().copy()]
         return small_png(np.concatenate(panels))
 
     def __repr__(self) -> str:
@@ -165,7 +165,7 @@ class Lab:
         return {**view, "text/plain": repr(self), "image/png": picture}, {"image/png": {"width": width}}
 
     def _ask(self, _change: object) -> None:
-        """A control has moved: draw soon if there is an event loop, and once for all that moves until then; else now."""
+        """A control has moved: with an event loop draw soon, once for all that moves until then; without one, now."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -228,7 +228,9 @@ class Lab:
 
     def _caption(self, sentence: str) -> NDArray[np.uint8]:
         """A strip of text as wide as the picture."""
+        width = self.experiment.size[0]
+        lines = textwrap.wrap(sentence, round(10.5 * width))
         with plots.style():
-            figure = Figure(figsize=(self.experiment.size[0], 0.62), dpi=DPI, layout="none")
-            figure.text(0.012, 0.04, sentence, fontsize=12, wrap=True, va="bottom", weight="bold")
+            figure = Figure(figsize=(width, 0.15 + 0.22 * len(lines)), dpi=DPI)
+            figure.text(0.012, 0.0, "\n".join(lines), fontsize=12, va="bottom", weight="bold")
             return Canvas(figure, SimpleNamespace()).pixels().copy()

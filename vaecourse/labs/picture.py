@@ -1,8 +1,10 @@
-"""The picture of a lab: one figure that stays, whose moving artists alone are drawn again, and the widgets that show it."""
+"""The picture of a lab: one figure that stays, of which only the moving artists are drawn again, and its widgets."""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,7 @@ from PIL import Image
 from traitlets import Unicode
 
 HERE = Path(__file__).parent
-DPI = 150  # sharp on a projector and on a laptop at 150 % zoom; the figure is shown at 100 pixels an inch
+DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 150 % zoom and cost twice the time
 
 
 class Picture(anywidget.AnyWidget, ipywidgets.Image):
@@ -69,18 +71,21 @@ class Canvas:
 
 
 def fast_png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG bytes, quickly: a live picture is looked at for 20 milliseconds."""
-    return _png(Image.fromarray(pixels), compress_level=1)
+    """PNG bytes in half the time of PIL, which tries five filters on every row: a live picture is soon replaced."""
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: 0, none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
 
 
 def small_png(pixels: NDArray[np.uint8]) -> bytes:
     """PNG bytes, few of them: a still picture is stored in a notebook."""
-    return _png(Image.fromarray(pixels).quantize(128, dither=Image.Dither.NONE), optimize=True)
-
-
-def _png(image: Image.Image, **options: object) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG", **options)
+    Image.fromarray(pixels).quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
