@@ -59,6 +59,33 @@ class History:
         return f"{len(self.epochs)} epochs{last}{', interrupted' if self.interrupted else ''}"
 
 
+class Setting(NamedTuple):
+    """The size of the course's model for a set of images, and how many epochs it is trained for."""
+
+    latent_dim: int
+    hidden: tuple[int, ...]
+    epochs: int
+
+
+DIGITS = Setting(latent_dim=10, hidden=(40, 40), epochs=100)
+MNIST = Setting(latent_dim=50, hidden=(200, 200), epochs=50)  # the sizes of arXiv 1509.00519, one stochastic layer
+SETTINGS = {"digits": DIGITS, "mnist": MNIST, "fashion-mnist": MNIST}
+
+
+def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> VAE:
+    """A VAE of the course's size for these images, with first weights from ``seed`` and its decoder at the pixel means.
+
+    >>> from vaecourse import data
+    >>> untrained(data.digits()).config()
+    {'data_dim': 64, 'latent_dim': 10, 'hidden': [40, 40], 'likelihood': 'bernoulli'}
+    """
+    setting = SETTINGS.get(images.name, MNIST) if setting is None else setting
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(arguments.count("seed", seed, at_least=0))
+        model = VAE(images.train.shape[1], setting.latent_dim, setting.hidden)
+    return model.start_at_pixel_means(images.train.mean(0))
+
+
 def fit(
     model: VAE,
     data: Tensor | Images,
