@@ -65,7 +65,8 @@ plots.use_style()
 # $-2.356$: too low by $0.609$. But you may guess $K$ times and pool the guesses before you give the score.
 #
 # **Your prediction:** how many guesses close nine tenths of that gap? About 7, about 70, or about 700?
-# Say a number aloud. Then drag $K$ and look at the distance to the black dashed line, the exact answer.
+# Say a number aloud. Then press *the ELBO (K = 1)*, drag $K$ upwards and look at the distance to the black dashed line, the
+# exact answer. On the right you see 500 single runs of the same experiment.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, 8 and 64: the expected bound rises with K towards the dashed line log p(x) = -1.746; beside it 500 single runs, which scatter less and less around the bound."}}
 labs.ALL["00.bound"]()
@@ -184,7 +185,7 @@ assert torch.allclose(bounds.iwae(log_w), iwae) and (elbo <= miwae).all() and (m
 # height $\log p(x)$; one guess would do. It is not flat, so a draw from the right scores far too low, and the mean of the
 # scores, the ELBO, is dragged down.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: the posterior as a dashed bell around 0.66, and the guess q as a wider bell around 1.16. Right: log w as a function of z, above the dashed line log p(x) around z = 0.4 and far below it at z = 3; the ELBO is a line below log p(x)."}}
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: the posterior as a dashed bell around 0.66, and the guess q as a wider bell around 1.16. Right: log w as a function of z, above the dashed line log p(x) for z between -1 and 1, and seven nats below it at z = 3; the ELBO is a line below log p(x)."}}
 model, x, mean, std = exact.reference(torch.float64)
 z = torch.linspace(-1.2, 3.2, 300, dtype=torch.float64)[:, None, None]  # [300, 1, 1]
 posterior, q = model.posterior(x), Normal(mean, std)
@@ -629,7 +630,7 @@ verdict
 STEPS = [
     ("00  start here", "log-weights, in nats", "why is the bound below, and by how much?"),
     ("01  ELBO", "one sample, one bound, a first VAE", "the gap is as large as q is wrong"),
-    ("02  importance sampling", "weights without bias", "log p(x) is not linear in the weights"),
+    ("02  importance sampling", "weights without bias", "right for p(x), not yet for log p(x)"),
     ("03  IWAE", "K samples: the gap shrinks like 1/K", "the encoder's gradient drowns in noise"),
     ("04  tighter is not better", "MIWAE, CIWAE, PIWAE", "a compromise, not a cure"),
     ("05  better gradients", "sticking the landing, DReG, jackknife", "the code z may still carry nothing"),
@@ -646,7 +647,7 @@ for step, (title, gives, leaves) in enumerate(STEPS):
     axes.text(0.15, y + 0.13, title, va="center", weight="bold", size=12.5)
     axes.text(0.15, y - 0.15, gives, va="center", size=11.5)
     if leaves:
-        axes.text(6.35, y - 0.5, leaves, va="center", size=12, color="#A34700", style="italic")
+        axes.text(6.2, y - 0.5, leaves, va="center", size=12, color="#A34700", style="italic")
         axes.annotate(
             "", (5.65, y - 0.9), (5.65, y - 0.1), arrowprops={"arrowstyle": "->", "color": "#A34700", "lw": 1.6,
                                                             "connectionstyle": "arc3,rad=-0.6"}
@@ -681,7 +682,8 @@ import sys
 import vaecourse
 
 print("vaecourse", vaecourse.__version__, "  Python", platform.python_version(), "  torch", torch.__version__)
-print("device   ", torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU", "  threads", torch.get_num_threads())
+device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+print("device   ", device, "  threads", torch.get_num_threads())
 assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"
 
 # %% [markdown] slideshow={"slide_type": "slide"}
