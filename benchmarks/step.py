@@ -1,10 +1,10 @@
-"""One training step, as ratios measured in one run: ours against its own bare matrix products, plain PyTorch and pythae.
+"""One training step, as ratios measured in one run: ours, its own bare matrix products, plain PyTorch, pythae.
 
     make bench            (or: python benchmarks/step.py --rounds 40)
 
-The model is the IWAE paper's: 784-200-200-50 tanh, Bernoulli pixels; B = 100, K = 50, Adam, 2 threads. In each round every
-candidate takes one step, in turn, so that a busy machine slows all of them; a ratio is formed within a round, and the median
-and the quartiles over the rounds are printed. pythae 0.1.2 takes part if it can be imported.
+The model is the IWAE paper's: 784-200-200-50 tanh, Bernoulli pixels; B = 100, K = 50, Adam, 2 threads. In each round
+every candidate takes one step, in turn, so that a busy machine slows all of them; a ratio is formed within a round, and
+the median and the quartiles over the rounds are printed. pythae 0.1.2 takes part if it can be imported.
 """
 
 from __future__ import annotations

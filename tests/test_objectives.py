@@ -1,4 +1,4 @@
-"""The table and ``backward``: against formulas written out, against exact gradients, and against the known wrong answers."""
+"""The table and ``backward``: against formulas written out, exact gradients, and the known wrong answers."""
 
 import copy
 
@@ -145,7 +145,7 @@ def gradients_by_noise(model64, x64, name, model32, M, K):
 
 
 class OneGaussian(nn.Module):
-    """An encoder that gives N reference points the same q, each with a copy of its own: N independent estimates at once."""
+    """An encoder that gives N reference points the same q, each its own copy: N independent estimates at once."""
 
     def __init__(self, case, n):
         super().__init__()
@@ -191,7 +191,7 @@ def test_dreg_has_the_mean_of_the_iwae_gradient_and_stl_has_not(M, K):
 
 
 def test_axes_are_estimates_then_samples():
-    """ERRATA A8: with M and K swapped the encoder's gradient at (M, K) = (1, 50) is that of the ELBO-like MIWAE(50, 1)."""
+    """ERRATA A8: with M and K swapped the encoder's gradient at (1, 50) is that of the ELBO-like MIWAE(50, 1)."""
     right = mean_gradients("miwae", M=1, K=50, n=20_000)
     assert_mean(right, mean_gradients("iwae", M=1, K=50, n=400_000, seed=9).mean().item())
     assert_not_mean(right, mean_gradients("miwae", M=50, K=1, n=20_000).mean().item())

@@ -28,15 +28,16 @@ def number(
     """Return ``value`` as a finite float in [low, high], or in (low, high] when ``open_low``."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
-    below = value <= low if open_low else value < low
-    if not math.isfinite(value) or below or value > high:
+    number = float(value)
+    below = number <= low if open_low else number < low
+    if not math.isfinite(number) or below or number > high:
         interval = f"{'(' if open_low or low == -math.inf else '['}{low:g}, {high:g}{')' if high == math.inf else ']'}"
         raise ValueError(f"{name} must lie in {interval}, got {value!r}.")
-    return float(value)
+    return number
 
 
 def tensor(name: str, value: object, axes: str) -> Tensor:
-    """Return ``value``, a non-empty floating-point tensor without NaN whose rank is the number of letters in ``axes``."""
+    """Return ``value``, a non-empty floating-point tensor without NaN, of one axis for each letter in ``axes``."""
     shape = f"[{', '.join(axes)}]"
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of shape {shape}, got {type(value).__name__}.")

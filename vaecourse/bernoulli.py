@@ -8,6 +8,8 @@ The second form is why the fused pass pays: likelihood and gradient need the sam
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
@@ -35,14 +37,14 @@ def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
 
 class _LinearLogLikelihood(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, h: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
         value, residual = _forward(h, weight, bias, x, keep_residual=True)
         ctx.save_for_backward(h, weight, residual)
         return value
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, seed: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, seed: Tensor) -> tuple[Tensor | None, ...]:
         h, weight, residual = ctx.saved_tensors
         residual, seed = residual.flatten(0, 1), seed.flatten()  # [N B, D], [N B]
         grad_h = (residual @ weight).mul_(seed[:, None]).view_as(h) if ctx.needs_input_grad[0] else None

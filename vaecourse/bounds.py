@@ -133,8 +133,8 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
 def _mean_over_subsets(log_w: Tensor, left_out: int) -> Tensor:
     """The mean of log-mean-exp over all subsets of K - left_out of the K samples: [M, K, B] -> [M, B].
 
-    A subset is the K samples without ``left_out`` of them, hence ``left_out + 1`` runs of neighbours. ``run[a, b]``, the
-    log-sum-exp of the samples a <= k < b, is computed once; only additions occur, so nothing cancels.
+    A subset is the K samples without ``left_out`` of them, hence ``left_out + 1`` runs of neighbours. ``run[a, b]``,
+    the log-sum-exp of the samples a <= k < b, is computed once; only additions occur, so nothing cancels.
     """
     M, K, B = log_w.shape
     run = log_w.new_full((K + 1, K + 1, M, B), -math.inf)

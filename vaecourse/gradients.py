@@ -29,9 +29,9 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
 
     ``squared_score[m, k, b]`` is :math:`s^2 = |\nabla_\phi \log q(z|x)|^2`; only ``optimal`` needs it.
 
-    Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a kind
-    that needs other samples, and for ``optimal`` without ``squared_score``. Source: Greensmith et al. 2004, section 4.2;
-    Kool et al. 2019 (leave-one-out).
+    Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a
+    kind that needs other samples, and for ``optimal`` without ``squared_score``. Source: Greensmith et al. 2004,
+    section 4.2; Kool et al. 2019 (leave-one-out).
     """
     log_w = arguments.log_weights(log_w).detach()
     K = log_w.shape[1]
@@ -66,7 +66,7 @@ def log_variance(log_w: Tensor) -> Tensor:
     .. math:: \frac12 Var_r[\log w], \qquad \nabla_\phi \tfrac12 Var_r[\log w] |_{r = q} = -\nabla_\phi ELBO
 
     With z detached its gradient is, sample by sample, minus the leave-one-out score-function estimate.
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` for K = 1. Source: Richter et al. 2020 (arXiv 2010.10436, eq. 5).
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` for K = 1. Source: Richter et al. 2020 (arXiv 2010.10436).
     """
     if arguments.log_weights(log_w).shape[1] < 2:
         raise ValueError("log_variance needs K >= 2 samples, got K = 1.")
@@ -97,8 +97,9 @@ def signal_to_noise(
     over ``draws`` independent estimates, taken ``chunk`` at a time by ``torch.func.vmap``; memory grows with ``chunk``
     and not with ``draws``. A parameter whose gradient never varies has SNR inf, one whose gradient is always 0 has nan.
 
-    Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and ``model.phi()``.
-    Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2. Source: arXiv 1802.04537, eq. 7.
+    Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and
+    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2.
+    Source: arXiv 1802.04537, section 3.
     """
     row = objectives.get(objective) if isinstance(objective, str) else objective
     arguments.count("draws", draws, at_least=2)

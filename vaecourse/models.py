@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ LIKELIHOODS = ["bernoulli", "gaussian"]
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear layers of these sizes with tanh between them; Glorot-uniform weights, zero biases (arXiv 1509.00519, 5)."""
+    """Linear layers of these sizes with tanh between them; Glorot-uniform weights, zero biases (arXiv 1509.00519)."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
         layer = nn.Linear(inputs, outputs)
@@ -26,6 +27,14 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
         nn.init.zeros_(layer.bias)
         layers += [layer, nn.Tanh()]
     return nn.Sequential(*layers[:-1])
+
+
+class Prior(Protocol):
+    """What a prior can do: its log-density, and n draws ``[n, L]`` with the width, type and device of ``like [L]``."""
+
+    def log_prob(self, z: Tensor) -> Tensor: ...
+
+    def sample(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor: ...
 
 
 class StandardNormal(nn.Module):
@@ -36,7 +45,7 @@ class StandardNormal(nn.Module):
         return standard_normal_log_prob(z)
 
     def sample(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw ``[n, L]`` with the width, type and device of ``like [L]``."""
+        """n draws, as ``Prior`` says."""
         return torch.randn(n, len(like), generator=generator, dtype=like.dtype, device=like.device)
 
 
@@ -46,14 +55,14 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 
 class VAE(nn.Module):
-    r"""A VAE with a diagonal Gaussian q(z | x), Bernoulli or Gaussian pixels, and tanh networks unless others are given.
+    r"""A VAE with a diagonal Gaussian q(z | x), Bernoulli or Gaussian pixels, and tanh networks if no others are given.
 
     Arguments:
         data_dim: D.
         latent_dim: L.
         hidden: widths of the hidden layers of the encoder; the decoder has them in reverse.
         likelihood: ``"bernoulli"``, for data in [0, 1], or ``"gaussian"``, whose one noise scale is learned.
-        prior: a module with ``log_prob(z [..., L]) -> [...]``; N(0, I) if not given.
+        prior: a ``Prior``, and a module if it has parameters; N(0, I) if not given.
         encoder: a module ``[B, D] -> [B, 2 L]``, the means beside the log standard deviations.
         decoder: a module ``[..., L] -> [..., D]``, logits or means.
 
@@ -69,7 +78,7 @@ class VAE(nn.Module):
         latent_dim: int,
         hidden: Sequence[int] = (200, 200),
         likelihood: str = "bernoulli",
-        prior: nn.Module | None = None,
+        prior: Prior | None = None,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
     ) -> None:
@@ -81,7 +90,7 @@ class VAE(nn.Module):
         self._given = prior is not None or encoder is not None or decoder is not None
         self.encoder = encoder or mlp([data_dim, *self.hidden, 2 * latent_dim])
         self.decoder = decoder or mlp([latent_dim, *reversed(self.hidden), data_dim])
-        self.prior = prior or StandardNormal()
+        self.prior: Prior = prior or StandardNormal()
         if likelihood == "gaussian":
             self.log_noise = nn.Parameter(torch.zeros(()))  # log of the standard deviation of a pixel
 
@@ -122,7 +131,7 @@ class VAE(nn.Module):
         return bernoulli.log_likelihood(self.decoder(z), x)
 
     def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
-        """log p(x, z) and log q(z | x) at the samples made of ``eps``. Shapes: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
+        """log p(x, z) and log q(z | x) at the samples made of ``eps``: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
         z, log_q = self.draw(x, eps, keeps_score)
         return self.log_joint(x, z), log_q
 
@@ -150,7 +159,7 @@ class VAE(nn.Module):
         return {name: p for name, p in self.named_parameters() if name.startswith("encoder.")}
 
     def start_at_pixel_means(self, means: Tensor) -> VAE:
-        """Set the last decoder bias so that an untrained decoder gives these pixel means ``[D]`` (arXiv 1509.00519, 5)."""
+        """Set the last decoder bias so that an untrained decoder gives these pixel means ``[D]`` (arXiv 1509.00519)."""
         last = self.decoder[-1] if isinstance(self.decoder, nn.Sequential) else None
         if not isinstance(last, nn.Linear) or self.likelihood != "bernoulli":
             raise TypeError("start_at_pixel_means needs a Bernoulli VAE whose decoder ends in a Linear layer.")

@@ -127,8 +127,8 @@ def backward(
     r"""Fill ``.grad`` of the model with the gradient of the loss, minus the mean over B of the bound; return the bound.
 
     One encoder call, one decoder call and one backward pass serve every row. Samples do not meet in the decoder, so the
-    gradient that comes back to sample mk is proportional to the weight sent out with it: it leaves with a for theta, and
-    a hook on z turns it into b for phi. Gradients add to what is in ``.grad`` already.
+    gradient that comes back to sample mk is proportional to the weight sent out with it: it leaves with a for theta,
+    and a hook on z turns it into b for phi. Gradients add to what is in ``.grad`` already.
 
     Shapes: ``[B, D] -> [B]``, in nats, detached. Raises as ``get`` and ``VAE.log_weights`` do.
 

@@ -1,4 +1,4 @@
-"""Every check of the course: the solution passes, each known mistake is told its own name, nothing makes a check raise."""
+"""Every check of the course: the solution passes, each known mistake is told its name, nothing makes a check raise."""
 
 import sys
 

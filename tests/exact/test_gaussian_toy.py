@@ -1,4 +1,4 @@
-"""The toy of Rainforth et al. against torch.distributions, Monte Carlo, and the paper's rates, with D != B and M != K != B."""
+"""The toy of Rainforth et al. against torch.distributions, Monte Carlo, and the paper's rates; M != K != B != D."""
 
 import math
 
@@ -30,7 +30,8 @@ def test_likelihood_is_that_of_the_stated_model(toy, x):
     marginal = MultivariateNormal(toy.mu, 2 * torch.eye(D, dtype=x.dtype))
     torch.testing.assert_close(toy.log_likelihood(x), marginal.log_prob(x))
     z = torch.randn(3, B, D, dtype=x.dtype)
-    torch.testing.assert_close(toy.log_joint(x, z) - posterior_of(toy, x).log_prob(z), toy.log_likelihood(x).expand(3, B))
+    by_bayes = toy.log_joint(x, z) - posterior_of(toy, x).log_prob(z)
+    torch.testing.assert_close(by_bayes, toy.log_likelihood(x).expand(3, B))
 
 
 def test_elbo_is_log_likelihood_minus_kl(toy, x):

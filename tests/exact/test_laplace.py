@@ -1,4 +1,4 @@
-"""The Laplace law as a scale mixture: the marginal by quadrature over psi, the entropy by z-score, the rate told from the scale."""
+"""The Laplace law as a scale mixture: the marginal by quadrature, the entropy by z-score, a rate told from a scale."""
 
 import pytest
 import torch

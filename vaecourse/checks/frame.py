@@ -1,7 +1,8 @@
 """The frame of a check: it runs a learner's answer, and says what is wrong with it, not only that something is.
 
-A check holds the right answer, the cases it is tried on, and the known wrong answers. A learner's answer that agrees with a
-known wrong one on every case is told so by name. Whatever the answer is, a check returns a verdict and never raises.
+A check holds the right answer, the cases it is tried on, and the known wrong answers. A learner's answer that agrees
+with a known wrong one on every case is told so by name. Whatever the answer is, a check returns a verdict and never
+raises.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Answer = object  # a function, or a value
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known wrong answer: its name (an ERRATA number where it has one), the answer itself, and what to tell its author."""
+    """A known wrong answer: its name (an ERRATA number if it has one), the answer itself, what to tell its author."""
 
     name: str
     answer: Answer

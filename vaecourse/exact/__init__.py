@@ -1,7 +1,8 @@
 """Models whose every quantity is known in closed form: the truth that each estimate of the course is held against.
 
-``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to, ``GaussianToy``
-the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of hierarchical inference.
+``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
+``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
+hierarchical inference.
 """
 
 from vaecourse.exact.gaussian_toy import GaussianToy

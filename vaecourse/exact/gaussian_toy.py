@@ -1,4 +1,4 @@
-r"""The Gaussian toy of Rainforth et al. 2018 (arXiv 1802.04537): what K and M do to a gradient, beside the exact answer.
+r"""The Gaussian toy of Rainforth et al. 2018 (arXiv 1802.04537): what K and M do to a gradient, beside the truth.
 
 .. math:: p(z) = N(\mu, I), \quad p(x | z) = N(z, I), \quad q(z | x) = N(A x + b, \tfrac23 I)
 
@@ -42,10 +42,11 @@ class GaussianToy(nn.Module):
 
     def perturb(self, scale: float = 0.01, generator: torch.Generator | None = None) -> GaussianToy:
         """Add N(0, scale^2) noise to every parameter, as the paper does before it measures gradients."""
+        scale = arguments.number("scale", scale, 0.0)
         with torch.no_grad():
             for parameter in self.parameters():
                 shift = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-                parameter += arguments.number("scale", scale, 0.0) * shift.to(parameter.device)
+                parameter.add_(shift.to(parameter.device), alpha=scale)
         return self
 
     def log_likelihood(self, x: Tensor) -> Tensor:

@@ -64,9 +64,11 @@ class LinearGaussian:
         return Normal(0.0, 1.0).log_prob(z).sum(-1) + log_likelihood
 
     def kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        r"""Exact :math:`KL(q \| p(z|x))` for :math:`q = N(mean, diag(std^2))`. Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
+        r"""Exact :math:`KL(q \| p(z|x))` for :math:`q = N(mean, diag(std^2))`.
 
         .. math:: \tfrac12 \left( tr(V^{-1} S) + d^T V^{-1} d - L + \log \det V - \log \det S \right)
+
+        Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
         """
         offset, trace = self._offset_and_trace(x, mean, std)
         log_volumes = torch.logdet(self.covariance) - 2 * std.log().sum(-1)
