@@ -157,7 +157,7 @@ def nothing_volatile(chapter: Chapter) -> Iterator[Finding]:
 def sizes(chapter: Chapter) -> Iterator[Finding]:
     """A notebook stays light enough for GitHub and for a slow line."""
     for i, cell in chapter.code:
-        if (size := len(nbformat.from_dict(cell.outputs).__repr__())) > CELL_BYTES:
+        if (size := len(json.dumps(cell.outputs))) > CELL_BYTES:
             yield i, f"has outputs of {size / 1e6:.1f} MB; at most {CELL_BYTES / 1e6} MB: fewer points or a lower dpi"
     if (size := chapter.source.with_suffix(".ipynb").stat().st_size) > NOTEBOOK_BYTES:
         yield None, f"is {size / 1e6:.1f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB"
@@ -199,7 +199,7 @@ def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
         if len(lines) > LINES and not folded(cell):
             yield (
                 i,
-                f"has {len(lines)} lines; at most {LINES}: split it, or move plumbing to the package or a folded cell",
+                f"has {len(lines)} lines; at most {LINES}: split it, or fold the plumbing away",
             )
 
 

@@ -1,0 +1,241 @@
+"""The project's own papers agree with each other, and the package is what an installation of it needs to be."""
+
+import ast
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import vaecourse
+from tools import notebooks
+
+ROOT = notebooks.ROOT
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGE = ROOT / "vaecourse"
+
+# The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
+FLOORS = {
+    **dict.fromkeys(("arguments", "atomic", "bernoulli"), 0),
+    **dict.fromkeys(("bounds", "divergences", "exact", "data"), 1),
+    **dict.fromkeys(("objectives", "hierarchical", "models", "gradients"), 2),
+    **dict.fromkeys(("train", "evaluate", "plots"), 3),
+    **dict.fromkeys(("labs", "checks"), 4),
+    **dict.fromkeys(("__main__", "doctor", "commands"), 5),
+}
+
+
+def requirements() -> list[Requirement]:
+    """What pyproject.toml asks for, with the extras' lists."""
+    project = PYPROJECT["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    found = [Requirement(line) for lines in lists for line in lines]
+    return [requirement for requirement in found if requirement.name != "vaecourse"]
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    """The ``name==version`` lines."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)$", "\n".join(lines), flags=re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+def constraints() -> dict[str, str]:
+    return pins((ROOT / "constraints.txt").read_text().splitlines())
+
+
+def test_every_requirement_is_pinned_inside_its_range():
+    pinned = constraints()
+    for requirement in requirements():
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f"constraints.txt has no pin for {name}"
+        assert pinned[name] in requirement.specifier, f"{name}=={pinned[name]} is outside {requirement}"
+
+
+def test_the_pins_are_what_the_tests_run_with():
+    from importlib.metadata import version
+
+    for requirement in requirements():
+        installed = version(requirement.name).split("+")[0]  # torch 2.13.0+cpu is torch 2.13.0, built for CPUs
+        assert installed == constraints()[canonicalize_name(requirement.name)]
+
+
+def test_environment_has_the_same_pins_for_all_that_a_learner_needs():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    pinned = constraints()
+    here = pins(pip)
+    assert here == {name: pinned[name] for name in here}
+    project = PYPROJECT["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    assert set(here) == {canonicalize_name(Requirement(line).name) for line in needed}
+    assert "--constraint constraints.txt" in pip and "--editable ." in pip
+    python = next(entry for entry in environment["dependencies"] if str(entry).startswith("python="))
+    assert python.removeprefix("python=") in Requirement(f"python{project['requires-python']}").specifier
+
+
+def test_the_book_lists_the_chapters_that_exist():
+    book = yaml.safe_load((ROOT / "book.yml").read_text())
+    listed = [book["root"], *(entry["file"] for entry in book["chapters"])]
+    assert listed == [f"chapters/{path.stem}" for path in notebooks.sources()]
+    assert {path.stem for path in notebooks.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in listed}
+
+
+def test_version_and_licence_are_told_alike():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    for key in ("cff-version", "message", "title", "authors", "version", "date-released", "license"):
+        assert citation.get(key), f"CITATION.cff has no {key}"
+    assert all(reference["authors"] and reference["title"] for reference in citation["references"])
+    assert vaecourse.__version__ == PYPROJECT["project"]["version"] == citation["version"]
+    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    assert "SPDX-License-Identifier: CC-BY-4.0" in (ROOT / "LICENSE-CONTENT").read_text()
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_what_a_page_names_is_there(page):
+    text = (ROOT / page).read_text()
+    commands = set(re.findall(r"(?:^|`)(?:    )?make ([a-z]+)", text, flags=re.MULTILINE))
+    assert commands and commands <= targets()
+    for link in re.findall(r"\]\(([^)#\s]+)\)", text):
+        assert "://" in link or (ROOT / link).exists(), f"{page} links to {link}, which is not there"
+    for path in re.findall(r"`((?:chapters|vaecourse|tests|tools|benchmarks|docs)/[\w./-]+)`", text):
+        assert "NN" in path or (ROOT / path).exists(), f"{page} names {path}, which is not there"
+
+
+def test_every_target_is_in_the_list_that_help_prints():
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^make ([a-z]+) +\S", said, flags=re.MULTILINE)) == targets()
+
+
+def test_the_examples_of_the_readme_run(tmp_path):
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert examples
+    for example in examples:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", example], cwd=tmp_path, env=environment, check=True, timeout=120)
+
+
+def test_importing_the_package_brings_no_plotting_and_no_widgets():
+    heavy = ["matplotlib", "ipywidgets", "anywidget", "IPython", "sklearn"]
+    code = f"import sys, vaecourse; print([name for name in {heavy} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def rooms_used(file: Path) -> set[str]:
+    """The rooms of the package that a file imports."""
+    used = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: write imports in full"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        used |= {name.split(".")[1] for name in names if name.startswith("vaecourse.")}
+    return used
+
+
+def rooms() -> dict[str, set[str]]:
+    """Each room, a module or a folder, and the other rooms that it uses."""
+    found: dict[str, set[str]] = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room != "__init__":
+            found[room] = found.get(room, set()) | rooms_used(file) - {room}
+    return found
+
+
+def test_a_room_uses_only_its_own_floor_and_those_under_it():
+    for room, used in rooms().items():
+        assert room in FLOORS, f"vaecourse.{room} has no floor; give it one in FLOORS and in its __init__ table"
+        for other in used - {"__version__"}:
+            assert FLOORS[other] <= FLOORS[room], f"vaecourse.{room} imports vaecourse.{other}, which is above it"
+
+
+def test_no_rooms_use_each_other_in_a_circle():
+    left = rooms()
+    while free := {room for room, used in left.items() if not used & left.keys()}:
+        left = {room: used for room, used in left.items() if room not in free}
+    assert not left, f"a circle among {sorted(left)}"
+
+
+def test_only_plots_and_labs_draw():
+    for file in sorted(PACKAGE.rglob("*.py")):
+        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        names = set(re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), flags=re.MULTILINE))
+        drawing = names & {"matplotlib", "ipywidgets", "anywidget", "IPython", "PIL"}
+        assert not drawing or room in {"plots", "labs"}, f"vaecourse.{room} imports {sorted(drawing)}"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A folder that holds the package as a wheel installs it, with no right to write in it."""
+    folder = tmp_path_factory.mktemp("installed")
+    tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True)
+    for name in tracked.stdout.decode().split("\0"):
+        if name.startswith("vaecourse/") or name in {"pyproject.toml", "README.md", "LICENSE"}:
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", folder, folder / "source"]
+    subprocess.run(command, check=True, timeout=300)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    for path in sorted((folder / "site").rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return folder / "site"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below the folder with the hash of what it holds: root may write where the mode says no."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_wheel_holds_all_that_the_package_reads(installed):
+    kept = set(contents(installed))
+    needed = {path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".css", ".mplstyle", ".typed"}}
+    assert {".js", ".css", ".mplstyle"} <= {path.suffix for path in needed}
+    assert {str(path.relative_to(ROOT)) for path in needed} <= kept
+    assert any(name.endswith("licenses/LICENSE") for name in kept)
+    assert not any(name.startswith(("tests", "tools", "chapters")) for name in kept)
+
+
+def test_every_module_is_imported_from_a_folder_that_cannot_be_written(installed, tmp_path):
+    before = contents(installed)
+    code = """
+import importlib, pkgutil, sys
+import vaecourse
+assert vaecourse.__file__.startswith(sys.argv[1]), vaecourse.__file__
+for module in pkgutil.walk_packages(vaecourse.__path__, "vaecourse."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code, installed], cwd=tmp_path, env=environment, check=True, timeout=120)
+    assert contents(installed) == before
+
+
+def test_a_chapter_runs_on_a_package_that_cannot_be_written(installed, tmp_path, monkeypatch):
+    before = contents(installed)
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    source = notebooks.sources()[0]
+    notebook = notebooks.read(source)
+    proof = f"import vaecourse\nassert vaecourse.__file__.startswith({str(installed)!r}), vaecourse.__file__"
+    notebook.cells.append(notebooks.nbformat.v4.new_code_cell(proof))
+    notebooks.execute(notebook, source.stem, tmp_path)
+    assert contents(installed) == before
+    assert list(tmp_path.iterdir()) == []
