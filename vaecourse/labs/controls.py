@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anywidget
 import numpy as np
-from traitlets import Any, Bool, Float, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Float, Int, List, TraitError, TraitType, Unicode, validate
 
 HERE = Path(__file__).parent
 
@@ -31,7 +31,7 @@ class ControlWidget(anywidget.AnyWidget):
 class Slider(ControlWidget):
     """A range input. The handle moves over ``stops``; from Python any value between ``min`` and ``max`` is taken."""
 
-    value = Any().tag(sync=True)
+    value = TraitType(0).tag(sync=True)
     min, max, step = Float().tag(sync=True), Float().tag(sync=True), Float().tag(sync=True)
     stops = List(Float()).tag(sync=True)
     digits = Int(0).tag(sync=True)

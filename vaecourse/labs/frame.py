@@ -113,6 +113,11 @@ class Lab:
         self._flush_if_due()
         return self._sentence
 
+    @property
+    def pending(self) -> bool:
+        """Whether a control has moved since the picture was drawn."""
+        return self._due is not None
+
     def apply(self, preset: str) -> None:
         """Put the lab into a named state. Raises ``ValueError``, naming the nearest preset, if there is none of it."""
         self._set(self._preset(preset))
@@ -171,11 +176,11 @@ class Lab:
         except RuntimeError:
             self.flush()
             return
-        if self._due is None or self._due.cancelled():
+        if self._due is None:
             self._due = loop.call_later(PAUSE, self.flush)
 
     def _flush_if_due(self) -> None:
-        if self._due is not None:
+        if self.pending:
             self.flush()
 
     def _preset(self, name: str) -> dict[str, Any]:

@@ -1,0 +1,232 @@
+"""What every lab promises, over ``labs.ALL``: each control and preset works, and a storm of events leaves nothing behind."""
+
+import asyncio
+import base64
+import gc
+import html
+import io
+import itertools
+import re
+import subprocess
+import sys
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from vaecourse import labs
+from vaecourse.labs.controls import ChoiceWidget, SeedWidget, Slider, SwitchWidget
+
+NUMBER = re.compile(r"\d")
+
+
+@pytest.fixture(scope="module", params=sorted(labs.ALL))
+def shared(request):
+    """One lab of each name for the whole module: making one takes half a second."""
+    return labs.ALL[request.param]()
+
+
+@pytest.fixture
+def lab(shared):
+    shared.reset()
+    yield shared
+    shared.reset()
+
+
+def grid(widget):
+    """Values over the whole range of a control, its ends included."""
+    match widget:
+        case Slider():
+            stops = np.linspace(0, len(widget.stops) - 1, 9).round().astype(int)
+            return [widget.stops[i] for i in stops]
+        case ChoiceWidget():
+            return list(widget.options)
+        case SwitchWidget():
+            return [True, False]
+        case SeedWidget():
+            return [1, 2, 3]
+    raise AssertionError(f"a kind of control that no test knows: {widget!r}")
+
+
+def size(png):
+    return Image.open(io.BytesIO(png)).size
+
+
+def test_every_control_over_its_range(lab):
+    for name, widget in lab.controls.items():
+        lab.reset()
+        pictures, sentences = {lab.image.value}, {lab.sentence.value}
+        for value in grid(widget):
+            widget.value = value
+            assert lab.error is None, f"{name} = {value}: {lab.error}"
+            assert lab.settings[name] == value
+            assert NUMBER.search(lab.sentence.value), f"{name} = {value}: the sentence says no value"
+            assert "nan" not in lab.sentence.value.lower(), f"{name} = {value}: {lab.sentence.value}"
+            pictures.add(lab.image.value)
+            sentences.add(lab.sentence.value)
+        assert len(pictures) > 1, f"the picture does not follow {name}"
+        if isinstance(widget, Slider):
+            assert len(sentences) > 2, f"the sentence does not follow {name}"
+    assert len({size(picture) for picture in pictures}) == 1, "the picture must not change its size"
+
+
+def test_corners_of_all_controls(lab):
+    ends = [(name, {grid(widget)[0], grid(widget)[-1]}) for name, widget in lab.controls.items()]
+    for values in itertools.product(*(values for _, values in ends)):
+        for (name, _), value in zip(ends, values):
+            lab.controls[name].value = value
+        assert lab.error is None, f"{lab.settings}: {lab.error}"
+
+
+def test_presets_and_reset(lab):
+    start = lab.settings, lab.image.value, lab.sentence.value
+    assert lab.presets
+    for name, settings in lab.presets.items():
+        lab.apply(name)
+        assert lab.error is None, f"{name}: {lab.error}"
+        assert lab.settings == {**start[0], **settings}, "a preset names the whole state: the rest is at its default"
+        assert NUMBER.search(lab.sentence.value)
+    lab.reset()
+    assert (lab.settings, lab.image.value, lab.sentence.value) == start
+
+
+def test_unknown_preset_names_the_nearest(lab):
+    name = next(iter(lab.presets))
+    with pytest.raises(ValueError, match=re.escape(f"Did you mean {name!r}?")):
+        lab.apply(name + "x")
+
+
+def test_same_settings_same_picture(lab):
+    """An update forgets nothing: whatever was shown before, the picture depends on the settings only."""
+    fresh = lab.image.value
+    for name in lab.presets:
+        lab.apply(name)
+        lab.reset()
+        assert lab.image.value == fresh, f"after {name!r} the picture of the start looks different"
+    lab.still()
+    lab.flush()
+    assert lab.image.value == fresh, "after the stills the picture of the start looks different"
+
+
+def test_storm_ends_on_the_last_value(lab):
+    slider = next(widget for widget in lab.controls.values() if isinstance(widget, Slider))
+    gc.collect()
+    figures = sum(type(thing) is Figure for thing in gc.get_objects()), plt.get_fignums()
+    updates, problems = lab.updates, []
+    last = slider.stops[-2] if slider.value != slider.stops[-2] else slider.stops[1]
+
+    async def storm():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        for event in range(1000):
+            slider.value = slider.stops[event % len(slider.stops)]
+            if event % 10 == 9:
+                await asyncio.sleep(0)  # between messages a kernel gives its other tasks a turn
+        slider.value = last
+        await asyncio.sleep(0.05)
+        while lab.updates == updates or lab.pending:
+            await asyncio.sleep(0.01)
+        return lab.updates
+
+    done = asyncio.run(storm())
+    assert not problems
+    assert lab.error is None
+    assert slider.value == last
+    assert done - updates <= 100, f"{done - updates} updates for 1000 events"
+    shown = lab.image.value, lab.sentence.value
+    assert lab.updates == done, "nothing was queued any more"
+    lab.flush()
+    assert (lab.image.value, lab.sentence.value) == shown, "the last value is the one shown"
+    gc.collect()
+    assert (sum(type(thing) is Figure for thing in gc.get_objects()), plt.get_fignums()) == figures
+
+
+def test_events_are_gathered_and_reading_is_never_behind(lab):
+    name, slider = next((n, widget) for n, widget in lab.controls.items() if isinstance(widget, Slider))
+
+    async def move():
+        updates = lab.updates
+        for stop in slider.stops[:5]:
+            slider.value = stop
+        assert lab.updates == updates and lab.pending
+        assert lab.image.value and lab.updates == updates + 1 and not lab.pending
+        lab.apply(next(iter(lab.presets)))
+        assert not lab.pending
+
+    asyncio.run(move())
+    assert name in lab.settings
+
+
+def test_what_a_screen_reader_gets(lab):
+    for widget in lab.controls.values():
+        assert widget.label.strip()
+    for name in lab.presets:
+        lab.apply(name)
+        assert html.unescape(lab.sentence.value) in lab.image.alt
+        assert lab.experiment.title in lab.image.alt
+    assert isinstance(lab.image, ipywidgets.Image)
+    assert isinstance(lab.sentence, ipywidgets.HTML)
+    assert isinstance(lab.widget, ipywidgets.Widget)
+
+
+def test_an_error_is_told_and_kept(lab, monkeypatch):
+    picture = lab.image.value
+
+    def broken(**_):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(lab.experiment, "compute", broken)
+    lab.flush()
+    assert lab.error == "RuntimeError: planted"
+    assert "RuntimeError: planted" in lab.sentence.value
+    assert lab.image.value == picture
+    monkeypatch.undo()
+    lab.flush()
+    assert lab.error is None
+    assert "planted" not in lab.sentence.value
+
+
+def test_where_there_is_no_kernel(lab):
+    assert lab.experiment.stills
+    data, metadata = lab._repr_mimebundle_()
+    still = base64.b64decode(data["image/png"])
+    width, height = size(still)
+    assert height > 1.5 * size(lab.image.value)[1], "small multiples show at least two settings"
+    assert len(still) < 200_000
+    assert metadata["image/png"]["width"]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == lab.widget.model_id
+    assert data["text/plain"] == repr(lab) and "0x" not in repr(lab)
+
+
+@pytest.mark.parametrize("name", sorted(labs.ALL))
+def test_two_of_a_kind_show_the_same(name):
+    """What nbval compares and what a refreshed notebook stores must not depend on the instance."""
+    view = "application/vnd.jupyter.widget-view+json"
+    one, two = (labs.ALL[name]()._repr_mimebundle_()[0] for _ in range(2))
+    assert one.pop(view) != two.pop(view)
+    assert one == two
+
+
+def test_bad_values_of_controls(lab):
+    for name, widget in lab.controls.items():
+        before = widget.value
+        if isinstance(widget, Slider):
+            widget.value = widget.max + 1e6
+            assert lab.settings[name] == widget.max
+            widget.value = before
+        for bad in (None, "no such value", float("nan")):
+            with pytest.raises(Exception, match=r"must be|expected|trait"):
+                widget.value = bad
+        assert widget.value == before
+
+
+def test_unknown_lab_names_the_nearest():
+    with pytest.raises(KeyError, match=r"Did you mean '00.bound'"):
+        labs.ALL["00.bounds"]
+
+
+def test_labs_are_imported_lazily():
+    code = "import sys, vaecourse.labs; sys.exit(bool({'matplotlib', 'torch', 'ipywidgets'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
