@@ -25,6 +25,7 @@
 # | do an exercise | write your answer into the cell with the dots, run it, run the check under it |
 # | get a hint | open *Hint* on the exercise's card |
 # | see the solution | click on the bar at the left of the folded cell under the check, or on its three dots |
+# | tell the teaching notes | they begin with a number of minutes in bold; they are for those who teach, and you may read them |
 # | hear what the picture says | the sentence under each lab says its values in words; a screen reader reads it out |
 #
 # A check does not only say *wrong*. It knows the usual mistakes of each exercise, many of them found in published code,
@@ -148,6 +149,31 @@ print(list(log_w.shape))
 # and slips of this kind live in published code for years. Where a tensor has more axes they come after these: $D$ for the data's
 # dimensions, $L$ for the latent's. Real code draws `z` as `[M, K, B, L]` and sums over $L$.
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · which axis is which (●○○, 1 minute)
+#
+# Five images, two independent estimates for each, seven samples in every estimate. Which shape has `log_w`?
+# Put three numbers in place of the dots.
+#
+# <details><summary>Hint</summary>
+#
+# The letters are M, K, B in this order. Which of the three words, *estimates, samples, data points*, belongs to which letter?
+#
+# </details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+shape = ...  # three numbers, (?, ?, ?)
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["00.shape"](shape)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+shape = (2, 7, 5)  # M = 2 estimates, K = 7 samples, B = 5 images
+
+verdict = checks.ALL["00.shape"](shape)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Every bound of this course reduces `[M, K, B]` to `[B]`, one number for each data point. The three that you need now
 # differ in one thing only, **where the logarithm stands**:
@@ -171,11 +197,13 @@ for name, value in {"ELBO": elbo, "MIWAE": miwae, "IWAE": iwae, "exact log p(x)"
     print(f"{name:>15}" + "".join(f"{v:8.3f}" for v in value))
 assert torch.equal(bounds.elbo(log_w), elbo) and torch.allclose(bounds.miwae(log_w), miwae)
 assert torch.allclose(bounds.iwae(log_w), iwae) and (elbo <= miwae).all() and (miwae <= iwae).all()
+assert iwae[1] > log_p[1]  # an estimate may lie above; the bound itself never does
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Read the columns: from one row to the next the number rises. On the same weights this order cannot fail, because the
-# logarithm is concave (Jensen's inequality). The last row is the exact answer, and here a warning belongs: 28 draws are few, and an
-# *estimate* may land above $\log p(x)$. A bound is a statement about the mean over all draws.
+# Read the columns: from ELBO to MIWAE to IWAE the number rises. On the same weights this order cannot fail, because the
+# logarithm is concave (Jensen's inequality). The last row is the exact answer, and here a warning belongs. In the middle column
+# IWAE has landed *above* $\log p(x)$. That is no error: 28 draws are few, and an estimate may land on either side. A bound is a
+# statement about the mean over all draws.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the weights look like
@@ -256,50 +284,6 @@ print("logsumexp - log K ", round((a.logsumexp(0) - math.log(3)).item(), 3))
 print("one nat is", round(1 / math.log(2), 3), "bits;  log p(x) =", round(-1.7463 / math.log(2), 3), "bits")
 assert a.exp().sum() == 0 and round(1 / math.log(2), 3) == 1.443
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## How this course tells luck from error
-#
-# An estimate of $p(x)$ should have the mean $p(x)$: this is what $E_q[w] = p(x)$ says. Draw, average, compare: the two
-# will differ, for the draws are random. By how much may they differ? The mean of $N$ independent draws with standard
-# deviation $s$ has the **standard error** $s / \sqrt N$. The difference in units of that is the **z-score**.
-#
-# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand) we do not believe in bad luck. Every random claim in
-# these notebooks and every test of the package is judged like this, with a fixed seed, and never by a tolerance that
-# somebody found convenient.
-
-# %% slideshow={"slide_type": "fragment"}
-w = model.log_weights(*case, M=20_000, K=1, generator=torch.Generator().manual_seed(2)).exp().flatten()  # [N]
-p = model.log_likelihood(x).exp().item()  # exact
-error = w.std().item() / math.sqrt(len(w))
-print(f"mean of w {w.mean():.4f} +- {error:.4f}     exact p(x) {p:.4f}     z = {(w.mean() - p) / error:+.1f}")
-assert abs(w.mean() - p) < 4 * error
-assert 15_000 < 1 / math.erfc(4 / math.sqrt(2)) < 17_000  # "one time in sixteen thousand"
-
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · which axis is which (●○○, 1 minute)
-#
-# Five images, two independent estimates for each, seven samples in every estimate. Which shape has `log_w`?
-# Put three numbers in place of the dots.
-#
-# <details><summary>Hint</summary>
-#
-# The letters are M, K, B in this order. Which of the three words, *estimates, samples, data points*, belongs to which letter?
-#
-# </details>
-
-# %% slideshow={"slide_type": "skip"} tags=["stub"]
-shape = ...  # three numbers, (?, ?, ?)
-
-# %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["00.shape"](shape)
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-shape = (2, 7, 5)  # M = 2 estimates, K = 7 samples, B = 5 images
-
-verdict = checks.ALL["00.shape"](shape)
-assert verdict.passed
-verdict
-
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · nats to bits per dimension (●○○, 3 minutes)
 #
@@ -368,6 +352,25 @@ verdict
 # **6 minutes.** Have one pair hand in the mean of the logs and another the sum without $\log K$, and show both messages on the
 # projector. Ask now: *which of the two mistakes would you notice in a training curve?* Neither: the first is a smaller bound, the
 # second a number that is too good by a constant.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How this course tells luck from error
+#
+# An estimate of $p(x)$ should have the mean $p(x)$: this is what $E_q[w] = p(x)$ says. Draw, average, compare: the two
+# will differ, for the draws are random. By how much may they differ? The mean of $N$ independent draws with standard
+# deviation $s$ has the **standard error** $s / \sqrt N$. The difference in units of that is the **z-score**.
+#
+# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand) we do not believe in bad luck. Every random claim in
+# these notebooks and every test of the package is judged like this, with a fixed seed, and never by a tolerance that
+# somebody found convenient.
+
+# %% slideshow={"slide_type": "fragment"}
+w = model.log_weights(*case, M=20_000, K=1, generator=torch.Generator().manual_seed(2)).exp().flatten()  # [N]
+p = model.log_likelihood(x).exp().item()  # exact
+error = w.std().item() / math.sqrt(len(w))
+print(f"mean of w {w.mean():.4f} +- {error:.4f}     exact p(x) {p:.4f}     z = {(w.mean() - p) / error:+.1f}")
+assert abs(w.mean() - p) < 4 * error
+assert 15_000 < 1 / math.erfc(4 / math.sqrt(2)) < 17_000  # "one time in sixteen thousand"
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 4 · luck or error? (●●○, 5 minutes)
@@ -504,8 +507,8 @@ verdict
 # | mix of ELBO and IWAE | CIWAE, $\beta$ | $\beta$ | – | – | – | – | Rainforth: $\beta$ |
 # | Kullback-Leibler divergence | $\mathrm{KL}(a \,\Vert\, b)$ | $KL(a \Vert b)$ and $KL[a \Vert b]$ | both too | KL | $KL(a \Vert b)$ | $D_{KL}(a \Vert b)$ | $D_{KL}$ |
 # | signal-to-noise ratio of a gradient | SNR | $SNR(\theta)$, mean over $\sigma[\cdot]$ | – | in words | – | – | Rainforth: SNR |
-# | baseline of a gradient | $c$ | – | – | – | – | $c$ | $b$, $c$ |
-# | treated as a constant by the gradient | `.detach()` | – | – | – | – | $sg(\cdot)$ | "stopped" |
+# | baseline of a gradient | $c$ | – | – | – | – | $c$ | no common letter |
+# | treated as a constant by the gradient | `.detach()` | – | – | – | – | $sg(\cdot)$ | in words |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### InfoVAE and the hierarchical family
@@ -559,7 +562,7 @@ verdict
 # | 证据下界 | zhèngjù xiàjiè | evidence lower bound (ELBO) | 000, 003 |
 # | 对数边缘似然 | duìshù biānyuán sìrán | log marginal likelihood, $\log p(x)$ | 003 |
 # | 边际概率 | biānjì gàilǜ | marginal probability | 004 |
-# | 编码器, 解码器 | biānmǎqì, jiěmǎqì | encoder, decoder | all four |
+# | 编码器, 解码器 | biānmǎqì, jiěmǎqì | encoder, decoder | 000, 001, 003, 004; 000, 003, 004 |
 # | 推理网络, 推断网络 | tuīlǐ wǎngluò, tuīduàn wǎngluò | inference network (the encoder) | 000; 003 |
 # | 生成网络, 生成模型 | shēngchéng wǎngluò, shēngchéng móxíng | generative network, model (the decoder) | 000; 003, 004 |
 # | 隐变量, 潜在变量 | yǐnbiànliàng, qiánzài biànliàng | latent variable | 001, 004; 003 |
@@ -575,7 +578,7 @@ verdict
 # | 重参数化 | chóng cānshùhuà | reparameterisation | 000, 003 |
 # | 信噪比 | xìnzàobǐ | signal-to-noise ratio | 000 |
 # | 凸组合 | tū zǔhé | convex combination | 000 |
-# | 梯度, 方差 | tīdù, fāngchā | gradient, variance | 000, 003; 003, 004 |
+# | 梯度, 方差 | tīdù, fāngchā | gradient, variance | 000, 003, 004; 003, 004 |
 # | 支撑集, 覆盖率 | zhīchēngjí, fùgàilǜ | support, coverage | 004 |
 # | 坍塌 | tāntā | collapse | 004 |
 # | 互信息 | hùxìnxī | mutual information | 001 |
@@ -660,8 +663,8 @@ plt.show()
 # | chapter | it repairs | minutes, reading and doing | |
 # |---|---|---|---|
 # | 00 start here | | 25 + 30 | you are here |
-# | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 40 + 50 | ready |
-# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 40 + 50 | ready |
+# | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 50 + 50 | ready |
+# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 50 + 60 | ready |
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 40 + 50 | ready |
 # | 04 tighter is not better | the encoder's gradient, which drowns as $K$ grows | | to come |
 # | 05 better gradients | the compromise between encoder and decoder | | to come |
