@@ -25,7 +25,7 @@ CELL_BYTES, NOTEBOOK_BYTES = 1_500_000, 2_000_000
 SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
 TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output"}
 METADATA = {"tags", "slideshow", "editable", "name", "mystnb", "jupyter"}  # as in pyproject.toml, [tool.jupytext]
-EXERCISES = {"00": 1}  # fewest in a chapter; 4 where the chapter is not named here
+EXERCISES = 4  # fewest in a chapter
 
 Finding = tuple[int | None, str]
 
@@ -213,9 +213,8 @@ def exercises(chapter: Chapter) -> Iterator[Finding]:
             yield i, f"is tagged `{kind}` after `{before}`; the order is {' -> '.join(order)}"
     if steps and steps[-1][1] != "solution":
         yield steps[-1][0], f"is tagged `{steps[-1][1]}` and no solution follows"
-    needed = EXERCISES.get(chapter.number, 4)
-    if (found := len({i for i, kind in steps if kind == "stub"})) < needed:
-        yield None, f"has {found} exercises (cells tagged `stub`); it needs at least {needed}"
+    if (found := sum(kind == "stub" for _, kind in steps)) < EXERCISES:
+        yield None, f"has {found} exercises (cells tagged `stub`); it needs at least {EXERCISES}"
 
 
 _BEFORE = {"exercise": {"solution"}, "stub": {"exercise"}, "check": {"stub"}, "solution": {"check", "solution"}}
