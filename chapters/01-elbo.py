@@ -1,0 +1,1015 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 01 · The ELBO
+#
+# You will be able to
+#
+# - **derive** the ELBO in two ways, and name its gap in one line;
+# - **compute** it from log-weights, and hold it against an exact answer;
+# - **say** what training the encoder does, and what training the decoder does;
+# - **train** a VAE on digits and take its gap apart;
+# - **predict** when its code $z$ dies, and **find** five faults that published losses have.
+#
+# You need: chapter 00, expectations, the Gaussian density, a little PyTorch.
+# Reading: 50 minutes. Doing: 50 minutes. Running everything: under a minute.
+
+# %% slideshow={"slide_type": "skip"}
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+
+from vaecourse import bounds, checks, data, exact, labs, models, plots, train
+
+plots.use_style()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Predict, drag, explain
+#
+# A hidden number $z$ was drawn from the **prior** $p(z) = N(0, 1)$. You saw $x = 1.3$, a noisy reading of $1.5\,z$ with
+# noise variance 0.7. You bet on where $z$ was by naming a Gaussian $q$, its mean and its width. The score of your bet is
+# called the **ELBO**. Before you drag, write down your guesses:
+#
+# 1. Can any $q$ score above the dashed line?
+# 2. With the centre right, which costs more: a $q$ half as wide as it should be, or one twice as wide?
+# 3. You move $q$ until the orange bar is as high as it goes. What does $q$ look like then?
+#
+# All numbers of this course are in **nats**, the unit of the natural logarithm.
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Four states of the lab. Left, the prior, the exact posterior and q; right, four bars in nats: reconstruction, minus KL to the prior, the ELBO, plus KL to the posterior. The last bar always ends at the dashed line, log p(x) = -1.75, whatever q is."}}
+labs.ALL["01.gap"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows: whatever you do to $q$, the orange bar and the purple bar end together at the same dashed line.
+#
+# <details><summary>What came out</summary>
+#
+# 1. No. The best is to touch it.
+# 2. Twice as wide costs 0.807 nats, half as wide 0.318. With the centre right and a width $r$ times the posterior's, the
+#    cost is $\tfrac12 (r^2 - 1) - \ln r$. It grows like $r^2$ when $q$ is wide and only like $-\ln r$ when it is narrow:
+#    *this* score forgives a narrow bet.
+# 3. It lies on the black dashed curve, the **posterior** $p(z \mid x)$: where $z$ can have been, given $x$.
+#
+# </details>
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+cost = lambda r: 0.5 * (r**2 - 1) - math.log(r)
+assert round(cost(2.0), 3) == 0.807 and round(cost(0.5), 3) == 0.318
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **5 minutes.** Let everyone write the three guesses before anyone touches the lab; ask for hands on question 2, most
+# people say "too narrow". Press *too narrow*, then *too wide*. Then *the prior*: the grey bar is 0, the purple bar is
+# large. End on *exact posterior*. Leave the "why" open; sections 1 and 2 answer it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The cast
+#
+# | symbol | what it is |
+# |---|---|
+# | $x$ | one data point, $D$ numbers; we see it |
+# | $z$ | its **code** or latent variable, $L$ numbers; nobody sees it |
+# | $p(z)$ | the prior, here $N(0, I)$ |
+# | $p_\theta(x \mid z)$ | the **decoder**: how $x$ comes about from $z$; $\theta$ are its parameters |
+# | $p_\theta(x) = \int p(z)\, p_\theta(x \mid z)\, dz$ | the **evidence**: how likely the model finds $x$ |
+# | $p_\theta(z \mid x)$ | the **posterior**, what an encoder would be if it knew everything |
+# | $q_\phi(z \mid x)$ | the **encoder**: our approximation of the posterior; $\phi$ are its parameters |
+#
+# We want $\theta$ with large $\log p_\theta(x)$. The integral is in the way: for a neural network nobody can do it. A
+# **variational autoencoder** (VAE) is the idea of variational inference, bound what you cannot integrate, with networks for
+# both conditionals; it is a graphical model and a neural network at once, and diffusion models are built on the same bound.
+#
+# In this chapter's small model the integral *can* be done. So every estimate can be laid beside the truth.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 · First route: Jensen over importance weights
+#
+# Multiply and divide by $q$ under the integral:
+#
+# $$p(x) = \int q(z \mid x)\, \frac{p(x, z)}{q(z \mid x)}\, dz = E_{q}[w], \qquad w = \frac{p(x, z)}{q(z \mid x)} .$$
+#
+# $w$ is an **importance weight**. So $p(x)$ is a plain average over draws of $q$, whatever $q$ is (as long as it misses no
+# place where $p(x, z) > 0$; chapter 02). Take logs. The logarithm is concave, so by Jensen's inequality
+#
+# $$\log p(x) = \log E_q[w] \;\ge\; E_q[\log w] =: \text{ELBO} .$$
+#
+# The right side is the *evidence lower bound*. Its estimate is a mean of **log-weights**. Their tensor is the currency of
+# this course: `log_w[M, K, B]`, with $M$ estimates of $K$ samples for each of $B$ data points.
+
+# %% slideshow={"slide_type": "subslide"}
+case = exact.reference(torch.float64)  # the model of the lab, one x, and a q that is off
+model, x, mean, std = case  # x [B, D] = [1, 1], mean and std [B, L] = [1, 1]
+
+M, K = 200, 1000
+eps = torch.randn(M, K, 1, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64)  # [M, K, B, L]
+z = mean + std * eps  # a draw from q: shift and scale standard noise
+log_q = Normal(mean, std).log_prob(z).sum(-1)  # [M, K, B]
+log_w = model.log_joint(x, z) - log_q  # log p(x, z) - log q(z | x)
+
+elbo, log_p = model.elbo(x, mean, std).item(), model.log_likelihood(x).item()
+print(f"mean of log w      {log_w.mean().item():.4f}     exact ELBO      {elbo:.4f}")
+print(f"log of mean of w   {log_w.exp().mean().log().item():.4f}     exact log p(x)  {log_p:.4f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert (round(elbo, 4), round(log_p, 4)) == (-2.3557, -1.7463)
+for estimate, truth in [(log_w.flatten(), elbo), (log_w.flatten().exp(), math.exp(log_p))]:
+    assert abs((estimate.mean() - truth) / (estimate.std() / len(estimate) ** 0.5)) < 4
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Two histograms of log w. Left, for a q that is off, a broad skewed heap with a long tail to the left; its mean, the ELBO -2.36, lies left of the dashed exact log p(x) = -1.75. Right, for the posterior, a single bar exactly on the dashed line."}}
+fig, axes = plt.subplots(1, 2, sharey=True)
+at_posterior = model.log_weights(x, model.posterior(x).mean, model.posterior(x).stddev, 20, 100)
+for ax, sample, title in zip(axes, [log_w, at_posterior], ["q half a unit off, 1.3 times too wide", "q = the posterior"]):
+    ax.hist(sample.flatten().numpy(), bins=torch.linspace(-7, -0.5, 66).numpy(), density=True, color=plots.Q, alpha=0.6)
+    ax.axvline(sample.mean().item(), color=plots.ELBO, linewidth=3, label="mean of log w: the ELBO")
+    plots.exact_line(ax, log_p, "log p(x), exact", vertical=True)
+    ax.set(title=title, xlabel="log w (nats)", ylim=(0, 1.0), xlim=(-7, -0.5))
+axes[0].legend(loc="upper left")
+axes[0].set_ylabel("density")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows: where $w$ varies, the mean of its logarithm falls behind the logarithm of its mean. On the right it
+# does not vary, and nothing is lost.
+#
+# **When is Jensen's inequality an equality?** When $w$ is one constant $k$ everywhere: $p(x, z) = k\, q(z \mid x)$.
+# Integrate both sides over $z$: $p(x) = k$. So $q(z \mid x) = p(x, z) / p(x) = p(z \mid x)$. The bound is tight for the
+# posterior and for nothing else.
+
+# %% slideshow={"slide_type": "skip"}
+print(f"standard deviation of log w: {log_w.std().item():.2f} for this q, {at_posterior.std().item():.0e} for the posterior")
+assert at_posterior.std() < 1e-12
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **8 minutes.** Ask now: "Which of the two printed lines would change if I made $q$ wider?" Only the first in expectation;
+# the second estimates $p(x)$ for any $q$, and chapter 02 asks what its scatter costs. Have someone do the equality case at
+# the board; "integrate both sides" is the only step.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · The ELBO from log-weights (●○○, 3 minutes)
+#
+# `log_w` has shape `[M, K, B]`: $M$ estimates, $K$ samples in each, $B$ data points. Return the estimate of the ELBO of
+# each data point, shape `[B]`.
+#
+# <details><summary>Hint</summary>The ELBO is a mean of logarithms, and `log_w` holds logarithms already. Which two axes
+# are samples?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def my_elbo(log_w):
+    # Your line here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.elbo"](my_elbo)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def my_elbo(log_w):
+    return log_w.mean((0, 1))
+
+
+verdict = checks.ALL["01.elbo"](my_elbo)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 · The gap has a name
+#
+# Write the joint the other way round, $p(x, z) = p(x)\, p(z \mid x)$, and put it into the log-weight:
+#
+# $$\log w = \log p(x) \;-\; \log \frac{q(z \mid x)}{p(z \mid x)} .$$
+#
+# The first term does not depend on $z$. Take the mean over $q$:
+#
+# $$\boxed{\;\log p(x) = \text{ELBO} + \mathrm{KL}\big(q(z \mid x) \,\|\, p(z \mid x)\big)\;}$$
+#
+# with the **Kullback-Leibler divergence** $\mathrm{KL}(a \,\|\, b) = E_a[\log a - \log b] \ge 0$. No inequality is left: this
+# is an identity, for every $q$. Check it on five of them.
+
+# %% slideshow={"slide_type": "subslide"}
+posterior = model.posterior(x)
+m, s = posterior.mean, posterior.stddev
+print(f"{'q':18}{'ELBO':>9}{'KL(q, posterior)':>18}{'sum':>10}")
+for name, mu, sigma in [
+    ("posterior", m, s),
+    ("half as wide", m, s / 2),
+    ("twice as wide", m, 2 * s),
+    ("one sd off", m + s, s),
+    ("the prior", 0 * m, 0 * s + 1),
+]:
+    bound, gap = model.elbo(x, mu, sigma).item(), kl_divergence(Normal(mu, sigma), Normal(m, s)).item()
+    print(f"{name:18}{bound:9.4f}{gap:18.4f}{bound + gap:10.4f}")
+    assert abs(bound + gap - log_p) < 1e-9 and abs(model.kl(x, mu, sigma).item() - gap) < 1e-9
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The last column is $\log p(x) = -1.7463$ every time. Three things follow.
+#
+# - **It is a bound**, because a KL is never negative.
+# - **For a fixed model, the encoder can only do one thing**: every nat the ELBO gains is a nat the KL to the posterior
+#   loses. One can read that the ELBO "cannot capture this gap". It cannot *show* it to you, since $\log p(x)$ is unknown in
+#   a real model. But raising it over $\phi$ closes that very gap, nat for nat.
+# - **The encoder gets a direction.** $\log E_q[w]$ is the same for every $q$, so it could not teach the encoder anything;
+#   the step to $E_q[\log w]$ is what can. (It is not the only such step. Chapter 02 shows others, and what the gradient
+#   of each costs. There you also meet the idea to shrink the *variance* of $\log w$ instead: it is 0 for the posterior
+#   only, as you saw, and it can be differentiated after all.)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **6 minutes.** Go back to the lab and drag $x$: now the dashed line moves, because $\log p(x)$ does. Ask: "The ELBO of a
+# trained model went up by one nat. Is the encoder better or the model?" Nobody can tell from the ELBO alone. Section 6
+# tells them apart.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 · Second route: two stories about the same pair
+#
+# Forget Jensen. There are two ways to make up a pair $(x, z)$:
+#
+# - **The data's story**: take $x$ from the data, then let the encoder name a $z$: $\; p_{\text{data}}(x)\, q(z \mid x)$.
+# - **The model's story**: draw $z$ from the prior, then let the decoder make an $x$: $\; p(z)\, p(x \mid z)$.
+#
+# Train both until the stories agree. The KL from the first joint to the second is
+#
+# $$\mathrm{KL}\big(p_{\text{data}}\, q \,\|\, p(x, z)\big)
+#   = E_{p_{\text{data}}} E_{q} \log \frac{p_{\text{data}}(x)\, q(z \mid x)}{p(x, z)}
+#   = -H(p_{\text{data}}) - E_{p_{\text{data}}}[\text{ELBO}(x)] ,$$
+#
+# where $H(p_{\text{data}}) = -E \log p_{\text{data}}(x)$, the **entropy** of the data, does not depend on any parameter. So
+# *minimising the joint KL is maximising the mean ELBO*: the second derivation. Since it is the same function, it guides
+# the encoder in the same way.
+
+# %% slideshow={"slide_type": "subslide"}
+data_variance, a, r = 2.0, 0.6, 0.6  # p_data = N(0, 2); encoder q(z | x) = N(a x, r^2)
+W, noise = 1.5, 0.7  # the model of the lab
+
+cov_data = torch.tensor([[data_variance, a * data_variance], [a * data_variance, a**2 * data_variance + r**2]])
+cov_model = torch.tensor([[W**2 + noise, W], [W, 1.0]])
+story_data = MultivariateNormal(torch.zeros(2, dtype=torch.float64), cov_data.double())
+story_model = MultivariateNormal(torch.zeros(2, dtype=torch.float64), cov_model.double())
+
+joint = kl_divergence(story_data, story_model).item()
+marginal = kl_divergence(Normal(0.0, data_variance**0.5), Normal(0.0, (W**2 + noise) ** 0.5)).item()
+two_points = torch.tensor([[1.0], [-1.0]], dtype=torch.float64) * data_variance**0.5  # exact for quadratics in x
+encoder = a * two_points, torch.full_like(two_points, r)
+gap = model.kl(two_points, *encoder).mean().item()
+print(f"joint KL {joint:.4f} = marginal KL {marginal:.4f} + mean KL to the posterior {gap:.4f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert abs(joint - marginal - gap) < 1e-6 and (round(joint, 4), round(marginal, 4)) == (0.1188, 0.0333)
+entropy = 0.5 * math.log(2 * math.pi * math.e * data_variance)
+assert abs(-entropy - model.elbo(two_points, *encoder).mean().item() - joint) < 1e-6
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Two panels with ellipses in the plane of x and z. Left, the data's story: a narrow tilted ellipse. Right, the model's story, also tilted and a little larger; the data's ellipse is repeated in orange and they overlap but do not agree."}}
+angle = torch.linspace(0, 2 * math.pi, 200, dtype=torch.float64)
+circle = torch.stack([angle.cos(), angle.sin()])
+fig, axes = plt.subplots(1, 2, sharex=True, sharey=True)
+for k in (1, 2):
+    for ax in axes:
+        ax.plot(*(k * story_data.scale_tril @ circle), color=plots.Q, label="data's story" if k == 1 else None)
+    axes[1].plot(*(k * story_model.scale_tril @ circle), color=plots.DECODER, label="model's story" if k == 1 else None)
+axes[0].set(title="data first, then the encoder", xlabel="x", ylabel="z")
+axes[1].set(title="prior first, then the decoder", xlabel="x")
+axes[1].legend(loc="upper left")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows the two joints as ellipses of one and two standard deviations. They differ in two ways, and the
+# **chain rule of the KL** separates them:
+#
+# $$\underbrace{\mathrm{KL}\big(p_{\text{data}}\,q \,\|\, p(x,z)\big)}_{0.1188}
+#  = \underbrace{\mathrm{KL}\big(p_{\text{data}} \,\|\, p(x)\big)}_{0.0333,\ \text{the model misses the data}}
+#  + \underbrace{E_{p_{\text{data}}} \mathrm{KL}\big(q(z \mid x) \,\|\, p(z \mid x)\big)}_{0.0855,\ \text{the encoder misses the posterior}}$$
+#
+# So the joint KL is **never smaller** than the marginal one, which is what maximum likelihood minimises, and with a
+# perfect encoder they are equal.
+#
+# > **A slip to know.** A text that works with *negative* KLs can announce that "the joint KL is a lower bound of the marginal
+# > KL" and then prove the opposite. The negative joint KL is a lower bound of the negative marginal KL; without the minus
+# > signs it is an upper bound. And the difference is exactly $-E\,\mathrm{KL}(q \,\|\, \text{posterior})$: no constant is
+# > left over, since $H(p_{\text{data}})$ cancels. "Strictly smaller" holds only while the encoder is not perfect.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert round(gap, 4) == 0.0855 and joint >= marginal
+perfect = model.posterior(two_points)  # a perfect encoder: nothing but the marginal KL is left
+assert abs(-entropy - model.elbo(two_points, perfect.mean, perfect.stddev.expand(2, 1)).mean().item() - marginal) < 1e-6
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **10 minutes.** Draw the two arrows $x \to z$ and $z \to x$ before showing formulas. Ask: "Which of the three numbers can
+# the encoder change?" The first and the third. "Which would be 0 after perfect training?" All three, if the decoder can
+# represent the data. The slip is in the course's source text; chapter 00's passport says where its letters stand here.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 2 · Two KLs (●●○, 8 minutes)
+#
+# Everything is a table now. `p_data` has shape `[X]`, `q` holds $q(z \mid x)$ in rows `[X, Z]`, `p_joint` holds $p(x, z)$ as
+# `[X, Z]`. Return the pair (KL of the joints, KL of the marginals of $x$), data first.
+#
+# <details><summary>Hint</summary>The first joint is <code>p_data[:, None] * q</code>. The model's marginal of x is
+# <code>p_joint.sum(1)</code>. A KL is <code>(a * (a.log() - b.log())).sum()</code>.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def two_kls(p_data, q, p_joint):
+    # Return two numbers: (joint, marginal).
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.two_kls"](two_kls)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def two_kls(p_data, q, p_joint):
+    kl = lambda a, b: (a * (a.log() - b.log())).sum()
+    return kl(p_data[:, None] * q, p_joint), kl(p_data, p_joint.sum(1))
+
+
+verdict = checks.ALL["01.two_kls"](two_kls)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 · One bound, two climbers
+#
+# One function trains both networks: $\;\text{ELBO}(\theta, \phi) = \log p_\theta(x) - \mathrm{KL}(q_\phi \,\|\, p_\theta(z \mid x))$.
+#
+# - **Maximise over $\phi$**: $\log p_\theta(x)$ stands still, so the encoder walks to the posterior.
+# - **Maximise over $\theta$**: $q$ stands still, so $\nabla_\theta\,\text{ELBO} = E_q[\nabla_\theta \log p_\theta(x, z)]$: the
+#   decoder makes the data likelier *from the codes the encoder hands it*. That is not quite the same as raising
+#   $\log p_\theta(x)$: it also pays $\theta$ to pick a model whose posterior suits this $q$.
+#
+# Where the posterior is known, take turns and do each step to its end. That is the **EM algorithm**: E, set $q$ to the
+# posterior (the bound touches $\log p$); M, maximise over $\theta$. Here $\theta$ is the slope $W$ of the decoder.
+
+# %% slideshow={"slide_type": "subslide"}
+x_train = 2.95**0.5 * torch.randn(500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)  # [B, 1]
+at = lambda W: exact.LinearGaussian(torch.tensor([[W]], dtype=torch.float64), noise_variance=0.7)
+
+W, path = 0.3, []
+for step in range(40):
+    q = at(W).posterior(x_train)  # E: the gap is 0 now
+    path.append((W, q))
+    W = ((x_train * q.mean).sum() / (q.mean**2 + q.variance).sum()).item()  # M: a least-squares slope
+
+best = (x_train.square().mean().item() - 0.7) ** 0.5  # where log p(x_train) has its maximum: W^2 + 0.7 = the variance
+print("W:", ", ".join(f"{W:.3f}" for W, _ in path[:6]), "...", f"{W:.4f};  maximum likelihood: {best:.4f}")
+assert abs(W - best) < 1e-3
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Mean log-likelihood against the slope W as a black dashed curve, and three ELBO curves below it, each touching it at one point and having its own maximum further right; dots climb from one touching point to the next."}}
+grid = torch.linspace(0.1, 2.4, 150).tolist()
+fig, ax = plt.subplots()
+ax.plot(grid, [at(w).log_likelihood(x_train).mean() for w in grid], "--", color=plots.EXACT, label="mean log p(x), exact")
+for step, (w, q) in enumerate(path[:3]):
+    below = [at(g).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean() for g in grid]
+    ax.plot(grid, below, color=plots.ELBO, alpha=1 - 0.25 * step, label="ELBO with q of step 0, 1, 2" if step == 0 else None)
+    after = path[step + 1][0]
+    value = at(after).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean()
+    ax.plot([w, after], [at(w).log_likelihood(x_train).mean(), value], "o:", color=plots.DECODER, label="M step" if step == 0 else None)
+ax.set(ylim=(-3.6, -1.85), xlabel="slope W of the decoder", ylabel="nats per data point")
+ax.legend(loc="lower right")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows: each E step lifts a curve until it touches the dashed one; each M step climbs that curve. So the
+# likelihood cannot fall. A VAE takes both steps at once, a little at a time, with one encoder network for all $x$.
+#
+# And when $q$ is held where it is? For the single $x = 1.3$ and the lab's first $q$, the ELBO is highest at $W = 0.863$,
+# the likelihood at $W = 0.995$. The bound's pull on $\theta$ is honest only as far as the encoder is good.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+slopes = torch.linspace(0.5, 1.5, 2001, dtype=torch.float64).tolist()
+highest = lambda value: max(slopes, key=lambda w: value(at(w)).item())
+assert abs(highest(lambda model: model.elbo(x, mean, std)) - 0.863) < 6e-4
+assert abs(highest(lambda model: model.log_likelihood(x)) - 0.995) < 6e-4
+likelihoods = [at(w).log_likelihood(x_train).mean().item() for w, _ in path]
+assert all(a < b + 1e-12 for a, b in zip(likelihoods, likelihoods[1:]))
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **8 minutes.** Cover the curves and ask where the second orange curve must touch. The two numbers 0.863 and 0.995 are the
+# seed of chapters 03 and 04: a tighter bound pulls $\theta$ less to the side.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 · Reconstruction minus KL: the same number, another noise
+#
+# Split $p(x, z) = p(z)\, p(x \mid z)$ inside the ELBO:
+#
+# $$\text{ELBO} = \underbrace{E_q[\log p(x \mid z)]}_{\text{reconstruction}} - \underbrace{\mathrm{KL}\big(q(z \mid x) \,\|\, p(z)\big)}_{\text{to the prior, not to the posterior}}$$
+#
+# These were the green and the grey bar of the lab. For $q = N(\mu, \mathrm{diag}\,\sigma^2)$ and $p(z) = N(0, I)$ the second term
+# needs no samples:
+#
+# $$\mathrm{KL} = \tfrac12 \sum_{l=1}^{L} \left( \mu_l^2 + \sigma_l^2 - 1 - \log \sigma_l^2 \right) .$$
+#
+# Is it then always better to use the closed form? Guess, then look.
+
+# %% slideshow={"slide_type": "subslide"}
+def both_ways(mu, sigma, N=100_000):
+    """N one-sample estimates of the ELBO: from log-weights, and with the closed-form KL."""
+    eps = torch.randn(1, N, 1, 1, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    z = mu + sigma * eps
+    log_w = model.log_joint(x, z) - Normal(mu, sigma).log_prob(z).sum(-1)
+    log_likelihood = model.log_joint(x, z) - Normal(0.0, 1.0).log_prob(z).sum(-1)
+    kl = 0.5 * (mu**2 + sigma**2 - 1 - 2 * sigma.log()).sum(-1)
+    return log_w.flatten(), (log_likelihood - kl).flatten()
+
+
+for name, mu, sigma in [("the lab's first q", mean, std), ("the posterior", m, s)]:
+    one, two = both_ways(mu, sigma)
+    print(f"{name:18} means {one.mean():.3f} and {two.mean():.3f}, sd of log w {one.std():.3f}, with closed KL {two.std():.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The exact standard deviations: both are a + b eps + c eps^2, whose variance is b^2 + 2 c^2.
+exact_sd = lambda b, c: math.hypot(b, math.sqrt(2) * c)
+d, ratio = ((mean - m) / s).item(), (std / s).item()
+for mu, sigma, from_weights in [(mean, std, exact_sd(d * ratio, 0.5 * (1 - ratio**2))), (m, s, 0.0)]:
+    one, two = both_ways(mu, sigma)
+    slope = (x - 1.5 * mu).item() * 1.5 * sigma.item() / 0.7
+    closed = exact_sd(slope, 1.5**2 * sigma.item() ** 2 / 1.4)
+    assert abs(one.std().item() - from_weights) < 0.02 and abs(two.std().item() - closed) < 0.02
+    elbo_here = model.elbo(x, mu, sigma).item()
+    for estimate in (one, two):
+        assert abs(estimate.mean().item() - elbo_here) < 4 * estimate.std().item() / len(estimate) ** 0.5 + 1e-9
+assert round(closed, 2) == 0.63  # at the posterior, the last of the two
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Same mean, different scatter, and no fixed winner. With a poor $q$ the closed form is the quieter one. At the posterior the
+# log-weight has **no scatter at all**, while reconstruction alone still has a standard deviation of 0.63: its noise and the
+# KL's would have cancelled.
+#
+# > **One thing the closed form must never do** is to go *inside* an average of weights, which chapter 03 will build. The
+# > prior-to-$q$ ratio has to meet the same $z$ as the likelihood. With the closed KL in its place, many samples of the
+# > posterior give $\log E_q[p(x \mid z)] - \mathrm{KL} = -1.619$ where $\log p(x) = -1.746$: above the truth, so no bound.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+predictive = Normal(1.5 * m, (0.7 + 1.5**2 * s**2).sqrt()).log_prob(x).item()
+wrong = predictive - kl_divergence(Normal(m, s), Normal(0.0, 1.0)).item()
+assert round(wrong, 3) == -1.619 and wrong > log_p
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **6 minutes.** Ask for a vote on "closed form is always better" before running the cell. The lesson returns in chapter 05
+# as *sticking the landing*. Exercises 3 to 5 fit a break: 3 is a formula, 4 and 5 are real bugs.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 3 · The KL to the prior (●○○, 5 minutes)
+#
+# The encoder returns `mean` and `log_std`, both `[B, L]`. Return $\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I))$ for each data
+# point, `[B]`. Mind what `log_std` is the logarithm of.
+#
+# <details><summary>Hint</summary>sigma squared is <code>(2 * log_std).exp()</code>, and its logarithm is
+# <code>2 * log_std</code>. Test yourself: mean 0 and log_std 0 must give 0.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def kl_to_prior(mean, log_std):
+    # Your line here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.kl_to_prior"](kl_to_prior)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def kl_to_prior(mean, log_std):
+    return 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
+
+
+verdict = checks.ALL["01.kl_to_prior"](kl_to_prior)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 4 · Spot the bug: a log-density (●●○, 5 minutes)
+#
+# This line, in the spirit of one that was published, is meant to be $\log N(z; \mu, \mathrm{diag}\,\sigma^2)$ with
+# `log_var` $= \log \sigma^2$:
+#
+# ```python
+# log_q = -0.5 * (log_var + (z - mean)**2) / log_var.exp() - 0.5 * math.log(2 * math.pi)
+# ```
+#
+# It runs, it has the right shape, and for `log_var = 0` it is even right. Write it correctly, and sum it over the last axis.
+#
+# <details><summary>Hint</summary>Try one dimension, z = mean, and a small variance. A density must be <em>higher</em> there
+# than at variance one. Which parts may be divided by the variance?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def log_density(z, mean, log_var):  # [M, K, B, L], [B, L], [B, L] -> [M, K, B]
+    # Your lines here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.log_density"](log_density)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def log_density(z, mean, log_var):
+    return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean) ** 2 / log_var.exp()).sum(-1)
+
+
+verdict = checks.ALL["01.log_density"](log_density)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 5 · Spot the bug: the noise behind z (●●○, 4 minutes)
+#
+# A sample was made as $z = \mu + \sigma\,\epsilon$ with standard normal $\epsilon$. A library gets $\epsilon$ back like this:
+#
+# ```python
+# eps = (z - mean) / log_var
+# ```
+#
+# Write it correctly. `z` is `[M, K, B, L]`, `mean` and `log_var` are `[B, L]`; return $\epsilon$, `[M, K, B, L]`.
+#
+# <details><summary>Hint</summary>What is sigma, if log_var is the logarithm of sigma squared? What does the line above give
+# for a variance of one?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def recover_eps(z, mean, log_var):
+    # Your line here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.recover_eps"](recover_eps)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def recover_eps(z, mean, log_var):
+    return (z - mean) * (-0.5 * log_var).exp()
+
+
+verdict = checks.ALL["01.recover_eps"](recover_eps)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 6 · A first VAE
+#
+# Now the decoder is a network, and so is the encoder. The data: 1797 handwritten digits of 8 × 8 pixels. Each time an image
+# is looked at, every pixel is drawn black or white with its grey level as probability (**dynamic binarisation**), so the
+# decoder's $p(x \mid z)$ is 64 independent coins: a **Bernoulli** likelihood.
+#
+# The code has only $L = 2$ numbers. That is few for digits. But it fits on paper, and a 2-D integral can still be *done*: we
+# shall know $\log p(x)$ of this network too.
+
+# %% slideshow={"slide_type": "fragment"}
+digits = data.digits()
+torch.manual_seed(0)  # for the first weights
+vae = models.VAE(data_dim=64, latent_dim=2, hidden=(64, 64)).start_at_pixel_means(digits.train.mean(0))
+
+x_batch = data.binarise(digits.train[:5], torch.Generator().manual_seed(0))  # [B, D] = [5, 64]
+log_w = vae.log_weights(x_batch, M=2, K=3)  # [M, K, B], as from the small model
+loss = -bounds.elbo(log_w).mean()  # minus the ELBO, averaged over the batch
+loss.backward()  # and this is all that training needs
+print(digits)
+print("log_w", list(log_w.shape), " parameters:", sum(p.numel() for p in vae.parameters()))
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+settings = {"M": 1, "K": 1, "epochs": 60, "learning_rate": 2e-3, "progress": False}
+history = train.fit(vae, digits.train, "elbo", **settings, held_out=digits.test)
+
+pixel_means = digits.train.mean(0).clamp(1e-3, 1 - 1e-3)
+x_test = data.binarise(digits.test, torch.Generator().manual_seed(1))  # [360, 64]
+no_code = torch.distributions.Bernoulli(pixel_means).log_prob(x_test).sum(-1).mean().item()
+print(f"{sum(history.seconds):.1f} s;  ELBO: train {history.train[-1]:.2f}, held out {history.held_out[-1]:.2f}")
+print(f"64 fixed coins and no code: {no_code:.2f}")
+assert history.held_out[-1] > no_code + 1
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Left, the ELBO on training and held-out digits rises over 60 epochs, from the dotted line of a model without a code at about -27.3 to about -25. Right, the encoder's means of the test digits in the plane, coloured by digit: most digits form clusters of their own although no label was used."}}
+fig, (curve, plane) = plt.subplots(1, 2, width_ratios=[1, 1.1], figsize=(8.8, 4.4))
+curve.plot(range(1, 61), history.train, color=plots.IWAE, label="training digits")
+curve.plot(range(1, 61), history.held_out, color=plots.ELBO, label="held-out digits")
+curve.axhline(no_code, color=plots.PRIOR, linestyle=":", label="64 fixed coins, no code")
+curve.set(xlabel="epoch", ylabel="ELBO (nats per image)")
+curve.legend(loc="lower right")
+with torch.no_grad():
+    codes, _ = vae.encode(x_test)
+for digit in range(10):
+    here = codes[digits.test_labels == digit]
+    plane.scatter(*here.T, s=14, color=plt.cm.tab10(digit), alpha=0.6)
+    plane.text(*here.median(0).values, str(digit), weight="bold", fontsize=17, ha="center", va="center",
+               bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": plt.cm.tab10(digit), "alpha": 0.85})
+plane.set(xlabel="$z_1$", ylabel="$z_2$", title="the encoder's means")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows: the bound rises above the model without a code, and equal digits come to lie together, though nobody
+# told the network which digit is which. Now walk through the plane and decode.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Three mosaics of 8 by 8 pixel digits. Left, test digits above their blurry reconstructions. Middle, samples from the prior that look like blurred digits. Right, a 12 by 12 map of the latent plane in which one digit changes smoothly into the next."}}
+steps = Normal(0.0, 1.0).icdf(torch.linspace(0.03, 0.97, 12))
+plane = torch.cartesian_prod(steps.flip(0), steps).flip(1)  # rows from the top: z_2 falls
+with torch.no_grad():
+    tiles = {
+        "digits and reconstructions": torch.stack([digits.test[:24], vae.decode(codes[:24])], 1)
+        .view(4, 6, 2, 64).transpose(1, 2).reshape(48, 64),
+        "samples from the prior": vae.sample(48, torch.Generator().manual_seed(3)),
+        "the whole plane of z": vae.decode(plane),
+    }  # fmt: skip
+fig, axes = plt.subplots(1, 3, width_ratios=[6, 6, 9.2], figsize=(8.8, 3.9))
+for ax, (title, images), columns in zip(axes, tiles.items(), (6, 6, 12)):
+    ax.imshow(plots.mosaic(images.view(-1, 8, 8), columns), vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.axis("off")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows: reconstructions keep the digit and lose the handwriting, because two numbers cannot hold more; samples of
+# the prior decode to something, because the KL has packed the codes around the origin; and the plane has no holes, so
+# walking through it is a **latent traversal**. An encoder without noise would not have needed to fill it (chapter 02).
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The gap of a real network, measured
+#
+# With $L = 2$, the integral $p(x) = \int p(x, z)\,dz$ is a sum over a grid. So is the ELBO of any $q$, with no sample at all.
+
+# %% slideshow={"slide_type": "fragment"}
+axis = torch.linspace(-5, 5, 101)  # 0.1 apart
+cell = 0.1**2
+
+
+@torch.no_grad()
+def log_joint_on_grid(vae, x):
+    """log p(x, z) at every point of the grid: [B, D] -> [G, 2], [G, B]."""
+    z = torch.cartesian_prod(axis, axis)  # [G, 2]
+    logits = vae.decoder(z)  # [G, D]
+    log_likelihood = logits @ x.T - torch.nn.functional.softplus(logits).sum(-1, keepdim=True)
+    return z, vae.prior.log_prob(z)[:, None] + log_likelihood
+
+
+def elbo_on_grid(z, log_joint, mean, log_std):
+    log_q = Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1)  # [G, B]
+    return (log_q.exp() * (log_joint - log_q)).sum(0) * cell
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The encoder must answer for every $x$ with one network. That is **amortised** inference, and it has a price of its own. To
+# see it, give each test image its own $\mu$ and $\sigma$, start them at the encoder's answer, and climb.
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+few = x_test[:60]
+z, log_joint = log_joint_on_grid(vae, few)
+log_p = log_joint.logsumexp(0) + math.log(cell)  # [B], exact up to the grid
+with torch.no_grad():
+    amortised = vae.encode(few)
+own = [p.clone().requires_grad_() for p in amortised]
+climber = torch.optim.Adam(own, lr=0.05)
+for step in range(80):
+    climber.zero_grad()
+    (-elbo_on_grid(z, log_joint, *own).mean()).backward()
+    climber.step()
+
+with torch.no_grad():
+    encoder_elbo, own_elbo = (elbo_on_grid(z, log_joint, *q).mean().item() for q in (amortised, own))
+print(f"log p(x)                        {log_p.mean():.3f}")
+print(f"ELBO, best Gaussian for each x  {own_elbo:.3f}   approximation gap {log_p.mean() - own_elbo:.3f}")
+print(f"ELBO, the encoder's Gaussian    {encoder_elbo:.3f}   amortisation gap  {own_elbo - encoder_elbo:.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert log_p.mean() > own_elbo > encoder_elbo
+with torch.no_grad():  # the grid against samples: two ways to the same numbers
+    samples = vae.log_weights(few, 1, 4000, torch.Generator().manual_seed(4))[0].mean(1)  # [K]
+    assert abs(samples.mean().item() - encoder_elbo) < 4 * samples.std().item() / len(samples) ** 0.5 + 2e-3
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Four test digits. For each, grey contours of the exact posterior in the plane of z, the encoder's Gaussian as an orange ellipse and the best Gaussian as a purple dotted ellipse. The posteriors are bent or tilted; the ellipses are upright and miss part of them."}}
+log_posterior = (log_joint - log_p).view(101, 101, -1)
+fig, axes = plt.subplots(1, 4, figsize=(8.8, 2.9))
+gaps = log_p - elbo_on_grid(z, log_joint, *amortised)
+turn = torch.linspace(0, 2 * math.pi, 100)
+ring = 2 * torch.stack([turn.cos(), turn.sin()], 1)  # two standard deviations
+for ax, i in zip(axes, gaps.argsort()[[5, 25, 45, 58]]):
+    ax.contourf(axis, axis, log_posterior[..., i].exp().T, levels=8, cmap="Greys")
+    for (mu, log_sigma), colour, line in [(amortised, plots.Q, "-"), (own, plots.UPPER, ":")]:
+        ax.plot(*(mu[i] + log_sigma[i].exp() * ring).detach().T, line, color=colour)
+    centre, reach = amortised[0][i], 4 * amortised[1][i].exp().max()
+    ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach))
+    ax.set_title(f"{digits.test_labels[i]}: gap {gaps[i]:.2f}")
+    ax.grid(visible=False)
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows the exact posterior (grey), the encoder's answer (orange, two standard deviations) and the best upright
+# Gaussian (purple, dotted). The posterior bends and tilts; an upright Gaussian cannot. What is left when each image has its
+# own best one is the **approximation gap**; what the shared encoder loses on top is the **amortisation gap** (Cremer et al.
+# 2018).
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **12 minutes.** Start the training cell, then ask what the map will look like before it is drawn. Ask at the gaps: "Would a
+# bigger encoder help? Would a bigger decoder?" A bigger encoder can only close the amortisation gap.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 · What squared error means
+#
+# Many VAEs are trained with a squared error between $x$ and the reconstruction $\hat x(z)$. As a likelihood that is a
+# Gaussian with a fixed noise variance $\sigma^2$:
+#
+# $$-\log p(x \mid z) = \frac{1}{2\sigma^2}\, \|x - \hat x(z)\|^2 + \frac D2 \log 2\pi\sigma^2 .$$
+#
+# The factor in front of the squared error *is* the noise variance, said or unsaid. It sets the exchange rate between a
+# squared pixel and a nat of KL:
+#
+# | what the loss adds to $\sum_l \mathrm{KL}_l$ | its noise variance $\sigma^2$ | for $D = 64$ pixels |
+# |---|---|---|
+# | $\frac12 \sum_d (x_d - \hat x_d)^2$ | 1 | 1 |
+# | $\sum_d (x_d - \hat x_d)^2$ | 1/2 | 0.5 |
+# | $\frac1D \sum_d (x_d - \hat x_d)^2$ ("`reduction='mean'`") | $D/2$ | **32** |
+# | any of these, with a weight $\beta$ on the KL | $\beta$ times as much | |
+#
+# The pixels of our digits lie between 0 and 1; their variance is 0.073 on average. A model that believes in noise of
+# variance 32 sees nothing but noise. It has no reason to use a code, and section 8 shows that it will not.
+#
+# For Bernoulli pixels the same slip, a mean over pixels beside a sum over latent dimensions, makes the KL 64 times too
+# expensive. That is not a bound on anything.
+
+# %% slideshow={"slide_type": "skip"}
+pixel_variance = digits.train.var(0, unbiased=False).mean().item()
+difference = torch.rand(64, generator=torch.Generator().manual_seed(0))  # any x - x_hat
+for added, sigma2 in [(0.5 * difference**2, 1.0), (difference**2, 0.5), (difference**2 / 64, 32.0)]:
+    minus_log_p = -Normal(0.0, sigma2**0.5).log_prob(difference).sum() - 32 * math.log(2 * math.pi * sigma2)
+    assert torch.isclose(added.sum(), minus_log_p, rtol=1e-4)
+print(f"variance of a pixel: {pixel_variance:.3f}")
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 6 · Spot the bug: the loss (●●○, 8 minutes)
+#
+# This loss has been published more than once, with small variations:
+#
+# ```python
+# pixels = binary_cross_entropy(logits.sigmoid(), x)                     # a mean over all pixels of the batch
+# kl = (-0.5 * (1 + 2 * log_std - mean**2 - (2 * log_std).exp()).sum(-1)).mean()
+# loss = pixels + kl * len(x) / N                                        # N images in all
+# ```
+#
+# Write the loss whose minimum is the maximum of the ELBO: one number for the batch, no weight to tune. `x` and `logits` are
+# `[B, D]`, `mean` and `log_std` are `[B, L]`. One test image holds a pixel on which the decoder is sure and wrong.
+#
+# <details><summary>Hint</summary>Independent things multiply, so their logs <em>add</em>: over pixels and over latent
+# dimensions. Only the batch is averaged. <code>binary_cross_entropy_with_logits(..., reduction="none")</code> stays finite
+# where <code>log(sigmoid(.))</code> does not.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def vae_loss(x, logits, mean, log_std):
+    # Your lines here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.loss"](vae_loss)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def vae_loss(x, logits, mean, log_std):
+    pixels = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)  # [B]
+    kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)  # [B]
+    return (pixels + kl).mean()
+
+
+verdict = checks.ALL["01.loss"](vae_loss)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **8 minutes.** Ask: "Your colleague doubles the image size and keeps the loss with `mean`. What happens to the KL's weight?"
+# It doubles. The third row of the table is the most common cause of a "broken" VAE in student projects.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8 · Posterior collapse, with its exact threshold
+#
+# A latent unit has **collapsed** when $q(z_l \mid x)$ is the prior for every $x$: its KL is 0 and it carries nothing. Is that
+# the fault of the ELBO? Take the smallest model again, $x = W z + $ noise of variance $\sigma^2$, with the exact posterior as
+# encoder. Then the ELBO *is* $\log p(x)$, with no gap to blame. For data of variance $\lambda$,
+#
+# $$E[\log p(x)] = -\tfrac12 \log 2\pi(W^2 + \sigma^2) - \frac{\lambda}{2(W^2 + \sigma^2)}, \qquad
+#   \text{highest at } W^2 = \max(\lambda - \sigma^2,\ 0) .$$
+#
+# **If the noise the model believes in is larger than the variance of the data, the best code is no code.** In many dimensions
+# the same holds for each principal direction (Tipping and Bishop 1999; Lucas et al. 2019). With $\lambda_1 \ge \lambda_2 \ge \dots$
+# the eigenvalues of the data's covariance, a linear VAE at its best has
+#
+# $$\text{unit } l \text{ alive} \iff \lambda_l > \sigma^2, \qquad \text{and then} \quad E_x[\mathrm{KL}_l] = \tfrac12 \log \frac{\lambda_l}{\sigma^2} .$$
+#
+# A weight $\beta$ on the KL acts as $\beta\sigma^2$ in the place of $\sigma^2$. Let us train linear VAEs on the digits and count.
+
+# %% slideshow={"slide_type": "subslide"}
+pixels = digits.train.double() - digits.train.double().mean(0)
+S = pixels.T @ pixels / len(pixels)  # covariance of the 64 pixels
+eigenvalues = torch.linalg.eigvalsh(S).flip(0)
+
+
+def linear_vae(noise_variance, beta=1.0, L=10, steps=700):
+    """Train decoder W, encoder V and widths on the exact ELBO; return the KL of each unit, averaged over x: [L]."""
+    g = torch.Generator().manual_seed(0)
+    W, V = (0.1 * torch.randn(*shape, generator=g, dtype=torch.float64) for shape in [(64, L), (L, 64)])
+    log_std = torch.zeros(L, dtype=torch.float64)
+    climber = torch.optim.Adam([p.requires_grad_() for p in (W, V, log_std)], lr=0.03)
+    decay = torch.optim.lr_scheduler.LinearLR(climber, 1.0, 0.01, steps)
+    for _ in range(steps):
+        R = torch.eye(64, dtype=torch.float64) - W @ V  # what a round trip x -> z -> x loses
+        squared_error = (R @ S * R).sum() + (W**2 * (2 * log_std).exp()).sum()
+        kl = 0.5 * ((V @ S * V).sum(1) + (2 * log_std).exp() - 1 - 2 * log_std)  # [L]
+        climber.zero_grad()
+        (squared_error / (2 * noise_variance) + beta * kl.sum()).backward()
+        climber.step(), decay.step()
+    return kl.detach().sort(descending=True).values
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# (The expectation over $q$ and over all images is done in closed form here, so this training has no noise at all: the data
+# enter only through their covariance.)
+
+# %% slideshow={"slide_type": "fragment"}
+print("five largest eigenvalues:", ", ".join(f"{v:.3f}" for v in eigenvalues[:5]))
+trained = {}
+for noise_variance, beta in [(0.05, 1.0), (0.2, 1.0), (0.05, 4.0), (0.5, 1.0), (1.0, 1.0), (32.0, 1.0)]:
+    kl = trained[noise_variance, beta] = linear_vae(noise_variance, beta)
+    alive, predicted = (kl > 0.005).sum().item(), (eigenvalues[:10] > beta * noise_variance).sum().item()
+    theory = 0.5 * (eigenvalues[:10] / (beta * noise_variance)).clamp_min(1).log().sum().item()
+    print(f"noise {noise_variance:5}  beta {beta:g}:  {alive:2} of 10 units alive (theory {predicted:2}),", end="  ")
+    print(f"KL {kl.sum().abs():6.3f} (theory {theory:6.3f})")
+    assert alive == predicted and abs(kl.sum().item() - theory) < 0.05
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Left, mean log p(x) against the slope W for data of variance 1 and three noise variances: with noise 0.3 and 0.8 the maximum lies at a positive W, with noise 1.3 at W = 0. Right, the KL of each of ten units of linear VAEs trained on digits, as dots that lie on the dashed theory curves for noise 0.05, 0.2 and 0.5, and reach zero where the eigenvalue falls below the noise."}}
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 4.0))
+w = torch.linspace(0, 1.6, 200)
+colours = [plots.IWAE, plots.DECODER, plots.ELBO]
+for sigma2, colour in zip((0.3, 0.8, 1.3), colours):
+    value = lambda w, sigma2=sigma2: -0.5 * (2 * math.pi * (w**2 + sigma2)).log() - 0.5 / (w**2 + sigma2)
+    top = torch.tensor(max(1 - sigma2, 0.0)).sqrt()
+    left.plot(w, value(w), color=colour, label=f"noise $\\sigma^2$ = {sigma2}")
+    left.plot(top, value(top), "o", color=colour, markersize=11)
+left.set(xlabel="slope W of the decoder", ylabel="mean log p(x) (nats)", title="data of variance 1", ylim=(-2.1, -1.38))
+left.legend(loc="lower left")
+for sigma2, colour in zip((0.05, 0.2, 0.5), colours):
+    units = range(1, 11)
+    right.plot(units, 0.5 * (eigenvalues[:10] / sigma2).clamp_min(1).log(), "--", color=plots.EXACT, zorder=1)
+    right.plot(units, trained[sigma2, 1.0], "o", color=colour, label=f"noise $\\sigma^2$ = {sigma2}")
+right.set(xlabel="latent unit, by its KL", ylabel="KL of the unit (nats)", title="linear VAEs on digits", xticks=range(1, 11))
+right.legend(loc="upper right")
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The picture shows, left, how the best slope slides to 0 as the noise passes the variance of the data, and right, that trained
+# linear VAEs (dots) lie on the exact curves (dashed): a unit dies where its eigenvalue falls below $\sigma^2$.
+#
+# The largest eigenvalue of the digits is $\lambda_1 = 0.701$. So a plain $\tfrac12\|x - \hat x\|^2$, noise 1, is enough to kill
+# *every* unit on this data, and the pixel mean, noise 32, kills them 45 times over. "Don't blame the ELBO": the exact
+# likelihood collapses in the same way. Mend the likelihood: learn $\sigma^2$ with the other parameters.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert round(eigenvalues[0].item(), 3) == 0.701 and 45 < 32 / eigenvalues[0].item() < 46
+assert torch.allclose(trained[0.2, 1.0], trained[0.05, 4.0], atol=0.02)  # beta times the noise is what counts
+assert round(pixel_variance, 3) == 0.073
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The same in a network
+#
+# Train a nonlinear VAE with $L = 8$ three times: with the ELBO, with $\beta = 4$ on the KL, and with pixel means in the place of
+# sums, which is $\beta = 64$. A unit counts as **active** when the variance over $x$ of its mean $\mu_l(x)$ exceeds 0.01 (Burda et
+# al. 2016).
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+def train_with(beta, epochs=30, seed=0):
+    torch.manual_seed(seed)
+    vae = models.VAE(64, 8, hidden=(64, 64)).start_at_pixel_means(digits.train.mean(0))
+    g, climber = torch.Generator().manual_seed(seed), torch.optim.Adam(vae.parameters(), lr=3e-3)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(digits.train), generator=g).split(100):
+            x = data.binarise(digits.train[batch], g)
+            mean, log_std = vae.encode(x)
+            z = mean + log_std.exp() * torch.randn(mean.shape, generator=g)
+            kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
+            climber.zero_grad()
+            (beta * kl - vae.log_likelihood(x, z)).mean().backward()
+            climber.step()
+    return vae
+
+
+networks = {beta: train_with(beta) for beta in (1, 4, 64)}
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+print(f"{'KL weight':>9} {'held-out ELBO':>14} {'KL':>7} {'active units':>13}   (64 fixed coins: {no_code:.2f})")
+active = {}
+for beta, network in networks.items():
+    with torch.no_grad():
+        value = bounds.elbo(network.log_weights(x_test, 1, 100, torch.Generator().manual_seed(5))).mean().item()
+        mu, log_sigma = network.encode(x_test)
+        kl = 0.5 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(-1).mean().item()
+        active[beta] = (mu.var(0) > 0.01).sum().item()
+    print(f"{beta:9} {value:14.2f} {kl:7.3f} {active[beta]:10} of 8")
+assert active[1] >= 4 and active[4] == active[64] == 0
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# With the KL too expensive the network falls back to 64 fixed coins, to the second decimal or nearly: all units dead, each
+# image the same grey blur. Nothing in such a run crashes or warns. Look at the KL of each unit *first* when samples are blurry.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### A decoder that needs no code
+#
+# The second road to collapse is a decoder that can do without $z$. Take data $x \sim N(0, WW^\top + \sigma^2 I)$ in two
+# dimensions and two models:
+#
+# - **A**: $p(x \mid z) = N(Wz, \sigma^2 I)$, with the exact posterior as encoder. The code is used.
+# - **B**: $p(x \mid z) = N(0, WW^\top + \sigma^2 I)$, a full covariance that ignores $z$, with the prior as encoder.
+
+# %% slideshow={"slide_type": "fragment"}
+weight, noise = torch.tensor([[1.5], [1.0]], dtype=torch.float64), 0.3
+covariance = weight @ weight.T + noise * torch.eye(2, dtype=torch.float64)
+
+used = -0.5 * 2 * (math.log(2 * math.pi * noise) + 1)  # E log N(x; Wz, noise I) under the model itself
+kl_used = 0.5 * math.log(1 + weight.square().sum().item() / noise)  # mean KL to the prior = mutual information
+ignored = -MultivariateNormal(torch.zeros(2, dtype=torch.float64), covariance).entropy().item()
+
+print(f"A  reconstruction {used:.4f}  minus KL {kl_used:.4f}  =  mean ELBO {used - kl_used:.4f}")
+print(f"B  reconstruction {ignored:.4f}  minus KL {0:.4f}  =  mean ELBO {ignored:.4f}")
+assert abs(used - kl_used - ignored) < 1e-9
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The same ELBO to the last digit, which is $-H(x)$, the best that any model can do. One code carries 1.24 nats about $x$, the
+# other none. **The ELBO does not ask for a useful code.** A powerful decoder, such as one that predicts each pixel from the
+# ones before it, often finds B first (Bowman et al. 2016; Alemi et al. 2018). Chapter 06 adds to the objective what is
+# missing.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert round(kl_used, 2) == 1.24
+pair = exact.LinearGaussian(weight, noise)  # the same by samples: the mean of log p(x) and the mean KL of the posterior
+sample, _ = pair.sample(20_000, torch.Generator().manual_seed(6))
+kl_each = kl_divergence(pair.posterior(sample), MultivariateNormal(torch.zeros(1).double(), torch.eye(1).double()))
+for each, truth in [(pair.log_likelihood(sample), ignored), (kl_each, kl_used)]:
+    assert abs(each.mean().item() - truth) < 4 * each.std().item() / len(each) ** 0.5
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **12 minutes.** Draw $\lambda$ against $\sigma^2$ on the board before the formula. Ask: "I multiply all pixels by 255 and keep
+# the squared error. What happens?" The eigenvalues grow by 65 025 and nothing collapses any more: the unit of the data matters.
+# The A/B comparison is the bridge to chapter 06.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · Count the active units (●●○, 4 minutes)
+#
+# `mean` and `log_std`, both `[N, L]`, are what an encoder says about $N$ images. Return how many of the $L$ units are active: those
+# whose mean has a variance over the images above 0.01.
+#
+# <details><summary>Hint</summary>One of the two arguments is not needed. A mean that is far from 0 but never moves says
+# nothing about x.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def count_active(mean, log_std):
+    # Your line here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.active_units"](count_active)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def count_active(mean, log_std):
+    return (mean.var(0) > 0.01).sum()
+
+
+verdict = checks.ALL["01.active_units"](count_active)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What you have now
+#
+# | statement | number beside it |
+# |---|---|
+# | ELBO $= E_q[\log w] \le \log E_q[w] = \log p(x)$ | −2.3557 and −1.7463 |
+# | gap = KL($q$ ‖ posterior), exactly; 0 for the posterior only | 0.6094 |
+# | joint KL = marginal KL + mean KL to the posterior | 0.1188 = 0.0333 + 0.0855 |
+# | over $\phi$: closes the gap. Over $\theta$: raises the likelihood, pulled aside by a poor $q$ | 0.863 beside 0.995 |
+# | reconstruction − KL to the prior: the same mean, another scatter | 0 beside 0.63 at the posterior |
+# | squared error is a Gaussian; its factor is the noise variance | pixel mean: $\sigma^2 = D/2 = 32$ |
+# | a unit lives if and only if its eigenvalue exceeds $\beta\sigma^2$ | 0.701 is the largest here |
+# | the ELBO does not ask for a useful code | 1.24 nats or 0, same ELBO |
+#
+# **What comes next.** The ELBO threw the average of $w$ away because its logarithm was easier. Chapter 02 looks at the weights
+# themselves: when their average can be trusted, why it teaches the encoder nothing, and how gradients without
+# reparameterisation work. Chapter 03 then puts the average back inside the logarithm.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert round(model.kl(x, mean, std).item(), 4) == 0.6094
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## References
+#
+# - D. P. Kingma, M. Welling. *Auto-encoding variational Bayes*. 2013. [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)
+# - D. J. Rezende, S. Mohamed, D. Wierstra. *Stochastic backpropagation and approximate inference in deep generative models*.
+#   2014. [arXiv 1401.4082](https://arxiv.org/abs/1401.4082)
+# - R. M. Neal, G. E. Hinton. *A view of the EM algorithm that justifies incremental, sparse, and other variants*. In: Learning
+#   in Graphical Models, 355–368. 1998. [The authors' page](https://www.cs.toronto.edu/~hinton/absps/em.htm)
+# - M. E. Tipping, C. M. Bishop. *Probabilistic principal component analysis*. J. R. Statist. Soc. B 61(3), 611–622. 1999.
+#   [doi 10.1111/1467-9868.00196](https://doi.org/10.1111/1467-9868.00196)
+# - J. Lucas, G. Tucker, R. Grosse, M. Norouzi. *Don't blame the ELBO! A linear VAE perspective on posterior collapse*.
+#   NeurIPS 2019. [paper](https://papers.nips.cc/paper/9138-dont-blame-the-elbo-a-linear-vae-perspective-on-posterior-collapse)
+# - S. R. Bowman et al. *Generating sentences from a continuous space*. 2016. [arXiv 1511.06349](https://arxiv.org/abs/1511.06349)
+# - Y. Burda, R. Grosse, R. Salakhutdinov. *Importance weighted autoencoders*. 2016. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)
+# - A. A. Alemi et al. *Fixing a broken ELBO*. ICML 2018. [arXiv 1711.00464](https://arxiv.org/abs/1711.00464)
+# - C. Cremer, X. Li, D. Duvenaud. *Inference suboptimality in variational autoencoders*. ICML 2018.
+#   [arXiv 1801.03558](https://arxiv.org/abs/1801.03558)
+# - The text this chapter covers, together with chapter 02, and corrects in four places:
+#   [zhuanlan.zhihu.com/p/555924600](https://zhuanlan.zhihu.com/p/555924600) (2022, in Chinese).
