@@ -1,0 +1,1008 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Importance sampling: what a weight is worth
+#
+# Chapter 01 turned the likelihood of a data point, $p(x)$, into a bound, the ELBO. This chapter stays one step earlier, with
+# the weights themselves. They estimate $p(x)$ without any bias. So why does nobody train an encoder on that estimate?
+#
+# After it you can
+#
+# - **estimate** $p(x)$ from samples of an encoder, with an error bar;
+# - **tell** when that error bar can be trusted, from the width of $q$ alone;
+# - **explain** why the mean weight teaches the encoder nothing, and what does;
+# - **write** a score-function gradient with a baseline that does not bias it;
+# - **say** why the encoder of a VAE needs noise.
+#
+# You need: chapter 01 (the ELBO, $\mathrm{KL}(q \,\|\, p(z|x))$), expectations and variances, PyTorch's `autograd`.
+# Reading: 50 minutes. Doing: 60 minutes, eight exercises.
+
+# %% slideshow={"slide_type": "skip"}
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch.distributions import Normal
+
+from vaecourse import bounds, checks, exact, gradients, labs, models, plots
+
+plots.use_style()
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Plan, 100 minutes.** Opening guess and lab 10 · unbiased weights 10 · coverage and effective sample size 15 · infinite
+# variance 15 · the flat objective 10 · score function and baselines 25 · the Dirac encoder 15. Exercises 1, 3 and 5 in class,
+# the rest at home. If time is short leave out the mixture (exercise 4) and VarGrad; do not leave out "too narrow".
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Predict, drag, explain
+#
+# There is one data point $x$ and a model whose every integral is known. The encoder $q(z)$ proposes values of the hidden
+# variable $z$; each gets a weight $w$, and the mean of $K$ weights is our estimate of $p(x)$.
+#
+# **Guess before you drag.** Centre $q$ on the posterior, and make it half as wide. A thousand weights are drawn, their mean
+# is printed with the usual 95% interval.
+#
+# 1. Is the mean more often too low, or too high?
+# 2. How often does the interval contain the true $p(x)$: 95%, 85% or 70% of the time?
+# 3. Twice as wide instead of half: better or worse?
+#
+# The lab repeats the experiment forty times. Intervals that miss are vermilion. Press *too narrow*, then *New noise* a few times;
+# then *too wide*, and do it again.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Four states of the proposal lab: with q equal to the posterior all weights are equal; with q half as wide the weights have a long tail and the variance is infinite; with q twice as wide or off the centre the variance is finite"}}
+labs.ALL["02.proposal"]()
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Ask now:** "Who says 95%?" Count hands, press *too narrow*, then *New noise* five times and let the class count the misses.
+# Do not explain yet. The answers are measured in the section on infinite variance: too low in about 7 of 10 runs, the
+# interval holds the truth in about 7 of 10, and twice as wide is harmless.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 · The mean weight is right
+#
+# A generative model has a prior $p(z)$ and a likelihood $p(x|z)$. What we want is the integral of their product. Multiply and
+# divide by any density $q(z|x)$ we can sample from:
+#
+# $$p(x) = \int p(z)\,p(x|z)\,dz = \int q(z|x)\,\underbrace{\frac{p(z)\,p(x|z)}{q(z|x)}}_{w(z)}\,dz = E_q[w].$$
+#
+# $w$ is the **importance weight** of $z$. With $K$ samples $z_1, \dots, z_K$ of $q$ the estimate is the mean weight,
+# $\hat p = \frac1K \sum_k w(z_k)$, and $E[\hat p] = p(x)$: **unbiased**, for every $K$, even for $K = 1$, and for every $q$ that
+# covers (section 2). The course stores $\log w$ in a tensor `log_w[M, K, B]`: $M$ repetitions, $K$ samples each, $B$ data points;
+# logarithms are natural, so they are in *nats*.
+#
+# Our **reference model** has $z \sim N(0, 1)$, $x|z \sim N(1.5 z, 0.7)$ (a variance) and $x = 1.3$. Its posterior is Gaussian
+# with variance $v$. The reference $q$ sits half a unit to the right of the posterior and is 1.3 times as wide.
+
+# %% slideshow={"slide_type": "fragment"}
+model, x, mean, std = exact.reference(torch.float64)
+posterior, v = model.posterior(x), model.covariance.item()
+log_p, p = model.log_likelihood(x), model.log_likelihood(x).exp().item()
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def z_score(samples, truth):
+    return ((samples.mean() - truth) / (samples.std() / len(samples) ** 0.5)).item()
+
+
+print(f"log p(x) = {log_p.item():.4f}   p(x) = {p:.4f}   posterior N({posterior.mean.item():.4f}, {v:.4f})")
+assert round(v, 4) == 0.2373 and round(log_p.item(), 4) == -1.7463
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Three histograms of estimates of p(x) with 1, 10 and 100 samples: they get narrower, and the mean of each lies on the exact value"}}
+fig, ax = plt.subplots()
+for K, colour in zip((1, 10, 100), (plots.MIWAE, plots.IWAE, plots.Q)):
+    log_w = model.log_weights(x, mean, std, M=20_000, K=K, generator=seeded(K))  # [M, K, B]
+    estimates = log_w.exp().mean(1)[:, 0]  # [M]
+    print(f"K = {K:3}   mean {estimates.mean():.4f}   sd {estimates.std():.4f}   z = {z_score(estimates, p):+.2f}")
+    assert abs(z_score(estimates, p)) < 4
+    ax.hist(estimates, bins=80, range=(0, 0.45), density=True, histtype="step", color=colour, label=f"K = {K}", lw=2)
+plots.exact_line(ax, p, "exact p(x)", vertical=True)
+ax.set(xlabel="estimate of p(x)", ylabel="density", ylim=(0, 35))
+_ = ax.legend()
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The spread shrinks like $1/\sqrt K$; the mean is the same for all three, and it is the exact one. The z-score says how many
+# standard errors lie between the mean and the truth; a value beyond 4 would be an alarm.
+#
+# **A logarithm spoils it.** $\log$ is concave, so by Jensen's inequality $E[\log w] \le \log E[w] = \log p(x)$: that is the ELBO of
+# chapter 01. Equality holds exactly if $w$ is the same constant everywhere $q$ puts mass. A constant $p(x, z)/q(z|x) = k$
+# means $q \propto p(x, z)$, so $q$ is the posterior $p(z|x)$ and $k = p(x)$. Then a single weight is the answer:
+
+# %% slideshow={"slide_type": "fragment"}
+perfect = model.log_weights(x, posterior.mean, posterior.stddev, M=1, K=5, generator=seeded(0)).exp()
+print("five weights at q = posterior:", [round(w, 4) for w in perfect.flatten().tolist()])
+assert (perfect - p).abs().max() < 1e-9
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · M estimates of p(x) (●○○, 3 minutes)
+#
+# Given `log_w[M, K, B]`, return $M$ separate estimates of $p(x)$ for each of the $B$ data points: shape `[M, B]`.
+#
+# <details><summary>Hint</summary>The identity is about the mean of w, not of log w. Which axis holds the samples of one
+# estimate?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def estimate(log_w):
+    # Your line here: [M, K, B] -> [M, B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.estimate"](estimate)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def estimate(log_w):
+    return log_w.exp().mean(1)
+
+
+verdict = checks.ALL["02.estimate"](estimate)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 · Coverage: what q never visits is missing
+#
+# "For every $q$ that covers" hides a condition. Let $z$ have three states. The third one is rare a priori, and explains $x$
+# perfectly. This $q$ never proposes it.
+
+# %% slideshow={"slide_type": "fragment"}
+prior = torch.tensor([0.5, 0.3, 0.2])
+likelihood = torch.tensor([0.3, 0.2, 1.0])  # p(x | z)
+q = torch.tensor([0.7, 0.3, 0.0])
+
+state = torch.multinomial(q, 100_000, replacement=True, generator=seeded(1))
+w = (prior * likelihood / q)[state]  # the third entry is 0.2 / 0 = inf, and it is never asked for
+print(f"p(x) = {(prior * likelihood).sum():.3f}   mean weight = {w.mean():.3f} +- {w.std() / len(w) ** 0.5:.5f}")
+assert round((prior * likelihood).sum().item(), 3) == 0.41 and abs(z_score(w, 0.21)) < 4 < -z_score(w, 0.41)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The mean weight is .21 and its error bar is tiny. The truth is .41.
+#
+# One often reads that the identity breaks because of a division by zero. No division by zero ever happens: the sampler never
+# lands there, and that is the problem. The mass of the third state, $.2 \cdot 1.0 = .2$, is **missed in silence**. What is needed:
+# $q(z|x) > 0$ wherever $p(x, z) > 0$; in symbols $\mathrm{supp}\, q \supseteq \mathrm{supp}\, p(x, \cdot)$. A $q$ that is wider than that
+# costs samples, and no more.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 2 · What the mean weight tends to (●○○, 5 minutes)
+#
+# For a discrete $z$ with `prior`, `likelihood` and `q`, all of shape `[states]`, return $E_q[w]$ as a number, also when `q` has
+# zeros.
+#
+# <details><summary>Hint</summary>Write the expectation as a sum over the states that q can produce. What is left of q times w
+# there?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def expected_weight(prior, likelihood, q):
+    # Your line here: three times [states] -> a number
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.coverage"](expected_weight)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def expected_weight(prior, likelihood, q):
+    covered = q > 0
+    return (prior * likelihood)[covered].sum()
+
+
+verdict = checks.ALL["02.coverage"](expected_weight)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 · How many samples are K samples?
+#
+# If one weight of a thousand carries the whole sum, the other 999 were drawn for nothing. The **effective sample size** counts:
+#
+# $$\mathrm{ESS} = \frac{\left(\sum_k w_k\right)^2}{\sum_k w_k^2} \in [1, K].$$
+#
+# Equal weights give $K$; one dominant weight gives 1. What does it estimate? Write $\chi^2 = \mathrm{Var}_q[w] / p(x)^2$, the squared
+# relative spread of a weight (this is the chi-square divergence of the posterior from $q$). Then
+#
+# $$E[w^2] = p(x)^2 (1 + \chi^2), \qquad E\!\left[\frac{\sum_k w_k^2}{(K p(x))^2}\right] = \frac{1 + \chi^2}{K}.$$
+#
+# The bracket is $1/\mathrm{ESS}$ with $\sum_k w_k$ replaced by its mean $K p(x)$. So $\mathrm{ESS}/K \to 1/(1 + \chi^2)$ as $K$ grows, and
+# the relative error of $\hat p$ is $\chi/\sqrt K$.
+
+# %% slideshow={"slide_type": "fragment"}
+chi2 = model.chi_squared(x, mean, std).item()
+log_w = model.log_weights(x, mean, std, M=4_000, K=100, generator=seeded(2))  # [M, K, B]
+inverse = (log_w - log_p).exp().square().sum(1)[:, 0] / 100**2  # 1/ESS with the true p(x) below
+ess = bounds.effective_sample_size(log_w)  # [M, B]
+
+print(f"chi^2 = {chi2:.4f}   (1 + chi^2)/K = {(1 + chi2) / 100:.5f}   mean = {inverse.mean():.5f}")
+print(f"1/(1 + chi^2) = {1 / (1 + chi2):.3f}   mean ESS/K = {ess.mean() / 100:.3f}")
+assert round(chi2, 4) == 0.7055 and abs(z_score(inverse, (1 + chi2) / 100)) < 4
+assert abs(ess.mean().item() / 100 - 1 / (1 + chi2)) < 0.02
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Dimensions multiply.** Let $z$ have $L$ independent dimensions and $q$ be 1.3 times as wide as the posterior in each, with the
+# right centre. One dimension keeps 91% of the samples. How many do 50 dimensions keep?
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "The effective fraction of the samples falls in a straight line on a log scale with the number of dimensions; the estimate from 1000 samples follows it to about 20 dimensions and then lies above it, since it cannot fall below one in a thousand"}}
+dimensions, truth, measured = (1, 2, 5, 10, 20, 50, 100), [], []
+for L in dimensions:
+    wide = exact.LinearGaussian(1.5 * torch.eye(L, dtype=torch.float64), 0.7)
+    case = x.expand(1, L), wide.posterior(x.expand(1, L)).mean, 1.3 * v**0.5 * torch.ones(1, L, dtype=torch.float64)
+    truth.append(1 / (1 + wide.chi_squared(*case).item()))
+    log_w = wide.log_weights(*case, M=20, K=1_000, generator=seeded(0))
+    measured.append(bounds.effective_sample_size(log_w).mean().item() / 1_000)
+fig, ax = plt.subplots()
+ax.loglog(dimensions, truth, "--", color=plots.EXACT, label=r"exact $1/(1+\chi^2)$")
+ax.loglog(dimensions, measured, "o", color=plots.IWAE, label="ESS/K from K = 1000")
+ax.axhline(1e-3, color=plots.PRIOR, lw=1, label="1/K, the lowest value it can say")
+ax.set(xlabel="dimensions L of z", ylabel="effective fraction")
+_ = ax.legend()
+plt.show()
+print(f"exact: L = 1 {truth[0]:.3f}, L = 50 {truth[5]:.3f}, L = 100 {truth[6]:.5f}; measured at 100: {measured[6]:.4f}")
+assert [round(truth[i], 3) for i in (0, 5)] == [0.913, 0.010] and round(truth[6], 5) == 0.00011 and measured[6] > 30 * truth[6]
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# One sample in a hundred at $L = 50$: $.913^{50} \approx .01$. At $L = 100$ the truth is one in nine thousand, and the estimate from a
+# thousand samples is more than 30 times too kind. **The effective sample size is computed from the samples that came; it
+# cannot know of those that did not.**
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 3 · Effective sample size, for log-weights of any size (●●○, 6 minutes)
+#
+# Return the effective sample size of each of the $M$ sets: `[M, K, B] -> [M, B]`. The check also tries log-weights near
+# $-900$ and $+900$, as images have them.
+#
+# <details><summary>Hint</summary>The ratio does not change when all weights of a set are divided by the same number.
+# <code>softmax</code> divides them by their sum. What is left of the formula then?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def effective_sample_size(log_w):
+    # Your lines here: [M, K, B] -> [M, B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.effective_sample_size"](effective_sample_size)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def effective_sample_size(log_w):
+    shares = log_w.softmax(1)  # w / sum of w, and nothing overflows
+    return 1 / shares.square().sum(1)
+
+
+verdict = checks.ALL["02.effective_sample_size"](effective_sample_size)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 · Too narrow: infinite variance
+#
+# A Gaussian $q$ covers everything. Is that enough? The second moment of a weight is
+#
+# $$E_q[w^2] = \int q \,\frac{p(x,z)^2}{q^2}\,dz = \int \frac{p(x, z)^2}{q(z)}\,dz .$$
+#
+# Let the posterior have mean $m$ and variance $v$, and let $q = N(m + d, \sigma^2)$. Far out, $p(x,z)^2$ falls like
+# $e^{-(z-m)^2/v}$ and $1/q$ grows like $e^{+(z-m)^2/(2\sigma^2)}$. The product falls only if
+#
+# $$\frac1v > \frac{1}{2\sigma^2} \quad\Longleftrightarrow\quad \boxed{\sigma^2 > \tfrac{v}{2}} .$$
+#
+# Below that the integral is infinite. Above, completing the square gives (exact, one dimension)
+#
+# $$\frac{E_q[w^2]}{p(x)^2} = 1 + \chi^2 = \frac{\sigma^2}{\sqrt{v\,(2\sigma^2 - v)}}\; \exp\!\left(\frac{d^2}{2\sigma^2 - v}\right).$$
+
+# %% slideshow={"slide_type": "fragment"}
+def second_moment(d, variance, v):
+    """E[w^2] / p(x)^2 of q = N(m + d, variance) against a posterior N(m, v)."""
+    excess = 2 * variance - v
+    return math.inf if excess <= 0 else variance / math.sqrt(v * excess) * math.exp(d**2 / excess)
+
+
+for ratio in (0.5, 0.70, 0.72, 1.0, 1.3, 2.0):  # sigma over the posterior's standard deviation
+    moment = second_moment(0.0, ratio**2 * v, v)
+    assert math.isclose(moment - 1, model.chi_squared(x, posterior.mean, ratio * posterior.stddev).item(), abs_tol=1e-9)
+    print(f"width {ratio:.2f}   sigma^2/v = {ratio**2:.3f}   E[w^2]/p^2 = {moment:.3f}   effective fraction {1 / moment:.3f}")
+assert math.isclose(second_moment(0.5, std.item() ** 2, v) - 1, chi2, rel_tol=1e-9)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **The tail, for a centred q.** With $z = m + \sigma\epsilon$ and $r = \sigma^2/v$, $\log w = \text{const} + \frac{1-r}{2}\epsilon^2$. A weight beyond
+# $t$ needs $\epsilon^2 > \frac{2 \log t}{1 - r} + \text{const}$, which a normal $\epsilon$ does with a probability of about
+# $t^{-1/(1-r)}$ (up to a logarithm). At half the width, $r = \frac14$ and the power is $-\frac43$: the mean exists and the variance does not.
+#
+# **What you see in practice** is worse than noise. It is *calm*: the weights in view are alike, the interval is
+# narrow, and now and then one enormous weight arrives.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: the exact second moment against the width of q; it rises to infinity as the width falls to 0.71 and grows slowly to the right. Right: the running estimate for a q half as wide as the posterior lies below the exact value, jumps up when one large weight comes, and sinks again"}}
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
+width = torch.linspace(0.708, 3, 400)
+left.plot(width, [second_moment(0, r**2 * v, v) for r in width.tolist()], "--", color=plots.EXACT)
+left.axvspan(0, 0.5**0.5, color=plots.ELBO, alpha=0.15)
+left.text(0.03, 2.6, "infinite", color=plots.ELBO)
+left.set(ylim=(0.9, 3), xlim=(0, 3), xlabel=r"width of q, $\sigma/\sqrt{v}$", ylabel=r"$E[w^2]/p(x)^2$")
+w = model.log_weights(x, posterior.mean, 0.5 * posterior.stddev, 1, 20_000, seeded(13)).exp().flatten()
+n = torch.arange(1, len(w) + 1)
+running, error = w.cumsum(0) / n, ((w.square().cumsum(0) / n - (w.cumsum(0) / n).square()) / n).clamp_min(0).sqrt()
+right.fill_between(n, running - 1.96 * error, running + 1.96 * error, color=plots.Q, alpha=0.35, label="95% interval")
+right.plot(n, running, color=plots.Q, label="mean weight, half width")
+plots.exact_line(right, p, "exact p(x)")
+right.set(xscale="log", xlim=(20, 2e4), ylim=(0.1, 0.26), xlabel="K", ylabel="estimate")
+_ = right.legend(fontsize=10)
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Left, exact: the wall stands at $\sigma/\sqrt v = 1/\sqrt2 \approx .71$. It is steep on the narrow side and gentle on the wide side. Right, one
+# run: the interval shrinks around a wrong value. Is that bad luck? Repeat the experiment 2000 times:
+
+# %% slideshow={"slide_type": "fragment"}
+def repeat(ratio, K=1_000, M=2_000):
+    """How often the estimate is too low, and how often its 95% interval contains p(x), and the median ESS/K."""
+    log_w = model.log_weights(x, posterior.mean, ratio * posterior.stddev, M, K, seeded(3))  # [M, K, B]
+    w = log_w.exp()[..., 0]
+    estimate, error = w.mean(1), w.std(1) / K**0.5  # [M]
+    inside = ((estimate - p).abs() < 1.96 * error).double().mean().item()
+    return (estimate < p).double().mean().item(), inside, bounds.effective_sample_size(log_w).median().item() / K
+
+
+for ratio in (0.5, 0.7, 1.3, 2.0):
+    low, inside, fraction = repeat(ratio)
+    print(f"width {ratio:.1f}   too low {low:.0%}   interval holds p(x) {inside:.0%}   median ESS/K {fraction:.2f}")
+    assert (0.69 < low < 0.76 and 0.66 < inside < 0.74) if ratio == 0.5 else inside > 0.88
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Half the width: the "95%" interval holds the truth in about 70% of the runs, the estimate is too low in more than 70%, and the
+# effective sample size (a fifth of $K$) raises no alarm. Its true value is 0. The estimate is *still unbiased*: rare huge weights
+# make up for the many small deficits. Twice the width: nothing bad happens.
+#
+# **A standard error is itself an estimate, of a quantity that may be infinite.** Decide from the tails of $q$, not from the
+# samples. (For a real encoder, whose posterior nobody knows, the fitted tail index of the largest weights is a better
+# alarm than the ESS: Pareto-smoothed importance sampling.)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Preset:** *too narrow*, $K = 1000$. **Ask:** "The ESS is some 200 of 1000. Would you have trusted it?" Then drag the width slowly
+# from 0.6 to 0.8 and let the class read the exact variance: infinite, infinite, 1.7, 0.6, 0.2; the picture hardly changes.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 4 · A defensive mixture (●●○, 10 minutes)
+#
+# The cure costs one line: propose from $q_{\text{def}} = 0.9\,q + 0.1\,p(z)$. The weight is then at most
+# $p(z)p(x|z) / (0.1\,p(z)) = 10\,p(x|z)$, which is bounded. Its density is that of a mixture of $C$ diagonal Gaussians. Write it:
+# `z [K, L]`, `share [C]`, `mean [C, L]`, `std [C, L]` to `[K]`, in logs.
+#
+# <details><summary>Hint</summary>Two reductions: a sum over the L dimensions, and a logsumexp over the C components with
+# log share added. In which order?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def mixture_log_prob(z, share, mean, std):
+    # Your lines here. Normal(mean, std).log_prob(z.unsqueeze(1)) is [K, C, L].
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.mixture"](mixture_log_prob)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def mixture_log_prob(z, share, mean, std):
+    log_normal = Normal(mean, std).log_prob(z.unsqueeze(1)).sum(-1)  # [K, C]
+    return (share.log() + log_normal).logsumexp(-1)  # [K]
+
+
+verdict = checks.ALL["02.mixture"](mixture_log_prob)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# What it buys, exactly, by a fine grid over $z$:
+
+# %% slideshow={"slide_type": "fragment"}
+z = torch.linspace(-9, 9, 180_001, dtype=torch.float64)[:, None]  # [N, L]
+dz = z[1] - z[0]
+mixture = mixture_log_prob(
+    z,
+    share=torch.tensor([0.9, 0.1], dtype=torch.float64),
+    mean=torch.stack([posterior.mean[0], torch.zeros(1, dtype=torch.float64)]),
+    std=torch.stack([0.5 * posterior.stddev[0], torch.ones(1, dtype=torch.float64)]),
+)  # [N]
+log_joint = model.log_joint(x, z[:, None])[:, 0]
+defended = ((2 * (log_joint - log_p) - mixture).exp().sum() * dz).item()
+print(f"E[w^2]/p^2: q alone {second_moment(0, 0.25 * v, v)}, defended {defended:.2f}")
+assert abs((mixture.exp().sum() * dz).item() - 1) < 1e-9 and round(defended, 2) == 2.17
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 · The mean weight teaches the encoder nothing
+#
+# Now train. Let $q_\phi$ have parameters $\phi$. The estimate $\hat p$ is unbiased, so why not climb it?
+#
+# Because $E_{q_\phi}[w] = p(x)$ **whatever $\phi$ is**. Importance sampling changes the variance of the estimate and not its mean. The
+# derivative for $\phi$ must be zero, and it is instructive to see how. Write $s = \nabla_\phi \log q_\phi(z|x)$, the **score**. A derivative of
+# an expectation has two parts, one because the samples move and one because the integrand moves:
+#
+# $$\nabla_\phi E_{q_\phi}[w] = E_q[\,w\,s\,] + E_q[\nabla_\phi w], \qquad \nabla_\phi w = \nabla_\phi \frac{p(x,z)}{q_\phi(z|x)} = -\,w\,s .$$
+#
+# They cancel, and not only on average: at **every single sample** $w s - w s = 0$.
+
+# %% slideshow={"slide_type": "fragment"}
+mu = mean.clone().requires_grad_()
+z = (mean + std * torch.randn(4, 1, generator=seeded(4), dtype=torch.float64)).detach()  # fixed samples
+log_q = Normal(mu, std).log_prob(z)  # [K, L = 1]
+w = (model.log_joint(x, z[:, None]) - log_q).exp()  # depends on mu through log_q
+for k in range(4):
+    moving_samples = torch.autograd.grad(log_q[k].sum(), mu, retain_graph=True)[0] * w[k].detach()
+    moving_weight = torch.autograd.grad(w[k].sum(), mu, retain_graph=True)[0]
+    print(f"sample {k}: w s = {moving_samples.item():+.5f}   grad w = {moving_weight.item():+.5f}")
+    assert abs(moving_samples + moving_weight) < 1e-12
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Move the samples with the parameters instead (**reparameterise**: $z = \mu + \sigma\epsilon$ with fixed noise $\epsilon$), and every sample gives a
+# gradient. Their mean is zero still. An encoder trained so would walk at random.
+
+# %% slideshow={"slide_type": "fragment"}
+n = 200_000
+mu = mean.expand(n, 1).clone().requires_grad_()  # a copy of q's mean for each sample: n separate gradients
+w = model.log_weights(x, mu, std.expand(n, 1), M=1, K=1, generator=seeded(5)).exp()
+flat = torch.autograd.grad(w.sum(), mu)[0].flatten()
+print(f"gradient of E[w]: mean {flat.mean():+.4f} +- {flat.std() / n**0.5:.4f}, sd of one sample {flat.std():.2f}")
+assert abs(z_score(flat, 0.0)) < 4 and round(flat.std().item(), 2) == 0.44
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Read this carefully.** It is *not* true that only the ELBO trains an encoder. Flat is one objective, $\log E_q[w]$. Put
+# something between the weights and their mean and the slope is back:
+
+# %% slideshow={"slide_type": "fragment"}
+def exact_slope(quantity):
+    mu = mean.clone().requires_grad_()
+    return torch.autograd.grad(quantity(x, mu, std).sum(), mu)[0].item()
+
+
+def sampled_slopes(bound, K, n=20_000):
+    mu = mean.expand(n, 1).clone().requires_grad_()
+    log_w = model.log_weights(x, mu, std.expand(n, 1), M=1, K=K, generator=seeded(6))
+    return torch.autograd.grad(bound(log_w).sum(), mu)[0].flatten()
+
+
+elbo_slope = exact_slope(model.elbo)
+several, renyi = sampled_slopes(bounds.iwae, K=5), sampled_slopes(lambda w: bounds.vr_iwae(w, alpha=0.5), K=50)
+assert round(elbo_slope, 3) == -2.107 and z_score(several, 0.0) < -8 and z_score(renyi, 0.0) < -8
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["hide-input"]
+rows = [
+    ("log E[w] = log p(x)", 0.0, "nothing"),
+    ("E[log w], the ELBO", elbo_slope, "up"),
+    ("E[log of the mean of 5 weights]", several.mean().item(), "up"),
+    ("Renyi bound, alpha = 1/2, K = 50", renyi.mean().item(), "up"),
+    ("log p(x) + KL(posterior || q)", exact_slope(model.eubo), "down"),
+    ("chi^2 = Var[w] / p(x)^2", exact_slope(model.chi_squared), "down"),
+]
+print(f"{'objective':36} {'slope in mu':>11}   climb it")
+for name, slope, way in rows:
+    print(f"{name:36} {slope:>+11.2f}   {way}")
+assert [round(slope, 2) for _, slope, _ in rows[4:]] == [1.25, 3.02]
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# $q$ sits to the right of the posterior, so every useful objective pushes $\mu$ to the left: negative slopes to climb, positive
+# slopes to descend. What they share is a curved function (a logarithm, a square) *inside* the expectation. It makes the spread of
+# the weights count, and the spread is the only thing about $q$ that $E[w]$ does not see.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Ask:** "The mean does not depend on q. What does?" Wait for "the variance". The ELBO is a way of making the variance matter:
+# to second order $E[\log w] \approx \log p(x) - \chi^2/2$. Five weights under one log is chapter 03.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 6 · Two gradients of the ELBO
+#
+# The same two parts for $\mathrm{ELBO} = E_q[\log w]$, with $\nabla_\phi \log w = -s$:
+#
+# $$\nabla_\phi \mathrm{ELBO} = E_q[\log w \cdot s] - E_q[s] = E_q[(\log w - 1)\, s].$$
+#
+# The lonely 1 looks odd, and it does not matter: for any constant $c$, $E_q[c\, s] = c \int \nabla_\phi q\,dz = c\, \nabla_\phi 1 = 0$. So
+#
+# $$\boxed{\;\nabla_\phi \mathrm{ELBO} = E_q\big[(\log w - c)\, s\big] \quad \text{for every constant } c\;}$$
+#
+# This is the **score-function** gradient (also: likelihood ratio, REINFORCE). It only evaluates $\log p(x, z)$; it never
+# differentiates it, so $z$ may be discrete. If $\log w$ is constant the gradient vanishes: $q$ is the posterior, and training rests.
+#
+# The decoder's parameters $\theta$ need no such care. They are not in $q$, so $\nabla_\theta \mathrm{ELBO} = E_q[\nabla_\theta \log p_\theta(x, z)]$. One loss
+# serves both.
+#
+# The **reparameterised** gradient puts $z = \mu + \sigma\epsilon$ into $\log w$ and differentiates through $z$.
+
+# %% slideshow={"slide_type": "fragment"}
+eps = torch.randn(n, 1, generator=seeded(7), dtype=torch.float64)
+mu = mean.expand(n, 1).clone().requires_grad_()
+log_p_xz = lambda z: model.log_joint(x, z)  # [n]
+
+z = (mu + std * eps).detach()  # score function: z is a number
+log_q = Normal(mu, std).log_prob(z).sum(-1)
+by_score = torch.autograd.grad(((log_p_xz(z) - log_q).detach() * log_q).sum(), mu)[0].flatten()
+
+z = mu + std * eps  # reparameterised: z moves with mu
+by_path = torch.autograd.grad((log_p_xz(z) - Normal(mu, std).log_prob(z).sum(-1)).sum(), mu)[0].flatten()
+
+print(f"exact {elbo_slope:.3f}")
+for name, sample in (("score function", by_score), ("reparameterised", by_path)):
+    print(f"{name:16} mean {sample.mean():+.3f} +- {sample.std() / n**0.5:.3f}   variance of one sample {sample.var():.2f}")
+    assert abs(z_score(sample, elbo_slope)) < 4
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# Both are right on average. Their variances are not alike: about 34 against about 7. Here both can be written down. The
+# reparameterised gradient is $-(z - m)/v$, with variance $\sigma^2/v^2$. For the score function we use a fine grid:
+
+# %% slideshow={"slide_type": "fragment"}
+t = torch.linspace(-12, 12, 48_001, dtype=torch.float64)  # z = mean + std t
+z_grid = mean.item() + std.item() * t
+weight = Normal(0.0, 1.0).log_prob(t).exp() * (t[1] - t[0])  # q(z) dz
+log_w_grid = model.log_joint(x, z_grid[:, None, None])[:, 0] - Normal(mean.item(), std.item()).log_prob(z_grid)
+score = t / std.item()  # of the mean
+
+
+def expect(f):
+    return (weight * f).sum().item()
+
+
+def variance(c):
+    return expect(((log_w_grid - c) * score) ** 2) - elbo_slope**2
+
+
+path_variance = std.item() ** 2 / v**2
+print(f"exact: score function {variance(0.0):.2f}, reparameterised {path_variance:.2f}")
+assert abs(expect(log_w_grid * score) - elbo_slope) < 1e-6
+assert round(variance(0.0), 2) == 33.79 and round(path_variance, 2) == 7.12
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Where does q rise?** A step that could move $q(z)$ freely would change $\log q(z)$ in proportion to $\log w(z) - \mathrm{ELBO}$. That is positive
+# where
+#
+# $$\log p(x) - \log\frac{q(z)}{p(z|x)} > \log p(x) - \mathrm{KL} \quad\Longleftrightarrow\quad q(z) < e^{\mathrm{KL}}\, p(z|x).$$
+#
+# It is tempting to say "$q$ rises where it is below the posterior". The border is higher, by the factor $e^{\mathrm{KL}}$. The natural
+# gradient of our Gaussian family moves $q$ in exactly this way, so we can count on a grid which rule tells the sign.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Densities of q, of the posterior and of the posterior times e to the KL; q will rise in the shaded region where it lies below the last curve, which is wider than the region where it lies below the posterior"}}
+grid = torch.linspace(-1.2, 2.6, 2_001, dtype=torch.float64)
+q_now = Normal(mean.item(), std.item()).log_prob(grid).exp()
+target, kl = posterior.log_prob(grid[:, None]).exp(), model.kl(x, mean, std).item()
+step, S = 1e-4, std.item() ** 2
+mean_next, log_std_next = mean.item() + step * elbo_slope * S, math.log(std.item()) + step * (1 - S / v) / 2
+rises = Normal(mean_next, math.exp(log_std_next)).log_prob(grid).exp() > q_now
+agree = [(rises == (q_now < bar)).double().mean().item() for bar in (math.exp(kl) * target, target)]
+print(f"rule q < e^KL posterior: {agree[0]:.0%} of the grid   rule q < posterior: {agree[1]:.0%}")
+fig, ax = plt.subplots()
+ax.fill_between(grid, 0, 1.7, where=rises, color=plots.PRIOR, alpha=0.2, lw=0, label="q rises here")
+ax.plot(grid, target, "--", color=plots.EXACT, label="posterior")
+ax.plot(grid, math.exp(kl) * target, ":", color=plots.EXACT, label=r"$e^{KL}\cdot$ posterior")
+ax.plot(grid, q_now, color=plots.Q, label="q")
+ax.set(xlabel="z", ylabel="density", ylim=(0, 1.7))
+_ = ax.legend()
+plt.show()
+assert agree[0] > 0.998 and agree[1] < 0.95
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The shaded strip ends where the orange curve meets the dotted one, on both sides. (Plain gradient steps in $\mu$ and $\sigma$ follow the
+# rule less exactly: a Gaussian cannot bend as it likes.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 · Baselines: the freedom of c
+#
+# Every constant $c$ gives the right mean. Then choose it for the variance. For one parameter, the gradient sample is
+# $X = (\log w - c)\,s$ and $\mathrm{Var}[X] = E[X^2] - E[X]^2$; the second term does not depend on $c$. So
+#
+# $$\frac{d}{dc} E[X^2] = 2\,E[s^2 (c - \log w)] = 0 \quad\Longrightarrow\quad c^* = \frac{E_q[s^2 \log w]}{E_q[s^2]}, \qquad \frac{d^2}{dc^2}E[X^2] = 2\,E[s^2] \ge 0 .$$
+#
+# The second derivative is a positive constant, so this is *the* minimum. $c^*$ is an average of $\log w$ in which the samples
+# that pull hardest count most. It looks like importance sampling once more. For several parameters and one shared $c$,
+# minimise the sum of the variances: $s^2$ becomes $\|s\|^2$, whose mean is the trace of the Fisher information.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "The variance of the score-function gradient is a parabola in c with its lowest point at c star; c = 0 and c = 1 lie high on its right arm, the ELBO lies near the bottom, and the reparameterised gradient is lower still"}}
+elbo = model.elbo(x, mean, std).item()
+c_star = expect(score**2 * log_w_grid) / expect(score**2)
+fig, ax = plt.subplots()
+c = torch.linspace(-8, 2, 101)
+ax.plot(c, [variance(value) for value in c.tolist()], color=plots.IWAE)
+for label, value, colour in (("c = 0", 0.0, plots.Q), ("c = 1", 1.0, plots.UPPER), ("c = ELBO", elbo, plots.ELBO), ("c*", c_star, plots.CIWAE)):
+    ax.plot(value, variance(value), "o", color=colour, label=f"{label}: {variance(value):.1f}")
+ax.axhline(path_variance, color=plots.PRIOR, label=f"reparameterised: {path_variance:.1f}")
+ax.set(xlabel="baseline c (nats)", ylabel="variance of one sample", ylim=(0, 80))
+_ = ax.legend(loc="upper center")
+plt.show()
+print(f"ELBO = {elbo:.3f}   c* = {c_star:.3f}")
+assert [round(variance(value), 2) for value in (0.0, 1.0, elbo, c_star)] == [33.79, 51.48, 11.85, 10.66]
+assert round(c_star, 3) == -3.046 and c_star < elbo
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# No baseline: 33.8. The 1 that fell out of the formula would make it worse, 51.5. The ELBO as baseline: 11.8. The best
+# constant, $c^* = -3.05$: 10.7. Three quarters of the gain come from *any* sensible average of $\log w$.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The trap: estimating c from the same samples
+#
+# $c^*$ and the ELBO are unknown in practice. We have $K$ samples; why not average over them? With $K = 1$ the answer is plain:
+# $c = \log w$ and the gradient is 0. It is less plain that the bias stays for **every** $K$. The sample's own $\log w_k$ is in its
+# baseline, so $c$ is not a constant any more. For the mean over all $K$ the damage is exact:
+#
+# $$\log w_k - \frac1K \sum_j \log w_j = \frac{K-1}{K}\Big(\log w_k - \underbrace{\tfrac{1}{K-1}\sum_{j \ne k} \log w_j}_{c_k}\Big).$$
+#
+# The **leave-one-out** baseline $c_k$ is independent of $z_k$, so it is as good as a constant: unbiased. The mean baseline is that
+# estimator times $(K-1)/K$: shrunk, at $K = 2$ to one half.
+
+# %% slideshow={"slide_type": "fragment"}
+def score_gradients(K, M, seed=8):
+    """M gradients for q's mean from K samples each, by baseline, and the raw (log w, s)."""
+    eps = torch.randn(M, K, 1, generator=seeded(seed), dtype=torch.float64)  # [M, K, B]
+    s = eps / std.item()
+    log_q = Normal(0.0, 1.0).log_prob(eps) - std.log().item()
+    log_w = model.log_joint(x, mean + std.item() * eps.unsqueeze(-1)) - log_q
+    in_sample = (s**2 * log_w).sum(1, keepdim=True) / (s**2).sum(1, keepdim=True)  # c* from the same K samples
+    baselines = {"c* from the same K": in_sample}
+    for kind in ("mean", "leave_one_out", "optimal"):
+        baselines[kind] = gradients.baseline(log_w, kind, s**2)
+    return {name: ((log_w - c) * s).mean(1).flatten() for name, c in baselines.items()}
+
+# %% slideshow={"slide_type": "fragment"}
+print(f"exact {elbo_slope:.3f}\n   K   c* from the same K    mean over K    leave-one-out   c* from the others")
+for K in (2, 4, 8, 32):
+    sample = score_gradients(K, M=100_000 if K < 32 else 40_000)
+    same, shrunk, loo, others = sample.values()
+    print(f"{K:4}{same.mean():16.3f}{shrunk.mean():17.3f}{loo.mean():16.3f}{others.mean():17.3f}")
+    assert abs(z_score(loo, elbo_slope)) < 4 and abs(z_score(others, elbo_slope)) < 4
+    assert abs(z_score(shrunk, elbo_slope * (K - 1) / K)) < 4 and z_score(same, elbo_slope) > 20
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The first column is the plug-in $c^*$: a quarter of the gradient at $K = 2$, still 9% short at $K = 32$. The second is $(K-1)/K$
+# of the truth. The last two are right. A shrunk gradient is not a disaster (a larger step undoes it, if $K$ never changes); the
+# plug-in $c^*$ has no such excuse. Play with it:
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Four states of the baseline lab: histograms of score-function gradients with no baseline, the mean, leave-one-out and the optimal baseline, each beside the narrower histogram of reparameterised gradients and the exact gradient"}}
+labs.ALL["02.baseline"]()
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Preset:** *mean, K = 2*: the blue histogram is narrow and sits in the wrong place. Ask: "Which of the two would you rather
+# have: narrow and shifted, or wide and right?" Then *leave-one-out*, and raise K. With *optimal* at K = 4 the variance goes
+# **up**: a ratio of two noisy sums is worse than a plain mean until K is about a hundred (next exercise's note).
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 5 · The score-function gradient, leave-one-out (●●●, 12 minutes)
+#
+# Return the gradient of the ELBO for `mean`, shape `[B, L]`, summed over the batch (each row is its own data point's), by the
+# score function with the leave-one-out baseline. Given: `model` (an `exact.LinearGaussian`), `x [B, D]`, `mean` and `std [B, L]`, and
+# noise `eps [M, K, B, L]`, so that `z = mean + std * eps`.
+#
+# <details><summary>Hint 1</summary>The surrogate is (log w − c) · log q with everything detached except the mean inside log q:
+# call requires_grad_ on a clone of mean, and detach z and log w.</details>
+# <details><summary>Hint 2</summary>Leave-one-out along K: (sum over K − log w) / (K − 1). Mean over M and K, sum over B, then
+# torch.autograd.grad.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def score_gradient(model, x, mean, std, eps):
+    mean = mean.clone().requires_grad_()
+    z = (mean + std * eps).detach()  # [M, K, B, L]
+    # Your lines here; model.log_joint(x, z) is [M, K, B].
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.score_gradient"](score_gradient)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def score_gradient(model, x, mean, std, eps):
+    mean = mean.clone().requires_grad_()
+    z = (mean + std * eps).detach()  # [M, K, B, L]
+    log_q = Normal(mean, std).log_prob(z).sum(-1)  # [M, K, B]
+    log_w = (model.log_joint(x, z) - log_q).detach()
+    c = (log_w.sum(1, keepdim=True) - log_w) / (log_w.shape[1] - 1)
+    surrogate = ((log_w - c) * log_q).mean((0, 1)).sum()
+    return torch.autograd.grad(surrogate, mean)[0]
+
+
+verdict = checks.ALL["02.score_gradient"](score_gradient)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 6 · One c for all parameters (●●○, 8 minutes)
+#
+# Given `log_w [M, K, B]` and the scores of $P$ parameters, `score [M, K, B, P]`, return the plug-in estimate of the one $c^*$ that
+# minimises the *sum* of the variances: `[B]`.
+#
+# <details><summary>Hint</summary>Repeat the derivation with X a vector: the second moment is E of (log w − c)² times the
+# squared norm of s.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def optimal_baseline(log_w, score):
+    # Your lines here: [M, K, B], [M, K, B, P] -> [B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.optimal_baseline"](optimal_baseline)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def optimal_baseline(log_w, score):
+    squared = score.square().sum(-1)  # [M, K, B], the squared norm
+    return (squared * log_w).sum((0, 1)) / squared.sum((0, 1))
+
+
+verdict = checks.ALL["02.optimal_baseline"](optimal_baseline)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# For the mean *and* the log standard deviation of our $q$ the shared optimum is between the two separate ones:
+
+# %% slideshow={"slide_type": "fragment"}
+score_log_std = t**2 - 1  # d log q / d log sigma at fixed z
+both = torch.stack([score, score_log_std], -1)
+alone = [expect(s**2 * log_w_grid) / expect(s**2) for s in (score, score_log_std)]
+shared = expect(both.square().sum(-1) * log_w_grid) / expect(both.square().sum(-1))
+print(f"c* for mu {alone[0]:.3f}, for log sigma {alone[1]:.3f}, shared {shared:.3f}; Fisher trace {expect(both.square().sum(-1)):.3f}")
+assert [round(value, 3) for value in (*alone, shared)] == [-3.046, -3.736, -3.353]
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8 · The variance of log w as a loss
+#
+# If all weights are equal, $q$ is the posterior. So why not minimise $\mathrm{Var}[\log w]$? One fear is that a square has no good
+# gradient. It has one, if the samples come from a *fixed* distribution $r$:
+#
+# $$\nabla_\phi\, \tfrac12 \mathrm{Var}_r[\log w] = E_r\big[(\log w - E_r \log w)(-s)\big] \;\overset{r = q}{=}\; -\nabla_\phi \mathrm{ELBO}.$$
+#
+# The right-hand side is our score function with $c = \mathrm{ELBO}$. This is **VarGrad** (Richter et al. 2020): hold the samples still,
+# take half the sample variance of $\log w$, call `backward`. With the usual $K - 1$ in the sample variance, its gradient *is* the leave-one-out
+# gradient, sample by sample: the factor $\frac{K-1}{K}$ of the last section cancels.
+
+# %% slideshow={"slide_type": "fragment"}
+mu = mean.clone().requires_grad_()
+z = (mean + std * torch.randn(3, 5, 1, 1, generator=seeded(9), dtype=torch.float64)).detach()  # [M, K, B, L]
+log_q = Normal(mu, std).log_prob(z).sum(-1)
+log_w = model.log_joint(x, z) - log_q  # not detached: its phi-gradient is -s
+
+from_variance = torch.autograd.grad(gradients.log_variance(log_w).sum(), mu, retain_graph=True)[0]
+c = gradients.baseline(log_w, "leave_one_out")
+from_score = torch.autograd.grad(gradients.score_function(log_w, log_q, c).sum(), mu)[0]
+print(f"-grad of half the variance {-from_variance.item():+.6f}   leave-one-out {from_score.item():+.6f}")
+assert abs(from_variance + from_score) < 1e-10
+
+exact_vargrad = -expect((log_w_grid - elbo) * score)
+print(f"exact: grad of half Var_r[log w] at r = q: {exact_vargrad:.4f}   -grad ELBO: {-elbo_slope:.4f}")
+assert abs(exact_vargrad + elbo_slope) < 1e-6
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The same number twice, so one line of code gives an unbiased gradient with a baseline.
+#
+# A related worry: *does the ELBO tell us how far $q$ is from the posterior?* For a fixed decoder, $\log p(x) - \mathrm{ELBO} =
+# \mathrm{KL}(q \,\|\, p(z|x))$ exactly (chapter 01), so each nat the encoder gains is a nat of KL that is gone. No extra regulariser is needed to close the gap. What
+# the ELBO cannot do is tell *how much is left*, because $\log p(x)$ is unknown. Chapter 03 estimates it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 9 · Why does the encoder need noise?
+#
+# Less spread means less variance. Why not take the spread away altogether: an encoder that returns one point $\hat z(x)$, a **Dirac**
+# distribution? Three separate things happen.
+#
+# **The bound breaks.** $p(x)$ does not contain $q$ and does not care. What diverges is the ELBO, through $-E_q[\log q]$: it falls like
+# $\log\sigma$ (per dimension) as $\sigma \to 0$. The estimate from the weights is *still* unbiased for every $\sigma > 0$, and useless:
+# the variance is infinite as soon as $\sigma^2 < v/2$. At $\sigma = 0$ a point covers nothing, and no weight is defined. In the discrete world
+# the same story reads "coverage", as in section 2.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "As sigma falls, the ELBO falls in a straight line on a logarithmic axis; the logarithm of the mean of 100000 weights stays at log p(x) until sigma squared is v over 2 and then falls as well"}}
+sigmas = torch.logspace(-3, 0, 25, dtype=torch.float64)
+point = posterior.mean  # the best place for a point
+elbos = [model.elbo(x, point, s.reshape(1, 1)).item() for s in sigmas]
+from_weights = [bounds.iwae(model.log_weights(x, point, s.reshape(1, 1), 1, 100_000, seeded(0))).item() for s in sigmas]
+fig, ax = plt.subplots()
+ax.semilogx(sigmas, elbos, color=plots.ELBO, label="ELBO, exact")
+ax.semilogx(sigmas, from_weights, "o", color=plots.IWAE, label="log of the mean of 100 000 weights")
+ax.axvline((v / 2) ** 0.5, color=plots.PRIOR, lw=1, label=r"$\sigma^2 = v/2$")
+plots.exact_line(ax, log_p.item(), "log p(x)")
+ax.set(xlabel=r"standard deviation $\sigma$ of q", ylabel="nats")
+_ = ax.legend()
+plt.show()
+print(f"sigma = 0.01: ELBO {elbos[8]:.2f}, from weights {from_weights[8]:.2f}, log p(x) {log_p.item():.2f}")
+assert math.isclose(sigmas[8], 0.01) and round(elbos[8], 2) == -5.13 and from_weights[8] < -3
+assert math.isclose(elbos[8] - elbos[0], math.log(10), abs_tol=1e-3)  # one power of ten in sigma costs log 10
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **The codes collapse.** Drop the infinite $\log q$ and keep the rest, as a noise-free autoencoder does: maximise $\log p(z) + \log p(x|z)$ at one
+# point. For a fixed model the best point is the top of the posterior, $\hat z(x) = \arg\max_z p(z)\,p(x|z)$. Then fit the model to
+# these points, and again. Does it end in a heap of codes near 0?
+#
+# Yes. Scale the decoder up and the codes down, $W \to cW$, $\hat z \to \hat z/c$: the reconstruction does not change and $\log p(\hat z)$ rises.
+# In the linear model the best code is $\hat z = W x/(W^2 + 0.7)$, and averages over $x$ need only the variance of $x$, which is
+# $1.5^2 + 0.7 = 2.95$ if the data come from the reference model. Everything is exact:
+
+# %% slideshow={"slide_type": "fragment"}
+var_x, noise = 1.5**2 + 0.7, 0.7
+print("   c   E log p(x, z^)   var of codes   E log p(x)   sd of samples from the model")
+for c in (1, 3, 10, 30, 100):
+    W = 1.5 * c
+    var_code = W**2 * var_x / (W**2 + noise) ** 2
+    joint = -0.5 * math.log(2 * math.pi) - 0.5 * math.log(2 * math.pi * noise) - 0.5 * var_x / (W**2 + noise)
+    marginal = -0.5 * math.log(2 * math.pi * (W**2 + noise)) - 0.5 * var_x / (W**2 + noise)
+    print(f"{c:4}{joint:14.4f}{var_code:16.5f}{marginal:14.3f}{math.sqrt(W**2 + noise):16.1f}")
+assert [round(value, 2) for value in (joint, marginal)] == [-1.66, -5.93] and round(var_code, 5) == 0.00013
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The noise-free objective rises with $c$ for ever (to $-1.66$). The codes shrink to a point, where the prior is at its top. And the
+# true likelihood falls from $-1.96$ to $-5.93$: samples from this model have a standard deviation of 150, the data 1.7.
+#
+# **The gaps between the codes are empty.** A decoder that sees only isolated points $\hat z(x)$ is asked nothing in between. Noise asks
+# it everywhere within a $\sigma$. Here is the direct comparison: twenty points near a curve, a small VAE, one run with noise
+# and one without, the same seed. $\log p(x)$ is computed by a grid over the one latent dimension.
+
+# %% slideshow={"slide_type": "subslide"}
+def curve(n, generator):
+    t = 2 * torch.rand(n, generator=generator) - 1
+    return torch.stack([t, 0.6 * torch.sin(3 * t)], -1) + 0.1 * torch.randn(n, 2, generator=generator)
+
+
+def fit(with_noise, x, steps=400, seed=0):
+    torch.manual_seed(seed)
+    vae = models.VAE(2, 1, hidden=(32,), likelihood="gaussian")
+    vae.log_noise.data.fill_(math.log(0.1)).requires_grad_(False)
+    optimizer = torch.optim.Adam(vae.parameters(), lr=5e-3)
+    for _ in range(steps):
+        z, log_q = vae.draw(x, vae.noise(x, 1, 1) * with_noise)
+        loss = -(vae.log_joint(x, z) - log_q * with_noise).mean()
+        optimizer.zero_grad(), loss.backward(), optimizer.step()
+    return vae
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left, without noise: the codes lie close together near zero and the decoder's curve runs far off the data over the rest of the prior. Right, with noise: the codes fill the prior and the decoder's curve stays on the data"}}
+train, test = curve(20, seeded(0)), curve(300, seeded(1))
+z_line = torch.linspace(-5, 5, 1_001)[:, None, None]  # [N, B, L]
+fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True, sharey=True)
+results = []
+for ax, with_noise in zip(axes, (0, 1)):
+    with torch.no_grad() if (vae := fit(with_noise, train)) else None:
+        codes = vae.encode(train)[0].flatten()
+        by_grid = [vae.log_joint(x_, z_line.expand(-1, len(x_), 1)).logsumexp(0).mean() + math.log(0.01) for x_ in (train, test)]
+        path = vae.decode(z_line[200:801, 0])  # |z| <= 3
+    results.append((codes.var().item(), *(value.item() for value in by_grid)))
+    ax.plot(*path.T, color=plots.DECODER, label="decoder, |z| < 3")
+    ax.plot(*train.T, "o", color=plots.Q, label="20 data points")
+    ax.set(title="with noise" if with_noise else "without noise", xlim=(-2.2, 2.2), ylim=(-1.6, 1.6))
+axes[0].legend()
+plt.show()
+for name, (spread, on_train, on_test) in zip(("without noise", "with noise"), results):
+    print(f"{name:14} variance of codes {spread:.3f}   log p(x): train {on_train:.2f}, test {on_test:.2f}")
+assert results[0][0] < 0.5 * results[1][0] and results[0][2] < results[1][2]
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Without noise the codes huddle together, and over most of the prior the decoder draws where no data are. With noise the codes fill the
+# prior and the likelihood of *new* points is higher. Two honest remarks. A noise-free autoencoder can still be a good
+# compressor, and comparing decoders by reconstruction alone is easier without noise; it is no generative model. And noise costs: it blurs the
+# reconstruction, which is a price the ELBO weighs against $\mathrm{KL}(q \,\|\, p(z))$.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Ask before the table:** "A point encoder maximises log p(z) + log p(x|z). How do you cheat?" Someone will find the scaling. Let
+# them say what happens to samples from the prior. Then show the table, then the picture.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · Spot the bug: the frozen guide (●●●, 12 minutes)
+#
+# A colleague trains a *discrete* encoder (a "guide") on the bound $E[\log \frac1K\sum_k w_k]$. The loss goes down for the decoder, and the
+# encoder's logits never move.
+#
+# ```python
+# def guide_gradient(log_joint, logits, z):          # [states], [states], z [K] drawn from softmax(logits)
+#     logits = logits.clone().requires_grad_()
+#     log_q = logits.log_softmax(-1)[z]              # [K]
+#     log_w = log_joint[z] - log_q.detach()          # weights are numbers
+#     value = log_w.logsumexp(0) - math.log(len(z))  # log mean w
+#     return torch.autograd.grad(value, logits, allow_unused=True)[0]
+# ```
+#
+# Return an unbiased estimate of the bound's gradient for `logits`, shape `[states]`, at these $K$ draws, without a baseline.
+#
+# <details><summary>Hint 1</summary>Two parts again: the draws move, and the weights move. Which of them does this code have?</details>
+# <details><summary>Hint 2</summary>The probability of the whole draw is the product of the K q's. Its score is a sum.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def guide_gradient(log_joint, logits, z):
+    logits = logits.clone().requires_grad_()
+    log_q = logits.log_softmax(-1)[z]  # [K]
+    # Your lines here: return the gradient, [states]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.frozen_guide"](guide_gradient)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def guide_gradient(log_joint, logits, z):
+    logits = logits.clone().requires_grad_()
+    log_q = logits.log_softmax(-1)[z]
+    value = (log_joint[z] - log_q).logsumexp(0) - math.log(len(z))  # the weights move
+    surrogate = value.detach() * log_q.sum() + value  # and so do the draws
+    return torch.autograd.grad(surrogate, logits)[0]
+
+
+verdict = checks.ALL["02.frozen_guide"](guide_gradient)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 8 · Spot the bug: the floor under the logarithm (●○○, 4 minutes)
+#
+# This "log-likelihood" looks fine on a toy. On images it is $-23.03$ for every model.
+#
+# ```python
+# def log_estimate(log_w):                                  # [M, K, B]
+#     return (log_w.exp().mean((0, 1)) + 1e-10).log()       # 1e-10 so that the log never fails
+# ```
+#
+# Mend it: `[M, K, B] -> [B]`, all $MK$ samples under one logarithm, right for log-weights near $-900$ and $+800$ too.
+#
+# <details><summary>Hint</summary>What is log(1e-10)? And what is exp(-900) in floating point? <code>torch.logsumexp</code> takes
+# several axes.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def log_estimate(log_w):
+    # Your line here: [M, K, B] -> [B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["02.log_of_mean"](log_estimate)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def log_estimate(log_w):
+    M, K, _ = log_w.shape
+    return log_w.logsumexp((0, 1)) - math.log(M * K)
+
+
+verdict = checks.ALL["02.log_of_mean"](log_estimate)
+assert verdict.passed
+verdict
+
+# %% slideshow={"slide_type": "skip"} jupyter={"source_hidden": true} tags=["hide-input"]
+assert round(math.log(1e-10), 2) == -23.03  # the floor of exercise 8
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What we learned
+#
+# | question | answer |
+# |---|---|
+# | Is $\frac1K\sum_k w_k$ right? | On average, for every $K$ and every $q$ that covers. Its logarithm is too low. |
+# | How much is a sample worth? | $1/(1+\chi^2)$ of a sample of the posterior; it falls exponentially with the dimensions. |
+# | When is the variance infinite? | Gaussian $q$ and posterior: $\sigma^2 \le v/2$. Then neither the error bar nor the ESS warns you. |
+# | Does $E[w]$ train the encoder? | No, its slope is 0. The ELBO, $E\log$ mean $w$, Rényi, $\chi^2$ and the reverse KL do. |
+# | Which gradient? | Reparameterise if you can (variance 7.1 here). Score function with a baseline if you cannot (33.8 without, 10.7 at best). |
+# | Which baseline? | Leave-one-out: unbiased. The mean over all $K$ shrinks by $(K-1)/K$. The plug-in $c^*$ is biased for every $K$. |
+# | Minimise $\mathrm{Var}[\log w]$? | At $r = q$ its gradient is minus the ELBO's: VarGrad is leave-one-out. |
+# | Why noise? | Without it the ELBO is $-\infty$, the codes collapse and the decoder is undefined between them. |
+#
+# **What chapter 03 repairs.** One logarithm of one weight wastes the other $K - 1$. Put the mean of $K$ weights *inside* the logarithm: the
+# bound gets tighter with every sample, and $\chi^2$ of this chapter is its speed.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## References
+#
+# - D. P. Kingma, M. Welling. Auto-Encoding Variational Bayes. 2013. [arXiv:1312.6114](https://arxiv.org/abs/1312.6114)
+# - R. Ranganath, S. Gerrish, D. M. Blei. Black Box Variational Inference. 2014. [arXiv:1401.0118](https://arxiv.org/abs/1401.0118)
+# - R. J. Williams. Simple statistical gradient-following algorithms for connectionist reinforcement learning. Machine Learning 8, 1992.
+#   [doi:10.1007/BF00992696](https://doi.org/10.1007/BF00992696)
+# - E. Greensmith, P. L. Bartlett, J. Baxter. Variance Reduction Techniques for Gradient Estimates in Reinforcement Learning. JMLR 5, 2004,
+#   1471–1530. [jmlr.org](https://www.jmlr.org/papers/volume5/greensmith04a/greensmith04a.pdf)
+# - A. Mnih, D. J. Rezende. Variational Inference for Monte Carlo Objectives. 2016. [arXiv:1602.06725](https://arxiv.org/abs/1602.06725)
+# - W. Kool, H. van Hoof, M. Welling. Buy 4 REINFORCE Samples, Get a Baseline for Free! ICLR workshop, 2019.
+#   [author's page](https://wouterkool.github.io/publication/buy-4-samples-free-baseline/)
+# - L. Richter, A. Boustati, N. Nüsken, F. J. R. Ruiz, Ö. D. Akyildiz. VarGrad: A Low-Variance Gradient Estimator for Variational Inference.
+#   2020. [arXiv:2010.10436](https://arxiv.org/abs/2010.10436)
+# - S. Chatterjee, P. Diaconis. The sample size required in importance sampling. 2015. [arXiv:1511.01437](https://arxiv.org/abs/1511.01437)
+# - A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry. Pareto Smoothed Importance Sampling. 2015.
+#   [arXiv:1507.02646](https://arxiv.org/abs/1507.02646)
+# - The view of the VAE as importance sampling plus Jensen's inequality, on which sections 1, 2 and 5 to 9 build:
+#   [zhuanlan.zhihu.com/p/555924600](https://zhuanlan.zhihu.com/p/555924600) (in Chinese). Where this chapter says otherwise, it says so
+#   with a number. Its sources on the noise: [Cross Validated 247778](https://stats.stackexchange.com/a/247778/187914); on estimating densities:
+#   [kexue.fm 8791](https://kexue.fm/archives/8791).
