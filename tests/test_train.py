@@ -1,0 +1,385 @@
+"""The training loop: it climbs, it can be killed, stopped and resumed, and it never eats a file of somebody else."""
+
+import functools
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vaecourse import data, evaluate, objectives, train
+from vaecourse.models import VAE
+
+M, K, N, D, EPOCHS = 2, 3, 45, 9, 4  # 45 points in batches of 10: the last batch is a smaller one
+X = torch.rand(N, D, generator=torch.Generator().manual_seed(0))
+
+
+def new_model(**changes):
+    torch.manual_seed(1)
+    return VAE(**({"data_dim": D, "latent_dim": 2, "hidden": (6, 5)} | changes))
+
+
+def run(model=None, x=X, objective="piwae", epochs=EPOCHS, **options):
+    """Train and return the model and its history, on the CPU, in batches of 10."""
+    model = model or new_model()
+    given = {"M": M, "K": K, "batch_size": 10, "progress": False, "device": "cpu"}
+    return model, train.fit(model, x, objective, epochs=epochs, **(given | options))
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def never_stopped():
+    return run(held_out=X[:11])
+
+
+def test_each_step_is_the_objective_on_fresh_pixels():
+    """The loop, written out once more in the test."""
+    model, history = run(epochs=2, learning_rate=0.01, seed=5)
+    plain, generator = new_model(), torch.Generator().manual_seed(5)
+    adam = torch.optim.Adam(plain.parameters(), lr=0.01)
+    means = []
+    for _ in range(2):
+        values = []
+        for batch in torch.randperm(N, generator=generator).split(10):
+            adam.zero_grad()
+            x = torch.bernoulli(X[batch], generator=generator)
+            values.append(objectives.backward(plain, x, "piwae", M, K, generator))
+            adam.step()
+        means.append(torch.cat(values).mean().item())
+    assert same(model, plain)
+    assert history.train == pytest.approx(means, rel=1e-6)
+    assert history.held_out == [] and len(history.seconds) == 2 and not history.interrupted
+
+
+def test_it_learns_what_the_pixel_means_cannot_say():
+    """Two kinds of images: log p rises from 9 log(1/2) towards log(1/2), which says which, less the pixels' noise."""
+    x = torch.cat([torch.full((100, D), 0.02), torch.full((100, D), 0.98)])
+    torch.manual_seed(0)
+    model = VAE(D, 2, hidden=(10,))
+    train.fit(model, x, "iwae", M=1, K=5, epochs=60, learning_rate=0.01, progress=False)
+    sample = data.binarise(x, torch.Generator().manual_seed(1))
+    value = evaluate.log_likelihood(model, sample, K=500).mean()
+    entropy = -torch.tensor(0.5).log() + D * -(0.02 * torch.tensor(0.02).log() + 0.98 * torch.tensor(0.98).log())
+    assert value > -entropy - 0.3  # the pixel means alone would give -6.2; the best there is, about -1.6
+
+
+def test_the_seed_decides_everything(never_stopped):
+    model, history = run(held_out=X[:11])
+    assert same(model, never_stopped[0]) and history.train == never_stopped[1].train
+    assert history.held_out == never_stopped[1].held_out and len(history.held_out) == EPOCHS
+    assert not same(run(seed=1)[0], model)
+
+
+def test_watching_changes_nothing(never_stopped, tmp_path, capsys):
+    """Neither held-out data, nor a checkpoint, nor the bar, nor the global generator touch the parameters."""
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    assert same(run(model=new_model(), progress=True, checkpoint=tmp_path / "file")[0], never_stopped[0])
+    shown = capsys.readouterr().err
+    assert "20/20" in shown and "nats" in shown and "00:00<" in shown  # steps, the bound, the time left
+    torch.manual_seed(99)
+    model = VAE(D, 2, hidden=(6, 5))
+    after_model = torch.get_rng_state()
+    run(model=model)
+    assert torch.equal(torch.get_rng_state(), after_model) and not torch.equal(before, after_model)
+
+
+def test_images_give_their_training_part():
+    images = data.Images(X, X[:5], torch.zeros(N).long(), torch.zeros(5).long(), (3, 3), "small")
+    assert same(run(x=images)[0], run()[0])
+
+
+def test_data_can_be_taken_as_they_are():
+    model, _ = run(new_model(likelihood="gaussian"), x=3 * X - 1, binarise=False, epochs=1)
+    assert all(p.isfinite().all() for p in model.parameters())
+    assert not same(run(binarise=False)[0], run()[0])
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_run_in_two_parts_is_the_run_in_one(never_stopped, tmp_path, stop):
+    file = tmp_path / "new folder" / "file.safetensors"
+    run(held_out=X[:11], epochs=stop, checkpoint=file)
+    model = new_model()
+    nn.init.zeros_(model.decoder[0].weight)  # what the model was before does not count
+    _, history = run(model, held_out=X[:11], checkpoint=file)
+    assert same(model, never_stopped[0])
+    assert history.train == never_stopped[1].train and history.held_out == never_stopped[1].held_out
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        functools.partial(torch.optim.SGD, momentum=0.9),
+        functools.partial(torch.optim.Adam, eps=1e-4, amsgrad=True),
+        torch.optim.SGD,
+        torch.optim.Adagrad,
+    ],
+)
+def test_networks_with_dropout_and_other_optimizers_resume_too(tmp_path, optimizer):
+    def dropping():
+        torch.manual_seed(3)
+        decoder = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, D))
+        return VAE(D, 2, hidden=(6,), decoder=decoder)
+
+    whole, _ = run(dropping(), optimizer=optimizer)
+    run(dropping(), optimizer=optimizer, epochs=2, checkpoint=tmp_path / "file")
+    parts, _ = run(dropping(), optimizer=optimizer, checkpoint=tmp_path / "file")
+    assert same(whole, parts)
+    with pytest.raises(ValueError, match="networks or a prior of its own: build the model as before"):
+        train.load(tmp_path / "file")
+
+
+CHILDREN = """
+import os, signal, sys, time
+sys.path.insert(0, {root!r})
+import torch
+torch.set_num_threads({threads})
+from tests.test_train import X, run
+from vaecourse import atomic, train
+
+def dies(original, count):
+    calls = []
+    def call(*args, **options):
+        calls.append(1)
+        if len(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **options)
+    return call
+
+for file, epochs, moment, count in {deaths!r}:
+    if not (child := os.fork()):  # one import of torch for all of them
+        if moment == "in a step":
+            train._step = dies(train._step, count)
+        elif moment == "before a new file has its name":
+            atomic.os.replace = dies(os.replace, count)
+        elif moment == "before it is on the disk":
+            atomic.os.fsync = dies(os.fsync, count)
+        run(held_out=X[:11], checkpoint=file, epochs=epochs)
+        os._exit(0)
+    if moment == "after so many milliseconds":
+        time.sleep(count / 1000)
+        os.kill(child, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def let_them_die(deaths):
+    """Start real processes, one after the other, each of which trains on a checkpoint and is killed at its moment."""
+    root = str(Path(__file__).parents[1])
+    program = CHILDREN.format(root=root, threads=torch.get_num_threads(), deaths=deaths)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=240, check=True)
+    assert ended.stdout.split() == [str(-signal.SIGKILL)] * len(deaths)
+
+
+def test_killed_again_and_again_it_ends_with_the_same_parameters(never_stopped, tmp_path):
+    file, clocked, many = tmp_path / "file.safetensors", tmp_path / "clocked.safetensors", 60
+    moments = [
+        ("in a step", 2),  # the first epoch: only the first weights are in the file
+        ("before it is on the disk", 1),  # a half-made file lies beside the checkpoint
+        ("before a new file has its name", 2),  # one epoch further, the second checkpoint is whole but nameless
+        ("in a step", 7),
+    ]
+    by_the_clock = [("after so many milliseconds", count) for count in (50, 130, 170, 110)]
+    let_them_die(
+        [(str(file), EPOCHS, *moment) for moment in moments]
+        + [(str(clocked), many, *moment) for moment in by_the_clock]
+    )
+    assert len(train._read(file)[1]["history"]) == 2  # the kills struck in the middle: there is something to resume
+    assert len(list(tmp_path.glob(".file*.part"))) == 2  # and two half-made files were left behind
+    model, history = run(held_out=X[:11], checkpoint=file)
+    assert same(model, never_stopped[0]) and history.train == never_stopped[1].train
+    whole, _ = run(held_out=X[:11], epochs=many)
+    assert same(run(held_out=X[:11], checkpoint=clocked, epochs=many)[0], whole)
+
+
+@pytest.mark.parametrize("after", [0, 7, 12])
+def test_ctrl_c_leaves_a_usable_model_a_history_and_a_checkpoint(never_stopped, tmp_path, after):
+    model, calls = new_model(), []
+
+    def press(module, given, result):
+        calls.append(1)
+        if len(calls) == after + 1:
+            signal.raise_signal(signal.SIGINT)
+
+    hook = model.decoder[0].register_forward_hook(press)
+    _, history = run(model, checkpoint=tmp_path / "file")
+    hook.remove()
+    assert history.interrupted and len(history.epochs) == after // 5 and "interrupted" in repr(history)
+    assert not model.training and evaluate.log_likelihood(model, X.round(), 10).isfinite().all()
+    assert len(train._read(tmp_path / "file")[1]["history"]) == after // 5
+    again, history = run(model, checkpoint=tmp_path / "file")  # the same cell, run again
+    assert same(again, never_stopped[0]) and not history.interrupted
+
+
+def test_a_checkpoint_gives_the_model_back(tmp_path):
+    for model in (new_model(), new_model(likelihood="gaussian").double()):
+        file = tmp_path / model.likelihood
+        x = X.to(next(model.parameters()).dtype)
+        run(model, x=x, checkpoint=file)
+        loaded = train.load(file)
+        assert same(model, loaded) and loaded.config() == model.config() and not loaded.training
+        assert next(loaded.parameters()).dtype == x.dtype
+
+
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({"K": 4}, "K was 3 and is now 4"),
+        ({"M": 1}, "M was 2 and is now 1"),
+        ({"objective": "iwae"}, "objective was 'piwae' and is now 'iwae'"),
+        ({"objective": objectives.get("ciwae", beta=0.25)}, r"is now 'ciwae\(beta=0.25\)'"),
+        ({"seed": 1}, "seed was 0 and is now 1"),
+        ({"batch_size": 9}, "batch_size was 10 and is now 9"),
+        ({"learning_rate": 0.01}, "learning_rate was 0.001 and is now 0.01"),
+        ({"x": 1 - X}, "data was .* and is now"),
+        ({"x": X[:-1]}, r"data was '\[45, 9\].* and is now '\[44, 9\]"),
+        ({"held_out": X[:3]}, "held_out was null and is now"),
+        ({"binarise": False}, "binarise was true and is now false"),
+        ({"optimizer": torch.optim.SGD}, "optimizer was 'Adam.* and is now 'SGD"),
+        ({"model": VAE(D, 3, hidden=(6, 5))}, "model was .*'latent_dim': 2.* and is now .*'latent_dim': 3"),
+        ({"K": 4, "seed": 1}, "K was 3 and is now 4; seed was 0 and is now 1"),
+    ],
+)
+def test_another_run_is_refused_and_the_file_stays(tmp_path, changes, said):
+    file = tmp_path / "file"
+    run(epochs=1, checkpoint=file)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=f"file belongs to another run: .*{said}.*Name another file"):
+        run(checkpoint=file, **changes)
+    assert file.read_bytes() == before
+
+
+def test_fewer_epochs_than_are_done_is_refused(tmp_path):
+    run(epochs=3, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match="epochs must be at least 3, which .* has behind it, got 2"):
+        run(epochs=2, checkpoint=tmp_path / "file")
+    model, history = run(epochs=3, checkpoint=tmp_path / "file")
+    assert len(history.epochs) == 3 and same(model, run(epochs=3)[0])
+
+
+def flip(content):
+    """Change one bit of the last number."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    "damage, said",
+    [
+        (lambda content: content[: len(content) // 2], "is not a checkpoint, or is a damaged one"),
+        (lambda content: content[:5], "is not a checkpoint, or is a damaged one"),
+        (lambda content: b"", "is not a checkpoint, or is a damaged one"),
+        (lambda content: b"my thesis", "is not a checkpoint, or is a damaged one"),
+        (lambda content: content.replace(b'\\"seed\\": 0', b'\\"seed\\": 7'), "does not match its own sha256"),
+        (
+            lambda content: content.replace(b"vaecourse checkpoint 1", b"vaecourse checkpoint 9"),
+            "is not a checkpoint of",
+        ),
+        (flip, "does not match its own sha256"),
+    ],
+)
+def test_a_damaged_file_is_told_and_kept(tmp_path, damage, said):
+    file = tmp_path / "file"
+    run(epochs=1, checkpoint=file)
+    broken = damage(file.read_bytes())
+    assert broken != file.read_bytes()
+    file.write_bytes(broken)
+    for use in (lambda: run(checkpoint=file), lambda: train.load(file)):
+        with pytest.raises(ValueError, match=f"file.*{said}.*left as it is: name another file"):
+            use()
+    assert file.read_bytes() == broken
+
+
+def test_a_file_of_somebody_else_is_kept(tmp_path):
+    import safetensors.torch
+
+    weights = tmp_path / "precious.safetensors"
+    safetensors.torch.save_file({"decoder.weight": torch.ones(3)}, weights)
+    before = weights.read_bytes()
+    with pytest.raises(ValueError, match="precious.safetensors is not a checkpoint of vaecourse"):
+        run(checkpoint=weights)
+    assert weights.read_bytes() == before
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    with pytest.raises(IsADirectoryError, match="checkpoint must name a file, got the folder"):
+        run(checkpoint=tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        run(checkpoint=tmp_path / "file" / "below a file")
+    with pytest.raises(FileNotFoundError, match="checkpoint must name a file that is there, got .*nowhere"):
+        train.load(tmp_path / "nowhere")
+
+
+def test_a_bound_that_is_not_finite_stops_the_run():
+    model = new_model()
+    with pytest.raises(FloatingPointError, match=r"Training stopped in epoch \d, step \d of 5: .*learning_rate"):
+        run(model, learning_rate=1e30)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_a_gradient_that_is_not_finite_is_not_taken():
+    model, calls = new_model(), []
+
+    def poison(grad):
+        calls.append(1)
+        return grad * float("inf") if len(calls) == 7 else grad
+
+    model.encoder[0].weight.register_hook(poison)
+    with pytest.raises(FloatingPointError, match="in epoch 2, step 2 of 5: the gradient has entries"):
+        run(model)
+    assert all(p.isfinite().all() for p in model.parameters()) and not model.training
+
+
+@pytest.mark.parametrize(
+    "options, error, said",
+    [
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        ({"M": 0}, ValueError, "M must be at least 1, got 0"),
+        ({"K": 0}, ValueError, "K must be at least 1, got 0"),
+        ({"K": 2.0}, TypeError, "K must be a whole number, got 2.0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
+        ({"learning_rate": 0}, ValueError, r"learning_rate must lie in \(0, inf\), got 0"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate must be a number, got 'fast'"),
+        ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"objective": "iwea"}, ValueError, "objective must be .*got 'iwea'.*Did you mean 'iwae'"),
+        ({"x": 255 * X}, ValueError, r"data must lie in \[0, 1\].*8-bit pixels need / 255"),
+        ({"x": 2 * X, "binarise": False}, ValueError, r"data must lie in \[0, 1\]"),
+        ({"x": X[0]}, ValueError, r"data must have the 2 axes \[B, D\], got shape \[9\]"),
+        ({"x": X[:, :4]}, ValueError, r"data must have data_dim = 9 columns, got shape \[45, 4\]"),
+        ({"x": X.numpy()}, TypeError, "data must be a torch.Tensor .*, got ndarray"),
+        ({"x": X[:0]}, ValueError, r"data must have at least one entry along B, got shape \[0, 9\]"),
+        ({"x": X / 0}, ValueError, "data"),
+        ({"held_out": X[:, :4]}, ValueError, "held_out must have data_dim = 9 columns"),
+        ({"device": "tpu9"}, ValueError, "device must be one of cuda, mps, cpu, got 'tpu9'"),
+        ({"device": "meta"}, ValueError, "device must be one that is here .*, got 'meta'"),
+    ],
+)
+def test_bad_input_is_told_before_the_first_step(monkeypatch, options, error, said):
+    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    with pytest.raises(error, match=said):
+        run(**options)
+
+
+def test_the_model_comes_back_to_where_it_was():
+    device = train.choose_device()
+    model = new_model()
+    train.fit(model, X, "elbo", 1, 2, 1, progress=False, device=device)
+    assert next(model.parameters()).device.type == "cpu"
+
+
+def test_the_courses_setting_for_digits():
+    images = data.Images(
+        torch.rand(20, 64).round(), torch.rand(2, 64), torch.zeros(20), torch.zeros(2), (8, 8), "digits"
+    )
+    model = train.untrained(images, seed=3)
+    assert same(model, train.untrained(images, seed=3)) and not same(model, train.untrained(images, seed=4))
+    assert model.latent_dim == train.DIGITS.latent_dim and model.hidden == train.DIGITS.hidden
+    torch.testing.assert_close(model.decoder[-1].bias.sigmoid(), images.train.mean(0).clamp(0.001, 0.999))
