@@ -25,14 +25,14 @@
 # | do an exercise | write your answer into the cell with the dots, run it, run the check under it |
 # | get a hint | open *Hint* on the exercise's card |
 # | see the solution | click on the bar at the left of the folded cell under the check, or on its three dots |
-# | tell the teaching notes | they begin with a number of minutes in bold; they are for those who teach, and you may read them |
+# | know a teaching note | it begins with a number of minutes in bold; it is for those who teach, and you may read it |
 # | hear what the picture says | the sentence under each lab says its values in words; a screen reader reads it out |
 #
 # A check does not only say *wrong*. It knows the usual mistakes of each exercise, many of them found in published code,
 # and tells you which one you made. Try a wrong answer on purpose: that is a good way to learn what a check can see.
 #
 # **When you are stuck.** Read the check's message once more. Then the hint. Then run the cells again from the top
-# (*Kernel → Restart Kernel and Run All Cells*): a cell that was skipped is the most common cause of a strange error.
+# (*Kernel → Restart Kernel and Run All Cells*): a cell that was skipped is a common cause of strange errors.
 # If a cell fails that you did not write, type `python -m vaecourse doctor` in a terminal. After that, open the solution
 # without regret, close it, and write it again from memory.
 
@@ -56,6 +56,23 @@ from vaecourse import bounds, checks, exact, labs, plots
 
 plots.use_style()
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Is your machine ready?
+#
+# If the cell above ran, it is. This one says what you have. The chapters that exist now need no GPU and no network: two cores and
+# one gigabyte of free memory are enough. Your numbers may differ from the ones stored here.
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
+import platform
+import sys
+
+import vaecourse
+
+print("vaecourse", vaecourse.__version__, "  Python", platform.python_version(), "  torch", torch.__version__)
+device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+print("device   ", device, "  threads", torch.get_num_threads())
+assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drag, explain
 #
@@ -74,7 +91,7 @@ plots.use_style()
 labs.ALL["00.bound"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **5 minutes.** Let everybody raise a hand for 7, 70 or 700 before the slider moves; most choose 70. Drag slowly from 1 to
+# **5 minutes.** Let everybody raise a hand for 7, 70 or 700 before the slider moves. Press *the ELBO (K = 1)*, drag slowly from 1 to
 # 10, then jump to the end. Ask now: *does the bound ever cross the black line?* (Its mean does not; a single draw
 # does, often.) And then: *what did we pay for it?* ($K$ guesses instead of one. Chapter 03 measures the price.)
 
@@ -147,7 +164,7 @@ print(list(log_w.shape))
 # | 2 | **B** | data points (the **batch**) |
 #
 # We took three different numbers on purpose. With $M = K$ a slip between the two axes changes nothing that you could see,
-# and slips of this kind live in published code for years. Where a tensor has more axes they come after these: $D$ for the data's
+# and slips of this kind stand in published code. You will find one in exercise 5. Where a tensor has more axes they come after these: $D$ for the data's
 # dimensions, $L$ for the latent's. Real code draws `z` as `[M, K, B, L]` and sums over $L$.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -531,7 +548,7 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The same letter, another meaning
 #
-# These have cost people days.
+# Look here first when a formula of another text makes no sense.
 #
 # | letter | here | elsewhere |
 # |---|---|---|
@@ -547,6 +564,8 @@ verdict
 # | $B$ | the batch axis, last of three | 000's code: the batch axis, first of four, `[B x M x S x D]`. In its formula for SNR, a slip for the expectation |
 # | $\beta$ | the share of the ELBO in CIWAE | 001's code: a factor before the reconstruction error. The $\beta$-VAE: a factor before the KL |
 # | $\alpha$ | chapter 05: the order of VR-IWAE. Chapter 06: InfoVAE's $\alpha$ | 001: InfoVAE's $\alpha$ |
+# | $\lambda$ | InfoVAE's $\lambda$ | 001: the same, first as a Lagrange multiplier; its code multiplies by it twice |
+# | $\varepsilon$ | standard normal noise, $z = \mu + \sigma\varepsilon$ | 000's code: $(z-\mu)$ divided by the *logarithm of the variance*, which is a slip |
 # | $\sigma$ | a standard deviation | 001: also the width of a kernel. 000: $\sigma[\cdot]$ is the standard deviation of a gradient |
 # | $\theta$ | the decoder's parameters | 000, in $SNR(\theta)$: any parameters, the encoder's too |
 # | $c$ | a baseline | 004, last third: the constant $-E_{p_{data}}[\log p_{data}(x)]$ |
@@ -666,29 +685,12 @@ plt.show()
 # | 00 start here | | 25 + 30 | you are here |
 # | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 50 + 50 | ready |
 # | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 50 + 60 | ready |
-# | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 40 + 50 | ready |
+# | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 | ready |
 # | 04 tighter is not better | the encoder's gradient, which drowns as $K$ grows | | to come |
 # | 05 better gradients | the compromise between encoder and decoder | | to come |
 # | 06 InfoVAE | a latent code that carries no information | | to come |
 # | 07 hierarchical | a guess $q$ that is only a Gaussian | | to come |
 # | 08 one budget | the question which of all these to use | | to come |
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ## Is your machine ready?
-#
-# If the cells above ran, it is. This one says what you have. The chapters that exist now need no GPU and no network: two cores and
-# one gigabyte of free memory are enough. Your numbers may differ from the ones stored here.
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
-import platform
-import sys
-
-import vaecourse
-
-print("vaecourse", vaecourse.__version__, "  Python", platform.python_version(), "  torch", torch.__version__)
-device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-print("device   ", device, "  threads", torch.get_num_threads())
-assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you take with you
