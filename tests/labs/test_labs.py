@@ -1,4 +1,4 @@
-"""What every lab promises, over ``labs.ALL``: each control and preset works, and a storm of events leaves nothing behind."""
+"""What every lab of ``labs.ALL`` promises: each control and preset works, a storm of events leaves nothing behind."""
 
 import asyncio
 import base64

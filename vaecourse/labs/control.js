@@ -1,8 +1,6 @@
 // One native control with its label. JupyterLab takes the arrow keys for itself unless keydown stays in here.
-let count = 0;
-
 function render({ model, el }) {
-  const id = `vaecourse-control-${Date.now()}-${count++}`;
+  const id = `vaecourse-control-${Math.random().toString(36).slice(2)}`; // every widget has its own copy of this file
   el.classList.add("vaecourse-control");
   el.addEventListener("keydown", (event) => event.stopPropagation());
   const send = (value) => {

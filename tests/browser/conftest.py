@@ -1,0 +1,37 @@
+"""A real JupyterLab and a real Chromium. Without a Chromium the tests say so and are skipped; in CI they fail."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools import browser
+from vaecourse import labs
+
+CHAPTERS = Path(__file__).parents[2] / "chapters"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if browser.CHROMIUM is None:
+        reason = "No Chromium on this machine: the browser tests need one (Debian: apt-get install chromium)."
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    with browser.chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(chromium, tmp_path_factory):
+    code = "from vaecourse import labs\n\n" + "\n".join(f'display(labs.ALL["{name}"]())' for name in labs.ALL)
+    all_labs = browser.notebook_of(code, tmp_path_factory.mktemp("labs") / "labs.ipynb")
+    with browser.server(*CHAPTERS.glob("*.ipynb"), all_labs) as running:
+        yield running
+
+
+@pytest.fixture
+def open_notebook(chromium, jupyterlab):
+    """Open a notebook by name in a page of its own; when the test ends, so do page and kernel."""
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    yield lambda name: browser.Notebook.open(page, jupyterlab, name)
+    page.close()
+    jupyterlab.end_sessions()

@@ -1,0 +1,36 @@
+"""Chapter 03 as a learner meets it: open, run all cells, move K by keyboard and by mouse, see what changes."""
+
+from tests.browser.conftest import CHAPTERS
+from tools.browser import picture, words
+
+(NAME,) = [path.name for path in CHAPTERS.glob("03-*.ipynb")] or ["03-iwae.ipynb"]
+SECONDS = 180
+
+
+def test_a_learner_moves_K(open_notebook):
+    notebook = open_notebook(NAME)
+    notebook.run_all(SECONDS)
+    assert not notebook.errors()
+    lab = notebook.lab("03.iwae")
+    K = lab.get_by_label("K", exact=False).and_(lab.locator("input[type=range]")).first
+    first = words(lab), picture(lab)
+
+    K.focus()
+    K.press("ArrowRight")
+    notebook.wait_for_words(lab, other_than=first[0])
+    second = words(lab), picture(lab)
+    assert second[1] != first[1]
+
+    box = K.bounding_box()
+    notebook.page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2, steps=12)
+    notebook.page.mouse.up()
+    notebook.wait_for_words(lab, other_than=second[0])
+    value = K.get_attribute("aria-valuetext")
+    notebook.page.wait_for_function(
+        "([lab, value]) => lab.querySelector('.vaecourse-sentence').textContent.includes(value)",
+        arg=[lab.element_handle(), value],
+    )
+    assert picture(lab) not in (first[1], second[1])
+    assert not notebook.problems, "\n".join(notebook.problems)

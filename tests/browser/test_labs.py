@@ -1,0 +1,55 @@
+"""Every lab, live in JupyterLab: it shows, and its first slider moves picture and sentence by keyboard and by mouse."""
+
+import pytest
+
+from tools.browser import Notebook, picture, words
+from vaecourse import labs
+
+
+@pytest.fixture(scope="module")
+def notebook(chromium, jupyterlab):
+    """One kernel with all labs in it: a kernel each would take longer than the tests."""
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    opened = Notebook.open(page, jupyterlab, "labs.ipynb")
+    opened.run_all()
+    assert not opened.errors()
+    yield opened
+    page.close()
+    jupyterlab.end_sessions()
+
+
+@pytest.fixture(params=list(labs.ALL))
+def lab(request, notebook):
+    found = notebook.lab(request.param, list(labs.ALL).index(request.param))
+    yield found
+    assert not notebook.problems, "\n".join(notebook.problems)
+
+
+def test_it_is_live_and_named(lab):
+    image = lab.locator(".vaecourse-picture img")
+    assert image.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 800
+    assert words(lab) in image.get_attribute("alt")
+    for control in lab.locator("input, button").all():
+        assert control.evaluate("(node) => (node.labels?.[0] ?? node).textContent.trim()"), "a control without a name"
+    assert lab.locator("[aria-live=polite]").inner_text() == words(lab)
+
+
+def test_keyboard_mouse_and_reset(lab, notebook):
+    slider = lab.locator("input[type=range]").first
+    start = words(lab)
+    slider.focus()
+    for _ in range(5):  # one stop of a fine slider may round to the same words
+        seen = slider.evaluate("(input) => input.value")
+        slider.press("ArrowRight" if seen != slider.get_attribute("max") else "ArrowLeft")
+    notebook.wait_for_words(lab, other_than=start)
+    assert slider.evaluate("(input) => document.activeElement === input"), "JupyterLab took the keyboard away"
+
+    moved, shown = words(lab), picture(lab)
+    box = slider.bounding_box()
+    at = int(slider.evaluate("(input) => input.value")) / int(slider.get_attribute("max"))
+    slider.click(position={"x": box["width"] * (0.2 if at > 0.5 else 0.8), "y": box["height"] / 2})
+    notebook.wait_for_words(lab, other_than=moved)
+    assert picture(lab) != shown
+
+    lab.get_by_role("button", name="Reset").click()
+    notebook.wait_for_words(lab, equal_to=start)
