@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAB := .venv/installed-lab
 TEST := .venv/installed-test
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SOURCES := vaecourse tests tools benchmarks chapters
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 
@@ -17,6 +17,7 @@ one_thread := OMP_NUM_THREADS=1
 # $(call phase,name,command) runs the command and says how long it took.
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
+.NOTPARALLEL:
 .PHONY: help lab test lint types unit check execute browser chapters times format bench screens clean
 
 help:  ## this list
