@@ -226,23 +226,30 @@ assert abs(ess.mean().item() / 100 - 1 / (1 + chi2)) < 0.02
 # **Dimensions multiply.** Let $z$ have $L$ independent dimensions and $q$ be 1.3 times as wide as the posterior in each, with the
 # right centre. One dimension keeps 91% of the samples. How many do 50 dimensions keep?
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "The effective fraction of the samples falls in a straight line on a log scale with the number of dimensions; the estimate from 1000 samples follows it to about 20 dimensions and then lies above it, since it cannot fall below one in a thousand"}}
-dimensions, truth, measured = (1, 2, 5, 10, 20, 50, 100), [], []
-for L in dimensions:
+# %% slideshow={"slide_type": "fragment"}
+def effective_fraction(L, K=1_000):
+    """Exactly, and measured from 20 sets of K samples, for a q that is 1.3 times too wide in each of L dimensions."""
     wide = exact.LinearGaussian(1.5 * torch.eye(L, dtype=torch.float64), 0.7)
-    case = x.expand(1, L), wide.posterior(x.expand(1, L)).mean, 1.3 * v**0.5 * torch.ones(1, L, dtype=torch.float64)
-    truth.append(1 / (1 + wide.chi_squared(*case).item()))
-    log_w = wide.log_weights(*case, M=20, K=1_000, generator=seeded(0))
-    measured.append(bounds.effective_sample_size(log_w).mean().item() / 1_000)
+    x_L = x.expand(1, L)
+    case = x_L, wide.posterior(x_L).mean, torch.full((1, L), 1.3 * v**0.5, dtype=torch.float64)
+    log_w = wide.log_weights(*case, M=20, K=K, generator=seeded(0))
+    return 1 / (1 + wide.chi_squared(*case).item()), bounds.effective_sample_size(log_w).mean().item() / K
+
+
+dimensions = (1, 2, 5, 10, 20, 50, 100)
+truth, measured = zip(*(effective_fraction(L) for L in dimensions))
+print(f"exact: L = 1 {truth[0]:.3f}, L = 50 {truth[5]:.3f}, L = 100 {truth[6]:.5f}; measured at 100: {measured[6]:.4f}")
+assert [round(truth[i], 3) for i in (0, 5)] == [0.913, 0.010] and round(truth[6], 5) == 0.00011
+assert measured[6] > 30 * truth[6]
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "The effective fraction of the samples falls exponentially with the number of dimensions; the estimate from 1000 samples follows it to about 20 dimensions and then lies above it, since it cannot fall below one in a thousand"}}
 fig, ax = plt.subplots()
-ax.loglog(dimensions, truth, "--", color=plots.EXACT, label=r"exact $1/(1+\chi^2)$")
-ax.loglog(dimensions, measured, "o", color=plots.IWAE, label="ESS/K from K = 1000")
+ax.semilogy(dimensions, truth, "--", color=plots.EXACT, label=r"exact $1/(1+\chi^2)$")
+ax.semilogy(dimensions, measured, "o", color=plots.IWAE, label="ESS/K from K = 1000")
 ax.axhline(1e-3, color=plots.PRIOR, lw=1, label="1/K, the lowest value it can say")
 ax.set(xlabel="dimensions L of z", ylabel="effective fraction")
 _ = ax.legend()
 plt.show()
-print(f"exact: L = 1 {truth[0]:.3f}, L = 50 {truth[5]:.3f}, L = 100 {truth[6]:.5f}; measured at 100: {measured[6]:.4f}")
-assert [round(truth[i], 3) for i in (0, 5)] == [0.913, 0.010] and round(truth[6], 5) == 0.00011 and measured[6] > 30 * truth[6]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # One sample in a hundred at $L = 50$: $.913^{50} \approx .01$. At $L = 100$ the truth is one in nine thousand, and the estimate from a
@@ -350,7 +357,7 @@ def repeat(ratio, K=1_000, M=2_000):
 for ratio in (0.5, 0.7, 1.3, 2.0):
     low, inside, fraction = repeat(ratio)
     print(f"width {ratio:.1f}   too low {low:.0%}   interval holds p(x) {inside:.0%}   median ESS/K {fraction:.2f}")
-    assert (0.69 < low < 0.76 and 0.66 < inside < 0.74) if ratio == 0.5 else inside > 0.88
+    assert (low > 0.7 and 0.66 < inside < 0.74 and 0.18 < fraction < 0.26) if ratio == 0.5 else inside > 0.88
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Half the width: the "95%" interval holds the truth in about 70% of the runs, the estimate is too low in more than 70%, and the
@@ -512,7 +519,7 @@ assert [round(slope, 2) for _, slope, _ in rows[4:]] == [1.25, 3.02]
 # The **reparameterised** gradient puts $z = \mu + \sigma\epsilon$ into $\log w$ and differentiates through $z$.
 
 # %% slideshow={"slide_type": "fragment"}
-eps = torch.randn(n, 1, generator=seeded(7), dtype=torch.float64)
+eps = torch.randn(n, 1, generator=seeded(17), dtype=torch.float64)
 mu = mean.expand(n, 1).clone().requires_grad_()
 log_p_xz = lambda z: model.log_joint(x, z)  # [n]
 
@@ -562,15 +569,19 @@ assert round(variance(0.0), 2) == 33.79 and round(path_variance, 2) == 7.12
 # It is tempting to say "$q$ rises where it is below the posterior". The border is higher, by the factor $e^{\mathrm{KL}}$. The natural
 # gradient of our Gaussian family moves $q$ in exactly this way, so we can count on a grid which rule tells the sign.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Densities of q, of the posterior and of the posterior times e to the KL; q will rise in the shaded region where it lies below the last curve, which is wider than the region where it lies below the posterior"}}
+# %% slideshow={"slide_type": "fragment"}
 grid = torch.linspace(-1.2, 2.6, 2_001, dtype=torch.float64)
 q_now = Normal(mean.item(), std.item()).log_prob(grid).exp()
 target, kl = posterior.log_prob(grid[:, None]).exp(), model.kl(x, mean, std).item()
-step, S = 1e-4, std.item() ** 2
+step, S = 1e-4, std.item() ** 2  # a small step along the natural gradient: Fisher 1/S for mu, 2 for log sigma
 mean_next, log_std_next = mean.item() + step * elbo_slope * S, math.log(std.item()) + step * (1 - S / v) / 2
 rises = Normal(mean_next, math.exp(log_std_next)).log_prob(grid).exp() > q_now
+
 agree = [(rises == (q_now < bar)).double().mean().item() for bar in (math.exp(kl) * target, target)]
 print(f"rule q < e^KL posterior: {agree[0]:.0%} of the grid   rule q < posterior: {agree[1]:.0%}")
+assert agree[0] > 0.998 and 0.89 < agree[1] < 0.93
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Densities of q, of the posterior and of the posterior times e to the KL; q will rise in the shaded region where it lies below the last curve, which is wider than the region where it lies below the posterior"}}
 fig, ax = plt.subplots()
 ax.fill_between(grid, 0, 1.7, where=rises, color=plots.PRIOR, alpha=0.2, lw=0, label="q rises here")
 ax.plot(grid, target, "--", color=plots.EXACT, label="posterior")
@@ -579,7 +590,6 @@ ax.plot(grid, q_now, color=plots.Q, label="q")
 ax.set(xlabel="z", ylabel="density", ylim=(0, 1.7))
 _ = ax.legend()
 plt.show()
-assert agree[0] > 0.998 and agree[1] < 0.95
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The shaded strip ends where the orange curve meets the dotted one, on both sides. (Plain gradient steps in $\mu$ and $\sigma$ follow the
@@ -601,21 +611,22 @@ assert agree[0] > 0.998 and agree[1] < 0.95
 elbo = model.elbo(x, mean, std).item()
 c_star = expect(score**2 * log_w_grid) / expect(score**2)
 fig, ax = plt.subplots()
-c = torch.linspace(-8, 2, 101)
-ax.plot(c, [variance(value) for value in c.tolist()], color=plots.IWAE)
-for label, value, colour in (("c = 0", 0.0, plots.Q), ("c = 1", 1.0, plots.UPPER), ("c = ELBO", elbo, plots.ELBO), ("c*", c_star, plots.CIWAE)):
-    ax.plot(value, variance(value), "o", color=colour, label=f"{label}: {variance(value):.1f}")
-ax.axhline(path_variance, color=plots.PRIOR, label=f"reparameterised: {path_variance:.1f}")
+c = torch.linspace(-8, 2, 101).tolist()
+ax.plot(c, [variance(value) for value in c], color=plots.PRIOR)
+for label, value in {"c = 0": 0.0, "c = 1": 1.0, "c = ELBO": elbo, "c*": c_star}.items():
+    ax.plot(value, variance(value), "o", label=f"{label}: {variance(value):.1f}")
+ax.axhline(path_variance, color=plots.DECODER, lw=1.5, label=f"reparameterised: {path_variance:.1f}")
 ax.set(xlabel="baseline c (nats)", ylabel="variance of one sample", ylim=(0, 80))
 _ = ax.legend(loc="upper center")
 plt.show()
 print(f"ELBO = {elbo:.3f}   c* = {c_star:.3f}")
 assert [round(variance(value), 2) for value in (0.0, 1.0, elbo, c_star)] == [33.79, 51.48, 11.85, 10.66]
-assert round(c_star, 3) == -3.046 and c_star < elbo
+gain = [variance(0.0) - variance(value) for value in (elbo, c_star)]
+assert round(c_star, 3) == -3.046 and round(gain[0] / gain[1], 2) == 0.95
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # No baseline: 33.8. The 1 that fell out of the formula would make it worse, 51.5. The ELBO as baseline: 11.8. The best
-# constant, $c^* = -3.05$: 10.7. Three quarters of the gain come from *any* sensible average of $\log w$.
+# constant, $c^* = -3.05$: 10.7. The ELBO already takes 95% of the gain that is to be had: *any* sensible average of $\log w$ will do.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The trap: estimating c from the same samples
@@ -650,6 +661,7 @@ for K in (2, 4, 8, 32):
     print(f"{K:4}{same.mean():16.3f}{shrunk.mean():17.3f}{loo.mean():16.3f}{others.mean():17.3f}")
     assert abs(z_score(loo, elbo_slope)) < 4 and abs(z_score(others, elbo_slope)) < 4
     assert abs(z_score(shrunk, elbo_slope * (K - 1) / K)) < 4 and z_score(same, elbo_slope) > 20
+    assert K not in (2, 32) or abs(same.mean().item() / elbo_slope - {2: 0.25, 32: 0.91}[K]) < 0.01
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The first column is the plug-in $c^*$: a quarter of the gradient at $K = 2$, still 9% short at $K = 32$. The second is $(K-1)/K$
@@ -662,7 +674,7 @@ labs.ALL["02.baseline"]()
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Preset:** *mean, K = 2*: the blue histogram is narrow and sits in the wrong place. Ask: "Which of the two would you rather
 # have: narrow and shifted, or wide and right?" Then *leave-one-out*, and raise K. With *optimal* at K = 4 the variance goes
-# **up**: a ratio of two noisy sums is worse than a plain mean until K is about a hundred (next exercise's note).
+# **up**: a ratio of two noisy sums is worse than a plain mean until K is large.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · The score-function gradient, leave-one-out (●●●, 12 minutes)
@@ -679,9 +691,8 @@ labs.ALL["02.baseline"]()
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def score_gradient(model, x, mean, std, eps):
-    mean = mean.clone().requires_grad_()
-    z = (mean + std * eps).detach()  # [M, K, B, L]
-    # Your lines here; model.log_joint(x, z) is [M, K, B].
+    # Begin with mean = mean.clone().requires_grad_() and z = (mean + std * eps).detach(); then model.log_joint(x, z)
+    # is [M, K, B]. Your lines here.
     ...
 
 
@@ -853,28 +864,35 @@ def fit(with_noise, x, steps=400, seed=0):
         optimizer.zero_grad(), loss.backward(), optimizer.step()
     return vae
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left, without noise: the codes lie close together near zero and the decoder's curve runs far off the data over the rest of the prior. Right, with noise: the codes fill the prior and the decoder's curve stays on the data"}}
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+z_line = torch.linspace(-5, 5, 1_001)[:, None, None]  # [N, B, L], 0.01 apart
+
+
+@torch.no_grad()
+def log_likelihood(vae, x):
+    return (vae.log_joint(x, z_line.expand(-1, len(x), 1)).logsumexp(0) + math.log(0.01)).mean().item()
+
+
 train, test = curve(20, seeded(0)), curve(300, seeded(1))
-z_line = torch.linspace(-5, 5, 1_001)[:, None, None]  # [N, B, L]
+vaes = {"without noise": fit(0, train), "with noise": fit(1, train)}
+spread = {name: vae.encode(train)[0].var().item() for name, vae in vaes.items()}
+on_test = {name: log_likelihood(vae, test) for name, vae in vaes.items()}
+for name, vae in vaes.items():
+    print(f"{name:14} variance of codes {spread[name]:.2f}   log p(x): train {log_likelihood(vae, train):.2f}, test {on_test[name]:.2f}")
+assert spread["without noise"] < 0.5 * spread["with noise"] and on_test["without noise"] < on_test["with noise"]
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left, without noise: over most of the prior the decoder's curve runs far off the data. Right, with noise: the codes fill the prior and the decoder's curve stays near the data"}}
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True, sharey=True)
-results = []
-for ax, with_noise in zip(axes, (0, 1)):
-    with torch.no_grad() if (vae := fit(with_noise, train)) else None:
-        codes = vae.encode(train)[0].flatten()
-        by_grid = [vae.log_joint(x_, z_line.expand(-1, len(x_), 1)).logsumexp(0).mean() + math.log(0.01) for x_ in (train, test)]
-        path = vae.decode(z_line[200:801, 0])  # |z| <= 3
-    results.append((codes.var().item(), *(value.item() for value in by_grid)))
-    ax.plot(*path.T, color=plots.DECODER, label="decoder, |z| < 3")
+for ax, (name, vae) in zip(axes, vaes.items()):
+    draws = vae.sample(300, seeded(2)).detach()
+    ax.plot(*draws.T, ".", color=plots.DECODER, markersize=5, label="decoded from the prior")
     ax.plot(*train.T, "o", color=plots.Q, label="20 data points")
-    ax.set(title="with noise" if with_noise else "without noise", xlim=(-2.2, 2.2), ylim=(-1.6, 1.6))
-axes[0].legend()
+    ax.set(title=name, xlim=(-2.4, 2.4), ylim=(-1.6, 1.6))
+_ = axes[0].legend(loc="upper left")
 plt.show()
-for name, (spread, on_train, on_test) in zip(("without noise", "with noise"), results):
-    print(f"{name:14} variance of codes {spread:.3f}   log p(x): train {on_train:.2f}, test {on_test:.2f}")
-assert results[0][0] < 0.5 * results[1][0] and results[0][2] < results[1][2]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Without noise the codes huddle together, and over most of the prior the decoder draws where no data are. With noise the codes fill the
+# Without noise the codes huddle together, and most draws from the prior are decoded to places where no data are. With noise the codes fill the
 # prior and the likelihood of *new* points is higher. Two honest remarks. A noise-free autoencoder can still be a good
 # compressor, and comparing decoders by reconstruction alone is easier without noise; it is no generative model. And noise costs: it blurs the
 # reconstruction, which is a price the ELBO weighs against $\mathrm{KL}(q \,\|\, p(z))$.
@@ -906,9 +924,7 @@ assert results[0][0] < 0.5 * results[1][0] and results[0][2] < results[1][2]
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def guide_gradient(log_joint, logits, z):
-    logits = logits.clone().requires_grad_()
-    log_q = logits.log_softmax(-1)[z]  # [K]
-    # Your lines here: return the gradient, [states]
+    # Your lines here, after the first two of the colleague's: return the gradient, [states]
     ...
 
 
