@@ -163,7 +163,7 @@ print(list(log_w.shape))
 # | 1 | **K** | **samples** inside one estimate, pooled before the logarithm |
 # | 2 | **B** | data points (the **batch**) |
 #
-# We took three different numbers on purpose. With $M = K$ a slip between the two axes changes nothing that you could see,
+# We took three different numbers on purpose. With $M = K$ a slip between the two axes leaves every shape and every expected value as it was,
 # and slips of this kind stand in published code. You will find one in exercise 5. Where a tensor has more axes they come after these: $D$ for the data's
 # dimensions, $L$ for the latent's. Real code draws `z` as `[M, K, B, L]` and sums over $L$.
 
@@ -427,7 +427,7 @@ verdict
 # ### Exercise 5 · spot the bug (●●○, 8 minutes)
 #
 # A colleague keeps the batch first: the log-weights come as `[B, M, K]`. The function below should give MIWAE, one logarithm for
-# each estimate. Its author tested it with $M = K = 5$ against the right value, and it passed. With $M = 1$ and
+# each estimate. The colleague compared its mean with the right value at $M = K = 5$, by a z-score, and it passed. With $M = 1$ and
 # $K = 50$ something is badly wrong: the bound does not rise at all. Run the next cell and look. Then write the function so that it is right.
 #
 # <details><summary>Hint</summary>
@@ -446,9 +446,9 @@ def colleague(log_w):  # [B, M, K] -> [B]
 generator = torch.Generator().manual_seed(3)
 for M, K in ((5, 5), (1, 50)):
     many = model.log_weights(x.expand(20_000, 1), mean.expand(20_000, 1), std.expand(20_000, 1), M, K, generator)
-    right, his = bounds.miwae(many), colleague(many.movedim(2, 0))  # [20000] each
-    z = ((his - right).mean() / (his - right).std() * math.sqrt(20_000)).item()
-    print(f"M = {M}, K = {K:2}:  right {right.mean():.3f}   colleague {his.mean():.3f}   z = {z:+.1f}")
+    right, theirs = bounds.miwae(many), colleague(many.movedim(2, 0))  # [20000] each
+    z = ((theirs - right).mean() / (theirs - right).std() * math.sqrt(20_000)).item()
+    print(f"M = {M}, K = {K:2}:  right {right.mean():.3f}   colleague {theirs.mean():.3f}   z = {z:+.1f}")
     assert (abs(z) < 4) == (M == K)
 
 
@@ -473,7 +473,7 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **10 minutes.** Ask before running: *what does his function compute for M = 1, K = 50?* (A log-mean-exp of one number is the
+# **10 minutes.** Ask before running: *what does this function compute for M = 1, K = 50?* (A log-mean-exp of one number is the
 # number itself. So: the ELBO.) Then: *which test would have caught it?* Any with $M \neq K$. This bug was found in published code, where it
 # weakened the training of the encoder and left every shape correct.
 
