@@ -225,7 +225,7 @@ def _content(source: Source, file: str) -> bytes:
     if path is None:
         return _fetch(source, file, f"{source.name} is not on this machine")
     try:
-        return _verified(path.read_bytes(), source.sums[file], str(path))
+        return verified(path.read_bytes(), source.sums[file], str(path))
     except ValueError as damage:
         if not path.is_relative_to(cache_folder()):
             raise
@@ -233,7 +233,7 @@ def _content(source: Source, file: str) -> bytes:
         return _fetch(source, file, f"The cached file {path} is damaged")
 
 
-def _verified(raw: bytes, expected: str, origin: str) -> bytes:
+def verified(raw: bytes, expected: str, origin: str) -> bytes:
     """``raw``, gunzipped if it is gzip (a mirror may have done so already), if its sha256 is the expected one."""
     try:
         content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
@@ -255,7 +255,7 @@ def _fetch(source: Source, file: str, why: str) -> bytes:
         received = io.BytesIO()
         try:
             pooch.HTTPDownloader(timeout=30)(f"{mirror}{file}.gz", received, None)
-            content = _verified(received.getvalue(), source.sums[file], f"{mirror}{file}.gz")
+            content = verified(received.getvalue(), source.sums[file], f"{mirror}{file}.gz")
         except (OSError, ValueError) as failure:  # requests' exceptions are OSErrors; the next mirror may do better
             failures.append(failure)
             continue

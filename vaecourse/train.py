@@ -68,9 +68,9 @@ class Setting(NamedTuple):
 
 
 DIGITS = Setting(latent_dim=10, hidden=(40, 40), epochs=100)
-"""Measured by benchmarks/digits.py (torch 2.13, CPU, three seeds, mean and standard error, in nats): test NLL at K = 5000
-is 23.87 ± .04 for the ELBO, 23.30 ± .06 for IWAE with K = 8, 23.10 ± .01 for IWAE with K = 64; the test ELBO of these
-models is -24.13 ± .04, -24.50 ± .10 and -26.42 ± .03."""
+"""Measured by benchmarks/digits.py (torch 2.13, CPU, three seeds, mean and standard error, in nats): test NLL at
+K = 5000 is 23.87 ± .04 for the ELBO, 23.30 ± .06 for IWAE with K = 8, 23.10 ± .01 for IWAE with K = 64; the test ELBO
+of these models is -24.13 ± .04, -24.50 ± .10, -26.42 ± .03."""
 MNIST = Setting(latent_dim=50, hidden=(200, 200), epochs=50)  # the sizes of arXiv 1509.00519, one stochastic layer
 SETTINGS = {"digits": DIGITS, "mnist": MNIST, "fashion-mnist": MNIST}
 

@@ -1,0 +1,255 @@
+"""The command line: what it does, and that an error is a sentence with exit code 2; the doctor on sick machines."""
+
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from vaecourse import data, doctor, evaluate, train
+from vaecourse.__main__ import app
+from vaecourse.models import VAE
+
+
+def call(*words):
+    """Run the command line in this process; return exit code, output and error output."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A checkpoint made by the command line, and what was said."""
+    file = tmp_path_factory.mktemp("cli") / "digits.safetensors"
+    words = ["train", "digits", "--objective", "ciwae", "--beta", 0.25, "--M", 2, "--K", 3, "--epochs", 2, "--seed", 4]
+    words += ["--limit", 150, "--device", "cpu", "--checkpoint", file]
+    return file, words, call(*words)
+
+
+def test_train_says_the_bound_and_what_comes_next(trained):
+    file, _, (code, said, bar) = trained
+    assert code == 0 and "2 epochs, train bound -" in said and "ciwae(beta=0.25) on 150 test images: -" in said
+    assert f"python -m vaecourse evaluate {file} --data digits" in said and "4/4" in bar and "nats" in bar
+
+
+def test_train_is_fit_with_the_same_words(trained):
+    file, _, _ = trained
+    images = data.digits()
+    images = images._replace(train=images.train[:150])
+    model = train.untrained(images, seed=4)
+    row = train.objectives.get("ciwae", beta=0.25)
+    train.fit(model, images, row, 2, 3, 2, seed=4, progress=False, device="cpu")
+    for one, other in zip(model.parameters(), train.load(file).parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_same_line_again_goes_on(trained):
+    file, words, _ = trained
+    words = [3 if before == "--epochs" else word for before, word in zip([None, *words], words, strict=False)]
+    code, said, _ = call(*words)
+    assert code == 0 and "3 epochs" in said
+    code, _, error = call(*words, "--seed", 5)
+    assert code == 2 and "belongs to another run: seed was 4 and is now 5" in error and "Traceback" not in error
+
+
+def test_evaluate_says_log_p(trained):
+    file = trained[0]
+    code, said, _ = call("evaluate", file, "--K", 200, "--limit", 30, "--device", "cpu")
+    assert code == 0
+    value, error = map(float, re.search(r"log p\(x\), K = 200: (-[\d.]+) ± ([\d.]+) nats, mean over 30", said).groups())
+    again = evaluate.log_likelihood(train.load(file), data.digits().binary_test()[:30], 200)
+    assert abs(value - again.mean()) < 0.1 and abs(error - again.std() / 30**0.5) < 0.1
+    assert re.search(r"ELBO: -\d+.*active units: \d+ of 10.*mutual information", said, re.S)
+
+
+def test_without_a_checkpoint_it_is_said(tmp_path):
+    code, said, _ = call("train", "--epochs", 1, "--limit", 20, "--objective", "vr_iwae", "--alpha", 0.5)
+    assert code == 0 and "Nothing was kept: --checkpoint FILE" in said
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["train", "minst"], "name must be one of digits, mnist, fashion-mnist, got 'minst'. Did you mean 'mnist'"),
+        (["train", "--objective", "iwea"], "objective must be one of .*'iwea'. Did you mean 'iwae'"),
+        (["train", "--objective", "ciwae", "--beta", 2], r"beta must lie in \[0, 1\], got 2"),
+        (["train", "--beta", 0.5], "objective 'iwae' takes no parameters, got beta"),
+        (["train", "--objective", "vr_iwae", "--alpha", -1], r"alpha must lie in \[0, 1\], got -1"),
+        (["train", "--K", 0], "K must be at least 1, got 0"),
+        (["train", "--M", 0], "M must be at least 1, got 0"),
+        (["train", "--K", "many"], "'--K'.*valid integer"),
+        (["train", "--epochs", 0], "epochs must be at least 1, got 0"),
+        (["train", "--limit", 0], "limit must be at least 1, got 0"),
+        (["train", "--seed", -1], "seed must be at least 0, got -1"),
+        (["train", "--device", "abacus"], "device must be one of cuda, mps, cpu, got 'abacus'"),
+        (["train", "--batch-size", 0], "batch_size must be at least 1, got 0"),
+        (["train", "--learning-rate", 0], "learning_rate must lie in .*, got 0"),
+        (["train", "--checkpoint", "."], "checkpoint must name a file, got the folder"),
+        (["evaluate", "nowhere"], "checkpoint must name a file that is there, got nowhere"),
+        (["evaluate", __file__], "test_cli.py is not a checkpoint, or is a damaged one"),
+        (["conjure"], "conjure"),
+    ],
+)
+def test_an_error_is_a_sentence_and_exit_code_2(words, said):
+    code, _, error = call(*words)
+    plain = re.sub(r"\s+", " ", error)
+    assert code == 2 and re.search(said, plain), error
+    assert "Traceback" not in error
+
+
+def test_evaluate_refuses_a_bad_K_and_other_data(trained, tmp_path):
+    code, _, error = call("evaluate", trained[0], "--K", 0)
+    assert code == 2 and "K must be at least 1, got 0" in error
+    big = tmp_path / "big"
+    train.fit(VAE(9, 2, hidden=(4,)), torch.rand(5, 9), "elbo", 1, 1, 1, progress=False, checkpoint=big, device="cpu")
+    code, _, error = call("evaluate", big)
+    assert code == 2 and "must have images of 9 pixels" in error and "name the data with --data" in error
+
+
+def test_offline_without_the_data_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr(data, "DEBIAN", tmp_path)
+    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(data, "MNIST", data.MNIST._replace(mirrors=("http://127.0.0.1:9/",)))
+    code, _, error = call("train", "mnist")
+    assert code == 2 and "VAECOURSE_DATA" in error and "digits, which need no network" in error
+
+
+def test_ctrl_c_says_how_far_it_came(monkeypatch, tmp_path):
+    def press(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_step", press)
+    code, said, _ = call("train", "--checkpoint", tmp_path / "file", "--device", "cpu")
+    assert code == 130 and "0 epochs, interrupted" in said
+
+
+def test_the_module_runs_as_a_command():
+    ended = subprocess.run([sys.executable, "-m", "vaecourse", "train", "--help"], capture_output=True, text=True)
+    assert ended.returncode == 0 and "--learning-rate" in ended.stdout
+
+
+def test_a_machine_with_next_to_nothing_gets_the_doctor():
+    """Without typer the command line cannot start: what starts is the doctor, and it names the package."""
+    hide = "import sys, runpy; sys.modules['typer'] = None; sys.argv = ['vaecourse', 'train']; "
+    program = hide + "sys.modules['vaecourse.doctor'] = d = type(sys)('d'); d.report = lambda: print('examined') or 1; "
+    program += "runpy.run_module('vaecourse', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 1 and "examined" in ended.stdout, ended.stderr
+
+
+# The doctor
+
+
+def findings(look):
+    return {finding.what: finding for finding in look()}
+
+
+def test_the_doctor_of_this_machine_finds_what_the_tests_need():
+    for look in (doctor.python, doctor.packages, doctor.torch, doctor.jupyter, doctor.images):
+        for finding in look():
+            assert finding.mend is None or not finding.needed, str(finding)
+
+
+def test_it_finds_an_old_python(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    (found,) = doctor.python()
+    assert found.needed and "3.9.1" in found.said and "install Python 3.11 or newer" in found.mend
+
+
+def test_it_finds_what_is_missing_and_what_is_old(monkeypatch):
+    real = metadata.version
+
+    def version(name):
+        if name in ("anywidget", "playwright"):
+            raise metadata.PackageNotFoundError(name)
+        return "2.3.1+cpu" if name == "torch" else real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = findings(doctor.packages)
+    assert str(found["anywidget"]).startswith("WRONG") and '-m pip install "anywidget>=' in found["anywidget"].mend
+    assert "2.3.1+cpu, 2.4 or newer is needed" in found["torch"].said and found["torch"].needed
+    assert str(found["playwright"]).startswith("note") and "needed by the tests" in found["playwright"].said
+    assert str(found["jupyterlab"]).startswith("ok") and "vaecourse" not in found
+
+
+def test_it_finds_that_the_package_is_not_installed(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", missing)
+    found = findings(doctor.packages)["vaecourse"]
+    assert found.needed and "--editable" in found.mend
+
+
+def test_it_finds_a_jupyterlab_without_its_parts(monkeypatch, tmp_path):
+    import jupyter_client.kernelspec
+    import jupyter_core.paths
+
+    monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])
+    monkeypatch.setattr(jupyter_core.paths, "jupyter_config_path", lambda: [str(tmp_path)])
+    other = type("Spec", (), {"argv": ["/bin/sh"]})
+    monkeypatch.setattr(jupyter_client.kernelspec.KernelSpecManager, "get_kernel_spec", lambda *_: other)
+    found = findings(doctor.jupyter)
+    assert "--force-reinstall ipywidgets" in found["ipywidgets in JupyterLab"].mend
+    assert "enable jupyterlab_jupytext" in found["jupytext in JupyterLab"].mend
+    assert "/bin/sh" in found["kernel python3"].said and "ipykernel install" in found["kernel python3"].mend
+
+
+def test_it_finds_a_chapter_without_its_twin(monkeypatch, tmp_path):
+    (tmp_path / "chapters").mkdir()
+    for name in ("01-elbo.py", "01-elbo.ipynb", "02-importance-sampling.py"):
+        (tmp_path / "chapters" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    (found,) = doctor.chapters()
+    assert "02-importance-sampling" in found.said and "make chapters CHAPTER='02'" == found.mend
+    (tmp_path / "chapters" / "02-importance-sampling.ipynb").touch()
+    assert next(doctor.chapters()).mend is None
+
+
+def test_it_finds_a_machine_without_a_browser(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    (found,) = doctor.chromium()
+    assert not found.needed and "apt-get install chromium" in found.mend
+
+
+def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "nowhere"))
+    found = findings(doctor.images)["VAECOURSE_DATA"]
+    assert found.needed and "no folder" in found.said and "unset VAECOURSE_DATA" in found.mend
+    monkeypatch.delenv(data.FOLDER_VARIABLE)
+    found = findings(doctor.images)
+    assert found["VAECOURSE_DATA"].mend is None and found["digits"].mend is None
+    assert not found["mnist"].needed and "not on this machine" in found["mnist"].said
+    (tmp_path / "cache" / "mnist").mkdir(parents=True)
+    for file in data.MNIST.sums:
+        (tmp_path / "cache" / "mnist" / file).write_bytes(b"half a file")
+    found = findings(doctor.images)["mnist"]
+    assert "is the wrong file" in found.said and found.mend.startswith(f"rm {tmp_path}")
+
+
+def test_it_finds_a_full_disk(monkeypatch):
+    usage = doctor.shutil.disk_usage(Path.home())
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: usage._replace(free=10**8))
+    assert all("0.1 GB free" in found.said and "make room" in found.mend for found in doctor.disk())
+
+
+def test_a_look_that_fails_is_a_finding_and_the_exit_code_counts(monkeypatch):
+    def broken_wheel():
+        raise OSError("libcudart.so not found")
+
+    said = []
+    monkeypatch.setattr(doctor, "LOOKS", (doctor.python, broken_wheel))
+    assert doctor.report(said.append) == 1
+    assert "WRONG  broken wheel: OSError: libcudart.so not found" in said[1] and "1 of these must be mended" in said[-1]
+    monkeypatch.setattr(doctor, "LOOKS", (doctor.python,))
+    assert doctor.report(said.append) == 0 and "can start" in said[-1]
+    code, printed, _ = call("doctor")
+    assert code == 0 and printed.startswith("ok     Python")

@@ -1,0 +1,157 @@
+"""The command line: ``python -m vaecourse doctor | train | evaluate``. An error is a sentence, and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from vaecourse import doctor
+
+try:
+    import typer
+except ModuleNotFoundError:  # so little is installed that only the doctor can help
+    sys.exit(doctor.report())
+
+app = typer.Typer(
+    help="The command line of the course on variational bounds.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(help="digits, mnist or fashion-mnist", metavar="DATA")]
+Objective = Annotated[str, typer.Option(help="elbo, iwae, miwae, ciwae, piwae, stl, dreg or vr_iwae")]
+Estimates = Annotated[int, typer.Option("--M", help="independent estimates")]
+Samples = Annotated[int, typer.Option("--K", help="importance samples in each estimate")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the first of them that is here if not given")]
+Seed = Annotated[int, typer.Option(help="of everything random")]
+Limit = Annotated[int | None, typer.Option(help="use the first images only")]
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Say what is missing or wrong here, and the command that mends it; exit code 1 if something needed is."""
+    raise typer.Exit(doctor.report(typer.echo))
+
+
+@app.command()
+def train(
+    name: Name = "digits",
+    objective: Objective = "iwae",
+    M: Estimates = 1,
+    K: Samples = 8,
+    beta: Annotated[float | None, typer.Option(help="of ciwae")] = None,
+    alpha: Annotated[float | None, typer.Option(help="of vr_iwae")] = None,
+    epochs: Annotated[int | None, typer.Option(help="the course's number for these data if not given")] = None,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    checkpoint: Annotated[Path | None, typer.Option(help="a file to keep the run in, and to go on from")] = None,
+    seed: Seed = 0,
+    device: Device = None,
+    limit: Limit = None,
+) -> None:
+    """Train a VAE of the course's size. With --checkpoint, the same line again goes on where the run was stopped."""
+    with _sentences():
+        from vaecourse import data, evaluate, objectives
+        from vaecourse import train as training
+
+        given = {"beta": beta, "alpha": alpha}
+        row = objectives.get(objective, **{key: value for key, value in given.items() if value is not None})
+        images = _first(data.load(name), limit)
+        epochs = training.SETTINGS[name].epochs if epochs is None else epochs
+        model = training.untrained(images, seed)
+        history = training.fit(
+            model,
+            images,
+            row,
+            M,
+            K,
+            epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            checkpoint=checkpoint,
+            seed=seed,
+            device=device,
+        )
+        typer.echo(f"{history}")
+        if history.epochs:
+            test = evaluate.bound(model, images.binary_test(), row, M, K).mean()
+            typer.echo(f"{row} on {len(images.test)} test images: {test:.2f} nats")
+        if checkpoint is None:
+            typer.echo("Nothing was kept: --checkpoint FILE keeps the model.")
+        else:
+            typer.echo(f"Next: python -m vaecourse evaluate {checkpoint} --data {name}")
+    if history.interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="what `train --checkpoint` wrote")],
+    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "digits",
+    K: Samples = 5000,
+    seed: Seed = 0,
+    device: Device = None,
+    limit: Limit = None,
+) -> None:
+    """Say log p(x) of the test images with K importance samples, the ELBO, and what the code carries."""
+    with _sentences():
+        import torch
+        from tqdm import tqdm
+
+        from vaecourse import arguments
+        from vaecourse import data as sets
+        from vaecourse import evaluate as evaluation
+        from vaecourse import train as training
+
+        K = arguments.count("K", K)
+        model = training.load(checkpoint)
+        images = _first(sets.load(data), limit)
+        x = images.binary_test()
+        if x.shape[1] != model.data_dim:
+            raise ValueError(
+                f"data must have images of {model.data_dim} pixels for the model in {checkpoint}, "
+                f"got {data} with {x.shape[1]}: name the data with --data."
+            )
+        model.to(training.choose_device(device))
+        noise = torch.Generator(next(model.parameters()).device).manual_seed(arguments.count("seed", seed, 0))
+        groups = tqdm(x.split(100), unit="x 100 images", disable=None)
+        log_p = torch.cat([evaluation.log_likelihood(model, points, K, noise) for points in groups])
+        elbo = evaluation.bound(model, x, "elbo", K=100, generator=noise)
+        some = x[:1000]
+        information = evaluation.mutual_information(model, some, generator=noise)
+        error = f" ± {log_p.std() / len(x) ** 0.5:.2f}" if len(x) > 1 else ""
+        typer.echo(f"log p(x), K = {K}: {log_p.mean():.2f}{error} nats, mean over {len(x)} test images of {data}")
+        typer.echo(f"ELBO: {elbo.mean():.2f} nats")
+        if len(x) > 1:
+            typer.echo(f"active units: {evaluation.active_units(model, x)} of {model.latent_dim}")
+        typer.echo(f"mutual information of x and z: {information:.2f} nats, at most log {len(some)}")
+
+
+def _first(images, limit: int | None):  # type: ignore[no-untyped-def] # data.Images, whose import takes seconds
+    """The first ``limit`` images of both parts."""
+    from vaecourse import arguments
+
+    if limit is None:
+        return images
+    limit = arguments.count("limit", limit)
+    parts = ("train", "test", "train_labels", "test_labels")
+    return images._replace(**{part: getattr(images, part)[:limit] for part in parts})
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What goes wrong for a reason that a person can mend is said in a sentence, without a traceback."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError, FloatingPointError) as failure:
+        typer.echo(f"error: {failure}", err=True)
+        raise typer.Exit(2) from failure
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m vaecourse")
