@@ -59,19 +59,19 @@ plots.use_style()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Is your machine ready?
 #
-# If the cell above ran, it is. This one says what you have. The chapters that exist now need no GPU and no network: two cores and
+# If the cell above ran, it is, most likely. This one looks closer: it prints what you have, and whatever is missing with the
+# command that mends it. The chapters that exist now need no GPU and no network: two cores and
 # one gigabyte of free memory are enough. Your numbers may differ from the ones stored here.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
-import platform
-import sys
+from vaecourse import doctor
 
-import vaecourse
-
-print("vaecourse", vaecourse.__version__, "  Python", platform.python_version(), "  torch", torch.__version__)
-device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-print("device   ", device, "  threads", torch.get_num_threads())
-assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"
+looks = (doctor.python, doctor.packages, doctor.torch, doctor.images)
+findings = [finding for look in looks for finding in look()]
+for finding in findings:
+    if finding.what in ("torch", "device", "digits") or (finding.needed and finding.mend):
+        print(finding)
+print(len(findings), "things looked at.  More: python -m vaecourse doctor")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drag, explain
@@ -124,7 +124,7 @@ assert (L_K[:, 0] > model.log_likelihood(x)).double().mean() > 0.4  # single dra
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The one idea: log-weights are the currency
 #
-# Here is the small model, the **reference model**. You will meet it in every chapter, always with these numbers.
+# Here is the small model, the **reference model**. You will meet it again and again, always with these numbers.
 #
 # | | | what it is called |
 # |---|---|---|
@@ -474,7 +474,7 @@ verdict
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Ask before running: *what does this function compute for M = 1, K = 50?* (A log-mean-exp of one number is the
-# number itself. So: the ELBO.) Then: *which test would have caught it?* Any with $M \neq K$. This bug was found in published code, where it
+# number itself. So: the ELBO.) Then: *which test would have caught it?* Any with $M \neq K$, or one that compares both functions on the same weights. This bug was found in published code, where it
 # weakened the training of the encoder and left every shape correct.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
