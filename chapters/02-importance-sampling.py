@@ -27,7 +27,7 @@ from vaecourse import bounds, checks, exact, gradients, labs, models, plots
 plots.use_style()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Plan, 100 minutes.** Opening guess and lab 10 · unbiased weights 10 · coverage and effective sample size 15 · infinite
+# **Teaching this chapter: 100 minutes.** Opening guess and lab 10 · unbiased weights 10 · coverage and effective sample size 15 · infinite
 # variance 15 · the flat objective 10 · score function and baselines 25 · the Dirac encoder 15. Exercises 1, 3 and 5 in class,
 # the rest at home. If time is short leave out the mixture (exercise 4) and VarGrad; do not leave out "too narrow".
 
@@ -51,7 +51,7 @@ plots.use_style()
 labs.ALL["02.proposal"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Ask now:** "Who says 95%?" Count hands, press *too narrow*, then *New noise* five times and let the class count the misses.
+# **10 minutes.** Ask now: "Who says 95%?" Count hands, press *too narrow*, then *New noise* five times and let the class count the misses.
 # Do not explain yet. The answers are measured in the section on infinite variance: too low in about 7 of 10 runs, the
 # interval holds the truth in about 7 of 10, and twice as wide is harmless.
 
@@ -323,16 +323,22 @@ assert math.isclose(second_moment(0.5, std.item() ** 2, v) - 1, chi2, rel_tol=1e
 # **What you see in practice** is worse than noise. It is *calm*: the weights in view are alike, the interval is
 # narrow, and now and then one enormous weight arrives.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: the exact second moment against the width of q; it rises to infinity as the width falls to 0.71 and grows slowly to the right. Right: the running estimate for a q half as wide as the posterior lies below the exact value, jumps up when one large weight comes, and sinks again"}}
+# %% slideshow={"slide_type": "fragment"}
+w = model.log_weights(x, posterior.mean, 0.5 * posterior.stddev, M=1, K=20_000, generator=seeded(13)).exp().flatten()
+n = torch.arange(1, len(w) + 1)
+running = w.cumsum(0) / n  # the estimate after n weights
+error = ((w.square().cumsum(0) / n - running.square()).clamp_min(0) / n).sqrt()  # its empirical standard error
+for K in (500, 1_000):
+    print(f"K = {K:4}: {running[K - 1]:.4f} +- {1.96 * error[K - 1]:.4f}, largest weight so far {w[:K].max() / p:.0f} p(x)")
+assert running[499] + 1.96 * error[499] < p < running[999] and error[999] > 4 * error[499]
+
+# %% slideshow={"slide_type": "fragment"} jupyter={"source_hidden": true} tags=["hide-input"] mystnb={"image": {"alt": "Left: the exact second moment against the width of q; it rises to infinity as the width falls to 0.71 and grows slowly to the right. Right: the running estimate for a q half as wide as the posterior settles below the exact value, jumps above it when one large weight comes, and sinks back"}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
 width = torch.linspace(0.708, 3, 400)
 left.plot(width, [second_moment(0, r**2 * v, v) for r in width.tolist()], "--", color=plots.EXACT)
 left.axvspan(0, 0.5**0.5, color=plots.ELBO, alpha=0.15)
 left.text(0.03, 2.6, "infinite", color=plots.ELBO)
 left.set(ylim=(0.9, 3), xlim=(0, 3), xlabel=r"width of q, $\sigma/\sqrt{v}$", ylabel=r"$E[w^2]/p(x)^2$")
-w = model.log_weights(x, posterior.mean, 0.5 * posterior.stddev, 1, 20_000, seeded(13)).exp().flatten()
-n = torch.arange(1, len(w) + 1)
-running, error = w.cumsum(0) / n, ((w.square().cumsum(0) / n - (w.cumsum(0) / n).square()) / n).clamp_min(0).sqrt()
 right.fill_between(n, running - 1.96 * error, running + 1.96 * error, color=plots.Q, alpha=0.35, label="95% interval")
 right.plot(n, running, color=plots.Q, label="mean weight, half width")
 plots.exact_line(right, p, "exact p(x)")
@@ -342,7 +348,8 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Left, exact: the wall stands at $\sigma/\sqrt v = 1/\sqrt2 \approx .71$. It is steep on the narrow side and gentle on the wide side. Right, one
-# run: the interval shrinks around a wrong value. Is that bad luck? Repeat the experiment 2000 times:
+# run: at $K = 500$ the interval has settled below the truth. Then a single weight arrives, lifts the estimate above the truth and makes
+# the interval more than four times as wide. Is that bad luck? Repeat the experiment 2000 times:
 
 # %% slideshow={"slide_type": "fragment"}
 def repeat(ratio, K=1_000, M=2_000):
@@ -369,7 +376,7 @@ for ratio in (0.5, 0.7, 1.3, 2.0):
 # alarm than the ESS: Pareto-smoothed importance sampling.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Preset:** *too narrow*, $K = 1000$. **Ask:** "The ESS is some 200 of 1000. Would you have trusted it?" Then drag the width slowly
+# **15 minutes.** Press *too narrow*, $K = 1000$. Ask now: "The ESS is some 200 of 1000. Would you have trusted it?" Then drag the width slowly
 # from 0.6 to 0.8 and let the class read the exact variance: infinite, infinite, 1.7, 0.6, 0.2; the picture hardly changes.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -496,7 +503,7 @@ assert [round(slope, 2) for _, slope, _ in rows[4:]] == [1.25, 3.02]
 # the weights count, and the spread is the only thing about $q$ that $E[w]$ does not see.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Ask:** "The mean does not depend on q. What does?" Wait for "the variance". The ELBO is a way of making the variance matter:
+# **10 minutes.** Ask now: "The mean does not depend on q. What does?" Wait for "the variance". The ELBO is a way of making the variance matter:
 # to second order $E[\log w] \approx \log p(x) - \chi^2/2$. Five weights under one log is chapter 03.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -672,7 +679,7 @@ for K in (2, 4, 8, 32):
 labs.ALL["02.baseline"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Preset:** *mean, K = 2*: the blue histogram is narrow and sits in the wrong place. Ask: "Which of the two would you rather
+# **25 minutes with exercise 5.** Press *mean, K = 2*: the blue histogram is narrow and sits in the wrong place. Ask now: "Which of the two would you rather
 # have: narrow and shifted, or wide and right?" Then *leave-one-out*, and raise K. With *optimal* at K = 4 the variance goes
 # **up**: a ratio of two noisy sums is worse than a plain mean until K is large.
 
@@ -802,7 +809,7 @@ assert abs(exact_vargrad + elbo_slope) < 1e-6
 # the variance is infinite as soon as $\sigma^2 < v/2$. At $\sigma = 0$ a point covers nothing, and no weight is defined. In the discrete world
 # the same story reads "coverage", as in section 2.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "As sigma falls, the ELBO falls in a straight line on a logarithmic axis; the logarithm of the mean of 100000 weights stays at log p(x) until sigma squared is v over 2 and then falls as well"}}
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "As sigma falls, the ELBO falls in a straight line on a logarithmic axis; the logarithm of the mean of 100000 weights looks right well below the point where sigma squared is v over 2, and then falls as well"}}
 sigmas = torch.logspace(-3, 0, 25, dtype=torch.float64)
 point = posterior.mean  # the best place for a point
 elbos = [model.elbo(x, point, s.reshape(1, 1)).item() for s in sigmas]
@@ -818,6 +825,10 @@ plt.show()
 print(f"sigma = 0.01: ELBO {elbos[8]:.2f}, from weights {from_weights[8]:.2f}, log p(x) {log_p.item():.2f}")
 assert math.isclose(sigmas[8], 0.01) and round(elbos[8], 2) == -5.13 and from_weights[8] < -3
 assert math.isclose(elbos[8] - elbos[0], math.log(10), abs_tol=1e-3)  # one power of ten in sigma costs log 10
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The line is exact and straight: each power of ten in $\sigma$ costs $\log 10 = 2.30$ nats. The dots part from $\log p(x)$ at about a quarter
+# of the width at which the variance becomes infinite. In between they look perfect, and nothing backs them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The codes collapse.** Drop the infinite $\log q$ and keep the rest, as a noise-free autoencoder does: maximise $\log p(z) + \log p(x|z)$ at one
@@ -892,13 +903,14 @@ _ = axes[0].legend(loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Without noise the codes huddle together, and most draws from the prior are decoded to places where no data are. With noise the codes fill the
+# Without noise the codes huddle together, and most draws from the prior are decoded to places where no data are. (Train that one
+# longer, `fit(0, train, steps=1500)`: its codes shrink further, and its likelihood falls.) With noise the codes fill the
 # prior and the likelihood of *new* points is higher. Two honest remarks. A noise-free autoencoder can still be a good
 # compressor, and comparing decoders by reconstruction alone is easier without noise; it is no generative model. And noise costs: it blurs the
 # reconstruction, which is a price the ELBO weighs against $\mathrm{KL}(q \,\|\, p(z))$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Ask before the table:** "A point encoder maximises log p(z) + log p(x|z). How do you cheat?" Someone will find the scaling. Let
+# **15 minutes.** Ask now, before the table: "A point encoder maximises log p(z) + log p(x|z). How do you cheat?" Someone will find the scaling. Let
 # them say what happens to samples from the prior. Then show the table, then the picture.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -1013,8 +1025,8 @@ assert round(math.log(1e-10), 2) == -23.03  # the floor of exercise 8
 # - A. Mnih, D. J. Rezende. Variational Inference for Monte Carlo Objectives. 2016. [arXiv:1602.06725](https://arxiv.org/abs/1602.06725)
 # - W. Kool, H. van Hoof, M. Welling. Buy 4 REINFORCE Samples, Get a Baseline for Free! ICLR workshop, 2019.
 #   [author's page](https://wouterkool.github.io/publication/buy-4-samples-free-baseline/)
-# - L. Richter, A. Boustati, N. Nüsken, F. J. R. Ruiz, Ö. D. Akyildiz. VarGrad: A Low-Variance Gradient Estimator for Variational Inference.
-#   2020. [arXiv:2010.10436](https://arxiv.org/abs/2010.10436)
+# - L. Richter, A. Boustati, N. Nüsken, F. J. R. Ruiz, Ö. D. Akyildiz. VarGrad: A Low-Variance Gradient Estimator for Variational
+#   Inference. NeurIPS, 2020. [arXiv:2010.10436](https://arxiv.org/abs/2010.10436)
 # - S. Chatterjee, P. Diaconis. The sample size required in importance sampling. 2015. [arXiv:1511.01437](https://arxiv.org/abs/1511.01437)
 # - A. Vehtari, D. Simpson, A. Gelman, Y. Yao, J. Gabry. Pareto Smoothed Importance Sampling. 2015.
 #   [arXiv:1507.02646](https://arxiv.org/abs/1507.02646)

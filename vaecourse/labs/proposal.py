@@ -80,10 +80,13 @@ class ProposalLab(Experiment):
 
     def build(self, figure: Figure) -> SimpleNamespace:
         densities, histogram, runs = figure.subplots(1, 3, width_ratios=[1, 1, 1.15])
-        densities.plot(Z, POSTERIOR.log_prob(torch.from_numpy(Z)[:, None]).exp(), "--", color=plots.EXACT)
-        q = densities.fill_between(Z, 0 * Z, color=plots.Q, alpha=0.45)
+        densities.plot(
+            Z, POSTERIOR.log_prob(torch.from_numpy(Z)[:, None]).exp(), "--", color=plots.EXACT, label="posterior"
+        )
+        q = densities.fill_between(Z, 0 * Z, color=plots.Q, alpha=0.45, label="q")
         outline = densities.plot(Z, 0 * Z, color=plots.Q)[0]
-        densities.set(xlim=(Z[0], Z[-1]), ylim=(0, 1.75), xlabel="z", title="q and posterior")
+        densities.set(xlim=(Z[0], Z[-1]), ylim=(0, 2.2), xlabel="z", ylabel="density")
+        densities.legend(loc="upper right", fontsize=11)
 
         bars = histogram.stairs([0] * (len(EDGES) - 1), EDGES, fill=True, color=plots.Q)
         plots.exact_line(histogram, 1.0, vertical=True)
