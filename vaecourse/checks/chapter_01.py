@@ -11,7 +11,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy, softplus
 
 from vaecourse import bounds
 from vaecourse.checks.frame import Check, Mistake
@@ -213,6 +213,12 @@ LOG_DENSITY = Check(
             "divided by the variance. What you have is not a density at all: it does not integrate to one.",
         ),
         Mistake(
+            "A17: as on the card",
+            lambda z, mean, log_var: -0.5 * (log_var + (z - mean).square()) / log_var.exp() - 0.5 * LOG_2PI,
+            "This is the line on the card. Look at its parentheses: log_var is divided by the variance as well, and "
+            "only the squared distance may be. Then sum over the last axis.",
+        ),
+        Mistake(
             "A17: parentheses, and no 2 pi",
             lambda z, mean, log_var: (-0.5 * (log_var + (z - mean).square()) / log_var.exp()).sum(-1),
             "Look at the parentheses: only the squared distance is divided by the variance, not log_var. And the "
@@ -374,6 +380,14 @@ LOSS = Check(
             "you change the objective. Two sums and one mean over the batch need no weight.",
         ),
         Mistake(
+            "A4: as on the card",
+            lambda x, logits, mean, log_std: (
+                binary_cross_entropy(logits.sigmoid(), x) + kl_to_prior(mean, log_std).mean() / len(x)
+            ),
+            "This is the loss on the card. It averages over pixels where a log-likelihood adds, and the weight of "
+            "its KL depends on the batch size. Two sums and one mean over the batch need no weight.",
+        ),
+        Mistake(
             "A4: means everywhere",
             lambda x, logits, mean, log_std: (
                 _negative_log_likelihood(x, logits).mean() + kl_to_prior(mean, log_std).mean() / mean.shape[-1]
@@ -420,6 +434,14 @@ LOSS = Check(
             _floored,
             "log(sigmoid(.) + 1e-10) puts a floor under the log-likelihood: a pixel that is sure and wrong costs at "
             "most 23 nats and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).",
+        ),
+        Mistake(
+            "A13: a sigmoid before the cross entropy",
+            lambda x, logits, mean, log_std: (
+                binary_cross_entropy(logits.sigmoid(), x, reduction="none").sum(-1) + kl_to_prior(mean, log_std)
+            ).mean(),
+            "The sums are right. But sigmoid(40) is rounded to 1, and binary_cross_entropy then charges 100 nats for a "
+            "pixel that costs 40. Give it the logits (binary_cross_entropy_with_logits).",
         ),
         Mistake(
             "A13: log(sigmoid)",
