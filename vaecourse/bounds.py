@@ -50,7 +50,8 @@ def miwae(log_w: Tensor) -> Tensor:
 
     .. math:: \frac{1}{M} \sum_m \log \frac{1}{K} \sum_k w_{mk}
 
-    Shapes: ``[M, K, B] -> [B]``. Source: arXiv 1802.04537, section 4 (not Mattei and Frellsen's missing-data MIWAE).
+    Shapes: ``[M, K, B] -> [B]``. Source: arXiv 1802.04537, "New estimators" (not Mattei and Frellsen's missing-data
+    MIWAE).
 
     >>> miwae(torch.tensor([[[0.0], [math.log(3.0)]], [[0.0], [0.0]]]))  # the mean of log 2 and log 1
     tensor([0.3466])
@@ -64,7 +65,8 @@ def ciwae(log_w: Tensor, beta: float) -> Tensor:
 
     .. math:: \beta\, \mathrm{ELBO} + (1 - \beta)\, \mathrm{MIWAE}
 
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= beta <= 1. Source: arXiv 1802.04537, section 4.
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= beta <= 1. Source: arXiv 1802.04537,
+    "New estimators".
 
     >>> ciwae(torch.tensor([[[0.0], [math.log(3.0)]]]), beta=1.0)  # beta = 1 is the ELBO
     tensor([0.5493])
@@ -78,7 +80,8 @@ def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
 
     .. math:: \frac{1}{M} \sum_m \frac{1}{1 - \alpha} \log \frac{1}{K} \sum_k w_{mk}^{1 - \alpha}
 
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= alpha <= 1. Source: arXiv 2210.06226, eq. 6.
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= alpha <= 1. Source: arXiv 2210.06226; with an
+    expectation in place of the mean over K it is the VR bound of arXiv 1602.02311.
 
     >>> vr_iwae(torch.tensor([[[0.0], [math.log(3.0)]]]), alpha=0.0)
     tensor([0.6931])
@@ -101,7 +104,8 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     where :math:`\bar L_{K-j}` is the mean of the bound over all subsets of K - j samples, and the result is the mean
     over M. The cost grows with the number of subsets, K choose ``order``.
 
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= order < K. Source: Nowozin 2018 (ICLR), eq. 14-15.
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= order < K. Source: Nowozin 2018 (ICLR,
+    openreview HyZoi-WRb); the coefficients are Sharot's, 1976.
 
     >>> jackknife(torch.zeros(3, 5, 2), order=2)
     tensor([0., 0.])
@@ -121,7 +125,7 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
 
     .. math:: \mathrm{ESS} = \frac{(\sum_k w_k)^2}{\sum_k w_k^2} \in [1, K]
 
-    Shapes: ``[M, K, B] -> [M, B]``. Source: Kong 1992; arXiv 1509.00519, section 3.
+    Shapes: ``[M, K, B] -> [M, B]``. Source: Kong 1992.
 
     >>> effective_sample_size(torch.zeros(1, 4, 1))
     tensor([[4.]])
