@@ -35,7 +35,7 @@ types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy)
 
 unit: $(TEST)  ## unit and statistical tests, labs, the tools themselves
-	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --ignore tests/browser tests)
+	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) -rs --durations 10 --ignore tests/browser tests)
 
 check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures described; nothing is run
 	$(call phase,check,$(BIN)/python -m tools.notebooks check)

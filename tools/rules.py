@@ -112,6 +112,13 @@ def executed(chapter: Chapter) -> Iterator[Finding]:
             yield i, f"has not been run; {_REFRESH}"
 
 
+def nothing_is_skipped(chapter: Chapter) -> Iterator[Finding]:
+    """nbval obeys comments too; what it skips should be seen in the tags, where all else is."""
+    for i, cell in chapter.code:
+        if found := re.search(r"#\s*(NBVAL_\w+|PYTEST_VALIDATE_\w+)", cell.source):
+            yield i, f"holds the comment {found[1]}; if its output cannot be compared, tag it `nbval-ignore-output`"
+
+
 def outputs_are_stored(chapter: Chapter) -> Iterator[Finding]:
     """A cell that prints or shows something has that output in the notebook."""
     if not any(cell.outputs for _, cell in chapter.code):
@@ -269,6 +276,7 @@ RULES: dict[str, Rule] = {
         pair_agrees,
         metadata_is_known,
         executed,
+        nothing_is_skipped,
         outputs_are_stored,
         no_errors,
         nothing_volatile,

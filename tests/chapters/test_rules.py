@@ -64,6 +64,7 @@ FAULTS = {
     "tag drifted": ("pair_agrees", FIGURE, _is_tagged("hide-input"), "another metadata"),
     "kind drifted": ("pair_agrees", TEXT, _is_code, "another kind"),
     "not run": ("executed", FIGURE, _was_not_run, "has not been run"),
+    "skipped by a comment": ("nothing_is_skipped", FIGURE, _says("# NBVAL_SKIP\nx = 1"), "the comment NBVAL_SKIP"),
     "print without output": ("outputs_are_stored", FIGURE, _forgets_its_outputs, "stores no output"),
     "verdict without output": ("outputs_are_stored", CHECK, _forgets_its_outputs, "stores no output"),
     "error": ("no_errors", FIGURE, _ends_in_an_error, "ends in KeyError: 'K'"),
