@@ -51,6 +51,19 @@ def test_two_refreshes_give_the_same_bytes_and_the_second_writes_nothing(sample)
     assert sorted(path.suffix for path in sample.parent.iterdir()) == [".ipynb", ".py"]  # no temporary file is left
 
 
+def test_a_time_that_nobody_compares_does_not_make_a_new_notebook(tmp_path):
+    source = tmp_path / "90-time.py"
+    source.write_text("""# %% tags=["nbval-ignore-output"]\nimport time\n\nprint(time.time_ns())\n\n# %%\nprint(1)\n""")
+    assert notebooks.refresh(source)[0]
+    before = source.with_suffix(".ipynb").read_bytes()
+    assert not notebooks.refresh(source)[0]
+    assert source.with_suffix(".ipynb").read_bytes() == before
+    source.write_text(source.read_text().replace("print(1)", "print(2)"))
+    assert notebooks.refresh(source)[0]
+    assert [output.text.strip() for output in outputs(source)][1] == "2"
+    assert source.with_suffix(".ipynb").read_bytes() != before
+
+
 def test_a_widget_is_stored_as_its_picture_and_an_address_as_a_word(tmp_path):
     source = tmp_path / "97-widgets.py"
     source.write_text(WIDGET_CELLS)
