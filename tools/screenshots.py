@@ -37,8 +37,9 @@ def of_labs(names: list[str]) -> None:
                     opened.run_all()
                     for number, name in enumerate(names):
                         lab = opened.lab(name, number)
-                        lab.evaluate("(lab) => lab.scrollIntoView({block: 'start'})")
                         lab.locator("input").first.focus()
+                        lab.evaluate("(lab) => lab.scrollIntoView({block: 'start'})")
+                        page.wait_for_timeout(300)  # the notebook scrolls smoothly
                         path = SCREENS / f"{name}-{screen}-{theme.lower()}.png"
                         page.screenshot(path=path)
                         box = lab.bounding_box()

@@ -1,7 +1,7 @@
 // One native control with its label. JupyterLab takes the arrow keys for itself unless keydown stays in here.
 function render({ model, el }) {
   const id = `vaecourse-control-${Math.random().toString(36).slice(2)}`; // every widget has its own copy of this file
-  el.classList.add("vaecourse-control");
+  el.classList.add("vaecourse-control", `vaecourse-${model.get("kind")}`);
   el.addEventListener("keydown", (event) => event.stopPropagation());
   const send = (value) => {
     model.set("value", value);
@@ -21,15 +21,16 @@ function add(parent, tag, properties = {}) {
 
 function slider(model, el, id, send) {
   const stops = model.get("stops");
-  add(el, "label", { htmlFor: id, textContent: model.get("label") });
+  const head = add(el, "div");
+  add(head, "label", { htmlFor: id, textContent: model.get("label") });
+  const output = add(head, "output", { htmlFor: id });
   const input = add(el, "input", { id, type: "range", min: 0, max: stops.length - 1, step: 1 });
-  const output = add(el, "output", { htmlFor: id });
   const text = (value) => (model.get("whole") ? String(value) : format(value, model.get("digits")));
   const write = (value) => {
     output.textContent = text(value);
     input.setAttribute("aria-valuetext", text(value));
   };
-  output.style.minWidth = `${Math.max(...[stops[0], stops.at(-1)].map((stop) => text(stop).length))}ch`;
+  output.style.minWidth = `${Math.max(...[stops[0], stops.at(-1)].map((stop) => text(stop).length))}ch`; // nothing moves
   input.addEventListener("input", () => {
     const value = stops[input.valueAsNumber];
     write(value);

@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaecourse import plots
-from vaecourse.labs.controls import Choice, Control, Number, Seed, Switch, Whole
+from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, Switch, Whole
 from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
 
 __all__ = ["Choice", "Experiment", "Lab", "Number", "Seed", "Switch", "Whole"]
@@ -213,12 +213,14 @@ class Lab:
         """Title, picture, sentence, controls, buttons: from the top, in the order in which one looks."""
         title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
         buttons = [self._button(name, lambda _, name=name: self._set(self._preset(name))) for name in self.presets]
+        buttons += [widget for widget in self.controls.values() if isinstance(widget, SeedWidget)]
         buttons.append(self._button("Reset", lambda _: self._set(self.defaults), "vaecourse-reset"))
+        settings = [widget for widget in self.controls.values() if not isinstance(widget, SeedWidget)]
         boxes = [
             title,
             self._image,
             self._sentence,
-            ipywidgets.Box([*self.controls.values()]).add_class("vaecourse-row"),
+            ipywidgets.Box(settings).add_class("vaecourse-row"),
             ipywidgets.Box(buttons).add_class("vaecourse-row"),
         ]
         return ipywidgets.VBox(boxes).add_class("vaecourse-lab")
