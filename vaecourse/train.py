@@ -163,9 +163,8 @@ def fit(
                 generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
                 kept = _Checkpoint(Path(checkpoint), settings, model, climber, generators, history)
                 kept.resume(epochs)
-            with tqdm(
-                total=epochs * steps, initial=len(history.epochs) * steps, unit="step", disable=not progress
-            ) as bar:
+            done = len(history.epochs) * steps
+            with tqdm(total=epochs * steps, initial=done, unit="step", disable=not progress) as bar:
                 while len(history.epochs) < epochs:
                     start, total = time.perf_counter(), 0.0
                     for step, batch in enumerate(torch.randperm(len(data), generator=pixels).split(batch_size)):
