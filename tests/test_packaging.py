@@ -109,7 +109,7 @@ def test_what_a_page_names_is_there(page):
     commands = set(re.findall(r"(?:^|`)(?:    )?make ([a-z]+)", text, flags=re.MULTILINE))
     assert commands and commands <= targets()
     prose = re.sub(r"^    .*", "", text, flags=re.MULTILINE)
-    for link in re.findall(r"\]\(([^)#\s]+)\)", prose):
+    for link in re.findall(r"(?:\]\(|src=\")([^)\"#\s]+)", prose):
         assert "://" in link or (ROOT / link).exists(), f"{page} links to {link}, which is not there"
     for path in re.findall(r"`((?:chapters|vaecourse|tests|tools|benchmarks|docs)/[\w./-]+)`", text):
         assert "NN" in path or (ROOT / path).exists(), f"{page} names {path}, which is not there"
