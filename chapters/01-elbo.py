@@ -148,8 +148,8 @@ print(f"sd of log w: {log_w.std():.2f} for this q, {at_posterior.std():.2f} for 
 assert at_posterior.std() < 1e-12
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **For the teacher, 8 minutes.** Ask now: "Which of the two printed lines would change if I made $q$ wider?" Only the first in expectation;
-# the second estimates $p(x)$ for any $q$, and chapter 02 asks what its scatter costs. Have someone do the equality case at
+# **For the teacher, 8 minutes.** Ask now: "Which of the two printed lines would change if I made $q$ wider?"
+# Only the first, in expectation; the second estimates $p(x)$ for any $q$, and chapter 02 asks what its scatter costs. Have someone do the equality case at
 # the board; "integrate both sides" is the only step.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -701,7 +701,7 @@ for ax, i in zip(axes, gaps.argsort()[[4, 16, 30, 39]]):
     ax.contourf(axis, axis, log_posterior[..., i].exp().T, levels=8, cmap="Greys")
     for (mu, log_sigma), colour, line in [(amortised, plots.Q, "-"), (own, plots.UPPER, ":")]:
         ax.plot(*(mu[i] + log_sigma[i].exp() * ring).detach().T, line, color=colour)
-    centre, reach = amortised[0][i], 4 * amortised[1][i].exp().max()
+    centre, reach = amortised[0][i], 4.5 * amortised[1][i].exp().max()
     ax.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] - reach, centre[1] + reach))
     ax.set_title(f"{digits.test_labels[i]}: gap {gaps[i]:.2f}")
     ax.grid(visible=False)
@@ -709,9 +709,9 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The picture shows the exact posterior (grey), the encoder's answer (orange, two standard deviations) and the best upright
-# Gaussian (purple, dotted). The posterior bends and tilts; an upright Gaussian cannot. What is left when each image has its
-# own best one is the **approximation gap**; what the shared encoder loses on top is the **amortisation gap** (Cremer et al.
-# 2018).
+# Gaussian (purple, dotted). A posterior can bend, tilt or have two humps; an upright Gaussian cannot. What is left when each
+# image has its own best one is the **approximation gap**; what the shared encoder loses on top is the **amortisation gap**
+# (Cremer et al. 2018).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 12 minutes.** Start the training cell, then ask what the map will look like before it is drawn. Ask at the gaps: "Would a
@@ -947,7 +947,7 @@ assert abs(used - kl_used - ignored) < 1e-9
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The same ELBO to the last digit, which is $-H(x)$, the best that any model can do. One code carries 1.24 nats about $x$, the
 # other none. **The ELBO does not ask for a useful code.** A powerful decoder, such as one that predicts each pixel from the
-# ones before it, often finds B first (Bowman et al. 2016; Alemi et al. 2018). Chapter 06 adds to the objective what is
+# ones before it, often settles for B (Bowman et al. 2016; Alemi et al. 2018). Chapter 06 adds to the objective what is
 # missing.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -960,7 +960,7 @@ for each, truth in [(pair.log_likelihood(sample), ignored), (kl_each, kl_used)]:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 12 minutes.** Draw $\lambda$ against $\sigma^2$ on the board before the formula. Ask: "I multiply all pixels by 255 and keep
-# the squared error. What happens?" The eigenvalues grow by 65 025 and nothing collapses any more: the unit of the data matters.
+# the squared error. What happens?" The eigenvalues grow by 65 025 and all ten units live: the unit of the data matters.
 # The A/B comparison is the bridge to chapter 06.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
