@@ -184,7 +184,9 @@ class Iwae(Experiment):
         plots.exact_line(runs, truth, vertical=True)
         bars = runs.stairs(np.zeros(len(EDGES) - 1), EDGES, fill=True, color=plots.MIWAE)
         mean = runs.axvline(0, color=plots.IWAE)
-        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel=f"{RUNS} single estimates of $L_K$, nats")
+        runs.set(
+            xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel="single estimates of $L_K$ (ends: and beyond)"
+        )
         return SimpleNamespace(bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean)
 
     def update(self, artists: SimpleNamespace, data: Bounds) -> None:
@@ -201,12 +203,12 @@ class Iwae(Experiment):
     def sentence(self, data: Bounds) -> str:
         gap = data.log_likelihood - data.expected
         law = data.chi_squared / (2 * data.K)
-        rate = f"χ²/(2K) says {law:.3f}" if math.isfinite(law) else "χ² is infinite, so there is no 1/K law"
+        rate = f"χ²/(2K) says {law:.3f}" if math.isfinite(law) else "χ² is infinite: no 1/K law"
         above = (data.runs > data.log_likelihood).mean()
         return (
-            f"K = {data.K}, q {data.width:.2f} times as wide as the posterior: E[L_K] = {data.expected:.3f} nats, "
+            f"K = {data.K}, q {data.width:.2f} posterior widths wide: E[L_K] = {data.expected:.3f} nats, "
             f"{gap:.3f} below log p(x) = {data.log_likelihood:.3f} ({rate}). "
-            f"{above:.0%} of the single estimates lie above log p(x)."
+            f"{above:.0%} of the single estimates are above log p(x)."
         )
 
 
