@@ -81,3 +81,16 @@ def test_sentence_tells_biased_from_unbiased(experiment):
     sentences = {name: experiment.sentence(experiment.compute(name, 4, 0)) for name in NAMES[:-1]}
     assert all(("unbiased" in sentence) == (name != "mean") for name, sentence in sentences.items())
     assert all(len(values) == RUNS for values in experiment.compute("none", 4, 0).estimates.values())
+
+
+def test_optimal_weighs_the_others_by_their_squared_score(experiment):
+    K, seed = 3, 5
+    eps = torch.randn(RUNS, K, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)[:50, :, 0]
+    log_w, score = _log_weights(eps)[0], eps / STD
+    for run in range(50):
+        c = torch.stack([
+            (score[run].square() * log_w[run])[others].sum() / score[run].square()[others].sum()
+            for others in ([1, 2], [0, 2], [0, 1])
+        ])  # fmt: skip
+        expected = ((log_w[run] - c) * score[run]).mean().item()
+        assert experiment.compute("none", K, seed).estimates["optimal"][run] == pytest.approx(expected)
