@@ -174,7 +174,7 @@ def let_them_die(deaths):
     """Start real processes, one after the other, each of which trains on a checkpoint and is killed at its moment."""
     root = str(Path(__file__).parents[1])
     program = CHILDREN.format(root=root, threads=torch.get_num_threads(), deaths=deaths)
-    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=240, check=True)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
     assert ended.stdout.split() == [str(-signal.SIGKILL)] * len(deaths)
 
 
