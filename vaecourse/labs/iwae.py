@@ -177,16 +177,14 @@ class Iwae(Experiment):
         density.plot(Z, exact_density, color=plots.EXACT, linestyle="--", label="posterior")
         q = density.plot([], [], color=plots.Q, linewidth=4, label="q")[0]
         picked = density.plot([], [], color=plots.IWAE, label="picked by weight")[0]
-        density.set(xlim=(Z[0], Z[-1]), ylim=(0, 1.5), yticks=[], xlabel="z")
+        density.set(xlim=(Z[0], Z[-1]), ylim=(0, 1.9), yticks=[], xlabel="z")
         density.legend(loc="upper right", fontsize=10, handlelength=1.2, borderaxespad=0)
 
         runs = axes["runs"]
         plots.exact_line(runs, truth, vertical=True)
         bars = runs.stairs(np.zeros(len(EDGES) - 1), EDGES, fill=True, color=plots.MIWAE)
         mean = runs.axvline(0, color=plots.IWAE)
-        runs.set(
-            xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel="single estimates of $L_K$ (ends: and beyond)"
-        )
+        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel="single estimates of $L_K$, nats")
         return SimpleNamespace(bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean)
 
     def update(self, artists: SimpleNamespace, data: Bounds) -> None:
@@ -203,7 +201,12 @@ class Iwae(Experiment):
     def sentence(self, data: Bounds) -> str:
         gap = data.log_likelihood - data.expected
         law = data.chi_squared / (2 * data.K)
-        rate = f"χ²/(2K) says {law:.3f}" if math.isfinite(law) else "χ² is infinite: no 1/K law"
+        if not math.isfinite(law):
+            rate = "χ² is infinite: no 1/K law"
+        elif law > 1:
+            rate = "χ²/(2K) is above 1: too early for the law"
+        else:
+            rate = f"χ²/(2K) says {law:.3f}"
         above = (data.runs > data.log_likelihood).mean()
         return (
             f"K = {data.K}, q {data.width:.2f} posterior widths wide: E[L_K] = {data.expected:.3f} nats, "
