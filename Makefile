@@ -9,7 +9,7 @@ BIN := .venv/bin
 LAB := .venv/installed-lab
 TEST := .venv/installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
-SOURCES := vaecourse tests tools benchmarks chapters
+PYTHONS := vaecourse tests tools benchmarks
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 
 # A worker, or a kernel, counts with one thread: two of them fill two cores.
@@ -29,7 +29,7 @@ lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 
 lint: $(TEST)  ## style and layout of every Python file
-	$(call phase,lint,$(BIN)/ruff check $(SOURCES) && $(BIN)/ruff format --check --exclude chapters $(SOURCES))
+	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS))
 
 types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy)
@@ -53,8 +53,8 @@ times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 	$(BIN)/python -m tools.notebooks times $(CHAPTER)
 
 format: $(TEST)  ## lay out the Python files as `make lint` wants them
-	$(BIN)/ruff check --fix $(SOURCES)
-	$(BIN)/ruff format --exclude chapters $(SOURCES)
+	$(BIN)/ruff check --fix $(PYTHONS) chapters
+	$(BIN)/ruff format $(PYTHONS)
 
 bench: $(TEST)  ## the measurements behind the performance figures
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
