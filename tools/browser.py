@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-SECONDS = 60  # for a step; a chapter's run has a limit of its own
+SECONDS = 120  # for a step, which takes one or two on an idle machine; a chapter's run has a limit of its own
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # What JupyterLab and Chromium themselves print as errors, with no fault of ours.
@@ -76,7 +76,11 @@ def server(*notebooks: Path, theme: str = "JupyterLab Light") -> Iterator[Server
                 served.end_sessions()
             finally:
                 process.terminate()
-                process.wait(timeout=20)
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 @contextlib.contextmanager
