@@ -24,9 +24,9 @@ PACKAGE = ROOT / "vaecourse"
 
 # The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
 FLOORS = {
-    **dict.fromkeys(("arguments", "atomic", "bernoulli"), 0),
+    **dict.fromkeys(("arguments", "atomic", "bernoulli", "latent"), 0),
     **dict.fromkeys(("bounds", "divergences", "exact", "data"), 1),
-    **dict.fromkeys(("objectives", "hierarchical", "models", "gradients"), 2),
+    **dict.fromkeys(("objectives", "hierarchical", "models", "gradients", "checkpoint"), 2),
     **dict.fromkeys(("train", "evaluate", "plots"), 3),
     **dict.fromkeys(("labs", "checks"), 4),
     **dict.fromkeys(("__main__", "doctor", "commands"), 5),

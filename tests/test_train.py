@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaecourse import data, evaluate, objectives, train
+from vaecourse import checkpoint, data, evaluate, objectives, train
 from vaecourse.models import VAE
 
 M, K, N, D, EPOCHS = 2, 3, 45, 9, 4  # 45 points in batches of 10: the last batch is a smaller one
@@ -191,7 +191,7 @@ def test_killed_again_and_again_it_ends_with_the_same_parameters(never_stopped, 
         [(str(file), EPOCHS, *moment) for moment in moments]
         + [(str(clocked), many, *moment) for moment in by_the_clock]
     )
-    assert len(train._read(file)[1]["history"]) == 2  # the kills struck in the middle: there is something to resume
+    assert len(checkpoint.read(file)[1]["history"]) == 2  # the kills struck in the middle: there is something to resume
     assert len(list(tmp_path.glob(".file*.part"))) == 2  # and two half-made files were left behind
     model, history = run(held_out=X[:11], checkpoint=file)
     assert same(model, never_stopped[0]) and history.train == never_stopped[1].train
@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_a_usable_model_a_history_and_a_checkpoint(never_stopped, 
     hook.remove()
     assert history.interrupted and len(history.epochs) == after // 5 and "interrupted" in repr(history)
     assert not model.training and evaluate.log_likelihood(model, X.round(), 10).isfinite().all()
-    assert len(train._read(tmp_path / "file")[1]["history"]) == after // 5
+    assert len(checkpoint.read(tmp_path / "file")[1]["history"]) == after // 5
     again, history = run(model, checkpoint=tmp_path / "file")  # the same cell, run again
     assert same(again, never_stopped[0]) and not history.interrupted
 

@@ -12,8 +12,8 @@ room               what it holds
 ``gradients``      score-function gradients with baselines, VarGrad, signal-to-noise
 ``models``         the VAE: encoders, decoders, priors
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
-``train``          the training loop, its checkpoints
-``evaluate``       log p(x) at K = 5000 in flat memory, active units
+``train``          the training loop; ``checkpoint`` is its file, which survives a kill
+``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
 ``checks``         what an exercise calls

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from vaecourse import arguments, objectives
-from vaecourse.exact import GaussianToy
-from vaecourse.models import VAE
+from vaecourse.latent import LatentVariableModel
 
 BASELINES = ["none", "mean", "leave_one_out", "optimal"]
 
@@ -81,7 +80,7 @@ class SignalToNoise(NamedTuple):
 
 
 def signal_to_noise(
-    model: VAE | GaussianToy,
+    model: LatentVariableModel,
     x: Tensor,
     objective: str | objectives.Objective,
     M: int,

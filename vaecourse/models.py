@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import arguments, bernoulli
+from vaecourse.latent import LatentVariableModel
 
 LIKELIHOODS = ["bernoulli", "gaussian"]
 
@@ -54,7 +55,7 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
     return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
-class VAE(nn.Module):
+class VAE(LatentVariableModel):
     r"""A VAE with a diagonal Gaussian q(z | x), Bernoulli or Gaussian pixels, and tanh networks if no others are given.
 
     Arguments:
@@ -107,8 +108,8 @@ class VAE(nn.Module):
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         r"""Reparameterised samples :math:`z = \mu + \sigma \epsilon` and their :math:`\log q(z | x)`.
 
-        With ``keeps_score=False`` mu and sigma are held fixed inside log q, so that only the path through z is left of
-        its gradient (arXiv 1703.09194, eq. 6). Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
+        With ``keeps_score=False`` mu and sigma are held fixed inside log q.
+        Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
         """
         mean, log_std = self.encode(x)
         z = mean + log_std.exp() * eps
@@ -129,16 +130,6 @@ class VAE(nn.Module):
         if isinstance(self.decoder, nn.Sequential) and isinstance(self.decoder[-1], nn.Linear):
             return bernoulli.linear_log_likelihood(self.decoder[-1], self.decoder[:-1](z), x)
         return bernoulli.log_likelihood(self.decoder(z), x)
-
-    def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
-        """log p(x, z) and log q(z | x) at the samples made of ``eps``: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
-        z, log_q = self.draw(x, eps, keeps_score)
-        return self.log_joint(x, z), log_q
-
-    def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
-        """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
-        log_p, log_q = self(x, self.noise(x, M, K, generator))
-        return log_p - log_q
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x | z). Shapes: ``[..., L] -> [..., D]``."""

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments, bounds
-from vaecourse.exact import GaussianToy
-from vaecourse.models import VAE
+from vaecourse.latent import LatentVariableModel
 
 
 def uniform(log_w: Tensor) -> Tensor:
@@ -117,7 +116,7 @@ def get(name: str, **parameters: float) -> Objective:
 
 
 def backward(
-    model: VAE | GaussianToy,
+    model: LatentVariableModel,
     x: Tensor,
     objective: str | Objective,
     M: int,
@@ -130,8 +129,9 @@ def backward(
     gradient that comes back to sample mk is proportional to the weight sent out with it: it leaves with a for theta,
     and a hook on z turns it into b for phi. Gradients add to what is in ``.grad`` already.
 
-    Shapes: ``[B, D] -> [B]``, in nats, detached. Raises as ``get`` and ``VAE.log_weights`` do.
+    Shapes: ``[B, D] -> [B]``, in nats, detached. Raises as ``get`` and ``model.noise`` do.
 
+    >>> from vaecourse.models import VAE
     >>> model = VAE(data_dim=64, latent_dim=8)
     >>> backward(model, torch.zeros(5, 64), "piwae", M=4, K=16).shape
     torch.Size([5])

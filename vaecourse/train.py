@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable
@@ -11,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse import arguments, atomic, evaluate, objectives
+from vaecourse import arguments, evaluate, objectives
+from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
 from vaecourse.models import VAE
@@ -148,8 +145,8 @@ def fit(
             if checkpoint is not None:
                 settings = {
                     "model": _describe_model(model),
-                    "data": _fingerprint(data),
-                    "held_out": None if held_out is None else _fingerprint(held_out),
+                    "data": checkpoints.fingerprint(data),
+                    "held_out": None if held_out is None else checkpoints.fingerprint(held_out),
                     "objective": _call(row.name, row.parameters),
                     "M": M,
                     "K": K,
@@ -161,8 +158,8 @@ def fit(
                     "optimizer": _describe_optimizer(climber),
                 }
                 generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
-                kept = _Checkpoint(Path(checkpoint), settings, model, climber, generators, history)
-                kept.resume(epochs)
+                kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators)
+                history.epochs = [Epoch(*epoch) for epoch in kept.resume(epochs)]
             done = len(history.epochs) * steps
             with tqdm(total=epochs * steps, initial=done, unit="step", disable=not progress) as bar:
                 while len(history.epochs) < epochs:
@@ -178,7 +175,7 @@ def fit(
                     history.epochs.append(Epoch(train, held, time.perf_counter() - start))
                     bar.set_postfix_str(f"{row} {train:.2f} nats", refresh=False)
                     if kept is not None:
-                        kept.save()
+                        kept.save(history.epochs)
         except KeyboardInterrupt:
             history.interrupted = True
         finally:
@@ -192,7 +189,7 @@ def load(path: str | Path) -> VAE:
     Raises ``FileNotFoundError``, and ``ValueError`` if the file is not a whole checkpoint or its model cannot be built
     again because its networks or its prior were given.
     """
-    tensors, run = _read(Path(path))
+    tensors, run = checkpoints.read(Path(path))
     config = run["settings"]["model"].get("config")
     if config is None:
         raise ValueError(
@@ -200,7 +197,7 @@ def load(path: str | Path) -> VAE:
             f"checkpoint={str(path)!r} and the same epochs, which fills in the weights."
         )
     model = VAE(**config).to(getattr(torch, run["settings"]["model"]["dtype"]))
-    model.load_state_dict(_part(tensors, "model."))
+    model.load_state_dict(checkpoints.part(tensors, "model."))
     return model.eval()
 
 
@@ -279,110 +276,6 @@ def _pixels(name: str, x: object, model: VAE, binarise: bool) -> Tensor:
     if x.shape[1] != model.data_dim:
         raise ValueError(f"{name} must have data_dim = {model.data_dim} columns, got shape {list(x.shape)}.")
     return x
-
-
-# A checkpoint is one safetensors file. Its tensors are the weights ("model."), the state of the optimizer
-# ("optimizer.") and of the random generators ("random."); its metadata hold the settings, the history, and a digest.
-
-FORMAT = "vaecourse checkpoint 1"
-
-
-@dataclass
-class _Checkpoint:
-    """What a run must keep to go on as if nothing had happened, and the file where it keeps it."""
-
-    path: Path
-    settings: dict[str, Any]
-    model: VAE
-    climber: torch.optim.Optimizer
-    generators: dict[str, torch.Generator]
-    history: History
-
-    def save(self) -> None:
-        """Replace the file by the run as it is now."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, state in self.climber.state_dict()["state"].items():
-            for name, value in state.items():
-                if value is not None:
-                    tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
-        for name, generator in self.generators.items():
-            tensors[f"random.{name}"] = generator.get_state()
-        tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-        run = json.dumps({"settings": self.settings, "history": self.history.epochs})
-        metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(self.path, safetensors.torch.save(tensors, metadata))
-
-    def resume(self, epochs: int) -> None:
-        """Go on with the run in the file, if it is this run. Without a file, make one: an error is better now."""
-        if not self.path.exists():
-            return self.save()
-        tensors, run = _read(self.path)
-        _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
-        if len(run["history"]) > epochs:
-            raise ValueError(
-                f"epochs must be at least {len(run['history'])}, which {self.path} has behind it, got {epochs}."
-            )
-        self.model.load_state_dict(_part(tensors, "model."))
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in _part(tensors, "optimizer.").items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = tensor
-        self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
-        for name, generator in self.generators.items():
-            generator.set_state(tensors[f"random.{name}"])
-        self.history.epochs[:] = [Epoch(*epoch) for epoch in run["history"]]
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the settings and history in a checkpoint; no pickle is ever opened."""
-    if path.is_dir():
-        raise IsADirectoryError(f"checkpoint must name a file, got the folder {path}.")
-    if not path.exists():
-        raise FileNotFoundError(f"checkpoint must name a file that is there, got {path}.")
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except safetensors.SafetensorError as failure:
-        raise ValueError(f"{path} is not a checkpoint, or is a damaged one ({failure}); {_CURE}") from failure
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
-    if metadata.get("sha256") != _digest(tensors, metadata["run"]):
-        raise ValueError(f"{path} is a damaged checkpoint: its content does not match its own sha256; {_CURE}")
-    return tensors, json.loads(metadata["run"])
-
-
-_CURE = "it is left as it is: name another file, or move this one away."
-
-
-def _same_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    different = [name for name in now if before.get(name) != now[name]]
-    if different:
-        said = "; ".join(f"{name} was {_short(before.get(name))} and is now {_short(now[name])}" for name in different)
-        raise ValueError(f"{path} belongs to another run: {said}. Name another file, or use the settings of that run.")
-
-
-def _short(value: object) -> str:
-    return json.dumps(value).replace('"', "'")
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _digest(tensors: dict[str, Tensor], run: str) -> str:
-    """The sha256 over all names, shapes, types, values and the text of the run."""
-    total = hashlib.sha256(run.encode())
-    for name in sorted(tensors):
-        total.update(f"{name} {_fingerprint(tensors[name])}".encode())
-    return total.hexdigest()
-
-
-def _fingerprint(x: Tensor) -> str:
-    """Shape, type and the beginning of the sha256 of the values."""
-    values = x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    return f"{list(x.shape)} {str(x.dtype).removeprefix('torch.')} {hashlib.sha256(values.data).hexdigest()[:16]}"
 
 
 def _describe_model(model: VAE) -> dict[str, Any]:

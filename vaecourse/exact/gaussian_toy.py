@@ -14,19 +14,20 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from vaecourse import arguments
+from vaecourse.latent import LatentVariableModel
 
 VARIANCE = 2 / 3  # of q, in every direction: a covariance (2/3) I
 
 
-class GaussianToy(nn.Module):
+class GaussianToy(LatentVariableModel):
     r"""The toy at its optimum for the data, where every bound of it is stationary in phi for K = 1.
 
     Arguments:
         x: the data ``[B, D]``; mu starts at their mean, A at I / 2, b at mu / 2.
         variance: of q; the paper's 2/3.
 
-    It speaks the language of ``models.VAE`` (``noise``, ``draw``, ``log_joint``, ``theta``, ``phi``), so objectives and
-    gradient diagnostics take it as it is. Raises ``ValueError`` for a variance that is not positive.
+    Objectives and gradient diagnostics take it as they take a VAE.
+    Raises ``ValueError`` for a variance that is not positive.
 
     >>> GaussianToy(torch.randn(7, 3)).log_weights(torch.randn(7, 3), M=2, K=5).shape
     torch.Size([2, 5, 7])
@@ -76,16 +77,6 @@ class GaussianToy(nn.Module):
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z). Shapes: ``[B, D], [..., B, D] -> [..., B]``."""
         return Normal(self.mu, 1.0).log_prob(z).sum(-1) + Normal(z, 1.0).log_prob(x).sum(-1)
-
-    def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
-        """log p(x, z) and log q(z | x) at the samples made of ``eps``: 2 x ``[M, K, B]``."""
-        z, log_q = self.draw(x, eps, keeps_score)
-        return self.log_joint(x, z), log_q
-
-    def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
-        """log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
-        log_p, log_q = self(x, self.noise(x, M, K, generator))
-        return log_p - log_q
 
     def theta(self) -> dict[str, nn.Parameter]:
         """The generative parameter: mu."""

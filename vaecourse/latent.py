@@ -1,0 +1,47 @@
+"""What objectives and diagnostics need to know of a model: how to draw z, and two log-densities at it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LatentVariableModel(nn.Module):
+    """A p(x, z) with a q(z | x). A subclass says how; the log-weights follow.
+
+    theta are the parameters of p, phi those of q. Axes: M, K, B, then D (data) or L (latent). Everything is in nats.
+    """
+
+    def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+        """The noise that M K samples of each data point are made of. Shapes: ``[B, D] -> [M, K, B, L]``."""
+        raise NotImplementedError
+
+    def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
+        """Reparameterised samples and their log q(z | x). Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
+
+        With ``keeps_score=False`` phi is held fixed inside log q, so that only the path through z is left of its
+        gradient (arXiv 1703.09194).
+        """
+        raise NotImplementedError
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
+        raise NotImplementedError
+
+    def theta(self) -> dict[str, nn.Parameter]:
+        """The generative parameters by name."""
+        raise NotImplementedError
+
+    def phi(self) -> dict[str, nn.Parameter]:
+        """The inference parameters by name."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
+        """log p(x, z) and log q(z | x) at the samples made of ``eps``: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
+        z, log_q = self.draw(x, eps, keeps_score)
+        return self.log_joint(x, z), log_q
+
+    def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+        """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
+        log_p, log_q = self(x, self.noise(x, M, K, generator))
+        return log_p - log_q
