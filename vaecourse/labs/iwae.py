@@ -118,11 +118,11 @@ class Bounds(NamedTuple):
 
 class Iwae(Experiment):
     title = "K samples under one logarithm"
-    size = (8.8, 4.7)
+    size = (8.8, 4.4)
     controls = [
         Whole("K", "Samples K", 1, LARGEST_K, default=8, log=True),
-        Number("width", "Width of q, in widths of the posterior", 0.3, 3.0, default=1.3, log=True),
-        Number("shift", "Shift of q beside the posterior", 0.0, 1.5, default=0.5, stops=61),
+        Number("width", "Width of q (posterior: 1)", 0.3, 3.0, default=1.3, log=True),
+        Number("shift", "Shift of q", 0.0, 1.5, default=0.5, stops=61),
         Seed(),
     ]
     presets = {
