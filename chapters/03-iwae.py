@@ -49,6 +49,8 @@ plots.use_style()
 # 1. $q$ stays wrong, its KL stays $0.609$. Can the gap close all the same?
 # 2. Ten times more samples: how much less gap? $\sqrt{10}$ times, 10 times, 100 times?
 # 3. With the same $K$: is a $q$ that is too *wide* worse, or one that is too *narrow*?
+#
+# Then drag $K$ from 1 upwards. The curve shows only where you have been; what lies ahead is yours to predict.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, at K = 64 and with a q of 0.4 posterior widths at K = 64. Left, the exact bound rises with K towards the dashed line log p(x) = -1.746, next to the dotted law chi squared over 2K. Right, q, the posterior and the density of a sample picked by its weight, and 400 single estimates."}}
 labs.ALL["03.iwae"]()

@@ -120,7 +120,7 @@ class Iwae(Experiment):
     title = "K samples under one logarithm"
     size = (8.8, 4.4)
     controls = [
-        Whole("K", "Samples K", 1, LARGEST_K, default=8, log=True),
+        Whole("K", "Samples K", 1, LARGEST_K, default=1, log=True),
         Number("width", "Width of q (posterior: 1)", 0.3, 3.0, default=1.3, log=True),
         Number("shift", "Shift of q", 0.0, 1.5, default=0.5, stops=61),
         Seed(),
@@ -131,7 +131,7 @@ class Iwae(Experiment):
         "q too wide": {"K": 64, "width": 3.0, "shift": 0.0},
         "q too narrow": {"K": 64, "width": 0.4, "shift": 0.0},
         "q beside it": {"K": 64, "width": 0.8, "shift": 1.2},
-        "q is the posterior": {"width": 1.0, "shift": 0.0},
+        "q is the posterior": {"K": 8, "width": 1.0, "shift": 0.0},
     }
     stills = ["the ELBO (K = 1)", "K = 64", "q too narrow"]
 
@@ -188,8 +188,9 @@ class Iwae(Experiment):
         return SimpleNamespace(bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean)
 
     def update(self, artists: SimpleNamespace, data: Bounds) -> None:
-        artists.bound.set_data(ALL_K, data.curve)
-        artists.law.set_data(ALL_K, data.log_likelihood - data.chi_squared / (2 * np.array(ALL_K)))
+        so_far = np.array([k for k in ALL_K if k < data.K] + [data.K])  # what lies ahead is the learner's to predict
+        artists.bound.set_data(so_far, [*data.curve[: len(so_far) - 1], data.expected])
+        artists.law.set_data(so_far, data.log_likelihood - data.chi_squared / (2 * so_far))
         artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
         artists.dot.set_data([data.K], [max(data.expected, LOWEST)])
         artists.q.set_data(Z, data.q)
