@@ -120,6 +120,21 @@ def test_every_target_is_in_the_list_that_help_prints():
     assert set(re.findall(r"^make ([a-z]+) +\S", said, flags=re.MULTILINE)) == targets()
 
 
+@pytest.mark.parametrize("torch", ["", "cpu", "cu126"])
+def test_one_variable_chooses_the_build_of_torch_and_of_nothing_else(torch, tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    command = ["make", "--dry-run", "lab", f"TORCH={torch}"]
+    lines = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    special = [line for line in lines if "--index-url" in line]
+    assert len(special) == bool(torch)
+    for line in special:
+        assert "--constraint constraints.txt" in line and "--no-deps" in line
+        assert line.endswith(f"--index-url https://download.pytorch.org/whl/{torch} torch")
+    installs = [line for line in lines if "pip install" in line]
+    assert installs[: len(special)] == special and installs[-1].endswith("--editable '.[lab]'")
+
+
 def test_the_examples_of_the_readme_run(tmp_path):
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     assert examples
