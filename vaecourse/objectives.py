@@ -93,7 +93,7 @@ TABLE: dict[str, Objective] = {
 }
 """The rows, with the defaults of those that have a parameter.
 
-Sources: elbo 1312.6114; iwae 1509.00519, eq. 8 and 14; miwae, ciwae, piwae 1802.04537, section 4; stl 1703.09194;
+Sources: elbo 1312.6114; iwae 1509.00519, eq. 8 and 14; miwae, ciwae, piwae 1802.04537, section 5; stl 1703.09194;
 dreg 1810.04152, eq. 8; vr_iwae 2210.06226. The value of piwae is the bound its theta climbs; its phi climbs MIWAE.
 """
 
