@@ -78,28 +78,30 @@ print(len(findings), "things looked at.  More: python -m vaecourse doctor")
 #
 # A number $x$ has been measured. Something hidden, $z$, brought it about. How probable was this $x$, all hidden causes
 # taken together? The logarithm of the answer is called $\log p(x)$, and it is what every model of this course is judged by.
-# As a rule nobody can compute it. On this page we can: the model is so small that it has an exact answer, $-1.746$.
+# As a rule nobody can compute it. On this page we can: the model is so small that it has an exact answer, $-1.7463$ *nats*
+# (the unit of the natural logarithm).
 #
 # Now pretend that you could not. You guess a $z$, and give the guess a score. The mean score of a single guess is
-# $-2.356$: too low by $0.609$. But you may guess $K$ times and pool the guesses before you give the score.
+# $-2.3557$: too low by $0.6094$. But you may guess $K$ times and pool the guesses before you give the score. How guesses
+# are scored and pooled comes right after the lab.
 #
 # **Your prediction:** how many guesses close nine tenths of that gap? About 7, about 70, or about 700?
-# Say a number aloud. Then press *the ELBO (K = 1)*, drag $K$ upwards and look at the distance to the black dashed line, the
-# exact answer. On the right you see 500 single runs of the same experiment.
+# Say a number aloud. Then drag $K$ upwards and watch the distance from the blue dot, the **bound**, to the black dashed
+# line, the exact answer. On the right you see 500 single runs of the same experiment.
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, 8 and 64: the expected bound rises with K towards the dashed line log p(x) = -1.746; beside it 500 single runs, which scatter less and less around the bound."}}
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, 8 and 64: the expected bound rises with K towards the dashed line log p(x) = -1.7463; beside it 500 single runs, which scatter less and less around the bound."}}
 labs.ALL["00.bound"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **5 minutes.** Let everybody raise a hand for 7, 70 or 700 before the slider moves. Press *the ELBO (K = 1)*, drag slowly from 1 to
+# **5 minutes.** Let everybody raise a hand for 7, 70 or 700 before the slider moves. Drag slowly from 1 to
 # 10, then jump to the end. Ask now: *does the bound ever cross the black line?* (Its mean does not; a single draw
 # does, often.) And then: *what did we pay for it?* ($K$ guesses instead of one. Chapter 03 measures the price.)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Explain.** About seven guesses close nine tenths of the gap. The next nine tenths are dearer: they take about sixty.
-# The first few guesses are a bargain, and after that ten times less gap costs ten times more guesses. Why that is so is
-# the business of chapter 03. The cell below is the evidence: 50 000 repetitions of the experiment, for every $K$ up
-# to 64 at once.
+# **Explain.** About seven guesses close nine tenths of the gap. To close nine tenths of the rest takes about sixty. The
+# first few guesses are a bargain; after that, a tenth of the gap costs ten times the guesses. Chapter 03 shows why. The
+# cell below is the evidence: 50 000 repetitions of the experiment, for every $K$ up to 64 at once. Its gaps are estimates,
+# so the first is not exactly 0.6094.
 
 # %% slideshow={"slide_type": "fragment"}
 model, x, mean, std = exact.reference(torch.float64)  # x [1, 1], and the mean and width of the guess, [1, 1] each
@@ -134,8 +136,8 @@ assert (L_K[:, 0] > model.log_likelihood(x)).double().mean() > 0.4  # single dra
 # | $p(z \mid x) = \mathcal N(z;\, 0.661,\, 0.237)$ | what $z$ is like after $x$ was seen | the *posterior* |
 # | $q(z \mid x)$, half a unit to the right of the posterior and 1.3 times as wide | a guess at the posterior, wrong on purpose | the *approximate posterior*; a network that computes it is the *encoder*, its parameters $\phi$ |
 #
-# Draw $z$ from the guess $q$. Its **weight** says how much more (or less) often the model would have produced this pair
-# than the guess did, and its logarithm is what we carry around:
+# Draw $z$ from the guess $q$. Its **weight** $w$ divides how often the model produces this $z$ together with our $x$ by how
+# often the guess produces this $z$. Its logarithm is what we carry around; it was the *score* in the lab:
 #
 # $$ \log w \;=\; \log \frac{p(x, z)}{q(z \mid x)} \;=\; \log p(z) + \log p(x \mid z) - \log q(z \mid x). $$
 
@@ -163,8 +165,8 @@ print(list(log_w.shape))
 # | 1 | **K** | **samples** inside one estimate, pooled before the logarithm |
 # | 2 | **B** | data points (the **batch**) |
 #
-# We took three different numbers on purpose. With $M = K$ a slip between the two axes leaves every shape and every expected value as it was,
-# and slips of this kind stand in published code. You will find one in exercise 5. Where a tensor has more axes they come after these: $D$ for the data's
+# We took three different numbers on purpose. With $M = K$ a slip between the two axes leaves every shape and every expected
+# value as it was. Slips of this kind stand in published code; exercise 5 is one. Where a tensor has more axes they come after these: $D$ for the data's
 # dimensions, $L$ for the latent's. Real code draws `z` as `[M, K, B, L]` and sums over $L$.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -202,7 +204,9 @@ verdict
 # \mathrm{IWAE} = \log \frac1{MK}\sum_{m,k} w_{mk}.
 # $$
 #
-# Mean of the logs; log of the mean in each estimate; log of the mean of all.
+# Mean of the logs (*evidence lower bound*); log of the mean in each estimate; log of the mean of all (named after the
+# *importance-weighted autoencoder*). The mean of the middle one over all draws is called $L_K$: the lab's blue dot. It is
+# the same for every $M$, and $L_1$ is the mean of the first.
 
 # %% slideshow={"slide_type": "fragment"}
 elbo = log_w.mean((0, 1))  # [B]
@@ -220,8 +224,8 @@ assert iwae[1] > log_p[1]  # an estimate may lie above; the bound itself never d
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Read the columns: from ELBO to MIWAE to IWAE the number rises. On the same weights this order cannot fail, because the
 # logarithm is concave (Jensen's inequality). The last row is the exact answer, and here a warning belongs. In the middle column
-# IWAE has landed *above* $\log p(x)$. That is no error: 28 draws are few, and an estimate may land on either side. A bound is a
-# statement about the mean over all draws.
+# IWAE has landed *above* $\log p(x)$. That is no error: 28 draws are few, and an estimate may land on either side. A bound
+# is a statement about the mean over all draws.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the weights look like
@@ -258,7 +262,7 @@ plt.show()
 # | $\log p(x)$ | $-1.7463$ | what all the bounds aim at |
 # | ELBO | $-2.3557$ | the mean score of one guess, $L_1$ |
 # | $\mathrm{KL}(q \,\Vert\, p(z \mid x))$ | $0.6094$ | their difference: how wrong the guess is |
-# | EUBO | $-1.3764$ | an *upper* bound: $\log p(x) + \mathrm{KL}(p(z \mid x) \,\Vert\, q)$ |
+# | EUBO | $-1.3764$ | *evidence upper bound*: $\log p(x) + \mathrm{KL}(p(z \mid x) \,\Vert\, q)$ |
 # | $\chi^2$ | $0.7055$ | the variance of $w / p(x)$; it rules how fast $K$ closes the gap |
 #
 # $\mathrm{KL}(a \,\Vert\, b) = E_a[\log a - \log b]$ is the Kullback-Leibler divergence: never negative, zero only
@@ -374,13 +378,13 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How this course tells luck from error
 #
-# An estimate of $p(x)$ should have the mean $p(x)$: this is what $E_q[w] = p(x)$ says. Draw, average, compare: the two
-# will differ, for the draws are random. By how much may they differ? The mean of $N$ independent draws with standard
-# deviation $s$ has the **standard error** $s / \sqrt N$. The difference in units of that is the **z-score**.
+# The mean weight is $p(x)$: $\;E_q[w] = \int q(z \mid x)\, \frac{p(x, z)}{q(z \mid x)}\, dz = \int p(x, z)\, dz = p(x)$. Draw,
+# average, compare: the two will differ, for the draws are random. By how much may they differ? The mean of $N$ independent
+# draws with standard deviation $s$ has the **standard error** $s / \sqrt N$. The difference in units of that is the **z-score**.
 #
-# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand) we do not believe in bad luck. Every random claim in
-# these notebooks and every test of the package is judged like this, with a fixed seed, and never by a tolerance that
-# somebody found convenient.
+# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand) we do not believe in bad luck. Every
+# random claim in these notebooks and every test of the package is judged like this, with a fixed seed. No tolerance is
+# chosen because it is convenient.
 
 # %% slideshow={"slide_type": "fragment"}
 w = model.log_weights(*case, M=20_000, K=1, generator=torch.Generator().manual_seed(2)).exp().flatten()  # [N]
@@ -426,9 +430,10 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · spot the bug (●●○, 8 minutes)
 #
-# A colleague keeps the batch first: the log-weights come as `[B, M, K]`. The function below should give MIWAE, one logarithm for
-# each estimate. The colleague compared its mean with the right value at $M = K = 5$, by a z-score, and it passed. With $M = 1$ and
-# $K = 50$ something is badly wrong: the bound does not rise at all. Run the next cell and look. Then write the function so that it is right.
+# A colleague keeps the batch first: the log-weights come as `[B, M, K]`. The function below should give MIWAE, `[B]`: one
+# logarithm for each estimate, then the mean of the $M$. The colleague tested it at $M = K = 5$, by a z-score, and it passed.
+# With $M = 1$ and $K = 50$ something is badly wrong: it gives no more than the ELBO. Run the next cell and look. Then write
+# the function so that it is right.
 #
 # <details><summary>Hint</summary>
 #

@@ -1,16 +1,17 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # The ELBO: a bound, and the name of its gap
 #
-# You will be able to
+# When you leave this page you will be able to
 #
-# - **derive** the ELBO in two ways, and name its gap in one line;
-# - **compute** it from log-weights, and hold it against an exact answer;
-# - **say** what training the encoder does, and what training the decoder does;
-# - **train** a VAE on digits and take its gap apart;
-# - **predict** when its code $z$ dies, and **find** three bugs that were published.
+# * **derive** the ELBO in two ways, and name its gap in one line;
+# * **compute** it from log-weights, and hold it against an exact answer;
+# * **say** what training the encoder does, and what training the decoder does;
+# * **train** a VAE on digits and take its gap apart;
+# * **predict** when its code $z$ dies, and **find** three bugs that were published.
 #
-# You need: chapter 00, expectations, the Gaussian density, a little PyTorch.
-# Reading: 50 minutes. Doing: 50 minutes. Running everything: under a minute.
+# You need chapter 00, expectations, the Gaussian density, a little PyTorch.
+#
+# **Reading 50 minutes, doing 50 minutes.** Running everything takes about a minute.
 
 # %% slideshow={"slide_type": "skip"}
 import math
@@ -36,10 +37,10 @@ def standard_normal(*shape, seed):
 # ## Predict, drag, explain
 #
 # A hidden number $z$ was drawn from the **prior** $p(z) = N(0, 1)$. You saw $x = 1.3$, a noisy reading of $1.5\,z$ with
-# noise variance 0.7. You bet on where $z$ was by naming a Gaussian $q$, its mean and its width. The score of your bet is
-# called the **ELBO**. Before you drag, write down your guesses:
+# noise variance 0.7. You bet on where $z$ was by naming a Gaussian $q$, its mean and its width (standard deviation). The
+# score of your bet is called the **ELBO**, the orange bar. Before you drag, write down your guesses:
 #
-# 1. Can any $q$ score above the dashed line?
+# 1. Can any $q$ score above the dashed line on the right, $\log p(x)$?
 # 2. With the centre right, which costs more: a $q$ half as wide as it should be, or one twice as wide?
 # 3. You move $q$ until the orange bar is as high as it goes. What does $q$ look like then?
 #
@@ -49,13 +50,14 @@ def standard_normal(*shape, seed):
 labs.ALL["01.gap"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The picture shows: whatever you do to $q$, the orange bar and the purple bar end together at the same dashed line.
+# The picture shows: whatever you do to $q$, the purple bar stands on the orange one and ends at the dashed line. Section 2
+# says why; the green and the grey bar wait for section 5.
 #
 # <details><summary>What came out</summary>
 #
 # 1. No. The best is to touch it.
 # 2. Twice as wide costs 0.807 nats, half as wide 0.318. With the centre right and a width $r$ times the posterior's, the
-#    cost is $\tfrac12 (r^2 - 1) - \ln r$. It grows like $r^2$ when $q$ is wide and only like $-\ln r$ when it is narrow:
+#    cost is $\tfrac12 (r^2 - 1) - \log r$. It grows like $r^2$ when $q$ is wide and only like $-\log r$ when it is narrow:
 #    *this* score forgives a narrow bet.
 # 3. It lies on the black dashed curve, the **posterior** $p(z \mid x)$: where $z$ can have been, given $x$.
 #
@@ -83,9 +85,9 @@ assert round(cost(2.0), 3) == 0.807 and round(cost(0.5), 3) == 0.318
 # | $p_\theta(z \mid x)$ | the **posterior**, what an encoder would be if it knew everything |
 # | $q_\phi(z \mid x)$ | the **encoder**: our approximation of the posterior; $\phi$ are its parameters |
 #
-# We want $\theta$ with large $\log p_\theta(x)$. The integral is in the way: for a neural network nobody can do it. A
-# **variational autoencoder** (VAE) is the idea of variational inference, bound what you cannot integrate, with networks for
-# both conditionals; it is a graphical model and a neural network at once, and diffusion models are built on the same bound.
+# We want $\theta$ with large $\log p_\theta(x)$. The integral is in the way: for a neural network nobody can do it.
+# **Variational inference** bounds what it cannot integrate. A **variational autoencoder** (VAE) does so with networks for
+# encoder and decoder. Diffusion models are built on the same bound.
 #
 # In this chapter's small model the integral *can* be done. So every estimate can be laid beside the truth.
 
@@ -105,8 +107,8 @@ assert round(cost(2.0), 3) == 0.807 and round(cost(0.5), 3) == 0.318
 # this course: `log_w[M, K, B]`, with $M$ estimates of $K$ samples for each of $B$ data points.
 
 # %% slideshow={"slide_type": "subslide"}
-case = exact.reference(torch.float64)  # the model of the lab, one x, and a q that is off
-model, x, mean, std = case  # x [B, D] = [1, 1], mean and std [B, L] = [1, 1]
+model, x, mean, std = exact.reference(torch.float64)  # the lab's model, its x, and a q that is off
+# x is [B, D] = [1, 1]; mean and std, which are those of q, are [B, L] = [1, 1]
 
 M, K = 200, 1000
 eps = standard_normal(M, K, 1, 1, seed=1)  # [M, K, B, L]
@@ -149,7 +151,7 @@ assert at_posterior.std() < 1e-12
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 8 minutes.** Ask now: "Which of the two printed lines would change if I made $q$ wider?"
-# Only the first, in expectation; the second estimates $p(x)$ for any $q$, and chapter 02 asks what its scatter costs. Have someone do the equality case at
+# Only the first, up to noise: the mean of $w$ is $p(x)$ for any $q$. Chapter 02 asks what its scatter costs. Have someone do the equality case at
 # the board; "integrate both sides" is the only step.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -216,12 +218,10 @@ for name, mu, sigma in [
 #
 # - **It is a bound**, because a KL is never negative.
 # - **For a fixed model, the encoder can only do one thing**: every nat the ELBO gains is a nat the KL to the posterior
-#   loses. One can read that the ELBO "cannot capture this gap". It cannot *show* it to you, since $\log p(x)$ is unknown in
-#   a real model. But raising it over $\phi$ closes that very gap, nat for nat.
-# - **The encoder gets a direction.** $\log E_q[w]$ is the same for every $q$, so it could not teach the encoder anything;
-#   the step to $E_q[\log w]$ is what can. (It is not the only such step. Chapter 02 shows others, and what the gradient
-#   of each costs. There you also meet the idea to shrink the *variance* of $\log w$ instead: it is 0 for the posterior
-#   only, as you saw, and it can be differentiated after all.)
+#   loses. The ELBO cannot *show* you the gap, since $\log p(x)$ is unknown in a real model. Raising it over $\phi$ closes
+#   the gap all the same.
+# - **The encoder gets a direction.** $\log E_q[w]$ is the same for every $q$, so it cannot teach the encoder anything.
+#   $E_q[\log w]$ can. (It is not the only way. Chapter 02 shows others, and what the gradient of each costs.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 6 minutes.** Go back to the lab and drag $x$: now the dashed line moves, because $\log p(x)$ does. Ask: "The ELBO of a
@@ -240,11 +240,13 @@ for name, mu, sigma in [
 #
 # $$\mathrm{KL}\big(p_{\text{data}}\, q \,\|\, p(x, z)\big)
 #   = E_{p_{\text{data}}} E_{q} \log \frac{p_{\text{data}}(x)\, q(z \mid x)}{p(x, z)}
-#   = -H(p_{\text{data}}) - E_{p_{\text{data}}}[\text{ELBO}(x)] ,$$
+#   = E_{p_{\text{data}}} E_{q} \big[\log p_{\text{data}}(x) - \log w\big]
+#   = -H(p_{\text{data}}) - E_{p_{\text{data}}}[\text{ELBO}(x)] .$$
 #
-# where $H(p_{\text{data}}) = -E \log p_{\text{data}}(x)$, the **entropy** of the data, does not depend on any parameter. So
-# *minimising the joint KL is maximising the mean ELBO*: the second derivation. Since it is the same function, it guides
-# the encoder in the same way.
+# Here $H(p_{\text{data}}) = -E \log p_{\text{data}}(x)$ is the **entropy** of the data; no parameter changes it. So
+# *minimising the joint KL is maximising the mean ELBO*: the second derivation.
+#
+# Now with numbers, everything Gaussian: data $N(0, 2)$, encoder $N(0.6\,x,\ 0.6^2)$, and the model of the lab.
 
 # %% slideshow={"slide_type": "subslide"}
 v, a, r = 2.0, 0.6, 0.6  # p_data = N(0, v); encoder q(z | x) = N(a x, r^2)
@@ -291,10 +293,9 @@ plt.show()
 # So the joint KL is **never smaller** than the marginal one, which is what maximum likelihood minimises, and with a
 # perfect encoder they are equal.
 #
-# > **A slip to know.** A text that works with *negative* KLs can announce that "the joint KL is a lower bound of the marginal
-# > KL" and then prove the opposite. The negative joint KL is a lower bound of the negative marginal KL; without the minus
-# > signs it is an upper bound. And the difference is exactly $-E\,\mathrm{KL}(q \,\|\, \text{posterior})$: no constant is
-# > left over, since $H(p_{\text{data}})$ cancels. "Strictly smaller" holds only while the encoder is not perfect.
+# > **A slip to know.** Some texts work with *negative* KLs. The negative joint KL is a lower bound of the negative marginal
+# > KL. Drop the minus signs and the inequality turns round: the joint KL is an *upper* bound of the marginal KL. A published
+# > heading drops the signs and keeps "lower".
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert round(gap, 4) == 0.0855 and joint >= marginal
@@ -309,8 +310,9 @@ assert abs(-entropy - model.elbo(points, perfect.mean, perfect.stddev.expand(2, 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · Two KLs (●●○, 8 minutes)
 #
-# Everything is a table now. `p_data` has shape `[X]`, `q` holds $q(z \mid x)$ in rows `[X, Z]`, `p_joint` holds $p(x, z)$ as
-# `[X, Z]`. Return the pair (KL of the joints, KL of the marginals of $x$), data first.
+# Everything is a table now: $x$ has `X` values and $z$ has `Z`. `p_data` is `[X]`. `q` is `[X, Z]` and holds $q(z \mid x)$,
+# one row for each $x$. `p_joint` is `[X, Z]` and holds $p(x, z)$. Return two numbers: first the KL of the joints, then the
+# KL of the marginals of $x$. In both, the data's side stands left of the $\|$.
 #
 # <details><summary>Hint</summary>The first joint is <code>p_data[:, None] * q</code>. The model's marginal of x is
 # <code>p_joint.sum(1)</code>. A KL is <code>(a * (a.log() - b.log())).sum()</code>.</details>
@@ -357,7 +359,7 @@ W, path = 0.3, []
 for step in range(40):
     q = at(W).posterior(x_train)  # E: the gap is 0 now
     path.append((W, q))
-    W = ((x_train * q.mean).sum() / (q.mean**2 + q.variance).sum()).item()  # M: least squares
+    W = ((x_train * q.mean).sum() / (q.mean**2 + q.variance).sum()).item()  # M: sum x E[z] / sum E[z^2]
 
 best = (x_train.square().mean().item() - 0.7) ** 0.5  # maximum likelihood: W^2 + 0.7 = variance
 print("W:", ", ".join(f"{W:.3f}" for W, _ in path[:6]), f"... {W:.4f}")
@@ -420,10 +422,10 @@ def both_ways(mu, sigma, N=1_000_000):
     return log_w.flatten(), (log_likelihood - kl).flatten()
 
 
-print("                    log-weights, closed KL")
+print(f"{'':18}{'from log-weights':>20}{'closed-form KL':>20}")
 for name, mu, sigma in [("the lab's first q", mean, std), ("the posterior", m, s)]:
-    one, two = both_ways(mu, sigma)
-    print(f"{name:18} means {one.mean():.2f} {two.mean():.2f}   sd {one.std():.2f} {two.std():.2f}")
+    one, two = (f"{estimate.mean():.2f}, sd {estimate.std():.2f}" for estimate in both_ways(mu, sigma))
+    print(f"{name:18}{one:>20}{two:>20}")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The exact standard deviations: both are a + b eps + c eps^2, whose variance is b^2 + 2 c^2.
@@ -460,8 +462,8 @@ assert round(wrong, 3) == -1.619 and wrong > log_p
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 3 · The KL to the prior (●○○, 5 minutes)
 #
-# The encoder returns `mean` and `log_std`, both `[B, L]`. Return $\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I))$ for each data
-# point, `[B]`. Mind what `log_std` is the logarithm of.
+# The encoder returns `mean` and `log_std`, both `[B, L]`. Return
+# $\mathrm{KL}(N(\mu, \mathrm{diag}\,\sigma^2) \,\|\, N(0, I))$ for each data point, `[B]`. `log_std` is $\log \sigma$.
 #
 # <details><summary>Hint</summary>sigma squared is <code>(2 * log_std).exp()</code>, and its logarithm is
 # <code>2 * log_std</code>. Test yourself: mean 0 and log_std 0 must give 0.</details>
@@ -559,8 +561,9 @@ verdict
 # ## 6 · A first VAE
 #
 # Now the decoder is a network, and so is the encoder. The data: 1797 handwritten digits of 8 × 8 pixels. Each time an image
-# is looked at, every pixel is drawn black or white with its grey level as probability (**dynamic binarisation**), so the
-# decoder's $p(x \mid z)$ is 64 independent coins: a **Bernoulli** likelihood.
+# is looked at, every pixel is drawn black or white, with its grey level as probability (**dynamic binarisation**). So the
+# decoder's $p(x \mid z)$ is 64 independent coins, whose probabilities depend on $z$: a **Bernoulli** likelihood. The model
+# to beat has 64 *fixed* coins and no $z$.
 #
 # A sample of the encoder is made as $z = \mu_\phi(x) + \sigma_\phi(x)\,\epsilon$ with standard normal $\epsilon$. The noise comes
 # from outside, so a gradient can pass through $z$ to $\phi$: the **reparameterisation trick** (Kingma and Welling 2013; Rezende
@@ -632,9 +635,9 @@ for ax, (title, images), columns in zip(axes, tiles.items(), (6, 6, 12)):
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The picture shows: reconstructions keep the digit and lose the handwriting, because two numbers cannot hold more; samples of
-# the prior decode to something, because the KL has packed the codes around the origin; and the plane has no holes, so
-# walking through it is a **latent traversal**. An encoder without noise would not have needed to fill it (chapter 02).
+# The picture shows three things. Reconstructions keep most digits and lose the handwriting: two numbers cannot hold more.
+# Samples of the prior decode to something, because the KL has packed the codes around the origin. And the plane has no
+# holes; walking through it is a **latent traversal**. An encoder without noise would leave holes (chapter 02).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The gap of a real network, measured
@@ -661,7 +664,7 @@ def elbo_on_grid(z, log_joint, mean, log_std):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The encoder must answer for every $x$ with one network. That is **amortised** inference, and it has a price of its own. To
-# see it, give each test image its own $\mu$ and $\sigma$, start them at the encoder's answer, and climb.
+# see it, give each of 40 test images its own $\mu$ and $\sigma$, start them at the encoder's answer, and climb its ELBO.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 few = x_test[:40]
@@ -709,9 +712,9 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The picture shows the exact posterior (grey), the encoder's answer (orange, two standard deviations) and the best upright
-# Gaussian (purple, dotted). A posterior can bend, tilt or have two humps; an upright Gaussian cannot. What is left when each
-# image has its own best one is the **approximation gap**; what the shared encoder loses on top is the **amortisation gap**
-# (Cremer et al. 2018).
+# Gaussian (purple, dotted). A posterior can bend, tilt or have two humps; an upright Gaussian cannot. The gap that is left
+# when each image has its own best one is the **approximation gap**. What the shared encoder loses on top is the
+# **amortisation gap** (Cremer et al. 2018).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 12 minutes.** Start the training cell, then ask what the map will look like before it is drawn. Ask at the gaps: "Would a
@@ -725,8 +728,8 @@ plt.show()
 #
 # $$-\log p(x \mid z) = \frac{1}{2\sigma^2}\, \|x - \hat x(z)\|^2 + \frac D2 \log 2\pi\sigma^2 .$$
 #
-# The factor in front of the squared error *is* the noise variance, said or unsaid. It sets the exchange rate between a
-# squared pixel and a nat of KL:
+# So the factor in front of the squared error, $1 / 2\sigma^2$, fixes the noise variance, said or unsaid. It is the exchange
+# rate between a squared pixel and a nat of KL:
 #
 # | what the loss adds to $\sum_l \mathrm{KL}_l$ | its noise variance $\sigma^2$ | for $D = 64$ pixels |
 # |---|---|---|
@@ -739,7 +742,7 @@ plt.show()
 # variance 32 sees nothing but noise. It has no reason to use a code, and section 8 shows that it will not.
 #
 # For Bernoulli pixels the same slip, a mean over pixels beside a sum over latent dimensions, makes the KL 64 times too
-# expensive. That is not a bound on anything.
+# expensive. And minus such a loss is no bound of $\log p(x)$.
 
 # %% slideshow={"slide_type": "skip"}
 pixel_variance = digits.train.var(0, unbiased=False).mean().item()
@@ -762,7 +765,8 @@ print(f"variance of a pixel: {pixel_variance:.3f}")
 # ```
 #
 # Write the loss whose minimum is the maximum of the mean ELBO: one number for the batch, no weight to tune. `x` and `logits` are
-# `[B, D]`, `mean` and `log_std` are `[B, L]`. In each test case there is a pixel on which the decoder is sure and wrong.
+# `[B, D]`, `mean` and `log_std` are `[B, L]`. `logits` are the log-odds that a pixel is 1. In each test case the decoder is
+# sure and wrong about one pixel.
 #
 # <details><summary>Hint</summary>Independent things multiply, so their logs <em>add</em>: over pixels and over latent
 # dimensions. Only the batch is averaged. <code>binary_cross_entropy_with_logits(..., reduction="none")</code> stays finite
@@ -804,9 +808,10 @@ verdict
 # $$E[\log p(x)] = -\tfrac12 \log 2\pi(W^2 + \sigma^2) - \frac{\lambda}{2(W^2 + \sigma^2)}, \qquad
 #   \text{highest at } W^2 = \max(\lambda - \sigma^2,\ 0) .$$
 #
-# **If the noise the model believes in is larger than the variance of the data, the best code is no code.** In many dimensions
-# the same holds for each principal direction (Tipping and Bishop 1999; Lucas et al. 2019). With $\lambda_1 \ge \lambda_2 \ge \dots$
-# the eigenvalues of the data's covariance, a linear VAE at its best has
+# Why there? Set the derivative with respect to $W^2 + \sigma^2$ to zero. **If the noise the model believes in is larger than the
+# variance of the data, the best code is no code.** In many dimensions the same holds for each principal direction (Tipping
+# and Bishop 1999; Lucas et al. 2019). Let $\lambda_1 \ge \lambda_2 \ge \dots$ be the eigenvalues of the data's covariance.
+# A **linear VAE**, whose encoder and decoder are matrices, at its best has
 #
 # $$\text{unit } l \text{ alive} \iff \lambda_l > \sigma^2, \qquad \text{and then} \quad E_x[\mathrm{KL}_l] = \tfrac12 \log \frac{\lambda_l}{\sigma^2} .$$
 #
@@ -869,8 +874,8 @@ right.legend(loc="upper right")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The picture shows, left, how the best slope slides to 0 as the noise passes the variance of the data, and right, that trained
-# linear VAEs (dots) lie on the exact curves (dashed): a unit dies where its eigenvalue falls below $\sigma^2$.
+# The picture shows, left: the best slope (dot) slides to 0 as the noise passes the variance of the data. Right: trained
+# linear VAEs (dots) lie on the exact curves (dashed). A unit dies where its eigenvalue falls below $\sigma^2$.
 #
 # The largest eigenvalue of the digits is $\lambda_1 = 0.701$. So a plain $\tfrac12\|x - \hat x\|^2$, noise 1, is enough to kill
 # *every* unit on this data, and the pixel mean, noise 32, kills them 45 times over. "Don't blame the ELBO": the exact
@@ -916,7 +921,7 @@ for beta, network in networks.items():
         kl = 0.5 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(-1).mean().item()
         active[beta] = (mu.var(0) > 0.01).sum().item()
     print(f"{beta:9}  {held_out[beta]:13.2f}  {kl:5.2f}  {active[beta]:6} of 10")
-assert active[1] >= 4 and active[4] == active[64] == 0
+assert active[1] >= 4 and active[4] == active[64] == 0 and len(digits.train) + len(digits.test) == 1797
 assert held_out[1] > no_code + 2 and all(abs(held_out[b] - no_code) < 0.1 for b in (4, 64))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from tests.stats import assert_mean
 from vaecourse import exact
@@ -24,6 +25,15 @@ def test_the_bound_rises_towards_log_p_at_the_rate_of_chi_squared(experiment):
     gap = experiment.expected.log_likelihood - experiment.expected.values
     assert (np.diff(gap) < 0).all() and (gap > 0).all()
     assert gap[-1] * 2 * LARGEST_K == pytest.approx(model.chi_squared(*point).item(), rel=2e-3)
+
+
+def test_it_opens_at_one_guess_and_draws_no_further_than_the_learner_went():
+    lab = FirstBound()
+    artists = lab.build(Figure())
+    assert [control.default for control in lab.controls if control.name == "K"] == [1]
+    for K in (1, 9, 1000):
+        lab.update(artists, lab.compute(K=K, seed=0))
+        assert artists.line.get_xdata().max() == K
 
 
 @pytest.mark.parametrize("K", [1, 3, 30, 1000])

@@ -69,6 +69,16 @@ SHAPE = Check(
             (2, 7, 5, 3),
             "That is the shape of z. A log-weight is one number per z: the L latent dimensions have been summed.",
         ),
+        Mistake(
+            "B and M pooled",
+            (10, 7),
+            "You multiplied the images and their estimates. Each has an axis of its own: M, K, B.",
+        ),
+        Mistake(
+            "all multiplied",
+            70,
+            "70 is how many log-weights there are. Asked for is the shape, three numbers: M, K, B.",
+        ),
     ],
     praise="M, K, B: estimates, samples in each, data points. Every log_w of the course has these axes in this order.",
 )
@@ -133,6 +143,12 @@ PASSPORT = Check(
             lambda log_q, log_q_r, log_q_e: (log_q + log_q_r) / log_q_e,
             "You divided logarithms. The logarithm of a ratio is a difference: log(a / b) = log a - log b.",
         ),
+        Mistake(
+            "the formula on the logarithms",
+            lambda log_q, log_q_r, log_q_e: log_q * log_q_r / log_q_e,
+            "You put logarithms into the formula of the densities. Of logarithms a product becomes a sum, and a ratio "
+            "a difference.",
+        ),
     ],
     praise="Prior plus likelihood minus encoder. Two letters mean other things there, and the sum is our log_w.",
 )
@@ -155,6 +171,11 @@ BITS_PER_DIMENSION = Check(
             lambda log_p, D: -log_p / D,
             "These are nats per dimension. A bit is log 2 = 0.693 nats, so there are more bits than nats: divide by "
             "log 2.",
+        ),
+        Mistake(
+            "nats per dimension, sign",
+            lambda log_p, D: log_p / D,
+            "You shared the nats out over D. Two steps are left: the sign of a cost, and the change to base 2.",
         ),
         Mistake(
             "multiplied by log 2",
@@ -189,6 +210,7 @@ BITS_PER_DIMENSION = Check(
         ),
     ],
     praise="Divided by D log 2, with the sign of a cost. Papers print either unit, and now you can read both.",
+    rtol=1e-3,  # who multiplies by the 1.443 of the text is right
 )
 
 
@@ -260,6 +282,11 @@ LOG_MEAN_EXP = Check(
             "bound: it tends to the other side of log p(x).",
         ),
         Mistake(
+            "A13: exp and logsumexp",
+            lambda log_w: log_w.exp().logsumexp(1) - math.log(log_w.shape[1]),
+            "logsumexp takes the exponential itself. Give it log_w, not the weights.",
+        ),
+        Mistake(
             "A8: over M",
             lambda log_w: log_w.logsumexp(0) - math.log(log_w.shape[0]),
             "You reduced axis 0, the M estimates. The K samples are axis 1.",
@@ -324,6 +351,16 @@ Z_SCORE = Check(
             "the variance",
             lambda values, exact: (values.mean() - exact) / (values.var() / len(values)),
             "var / N is the squared standard error. Take its square root.",
+        ),
+        Mistake(
+            "the variance of one draw",
+            lambda values, exact: (values.mean() - exact) / values.var(),
+            "You divided by the variance of one draw. The yardstick is the standard error of the mean: std / sqrt(N).",
+        ),
+        Mistake(
+            "times the square root of N",
+            lambda values, exact: (values.mean() - exact) / (values.std() * math.sqrt(len(values))),
+            "Your yardstick grows with N. More draws make the mean steadier: its standard error is std / sqrt(N).",
         ),
         Mistake(
             "divided by N, not N - 1",

@@ -49,6 +49,17 @@ ELBO = Check(
             "mean over M and K is the answer.",
         ),
         Mistake(
+            "A14: missing log K, M apart",
+            lambda log_w: log_w.logsumexp(1).mean(0),
+            "You took the log of the sum of the weights over K. The ELBO needs no exponential and no logarithm: it is "
+            "the mean of log_w.",
+        ),
+        Mistake(
+            "the logarithm taken twice",
+            lambda log_w: log_w.log().mean((0, 1)),
+            "You took the logarithm of log_w. It holds logarithms already, and many of them are negative.",
+        ),
+        Mistake(
             "A10: weighted by the weights",
             lambda log_w: (log_w.flatten(0, 1).softmax(0) * log_w.flatten(0, 1)).sum(0),
             "You let the large weights count more. The samples came from q already, so each counts the same: a plain "
@@ -58,6 +69,16 @@ ELBO = Check(
             "A14: sum over the samples",
             lambda log_w: log_w.sum((0, 1)),
             "You added the M K samples. Each is an estimate of the ELBO on its own, so they are averaged.",
+        ),
+        Mistake(
+            "A14: sum over M",
+            lambda log_w: log_w.mean(1).sum(0),
+            "You averaged over K and added up the M estimates. Each is an estimate of its own: average over both.",
+        ),
+        Mistake(
+            "A14: sum over K",
+            lambda log_w: log_w.sum(1).mean(0),
+            "You averaged over M and added up the K samples. The ELBO is a mean over both.",
         ),
         Mistake(
             "A14: sum over the batch",
@@ -130,6 +151,29 @@ KL_TO_PRIOR = Check(
             "A15: the standard deviation squared nowhere",
             lambda mean, log_std: 0.5 * (mean.square() + log_std.exp() - 1 - 2 * log_std).sum(-1),
             "The first sigma in the formula is squared: exp(2 log_std), not exp(log_std).",
+        ),
+        Mistake(
+            "A15: log_std read as sigma",
+            lambda mean, log_std: 0.5 * (mean.square() + log_std.square() - 1 - log_std.square().log()).sum(-1),
+            "You squared log_std to get the variance. log_std is a logarithm: sigma is exp(log_std), and sigma squared "
+            "exp(2 log_std).",
+        ),
+        Mistake(
+            "A15: log_std squared",
+            lambda mean, log_std: 0.5 * (mean.square() + log_std.square() - 1 - 2 * log_std).sum(-1),
+            "You squared log_std to get the variance. log_std is a logarithm: sigma squared is exp(2 log_std).",
+        ),
+        Mistake(
+            "the sign of the logarithm",
+            lambda mean, log_std: 0.5 * (mean.square() + (2 * log_std).exp() - 1 + 2 * log_std).sum(-1),
+            "log sigma squared is subtracted, not added. A narrow q is far from the prior, so the KL grows as log_std "
+            "falls.",
+        ),
+        Mistake(
+            "- 1 once",
+            lambda mean, log_std: 0.5 * ((mean.square() + (2 * log_std).exp() - 2 * log_std).sum(-1) - 1),
+            "The - 1 stands inside the sum: every latent dimension has its own. Try mean = 0, log_std = 0: the KL must "
+            "be 0.",
         ),
         Mistake(
             "the other way round",
@@ -255,6 +299,26 @@ LOG_DENSITY = Check(
             "does.",
         ),
         Mistake(
+            "2 pi once",
+            lambda z, mean, log_var: log_density(z, mean, log_var) + 0.5 * (mean.shape[-1] - 1) * LOG_2PI,
+            "The constant -1/2 log(2 pi) is there once. Every dimension has its own: put it inside the sum.",
+        ),
+        Mistake(
+            "the sign of log_var",
+            lambda z, mean, log_var: log_density(z, mean, log_var) + log_var.sum(-1),
+            "The sign of log_var is turned round: the normaliser is -1/2 log_var. A narrow density is a high one.",
+        ),
+        Mistake(
+            "log_var is missing",
+            lambda z, mean, log_var: log_density(z, mean, log_var) + 0.5 * log_var.sum(-1),
+            "The -1/2 log_var of every dimension is missing. Without it nothing rewards a density for being narrow.",
+        ),
+        Mistake(
+            "A5: divided by log_var",
+            lambda z, mean, log_var: (-0.5 * (LOG_2PI + log_var + (z - mean).square() / log_var)).sum(-1),
+            "You divided by log_var. The squared distance needs the variance itself, exp(log_var).",
+        ),
+        Mistake(
             "the normaliser is missing",
             lambda z, mean, log_var: (-0.5 * (z - mean).square() * (-log_var).exp()).sum(-1),
             "This is only the quadratic part. Without -log sigma nothing stops q from shrinking to a point or "
@@ -307,6 +371,22 @@ RECOVER_EPS = Check(
             "A5: divided by half of log_var",
             lambda z, mean, log_var: (z - mean) / (0.5 * log_var),
             "You divided by log sigma. Take its exponential first: sigma = exp(log_var / 2).",
+        ),
+        Mistake(
+            "A5: the square root of log_var",
+            lambda z, mean, log_var: (z - mean) / log_var.sqrt(),
+            "You took the square root of log_var, which may be negative. Undo the logarithm first: sigma = "
+            "exp(log_var / 2).",
+        ),
+        Mistake(
+            "A15: log_var doubled",
+            lambda z, mean, log_var: (z - mean) / (2 * log_var).exp(),
+            "You divided by exp(2 log_var), the square of the variance. Sigma is its square root: exp(log_var / 2).",
+        ),
+        Mistake(
+            "parentheses",
+            lambda z, mean, log_var: z - mean / (0.5 * log_var).exp(),
+            "You divided only the mean by sigma. Subtract first: (z - mean) / sigma needs its parentheses.",
         ),
         Mistake(
             "multiplied",
@@ -368,8 +448,8 @@ LOSS = Check(
             lambda x, logits, mean, log_std: (
                 _negative_log_likelihood(x, logits).mean() + kl_to_prior(mean, log_std).mean()
             ),
-            "The pixels are still averaged while the KL is a sum: the KL counts D times too much. That is no bound, "
-            "and with 64 pixels it switches off every latent unit.",
+            "The pixels are still averaged while the KL is a sum: the KL counts D times too much. With 64 pixels that "
+            "switches off every latent unit.",
         ),
         Mistake(
             "A4: pixel mean with a KL weight",
@@ -388,6 +468,26 @@ LOSS = Check(
             "its KL depends on the batch size. Two sums and one mean over the batch need no weight.",
         ),
         Mistake(
+            "A4: the card without its weight",
+            lambda x, logits, mean, log_std: (
+                binary_cross_entropy(logits.sigmoid(), x) + kl_to_prior(mean, log_std).mean()
+            ),
+            "The weight is gone, and the pixels are still averaged: the KL counts D times too much. Add the pixels up "
+            "too, and start from the logits.",
+        ),
+        Mistake(
+            "A4: a mean over the latent dimensions",
+            lambda x, logits, mean, log_std: (
+                _negative_log_likelihood(x, logits).sum(-1) + kl_to_prior(mean, log_std) / mean.shape[-1]
+            ).mean(),
+            "The pixels are summed, and the KL is averaged over its L dimensions. Both are sums.",
+        ),
+        Mistake(
+            "A4: everything divided by D",
+            lambda x, logits, mean, log_std: loss(x, logits, mean, log_std) / x.shape[-1],
+            "The balance is right and everything is divided by D. Minus that is no bound of log p(x): leave the sums.",
+        ),
+        Mistake(
             "A4: means everywhere",
             lambda x, logits, mean, log_std: (
                 _negative_log_likelihood(x, logits).mean() + kl_to_prior(mean, log_std).mean() / mean.shape[-1]
@@ -401,6 +501,33 @@ LOSS = Check(
                 _negative_log_likelihood(x, logits).sum(-1) + kl_to_prior(mean, log_std) / len(x)
             ).mean(),
             "The pixels are summed now, and the KL still carries the weight 1 / B. In the ELBO its weight is one.",
+        ),
+        Mistake(
+            "A4: the batch summed in one term",
+            lambda x, logits, mean, log_std: (
+                _negative_log_likelihood(x, logits).sum() + kl_to_prior(mean, log_std).mean()
+            ),
+            "The pixels are added up over the batch too, and the KL is averaged over it: the KL counts B times too "
+            "little. Sum inside each data point, then take one mean over the batch.",
+        ),
+        Mistake(
+            "the KL forgotten",
+            lambda x, logits, mean, log_std: _negative_log_likelihood(x, logits).sum(-1).mean(),
+            "This is the reconstruction alone, the loss of an autoencoder. The KL to the prior is missing.",
+        ),
+        Mistake(
+            "squared error",
+            lambda x, logits, mean, log_std: (
+                (x - logits.sigmoid()).square().sum(-1) + kl_to_prior(mean, log_std)
+            ).mean(),
+            "A squared error is a Gaussian likelihood. These pixels are coins: use the Bernoulli's cross entropy.",
+        ),
+        Mistake(
+            "A13: the sigmoid twice",
+            lambda x, logits, mean, log_std: (
+                _negative_log_likelihood(x, logits.sigmoid()).sum(-1) + kl_to_prior(mean, log_std)
+            ).mean(),
+            "The sigmoid is taken twice: binary_cross_entropy_with_logits contains it. Give it the logits.",
         ),
         Mistake(
             "A4: sum over the batch",
@@ -516,6 +643,24 @@ TWO_KLS = Check(
             "is the entropy of the data, a constant.",
         ),
         Mistake(
+            "means in the place of sums",
+            lambda p_data, q, p_joint: (
+                two_kls(p_data, q, p_joint)[0] / q.numel(),
+                two_kls(p_data, q, p_joint)[1] / p_data.numel(),
+            ),
+            "You took .mean(). The probabilities in front weigh the terms already, so a KL is their sum.",
+        ),
+        Mistake(
+            "a mean over z",
+            lambda p_data, q, p_joint: (_kl(p_data[:, None] * q, p_joint), _kl(p_data, p_joint.mean(1))),
+            "The second number averages p(x, z) over z. A marginal is a sum, and it adds up to one.",
+        ),
+        Mistake(
+            "only the joint",
+            lambda p_data, q, p_joint: two_kls(p_data, q, p_joint)[0],
+            "This is the KL of the joints. Return two numbers: (joint, marginal).",
+        ),
+        Mistake(
             "the data do not weigh",
             lambda p_data, q, p_joint: (_kl(q, p_joint), _kl(p_data, p_joint.sum(1))),
             "The first number compares q(z|x) with p(x, z): p_data(x) is missing. The first joint is p_data(x) q(z|x).",
@@ -536,17 +681,21 @@ TWO_KLS = Check(
 # 01.active_units ---------------------------------------------------------------------------------------------------
 
 
-def _encoder_means(N: int, stds: list[float], shift: float, seed: int) -> tuple[Tensor, Tensor]:
+def _encoder(N: int, stds: list[float], shift: float, log_std: list[float], seed: int) -> tuple[Tensor, Tensor]:
     means = _normal(N, len(stds), seed=seed) * torch.tensor(stds) + shift
-    return means, -0.1 * torch.arange(len(stds)).expand(N, -1)
+    return means, torch.tensor(log_std).expand(N, -1)
+
+
+def _kl_per_unit(mean: Tensor, log_std: Tensor) -> Tensor:
+    return 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).mean(0)  # [L]
 
 
 ACTIVE_UNITS = Check(
     "01.active_units",
     solution=lambda mean, log_std: (mean.var(0) > 0.01).sum(),
     cases=lambda: [
-        (*_encoder_means(40, [1.0, 0.05, 0.2, 0.01, 0.7], 0.0, seed=60),),
-        (*_encoder_means(30, [0.02, 0.5, 0.03], 1.5, seed=61),),
+        _encoder(40, [1.0, 0.05, 0.2, 0.01, 0.7], 0.0, [-2.5, 0.0, -1.0, -0.5, -2.5], seed=60),
+        _encoder(30, [0.02, 0.5, 0.004], 1.5, [0.0, -2.5, 0.0], seed=61),
     ],
     mistakes=[
         Mistake(
@@ -579,6 +728,27 @@ ACTIVE_UNITS = Check(
             "not counted",
             lambda mean, log_std: mean.var(0),
             "These are the variances, one per unit. Now count those above 0.01.",
+        ),
+        Mistake(
+            "which, not how many",
+            lambda mean, log_std: mean.var(0) > 0.01,
+            "These are the right units, one True for each. Count them: .sum().",
+        ),
+        Mistake(
+            "the length",
+            lambda mean, log_std: mean.shape[1],
+            "This counts all L units. Count only those whose variance is above 0.01.",
+        ),
+        Mistake(
+            "the share",
+            lambda mean, log_std: (mean.var(0) > 0.01).float().mean(),
+            "This is the share of active units. The question is how many there are.",
+        ),
+        Mistake(
+            "the KL of the unit",
+            lambda mean, log_std: (_kl_per_unit(mean, log_std) > 0.01).sum(),
+            "You compared the KL of each unit with 0.01. It is also above 0 when the mean is off and never moves. "
+            "Take the variance of the mean over the images.",
         ),
     ],
     praise="A unit is active when its mean moves with x. That is how the literature counts (Burda et al. 2016).",

@@ -101,7 +101,8 @@ class Check:
         for mistake in self.mistakes:
             if self._agree(given, self._results(mistake.answer)):
                 return Verdict(False, mistake.message, mistake.name)
-        return Verdict(False, self._difference(given, right))
+        difference = self._difference(given, right)
+        return Verdict(False, difference[0].upper() + difference[1:])
 
     def _results(self, answer: Answer) -> list[object]:
         """The answer's result on every case; an exception is a result too."""

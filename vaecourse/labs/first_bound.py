@@ -17,6 +17,7 @@ from vaecourse.labs.frame import Experiment, Seed, Whole
 from vaecourse.labs.iwae import expected_log_mean, log_weights_on_a_grid
 
 RUNS, LARGEST_K = 500, 1000
+ALL_K = np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int))  # where the curve has its points
 ACROSS = np.modf(np.arange(RUNS) * 0.618034)[0]  # where each run's dot stands: spread evenly, in no order
 
 
@@ -43,7 +44,7 @@ class ExpectedBound:
 
 class FirstBound(Experiment):
     title = "One bound, one slider"
-    controls = [Whole("K", "Samples K", 1, LARGEST_K, default=8, log=True), Seed()]
+    controls = [Whole("K", "Samples K", 1, LARGEST_K, default=1, log=True), Seed()]
     presets = {"the ELBO (K = 1)": {"K": 1}, "K = 8": {"K": 8}, "K = 64": {"K": 64}, "K = 1000": {"K": 1000}}
     stills = ["the ELBO (K = 1)", "K = 8", "K = 64"]
 
@@ -56,8 +57,7 @@ class FirstBound(Experiment):
 
     def build(self, figure: Figure) -> SimpleNamespace:
         curve, runs = figure.subplots(1, 2, sharey=True, width_ratios=[1.7, 1])
-        all_K = np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int))
-        curve.plot(all_K, self.expected.values[all_K - 1], color=plots.IWAE, label="the bound: expected $L_K$")
+        line = curve.plot([], [], color=plots.IWAE, label="the bound: expected $L_K$")[0]
         truth = [plots.exact_line(axes, self.expected.log_likelihood, "exact log p(x)") for axes in (curve, runs)]
         curve.set(xscale="log", xlim=(0.85, 1200), ylim=(-4.1, -0.6), xlabel="samples K (log scale)", ylabel="nats")
         curve.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
@@ -69,12 +69,14 @@ class FirstBound(Experiment):
         label = curve.text(0, 0, "", fontsize=13, color=plots.ELBO, weight="bold", va="center")
         dots = runs.plot(ACROSS, ACROSS, ".", color=plots.MIWAE, markersize=6, markeredgewidth=0)[0]
         mean = runs.axhline(0, color=plots.IWAE)
-        return SimpleNamespace(gap=gap, dot=dot, label=label, dots=dots, mean=mean, truth=truth)
+        return SimpleNamespace(line=line, gap=gap, dot=dot, label=label, dots=dots, mean=mean, truth=truth)
 
     def update(self, artists: SimpleNamespace, data: Bound) -> None:
+        so_far = np.append(ALL_K[ALL_K < data.K], data.K)  # no further: the rest is the learner's prediction
+        artists.line.set_data(so_far, self.expected.values[so_far - 1])
         artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
         artists.dot.set_data([data.K], [data.expected])
-        artists.label.set_text(f"gap {data.log_likelihood - data.expected:.3f}")
+        artists.label.set_text(f"gap {data.log_likelihood - data.expected:.4f}")
         artists.label.set(position=(data.K * 1.2 if data.K < 150 else data.K / 4.4, data.expected - 0.25))
         artists.dots.set_ydata(data.runs)
         artists.mean.set_ydata([data.expected] * 2)
@@ -83,16 +85,17 @@ class FirstBound(Experiment):
         low, high = np.quantile(data.runs, [0.1, 0.9])
         gap = data.log_likelihood - data.expected
         return (
-            f"K = {data.K}: the bound is {data.expected:.3f} nats, "
-            f"{gap:.3f} below log p(x) = {data.log_likelihood:.3f}. "
-            f"Eight of ten single runs land between {low:.2f} and {high:.2f}."
+            f"K = {data.K}: the bound is {data.expected:.4f} nats, "
+            f"{gap:.4f} below log p(x) = {data.log_likelihood:.4f}. "
+            f"Eight of ten runs land between {low:.2f} and {high:.2f}."
         )
 
 
 @lru_cache(maxsize=8)
 def _weights(seed: int) -> tuple[NDArray[np.floating], float]:
     """For each run the sums of its first K weights, ``[RUNS, LARGEST_K]``, and the log of the unit they are in."""
-    model, *point = exact.reference()
-    log_w = model.log_weights(*point, RUNS, LARGEST_K, torch.Generator().manual_seed(seed))[..., 0].numpy()  # [M, K]
+    model, x, mean, std = exact.reference()
+    generator = torch.Generator().manual_seed(seed)
+    log_w = model.log_weights(x, mean, std, RUNS, LARGEST_K, generator)[..., 0].numpy()  # [M, K]
     largest = float(log_w.max())
     return np.exp(log_w - largest).cumsum(1), largest
