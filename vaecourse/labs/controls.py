@@ -31,7 +31,7 @@ class ControlWidget(anywidget.AnyWidget):
 class Slider(ControlWidget):
     """A range input. The handle moves over ``stops``; from Python any value between ``min`` and ``max`` is taken."""
 
-    value = TraitType(0).tag(sync=True)
+    value: TraitType = TraitType(0).tag(sync=True)
     min, max, step = Float().tag(sync=True), Float().tag(sync=True), Float().tag(sync=True)
     stops = List(Float()).tag(sync=True)
     digits = Int(0).tag(sync=True)
