@@ -90,6 +90,18 @@ ESS = Check(
             "inf/inf. Subtract the largest log w of each set first (softmax does), which leaves the ratio as it is.",
         ),
         Mistake(
+            "upside down",
+            lambda log_w: log_w.exp().square().sum(1) / log_w.exp().sum(1).square(),
+            "You have the fraction upside down: the square of the sum stands above. (And exp of -900 or +900 fails: "
+            "divide by the sum of the weights first, which is what softmax does.)",
+        ),
+        Mistake(
+            "numerator not squared",
+            lambda log_w: log_w.exp().sum(1) / log_w.exp().square().sum(1),
+            "You did not square the sum above the line. A test: multiply all weights by 2. The number of samples "
+            "must not change, and yours halves.",
+        ),
+        Mistake(
             "log-weights for weights",
             lambda log_w: log_w.sum(1).square() / log_w.square().sum(1),
             "You put log w where w belongs. The ratio is about the weights themselves.",
@@ -154,6 +166,23 @@ COVERAGE = Check(
             "in the average.",
         ),
         Mistake(
+            "weights summed, zeros too",
+            lambda prior, likelihood, q: (prior * likelihood / q).sum(),
+            "You added the weights, and one of them is something / 0 = inf. A mean under q counts each state q(z) "
+            "times, and a state with q(z) = 0 not at all.",
+        ),
+        Mistake(
+            "weights summed",
+            lambda prior, likelihood, q: (prior * likelihood / q)[q > 0].sum(),
+            "You added the weights, one for each state. A mean under q counts each state q(z) times: multiply each "
+            "weight by q before you add.",
+        ),
+        Mistake(
+            "weights averaged",
+            lambda prior, likelihood, q: (prior * likelihood / q)[q > 0].mean(),
+            "You averaged over the states as if q drew each equally often. Multiply each weight by q(z) and add.",
+        ),
+        Mistake(
             "prior without likelihood",
             lambda prior, likelihood, q: prior[q > 0].sum(),
             "You summed p(z). The weight is p(z) p(x|z) / q(z).",
@@ -211,10 +240,31 @@ MIXTURE = Check(
             " at every combination of coordinates, ghosts included. Add over L first, then mix over C.",
         ),
         Mistake(
+            "log forgotten",
+            lambda z, share, mean, std: (share * _components(z, mean, std).sum(-1).exp()).sum(-1),
+            "This is the density. Asked for is its logarithm, and without the detour through exp: use logsumexp.",
+        ),
+        Mistake(
             "shares forgotten",
             lambda z, share, mean, std: _components(z, mean, std).sum(-1).logsumexp(-1),
             "You added the components' densities without their shares. This integrates to C and not to 1: add log "
             "share.",
+        ),
+        Mistake(
+            "share without log",
+            lambda z, share, mean, std: (share + _components(z, mean, std).sum(-1)).logsumexp(-1),
+            "You added the share to a log-density. share times density becomes log share plus log-density.",
+        ),
+        Mistake(
+            "share times log-density",
+            lambda z, share, mean, std: (share * _components(z, mean, std).sum(-1)).logsumexp(-1),
+            "You multiplied the log-density by the share. share times density becomes log share plus log-density.",
+        ),
+        Mistake(
+            "share in every dimension",
+            lambda z, share, mean, std: (share.log().unsqueeze(-1) + _components(z, mean, std)).sum(-1).logsumexp(-1),
+            "You added log share once for each of the L dimensions. A component has one share: add it after the sum "
+            "over L.",
         ),
         Mistake(
             "equal shares",
@@ -285,6 +335,18 @@ def _score_gradient(
     return gradient
 
 
+def _reparameterised(model: exact.LinearGaussian, x: Tensor, mean: Tensor, std: Tensor, eps: Tensor) -> Tensor:
+    mean = mean.clone().requires_grad_()
+    z = mean + std * eps
+    log_w = model.log_joint(x, z) - Normal(mean, std).log_prob(z).sum(-1)
+    return torch.autograd.grad(log_w.mean((0, 1)).sum(), mean)[0]
+
+
+def _times(factor: Callable[[Tensor], float]) -> Callable[..., Tensor]:
+    """The right gradient times a factor of the shape [M, K, B, L] of the noise."""
+    return lambda model, x, mean, std, eps: factor(eps) * _score_gradient()(model, x, mean, std, eps)
+
+
 def _in_sample_mean(log_w: Tensor) -> Tensor:
     return log_w.mean(1, keepdim=True)
 
@@ -339,6 +401,40 @@ SCORE = Check(
             "A8: baseline over M",
             _score_gradient(lambda log_w: (log_w.sum(0, keepdim=True) - log_w) / (log_w.shape[0] - 1)),
             "You left one out along M. The K samples of one estimate lie along the second axis.",
+        ),
+        Mistake(
+            "left out of all M K",
+            _score_gradient(lambda w: (w.sum((0, 1)) - w) / (w.shape[0] * w.shape[1] - 1)),
+            "You averaged over all M K - 1 others. That is unbiased too. Asked for are the other K - 1 of the same "
+            "estimate, so that the M estimates stay independent: sum over the second axis only.",
+        ),
+        Mistake(
+            "mean over all M K",
+            _score_gradient(lambda w: w.mean((0, 1))),
+            "Your baseline is the mean over all M K samples, its own among them: shrunk by (MK-1)/(MK). Average over "
+            "the other K-1 samples of the same estimate.",
+        ),
+        Mistake(
+            "reparameterised",
+            _reparameterised,
+            "This is the reparameterised gradient: unbiased, and quieter. Here the path through z is not to be used: "
+            "detach z and log w, and let log q carry the gradient.",
+        ),
+        Mistake(
+            "the sign of a loss",
+            _times(lambda eps: -1.0),
+            "Right but for the sign. This is the gradient of a loss, minus the ELBO; the ELBO's own is asked for.",
+        ),
+        Mistake(
+            "sum over M",
+            _times(lambda eps: float(eps.shape[0])),
+            "You averaged over K and summed over M. The gradient of the ELBO is a mean over all M K samples.",
+        ),
+        Mistake(
+            "mean over B",
+            _times(lambda eps: 1 / eps.shape[2]),
+            "You averaged over the batch as well. Each row of the answer is the gradient of its own data point: sum "
+            "over B.",
         ),
         Mistake(
             "A14: sum for mean",
@@ -408,6 +504,12 @@ OPTIMAL = Check(
             "serves all of them, [B].",
         ),
         Mistake(
+            "M ratios averaged",
+            lambda log_w, score: ((score.square().sum(-1) * log_w).sum(1) / score.square().sum(-1).sum(1)).mean(0),
+            "You formed a ratio for each of the M estimates and averaged the ratios. Here all M K samples go into one "
+            "ratio: sum above and below the line over both axes first.",
+        ),
+        Mistake(
             "not normalised",
             lambda log_w, score: (score.square().sum(-1) * log_w).mean((0, 1)),
             "The numerator is right. Divide by the mean squared score, so that c is an average of log w in nats.",
@@ -419,7 +521,9 @@ OPTIMAL = Check(
 # --- 7: spot the bug, a guide that cannot be reparameterised (A18) --------------------------------------------------
 
 
-def _log_mean_gradient(score: bool = True, direct: bool = True, kind: str = "sample") -> Callable[..., Tensor]:
+def _log_mean_gradient(
+    score: bool = True, direct: bool = True, kind: str = "sample", sign: float = 1.0
+) -> Callable[..., Tensor]:
     """The gradient of E log mean w for the logits of a categorical q, at fixed draws: score term and direct term."""
 
     def gradient(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
@@ -427,13 +531,18 @@ def _log_mean_gradient(score: bool = True, direct: bool = True, kind: str = "sam
         log_q = logits.log_softmax(-1)[z]  # [K]
         log_w = log_joint[z] - (log_q if direct else log_q.detach())
         value = log_w.logsumexp(0) - math.log(len(z))
-        reward = {"sample": value, "mean": value / len(z), "elbo": log_w.mean(), "weights": log_w.softmax(0)}[kind]
+        reward = {
+            "sample": value,
+            "mean": value / len(z),
+            "elbo": log_w.mean(),
+            "own": log_w,
+            "log sum": log_w.logsumexp(0),
+            "mean w": value.exp(),
+        }[kind]
         surrogate = value * 1.0
         if score:
             surrogate = surrogate + (reward.detach() * log_q).sum()
-        if not surrogate.requires_grad:
-            return torch.zeros_like(logits)
-        return torch.autograd.grad(surrogate, logits)[0]
+        return sign * torch.autograd.grad(surrogate, logits, allow_unused=True, materialize_grads=True)[0]
 
     return gradient
 
@@ -444,6 +553,7 @@ def _log_mean_cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     for states, K in [(4, 3), (6, 5)]:
         log_joint = torch.randn(states, generator=generator, dtype=torch.float64) - 2
         logits = torch.randn(states, generator=generator, dtype=torch.float64)
+        log_joint.requires_grad_()  # as from a decoder: the colleague's code runs, and the logits get nothing
         cases.append((log_joint, logits, torch.randint(states, (K,), generator=generator)))
     return cases
 
@@ -463,9 +573,9 @@ GUIDE = Check(
         Mistake(
             "A18: no score term",
             _log_mean_gradient(score=False, direct=False),
-            "The gradient is exactly 0. A discrete z has no path back to the logits, and log q is detached, so "
-            "nothing connects the value to q. How probable the samples are depends on the logits: that is the score "
-            "term.",
+            "The gradient is exactly 0. Is log q detached everywhere? Then nothing connects the value to the logits: "
+            "add the score term, because how probable the draws are depends on them. Or is your reward w_k / sum of "
+            "w? Then the two terms cancel: the reward is log mean w.",
         ),
         Mistake(
             "A18: direct term alone",
@@ -490,6 +600,28 @@ GUIDE = Check(
             _log_mean_gradient(kind="elbo"),
             "Your reward is the mean of log w, the ELBO's. The bound here is the log of the mean, and that is the "
             "number each draw must be judged by.",
+        ),
+        Mistake(
+            "each sample its own reward",
+            _log_mean_gradient(kind="own"),
+            "You multiplied each score by its own log w. The bound has one value for the whole draw: all K scores "
+            "get the same reward, log mean w.",
+        ),
+        Mistake(
+            "log K left out of the reward",
+            _log_mean_gradient(kind="log sum"),
+            "Your reward is the log of the sum. That adds log K times the scores: no bias, and a baseline that nobody "
+            "asked for. Subtract log K.",
+        ),
+        Mistake(
+            "the mean weight as reward",
+            _log_mean_gradient(kind="mean w"),
+            "Your reward is the mean weight. The bound is its logarithm, and the logarithm is the reward.",
+        ),
+        Mistake(
+            "the sign of a loss",
+            _log_mean_gradient(sign=-1.0),
+            "Right but for the sign. This is the gradient of a loss; the bound's own is asked for.",
         ),
         Mistake(
             "the ELBO's gradient",
@@ -557,6 +689,16 @@ FLOOR = Check(
             "You pooled M K samples and divided by K only. Subtract log(M K).",
         ),
         Mistake(
+            "A14: log M for log(MK)",
+            lambda log_w: log_w.logsumexp((0, 1)) - math.log(log_w.shape[0]),
+            "You pooled M K samples and divided by M only. Subtract log(M K).",
+        ),
+        Mistake(
+            "B counted as samples",
+            lambda log_w: log_w.logsumexp((0, 1)) - math.log(log_w.numel()),
+            "You divided by M K B. Each data point has M K samples of its own: subtract log(M K).",
+        ),
+        Mistake(
             "A14: mean of logs",
             bounds.elbo,
             "This is the mean of log w, the ELBO. Asked for is the log of the mean.",
@@ -564,7 +706,7 @@ FLOOR = Check(
         Mistake(
             "M estimates averaged",
             bounds.miwae,
-            "You took one log for each of the M estimates and averaged. That is a bound too (chapter 04 needs it); "
+            "You took one log for each of the M estimates and averaged. That is a bound too (chapter 00); "
             "here all M K samples go under one log.",
         ),
     ],
