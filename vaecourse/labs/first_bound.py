@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Seed, Whole
 from vaecourse.labs.iwae import expected_log_mean, log_weights_on_a_grid
+from vaecourse.labs.weights import log_weights, noise
 
 RUNS, LARGEST_K = 500, 1000
 ALL_K = np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int))  # where the curve has its points
@@ -52,8 +53,9 @@ class FirstBound(Experiment):
         self.expected = ExpectedBound()
 
     def compute(self, K: int, seed: int) -> Bound:
-        sums, unit = _weights(seed)
-        return Bound(K, self.expected(K), self.expected.log_likelihood, np.log(sums[:, K - 1] / K) + unit)
+        log_w = log_weights(exact.reference(torch.float64), noise(RUNS, LARGEST_K, seed)[:, :K])  # [RUNS, K]
+        runs = log_w.logsumexp(1) - math.log(K)
+        return Bound(K, self.expected(K), self.expected.log_likelihood, runs.numpy())
 
     def build(self, figure: Figure) -> SimpleNamespace:
         curve, runs = figure.subplots(1, 2, sharey=True, width_ratios=[1.7, 1])
@@ -89,13 +91,3 @@ class FirstBound(Experiment):
             f"{gap:.4f} below log p(x) = {data.log_likelihood:.4f}. "
             f"Eight of ten runs land between {low:.2f} and {high:.2f}."
         )
-
-
-@lru_cache(maxsize=8)
-def _weights(seed: int) -> tuple[NDArray[np.floating], float]:
-    """For each run the sums of its first K weights, ``[RUNS, LARGEST_K]``, and the log of the unit they are in."""
-    model, x, mean, std = exact.reference()
-    generator = torch.Generator().manual_seed(seed)
-    log_w = model.log_weights(x, mean, std, RUNS, LARGEST_K, generator)[..., 0].numpy()  # [M, K]
-    largest = float(log_w.max())
-    return np.exp(log_w - largest).cumsum(1), largest

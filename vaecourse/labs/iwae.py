@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+from vaecourse.labs.weights import log_weights, noise
 
 RUNS, LARGEST_K = 400, 1000
 ALL_K = tuple(np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int)).tolist())
@@ -55,35 +56,52 @@ def _noise_grid(case: exact.Case, points: int) -> Tensor:
     return torch.linspace(-reach, reach, points, dtype=torch.float64)
 
 
-def expected_log_mean(log_w: Tensor, mass: Tensor, K: Sequence[int]) -> Tensor:
-    r"""Exact :math:`E[\log \frac1K \sum_k w_k]` for independent weights with a known distribution.
+class WeightLaw:
+    r"""The law of one weight w of mean E[w], given on a grid, and two exact statements about K draws from it.
 
-    .. math:: E \log S = \int_0^\infty \left( e^{-t} - E\, e^{-tS} \right) \frac{dt}{t}, \qquad
-              E\, e^{-tS} = \left( E\, e^{-t w / K} \right)^K
-
-    a Frullani integral; the trapezoidal rule in log t converges exponentially. Shapes: ``[N], [N], J numbers -> [J]``.
+    Both rest on its Laplace transform :math:`\varphi(t) = E\, e^{-t w / E[w]}`, which is computed once.
+    Shapes: ``[N], [N]``.
     """
-    top = (log_w + mass.log()).logsumexp(0)  # log E[w]: the bound is computed relative to it
-    log_t, step = _log_grid(log_w - top)
-    log_phi = _log_laplace(log_w - top, mass, log_t)  # [T], log E exp(-s w / E[w]) at s = exp(log_t)
-    integrals = [((-(log_t + math.log(k)).exp()).exp() - (k * log_phi).exp()).sum() * step for k in K]
-    return top + torch.stack(integrals)
+
+    def __init__(self, log_w: Tensor, mass: Tensor) -> None:
+        self.mass = mass
+        self.log_mean = (log_w + mass.log()).logsumexp(0)
+        self.log_w = log_w - self.log_mean
+        self.log_t, self.step = _log_grid(self.log_w[mass > 1e-15])  # rarer weights change nothing
+        self.log_phi = _log_laplace(self.log_w, mass, self.log_t)  # [T]
+
+    def expected_log_mean(self, K: Sequence[int]) -> Tensor:
+        r"""Exact :math:`E[\log \frac1K \sum_k w_k]`, for every K that is asked for.
+
+        .. math:: E \log S = \int_0^\infty \left( e^{-t} - E\, e^{-tS} \right) \frac{dt}{t}, \qquad
+                  E\, e^{-tS} = \varphi(t / K)^K
+
+        a Frullani integral; the trapezoidal rule in log t converges exponentially. Shapes: ``J numbers -> [J]``.
+        """
+        integrals = [((-(self.log_t + math.log(k)).exp()).exp() - (k * self.log_phi).exp()).sum() for k in K]
+        return self.log_mean + torch.stack(integrals) * self.step
+
+    def implied_posterior(self, K: int) -> Tensor:
+        r"""The mass, on the grid, of one z picked from K draws of q with the probabilities :math:`\tilde w`.
+
+        .. math:: q_{IW}(z) = q(z)\, w(z)\, E\left[ \frac{K}{w(z) + \sum_{k=2}^K w_k} \right]
+                  = q(z)\, K \int_0^\infty w(z)\, e^{-t w(z)} \varphi(t)^{K-1} dt
+
+        with w in units of E[w]. Shapes: ``-> [N]``. Source: arXiv 1704.02916, where it is called q_EW.
+        """
+        exponent = self.log_w[:, None] + self.log_t  # [N, T], log of t w(z)
+        integrand = (exponent - exponent.exp() + (K - 1) * self.log_phi).exp()
+        return self.mass * K * integrand.sum(1) * self.step
+
+
+def expected_log_mean(log_w: Tensor, mass: Tensor, K: Sequence[int]) -> Tensor:
+    """Exact E of log-mean-exp of K log-weights, as ``WeightLaw`` says. Shapes: ``[N], [N], J numbers -> [J]``."""
+    return WeightLaw(log_w, mass).expected_log_mean(K)
 
 
 def implied_posterior(log_w: Tensor, mass: Tensor, K: int) -> Tensor:
-    r"""The mass, on the grid, of one z picked from K draws of q with the probabilities :math:`\tilde w`.
-
-    .. math:: q_{IW}(z) = q(z)\, w(z)\, E\left[ \frac{K}{w(z) + \sum_{k=2}^K w_k} \right]
-              = q(z)\, K \int_0^\infty w(z)\, e^{-t w(z)} \left( E\, e^{-t w} \right)^{K-1} dt
-
-    Shapes: ``[N], [N] -> [N]``. Source: arXiv 1704.02916, where it is called q_EW.
-    """
-    log_w = log_w - (log_w + mass.log()).logsumexp(0)
-    log_t, step = _log_grid(log_w)
-    log_phi = _log_laplace(log_w, mass, log_t)
-    exponent = log_w[:, None] + log_t  # [N, T], log of t w(z)
-    integrand = (exponent - exponent.exp() + (K - 1) * log_phi).exp()
-    return mass * K * integrand.sum(1) * step
+    """The mass of one z picked from K by its weight, as ``WeightLaw`` says. Shapes: ``[N], [N] -> [N]``."""
+    return WeightLaw(log_w, mass).implied_posterior(K)
 
 
 def _log_grid(log_w: Tensor) -> tuple[Tensor, float]:
@@ -137,9 +155,8 @@ class Iwae(Experiment):
 
     def compute(self, K: int, width: float, shift: float, seed: int) -> Bounds:
         case = case_with(width, shift)
-        log_w, mass = log_weights_on_a_grid(case)
-        curve, expected = _curve(width, shift), expected_log_mean(log_w, mass, [K]).item()
-        z = (case.mean + case.std * _noise_grid(case, len(mass))).flatten().numpy()
+        law, curve = _law_and_curve(width, shift)
+        z = (case.mean + case.std * _noise_grid(case, len(law.mass))).flatten().numpy()
         step = z[1] - z[0]
         on_z = lambda density: np.interp(Z, z, density.numpy() / step, left=0.0, right=0.0)
         return Bounds(
@@ -147,11 +164,11 @@ class Iwae(Experiment):
             width=width,
             log_likelihood=case.model.log_likelihood(case.x).item(),
             chi_squared=case.model.chi_squared(*case[1:]).item(),
-            expected=expected,
+            expected=law.expected_log_mean([K]).item(),
             curve=curve,
-            q=on_z(mass),
-            picked=on_z(implied_posterior(log_w, mass, K)),
-            runs=_runs(width, shift, seed)[:, K - 1],
+            q=on_z(law.mass),
+            picked=on_z(law.implied_posterior(K)),
+            runs=(log_weights(case, noise(RUNS, LARGEST_K, seed)[:, :K]).logsumexp(1) - math.log(K)).numpy(),
         )
 
     def build(self, figure: Figure) -> SimpleNamespace:
@@ -217,13 +234,6 @@ class Iwae(Experiment):
 
 
 @lru_cache(maxsize=32)
-def _curve(width: float, shift: float) -> NDArray[np.floating]:
-    return expected_log_mean(*log_weights_on_a_grid(case_with(width, shift)), ALL_K).numpy()
-
-
-@lru_cache(maxsize=4)
-def _runs(width: float, shift: float, seed: int) -> NDArray[np.floating]:
-    """L_K for every K up to the largest, from one row of weights each: ``[RUNS, LARGEST_K]``."""
-    case = case_with(width, shift)
-    log_w = case.model.log_weights(*case[1:], RUNS, LARGEST_K, torch.Generator().manual_seed(seed))[..., 0]  # [M, K]
-    return (log_w.logcumsumexp(1) - torch.arange(1, LARGEST_K + 1).log()).numpy()
+def _law_and_curve(width: float, shift: float) -> tuple[WeightLaw, NDArray[np.floating]]:
+    law = WeightLaw(*log_weights_on_a_grid(case_with(width, shift), points=301))
+    return law, law.expected_log_mean(ALL_K).numpy()

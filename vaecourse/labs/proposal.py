@@ -17,6 +17,7 @@ from torch.distributions import Normal
 
 from vaecourse import bounds, exact, plots
 from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+from vaecourse.labs.weights import log_weights, noise
 
 MODEL, X, _, _ = exact.reference(torch.float64)
 POSTERIOR = MODEL.posterior(X)
@@ -64,8 +65,8 @@ class ProposalLab(Experiment):
 
     def compute(self, width: float, shift: float, K: int, seed: int) -> Proposal:
         mean, std = (torch.full((1, 1), value, dtype=torch.float64) for value in (MEAN + shift * STD, width * STD))
-        log_w = MODEL.log_weights(X, mean, std, RUNS, K, torch.Generator().manual_seed(seed))  # [M, K, B]
-        w = log_w.exp()[..., 0].numpy()
+        log_w = log_weights(exact.Case(MODEL, X, mean, std), noise(RUNS, K, seed, torch.float64))  # [M, K]
+        w = log_w.exp().numpy()
         return Proposal(
             K=K,
             width=width,
@@ -74,7 +75,7 @@ class ProposalLab(Experiment):
             weights=w[0] / P,
             estimates=w.mean(1),
             errors=w.std(1, ddof=1) / math.sqrt(K),
-            effective=bounds.effective_sample_size(log_w[:1]).item(),
+            effective=bounds.effective_sample_size(log_w[:1, :, None]).item(),
             chi_squared=MODEL.chi_squared(X, mean, std).item(),
         )
 
