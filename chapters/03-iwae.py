@@ -41,8 +41,8 @@ plots.use_style()
 # and 1.3 times as wide. So the ELBO is $0.609$ nats too low, and chapter 01 told you what that number is:
 # $KL(q \,\|\, p(z \mid x))$.
 #
-# Chapter 01's remedy is a better $q$: the simpler $q$ is, the larger this gap tends to be. This chapter leaves $q$ **exactly as it is**, draws $K$ samples from it, averages
-# their weights, and takes the logarithm last.
+# Chapter 01's remedy is a better $q$. This chapter leaves $q$ **exactly as it is**, draws $K$ samples from it, averages their
+# weights $w = p(x, z)/q(z \mid x)$, and takes the logarithm last.
 #
 # **Your predictions**, before you touch anything:
 #
@@ -50,7 +50,8 @@ plots.use_style()
 # 2. Ten times more samples: how much less gap? $\sqrt{10}$ times, 10 times, 100 times?
 # 3. With the same $K$: is a $q$ that is too *wide* worse, or one that is too *narrow*?
 #
-# Then drag $K$ from 1 upwards. The curve shows only where you have been; what lies ahead is yours to predict.
+# Then drag $K$ from 1 upwards. The curve shows only where you have been; what lies ahead is yours to predict. (The blue
+# density, *picked by weight*, waits for *The posterior you get for free*.)
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, at K = 64 and with a q of 0.4 posterior widths at K = 64. Left, the exact bound rises with K towards the dashed line log p(x) = -1.746, next to the dotted law chi squared over 2K. Right, q, the posterior and the density of a sample picked by its weight, and 400 single estimates."}}
 labs.ALL["03.iwae"]()
@@ -63,9 +64,9 @@ labs.ALL["03.iwae"]()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Explain.** (1) Yes. The blue curve reaches $\log p(x)$ although the orange $q$ never moves. (2) Ten times, once $K$ is
-# not tiny: the dotted line is the law $\chi^2/(2K)$, and the exact curve lies on it from about $K = 10$. (3) For *these*
-# two presets it depends on $K$. At $K = 1$ the narrow $q$ is better, by more than two nats; at $K = 64$ it is worse,
-# for its $\chi^2$ is infinite and there is no $1/K$ law for it. Widen it a little and the law comes back.
+# not tiny. The dotted line is a law in $1/K$, derived under *How fast*; the exact curve lies on it from about $K = 10$.
+# (3) For *these* two presets it depends on $K$. At $K = 1$ the narrow $q$ is better, by more than two nats. At $K = 64$ it
+# is worse: it has no $1/K$ law. Widen it beyond $0.71$ posterior widths and there is one.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers in the text above, exact (E[L_K] by quadrature, as the lab draws it).
@@ -100,8 +101,9 @@ assert wide[0] - narrow[0] > 2 and wide[1] < narrow[1]
 #
 # $$ L_K \;=\; \mathbb E_{z_1, \dots, z_K \sim q}\left[ \log \frac1K \sum_{k=1}^{K} \frac{p(x, z_k)}{q(z_k \mid x)} \right]. $$
 #
-# The more even the average inside, the less there is for Jensen to take. That is the whole idea, and a model trained with
-# it is called an **importance-weighted autoencoder**, IWAE. The networks are those of a VAE; only the objective differs.
+# The steadier the average inside, the less there is for Jensen to take. That is the whole idea. A model trained with it is
+# an **importance-weighted autoencoder**, IWAE: the networks of a VAE, another objective. (The lab writes $E[L_K]$ for this
+# expectation, to tell it from a single estimate.)
 
 # %% slideshow={"slide_type": "subslide"}
 K = 6
@@ -138,16 +140,16 @@ plt.show()
 # Six samples and what they are worth. One of them fell far to the right, where $q$ is much too generous. It drags the mean
 # of the logs (vermilion) down; the log of the mean (blue) hardly notices it.
 #
-# **One unlucky sample costs little.** Let one weight of $K$ go to zero: the mean of the logs goes to $-\infty$, and $L_K$
-# loses $\log \frac{K}{K-1}$ if the others are equal, $0.182$ nats for $K = 6$. And **one lucky sample helps all**: it
+# **One unlucky sample costs little.** Let all weights be equal, and then one of them go to zero. The mean of the logs goes to
+# $-\infty$; the log of the mean loses $\log \frac{K}{K-1}$, which is $0.182$ nats for $K = 6$. And **one lucky sample helps all**: it
 # lifts the average by itself.
 #
 # **Lucky** has an exact meaning, and it is not *where the posterior is high*. From $p(x, z) = p(x)\,p(z \mid x)$,
 #
 # $$ w \;=\; p(x)\, \frac{p(z \mid x)}{q(z \mid x)} : $$
 #
-# a weight is large where the posterior is high **compared with q**. Here that is at $z = -0.06$, one and a half posterior
-# widths *left* of the posterior's peak at $0.66$, in a place where $q$ goes too seldom.
+# a weight is large where the posterior is high **compared with q**. Here $w$ is largest at $z = -0.06$. That is one and a
+# half posterior widths *left* of the posterior's peak at $0.66$, in a place where $q$ goes too seldom.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above.
@@ -179,8 +181,8 @@ assert torch.allclose(ratio, model.log_likelihood(x) + posterior.log_prob(fine) 
 # \qquad\text{so}\qquad
 # \log \frac1K \sum_k w_k \;\ge\; \frac1K \sum_{j=1}^{K} \log \frac1{K-1} \sum_{k \ne j} w_k . $$
 #
-# Take expectations. The left side becomes $L_K$; each of the $K$ terms on the right becomes $L_{K-1}$. Done. Nothing was
-# used about the weights but that they are exchangeable. Nothing says that $L_K$ is *strictly* larger; it is, unless all weights are equal.
+# The inequality is Jensen's again. Take expectations: the left side becomes $L_K$, and each of the $K$ terms on the right
+# becomes $L_{K-1}$. Done. The proof does not say *strictly* larger; $L_K$ is, unless all weights are equal.
 
 # %% slideshow={"slide_type": "subslide"}
 Ks = [1, 2, 5, 10, 64]
@@ -191,7 +193,7 @@ L = torch.stack([(log_w[:, :k].logsumexp(1) - math.log(k)).flatten() for k in Ks
 error = L.std(0) / len(L) ** 0.5
 z_scores = (L.mean(0) - expected) / error
 for i, k in enumerate(Ks):
-    print(f"K = {k:2}   measured {L[:, i].mean():.4f} ± {error[i]:.4f}   exact {expected[i]:.4f}   z = {z_scores[i]:+.1f}")
+    print(f"K = {k:2}   measured {L[:, i].mean():.4f} ± {error[i]:.4f}   exact {expected[i]:.4f}   z-score {z_scores[i]:+.1f}")
 steps = L.diff(dim=1)  # [M, 4]: from each K to the next, on the same samples
 print("steps up, in standard errors:", [round(v) for v in (steps.mean(0) / steps.std(0) * len(L) ** 0.5).tolist()])
 assert z_scores.abs().max() < 4 and abs(expected[0] - model.elbo(x, mean, std).item()) < 1e-9
@@ -212,12 +214,13 @@ assert 0.45 < (L[:, -1] > log_p).double().mean() < 0.55
 # $$ \chi^2 = \frac{\mathrm{Var}_q[w]}{p(x)^2} = \int \frac{p(z \mid x)^2}{q(z \mid x)}\,dz - 1 $$
 #
 # is the **chi-squared divergence** of the posterior from $q$ (chapter 02 met it as the enemy of the effective sample
-# size). For small $e$, $\log(1+e) = e - \tfrac12 e^2 + \dots$, so
+# size). For small $e$, $\log(1+e) = e - \tfrac12 e^2 + \dots$. The first term scatters and has mean 0; the mean of the second
+# is the gap:
 #
 # $$ \log p(x) - L_K \;=\; \frac{\chi^2}{2K} + O(K^{-2}), \qquad \mathrm{sd}\left[\log \tfrac1K \textstyle\sum w\right] \approx \sqrt{\frac{\chi^2}{K}} . $$
 #
-# The bias falls like $1/K$, the scatter only like $1/\sqrt K$. Both need a finite $\chi^2$. For Gaussians that is a
-# condition on widths: $\sigma_q^2 > \tfrac12 \sigma_\text{posterior}^2$, so $q$ must be wider than $0.707$ posterior widths.
+# The bias falls like $1/K$, the scatter only like $1/\sqrt K$. Both need a finite $\chi^2$, so $p(z \mid x)^2/q$ must vanish in
+# the tails. For Gaussians that means $\sigma_q^2 > \tfrac12 \sigma_\text{posterior}^2$: $q$ wider than $0.707$ posterior widths.
 
 # %% slideshow={"slide_type": "subslide"}
 Ks = [1, 2, 5, 10, 50, 1000]
@@ -253,7 +256,7 @@ plt.show()
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 gaps = dict(zip([1, 10, 50, 1000], exact_gap([1, 10, 50, 1000])))
-assert round(gaps[1000], 4) == 0.0004 and round(KL, 3) == 0.609 and round(chi_squared, 4) == 0.7055
+assert round(0.5**0.5, 3) == 0.707 and round(gaps[1000], 4) == 0.0004 and round(KL, 3) == 0.609 and round(chi_squared, 4) == 0.7055
 assert [round(gaps[k] * 2 * k / chi_squared, 3) for k in (10, 50)] == [1.075, 1.014]
 narrow = exact_gap([1000, 10_000], 0.5, 0.0)
 assert -0.40 < math.log10(narrow[1] / narrow[0]) < -0.33
@@ -263,17 +266,17 @@ assert model.chi_squared(x, mean * 0 + posterior.mean, 0.70 * posterior.stddev).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Derive the law on the board: it is two lines. Ask now: *the gap is nearly zero; is q a good posterior?*
-# Most will say yes. In the lab: preset *K = 64*, look at the gap and at the
-# orange curve. This misunderstanding is what the riddle at the end lives on.
+# Most will say yes. In the lab: preset *K = 64*, look at the gap and at the orange curve. The riddle at
+# the end lives on this misunderstanding.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 1 · How many samples? (●○○, 4 minutes)
 #
-# Write a function that takes $\chi^2$ and a gap in nats, and returns the smallest whole number $K \ge 1$ for which the law
-# $\chi^2/(2K)$ is not larger than the gap.
+# Write a function that takes two numbers, $\chi^2$ and a gap in nats. It returns the smallest whole $K \ge 1$ with
+# $\chi^2/(2K) \le$ gap.
 #
-# <details><summary>Hint</summary>Solve for K and round <i>up</i> with <code>math.ceil</code>. A good q may need less than one
-# sample by this formula; you still have to draw one.</details>
+# <details><summary>Hint</summary>Solve for K and round <i>up</i> with <code>math.ceil</code>. Then try a perfect q, with a
+# chi-squared of 0: what does your formula say, and what does the card say?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -305,9 +308,8 @@ verdict
 #
 # $$ \log p(x) - L_K \;\ge\; KL\left(q_\text{IW} \,\|\, p(z \mid x)\right) . $$
 #
-# In words: $L_K$ is never above the ELBO of this richer distribution. So the encoder stays a plain Gaussian, no structured or flow-based
-# network is needed, and the bound behaves as if $q$ were more flexible than it is. On the reference model
-# $q_\text{IW}$ can be computed exactly.
+# In words: $L_K$ is never above the ELBO of this richer distribution. So the encoder stays a plain Gaussian, and the bound
+# behaves as if $q$ were more flexible than it is. On the reference model $q_\text{IW}$ can be computed exactly.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The density of a sample picked by its weight for K = 1, 3 and 20: it moves from q to the dashed posterior."}}
 log_w_grid, mass = log_weights_on_a_grid(case)  # [601]: log w on a grid of z, and q's mass there
@@ -326,20 +328,20 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With $K = 1$ the picked sample is a sample of $q$. With $K = 20$ its density can hardly be told from the posterior's.
-# This is what people mean by *IWAE makes q more flexible*: the $q$ you have **together with** a resampling step, which you must
-# then really take. The encoder alone is the orange curve, whatever $K$ is.
+# This is what people mean by *IWAE makes q more flexible*: the $q$ you have **together with** the picking, which you must
+# then really do. The encoder alone is the orange curve, whatever $K$ is.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The arithmetic: log-sum-exp
 #
-# In one dimension weights are tame. For an image $\log w$ is about $-90$ (MNIST), and thousands below zero for a photograph, and
-# `exp(-800)` is exactly 0 in a computer. So we never leave the logarithms. With $m = \max_k \log w_k$,
+# In one dimension weights are tame. For an MNIST image $\log w$ is about $-90$, for a photograph it is thousands below zero.
+# `exp(-800)` is exactly 0 in a computer. So we never leave the logarithms. With $m = \max_k a_k$,
 #
 # $$ L_K = \mathrm{LogSumExp}(\log w_1, \dots, \log w_K) - \log K, \qquad
 # \mathrm{LogSumExp}(a) = m + \log \sum_k e^{a_k - m} . $$
 #
-# The largest term in the sum is now $e^0 = 1$: nothing overflows, and whatever underflows did not matter. In PyTorch this is one
-# call, `torch.logsumexp`.
+# The largest term in the sum is now $e^0 = 1$: nothing overflows, and whatever underflows did not matter. In PyTorch this
+# is one call, `torch.logsumexp`.
 
 # %% slideshow={"slide_type": "subslide"}
 log_w = 2 * torch.randn(1, 100, 1, generator=torch.Generator().manual_seed(0)) - 800.0  # [1, 100, 1], float32
@@ -360,8 +362,9 @@ assert abs((answers["minus log K forgotten"] - answers["log-sum-exp, minus log K
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Only the first line is $L_K$. The second is $-\infty$, and its gradient is *not a number*. The third looks like a
 # wonderful model: $-23$ is the logarithm of the small constant somebody added "for stability", whatever the data are.
-# The fourth is too high by $\log 100 = 4.605$, the fifth is the ELBO under a new name, and so is the last: with the wrong axis under
-# the logarithm there is one weight in each mean. The five wrong lines are all found in published code, and only one of them complains.
+# The fourth is too high by $\log 100 = 4.605$. The fifth is the ELBO under a new name. So is the last: with the wrong axis
+# under the logarithm there is one weight in each mean. All five wrong lines are found in published code, and only one of
+# them complains.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 leaf = log_w.clone().requires_grad_()
@@ -408,8 +411,9 @@ verdict
 # The ELBO gives each sample's gradient the same credit, $1/K$. $L_K$ gives credit by share: a sample that explains $x$
 # well teaches, the others are nearly ignored. The shares $\tilde w$ add up to one, and in logs they are a softmax.
 #
-# For the encoder's parameters $\phi$ the sample itself must move with $\phi$, so write it as $z = \mu + \sigma \epsilon$ with fixed
-# noise $\epsilon$ (the reparameterisation of chapter 01). Without it, and without the score term of chapter 02, the encoder's gradient would be wrong.
+# For the encoder's parameters $\phi$ the sample itself must move with $\phi$. So write it as $z = \mu + \sigma \epsilon$ with
+# fixed noise $\epsilon$, the reparameterisation of chapter 01. With $z$ held fixed the encoder's gradient would be wrong,
+# unless the score term of chapter 02 makes up for it.
 
 # %% slideshow={"slide_type": "subslide"}
 K, B = 5, 3
@@ -426,7 +430,7 @@ for name, gradient in (("autograd", by_autograd), ("shares", by_shares)):
 assert torch.allclose(by_autograd, by_shares) and torch.allclose(share.sum(0), torch.ones(B, dtype=torch.float64))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Two small slips turn this into something else, and both are in published code.
+# Three small slips turn this into something else. All are in published code.
 #
 # **`detach` forgotten.** Then $\nabla \sum_k \tilde w_k \log w_k$ also differentiates the shares, and each share gains
 # $\tilde w_k (\log w_k - \sum_j \tilde w_j \log w_j)$.
@@ -436,7 +440,9 @@ assert torch.allclose(by_autograd, by_shares) and torch.allclose(share.sum(0), t
 # $$ \sum_k \tilde w_k \log w_k \;=\; \log \tfrac1K \textstyle\sum_k w_k \;+\; \log K - H(\tilde w) \;\ge\; \log \tfrac1K \sum_k w_k , $$
 #
 # with $H(\tilde w) \le \log K$ the entropy of the shares. For many samples it tends to the *upper* bound
-# $\log p(x) + KL(p(z|x)\,\|\,q)$. And **softmax of a loss**: with the sign turned round the *worst* sample gets the credit.
+# $\log p(x) + KL(p(z|x)\,\|\,q)$.
+#
+# **The softmax of a loss.** With the sign turned round, $-\log w_k$ in the softmax, the *worst* sample gets the credit.
 
 # %% slideshow={"slide_type": "subslide"}
 N = 20_000  # independent repetitions, one for each "data point"
@@ -457,17 +463,19 @@ for K in (1, 5, 64):
 # optimiser walks away. *Reported*: $-1.50$ at $K = 5$, above $\log p(x) = -1.746$; a table with this number in it is
 # too good to be true. *Worst first*: falls as $K$ grows.
 #
-# And look at the **right** gradient. From $K = 1$ to 64 its standard deviation falls, from $2.7$ to $0.32$: the common warning that
-# large $K$ makes the gradient *noisier* is not what happens here. But its mean falls faster, from $-2.1$ to
-# $-0.02$. Keep this in mind until the last page of the chapter.
+# And look at the **right** gradient, that of $q$'s mean. From $K = 1$ to 64 its standard deviation falls, from $2.7$ to $0.32$. So the common
+# warning that large $K$ makes the gradient *noisier* is not what happens here. But its mean falls faster, from $-2.1$ to
+# about $-0.025$. Keep this in mind until the last page of the chapter.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, each with 20 000 new repetitions.
+worst_first = []
 for K, truth_sd in ((1, 2.67), (5, 1.27), (64, 0.32)):
     many = mean.repeat(N, 1).requires_grad_()
     log_w = model.log_weights(x.repeat(N, 1), many, std.repeat(N, 1), 1, K, torch.Generator().manual_seed(90 + K))[0]
     right = torch.autograd.grad((log_w.softmax(0).detach() * log_w).sum(), many, retain_graph=True)[0]
     assert abs(right.std() / truth_sd - 1) < 0.03
+    worst_first.append(((-log_w).softmax(0) * log_w).sum(0).mean().item())
     error = right.std() / N**0.5
     if K == 1:  # the exact gradient of the ELBO
         mu = mean.clone().requires_grad_()
@@ -480,12 +488,15 @@ for K, truth_sd in ((1, 2.67), (5, 1.27), (64, 0.32)):
         assert abs(value.mean() + 1.50) < 0.005 + 4 * value.std() / N**0.5
     if K == 64:  # the exact slope of E[L_64], by a central difference
         up, down = (expected_log_mean(*log_weights_on_a_grid(case_with(1.3, 0.5 + h)), [K]).item() for h in (1e-3, -1e-3))
-        assert abs(right.mean() - (up - down) / 2e-3) < 4 * error and round((up - down) / 2e-3, 2) == -0.02
+        assert abs(right.mean() - (up - down) / 2e-3) < 4 * error and abs((up - down) / 2e-3 + 0.025) < 0.002
+assert worst_first[0] > worst_first[1] + 1 > worst_first[2] + 2  # "worst first" falls as K grows
+assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0).tolist()] == [0.88, 0.12, 0.0]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **15 minutes with exercise 4.** Let them compute the shares of three samples with log-weights $-2, -4, -9$ in their heads
-# (.88, .12, .00): *how many samples are teaching?* One. That is the effective sample size of chapter 02 at work inside a gradient. Ask
-# now: *what does the encoder learn from a sample with share 0?* Nothing, and with it goes the news that q proposes badly there.
+# (.88, .12, .00): *how many samples are teaching?* One. That is the effective sample size of chapter 02 inside a gradient.
+# Ask now: *what does the encoder learn from a sample with share 0?* Nothing, and with it goes the news that q proposes badly
+# there.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 3 · The shares (●○○, 3 minutes)
@@ -519,7 +530,8 @@ verdict
 # ### Exercise 4 · The gradient without autograd (●●○, 8 minutes)
 #
 # You get `log_w` `[K, B]` and `slopes` `[K, B, P]`, the gradient of each $\log w_k$ for $P$ parameters. Return the gradient of
-# $\log \frac1K \sum_k w_k$ for each data point, `[B, P]`. No autograd: a softmax and a sum.
+# $\log \frac1K \sum_k w_k$ for each data point, `[B, P]`. No autograd: a softmax and a sum. Log-weights near $-800$ must not
+# break it.
 #
 # <details><summary>Hint</summary>A share for each sample, <code>[K, B]</code>. To multiply it with <code>[K, B, P]</code> it needs
 # one more axis at its end: <code>share[..., None]</code>.</details>
@@ -585,10 +597,10 @@ print("the same gradients as objectives.backward(vae, x, 'iwae', M=1, K=8)")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What K costs
 #
-# A common sentence is *"K = 50 takes 50 times as long"*. It counts decoder passes: those are $K$ times as many. But the encoder runs once,
-# a step has fixed costs, and $K$ decodings go through the processor as one big matrix. The only way to know is to
-# measure, on the machine that you have. The cell takes a step of this small VAE at several $K$ and compares it with $K = 1$. The last
-# column counts the bytes that autograd keeps for the backward pass.
+# Does $K = 50$ take 50 times as long? So one reads, and so many are the decoder passes. But the encoder runs once, a step
+# has fixed costs, and $K$ decodings go through the processor as one big matrix. The only way to know is to measure, on the
+# machine that you have. The cell compares steps of this small VAE with $K = 1$. The last column counts the bytes that
+# autograd keeps for the backward pass.
 
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
@@ -623,16 +635,17 @@ assert costs[8][0] < 12 * costs[1][0]
 #
 # For a VAE nobody knows $\log p(x)$. But $L_K$ with a large $K$ comes close from below, and $K = 5000$ has become the
 # custom for reporting test results (Burda et al. used it). Training at such a $K$ would be dear; evaluating once is not.
-# `evaluate.log_likelihood` holds 100 samples at a time and adds them up in logarithms, so that memory does not grow with $K$:
+# `evaluate.log_likelihood` holds 100 samples at a time and adds them up in logarithms (LSE is LogSumExp), so that memory
+# does not grow with $K$:
 #
 # $$ \mathrm{LSE}(a_1 \dots a_{200}) = \mathrm{LSE}\big(\mathrm{LSE}(a_1 \dots a_{100}),\ \mathrm{LSE}(a_{101} \dots a_{200})\big) . $$
 #
-# **How good is it?** On the reference model the gap at $K = 5000$ is $7 \cdot 10^{-5}$ nats. In high dimensions, with a $q$ that misses
-# part of the posterior, it can be much larger, and always in the same direction: the reported log-likelihood is too *low*. The
-# effective sample size is the warning light: if 5000 weights are worth three, do not trust the number.
+# **How good is it?** On the reference model the gap at $K = 5000$ is $7 \cdot 10^{-5}$ nats. In high dimensions, with a $q$
+# that misses part of the posterior, it can be much larger. On average the reported log-likelihood is too *low*, never too
+# high. The effective sample size is the warning light: if 5000 weights are worth three, do not trust the number.
 #
 # **The rule for comparing.** Two models are compared at **one and the same, large $K$**. The VAE's $L_1$ against an IWAE's
-# $L_{64}$ says nothing about the models: a part of the difference is the bound's tightness, which the VAE could have had too.
+# $L_{64}$ mixes two things: part of the difference is the bound's tightness, which the VAE could have had too.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert f"{exact_gap([5000])[0]:.0e}" == "7e-05"
@@ -646,7 +659,7 @@ assert f"{exact_gap([5000])[0]:.0e}" == "7e-05"
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 EPOCHS = train.DIGITS.epochs
-x_test = data.binarise(images.test, torch.Generator().manual_seed(1))  # [360, 64], the same zeros and ones for all
+x_test = images.binary_test()  # [360, 64], the same zeros and ones for all models, in every run
 trained, result = {}, {}
 for K in (1, 8, 64):
     trained[K] = train.untrained(images, seed=0)
@@ -658,16 +671,17 @@ for K in (1, 8, 64):
     print(f"difference {(log_p_test - elbo_test).mean():.2f}   {sum(history.seconds):.0f} s")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# What the text below says: paired z-scores over the 360 test images, and the values, which other seeds (0, 1, 2 were tried)
-# move by 0.2 nats at most.
+# What the text below says: paired z-scores over the 360 test images, and the values. Their centres are the means over three
+# seeds that benchmarks/digits.py prints, with standard errors of at most 0.06 (NLL) and 0.10 (ELBO).
 def paired_z(a, b):
     return ((a - b).mean() / (a - b).std() * len(a) ** 0.5).item()
 
 
 assert paired_z(result[8][0], result[1][0]) > 4 and paired_z(result[64][0], result[1][0]) > 4  # better models
+assert paired_z(result[64][0], result[8][0]) > 2
 assert paired_z(result[1][1], result[64][1]) > 4 and paired_z(result[8][1], result[64][1]) > 4  # worse ELBO
-for K, nll, elbo in ((1, 24.25, -24.50), (8, 23.68, -24.90), (64, 23.47, -26.80)):
-    assert abs(-result[K][0].mean() - nll) < 0.4 and abs(result[K][1].mean() - elbo) < 0.5
+for K, nll, elbo in ((1, 23.87, -24.13), (8, 23.30, -24.50), (64, 23.10, -26.42)):
+    assert abs(-result[K][0].mean() - nll) < 0.3 and abs(result[K][1].mean() - elbo) < 0.4
 on_train = {K: evaluate.bound(trained[K], data.binarise(images.train, torch.Generator().manual_seed(7)), "elbo", M=1, K=20) for K in (1, 64)}
 assert paired_z(on_train[1], on_train[64]) > 4  # not overfitting: the training images say the same
 units = {K: evaluate.active_units(network, images.test) for K, network in trained.items()}
@@ -676,11 +690,14 @@ assert units[1] <= units[8] and units[1] <= units[64] and units[64] == 10
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # NLL is the negative log-likelihood, $-\log p(x)$ at $K = 5000$, in nats per image: lower is better.
 #
-# **The model gets better with $K$.** Each step costs more, and the decoder that comes out explains unseen digits better, by half a nat
-# from $K = 1$ to 8, and by less from 8 to 64.
+# **The model gets better with $K$.** It explains unseen digits better, by about $0.6$ nats from $K = 1$ to 8, and by another
+# $0.2$ from 8 to 64.
 #
 # **The ELBO gets worse with $K$.** Look at that column again. The model trained with 64 samples has the *worst* ELBO of the
 # three, by about two nats.
+#
+# One seed is one seed. The means over three (`benchmarks/digits.py`) are NLL $23.87$, $23.30$, $23.10$, with standard errors
+# of at most $0.06$, and ELBO $-24.13$, $-24.50$, $-26.42$.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 widths = {}
@@ -692,12 +709,12 @@ for K, network in trained.items():
 assert widths[1] < widths[8] and widths[1] < widths[64]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Two more differences. **More units of the code are in use**: a unit is *active* if the encoder's mean moves with $x$, with a
-# variance above $0.01$, and a unit that the ELBO prunes is worth keeping when a few bad samples do not ruin the bound. This is
-# what is meant by *richer representations*. And **q gets wider**: with $K$ tries it pays to cover the posterior, for
-# one hit is enough and a miss costs little. With one try every miss is paid in full, and a narrow, cautious $q$ is safer.
+# Two more differences. **More units of the code are in use.** A unit is *active* if the encoder's mean moves with $x$, with a
+# variance above $0.01$. A unit that the ELBO prunes is worth keeping once a few bad samples cannot ruin the bound. This is
+# what is meant by *richer representations*. **And q gets wider.** With $K$ tries one hit is enough and a miss costs little,
+# so it pays to cover the posterior. With one try every miss is paid in full, and a narrow, cautious $q$ is safer.
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "L_K on test images against K for the three trained models. At K = 1 the VAE is highest and the model trained with 64 samples lowest, two nats below. The lines cross between K = 2 and K = 10; for large K the order is reversed."}}
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "L_K on test images against K for the three trained models. At K = 1 the VAE is highest and the model trained with 64 samples lowest, two nats below. The lines cross between K = 1 and K = 16; for large K the order is reversed."}}
 Ks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 curves = {}
 for (K, network), color in zip(trained.items(), (plots.ELBO, plots.MIWAE, plots.IWAE)):
@@ -712,10 +729,10 @@ plt.legend()
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Each line is one trained model, evaluated with more and more samples; the thin dotted lines are at $K = 5000$. At the left end
-# the VAE leads and the model trained with 64 samples is two nats behind; at the right end the order is reversed. **Who wins depends on the $K$ of the evaluation**, which is why it must be one, and large.
-# The unfair comparison, the VAE's $L_1$ against the IWAE's $L_{64}$, would claim about one nat; about a quarter of it is
-# tightness that the VAE could have had too.
+# Each line is one trained model, evaluated with more and more samples; the thin dotted lines are at $K = 5000$. At the left
+# end the VAE leads and the model trained with 64 samples is two nats behind; at the right end the order is reversed. **Who
+# wins depends on the $K$ of the evaluation**, which is why it must be one, and large. The unfair comparison, the VAE's $L_1$
+# against the IWAE's $L_{64}$, would claim about one nat. About a quarter of that is tightness.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert curves[1][0] > curves[8][0] > curves[64][0] and curves[1][-1] < curves[8][-1] and curves[1][-1] < curves[64][-1]
@@ -735,13 +752,14 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Digits drawn from the three models, one model a row. Papers and tutorials promise *higher-quality samples*. Can you see it
-# here? Half a nat in 24 is a measured difference; to the eye it is none. Trust the number, and be wary of pictures.
+# here? From the first row to the last it is $0.8$ nats in 24: a measured difference, and none to the eye. Trust the number,
+# and be wary of pictures.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the paper found on MNIST
 #
-# Burda et al. (2016), table 1, one stochastic layer: NLL at $K = 5000$ in nats, and the number of active units of 50. These are the
-# paper's numbers, not ours; 3280 passes over MNIST do not fit into a page.
+# Burda et al. (2016), table 1, one stochastic layer: NLL at $K = 5000$ in nats, and the number of active units of 50. These
+# are the paper's numbers, not ours; 3280 passes over MNIST do not fit into a page.
 #
 # | trained with | K = 1 | K = 5 | K = 50 |
 # |---|---|---|---|
@@ -749,10 +767,11 @@ plt.show()
 # | $L_K$ | 86.76 / 19 | 85.54 / 22 | 84.78 / 25 |
 #
 # The first row answers an objection: perhaps it is only the *number of samples*? An ELBO averaged over 50 samples has less
-# noise, and gains $0.41$ nats. The logarithm outside the average gains $1.98$. And the pattern is that of our digits: most of the gain comes early, more units stay in use.
+# noise, and gains $0.41$ nats. The logarithm outside the average gains $1.98$. And the pattern is that of our digits: most of
+# the gain comes early, more units stay in use.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert round(86.76 - 86.35, 2) == 0.41 and round(86.76 - 84.78, 2) == 1.98
+assert round(86.76 - 86.35, 2) == 0.41 and round(86.76 - 84.78, 2) == 1.98 and sum(3**i for i in range(8)) == 3280
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which K?
@@ -764,23 +783,24 @@ assert round(86.76 - 86.35, 2) == 0.41 and round(86.76 - 84.78, 2) == 1.98
 # | 50 to 100 | training when the decoder matters and time does not | a little more; the price is proportional by now |
 # | 5000 | evaluation, once | $\log p(x)$, nearly, from below |
 #
-# Reach for IWAE when you need an accurate $\log p(x)$; when you suspect that the looseness of the ELBO holds your model back; when
-# you have the compute; when you want a better decoder and do not want to build a richer $q$ (a normalising flow, say) yet. Two sentences that you will read
-# elsewhere need a footnote:
+# Reach for IWAE when you need an accurate $\log p(x)$, or a better decoder without a richer $q$ (a normalising flow, say),
+# and have the compute. Two sentences that you will read elsewhere need a footnote:
 #
-# * *"It improves encoder and decoder."* The decoder, yes. About the encoder the next section has something to say.
-# * *"The variance of the gradient becomes a problem for very large K; reparameterisation keeps it under control."* We measured: the
-#   standard deviation *falls* with $K$. What fails is its ratio to the mean, and reparameterisation alone, which we
-#   used all along, does not repair that. Chapters 04 and 05 do.
+# * *"It improves encoder and decoder."* The decoder, yes. About the encoder wait for the riddle below.
+# * *"The variance of the gradient becomes a problem for very large K; reparameterisation keeps it under control."* On this page the
+#   standard deviation *falls* with $K$, but the mean falls faster. Reparameterisation alone, which we used all along, does
+#   not repair that. Chapters 04 and 05 do.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · Spot the bug: a bound that passes its tests (●●○, 8 minutes)
 #
-# This function is reviewed code. It has the analytic KL (exact, no noise!), log-sum-exp and $-\log K$; its loss goes down. Yet on the
-# reference model with $q$ *equal* to the posterior it gives $-1.62$ where $\log p(x) = -1.746$: too good to be a bound.
+# This function is reviewed code. It has the KL of $q$ from the prior, log-sum-exp and $-\log K$; its loss goes down. Yet on
+# the reference model, with $q$ *equal* to the posterior and many samples, it gives $-1.62$ where $\log p(x) = -1.746$: too
+# good to be a bound.
 #
-# The cell is the code with its bug. The KL is written as a mean of $\log q - \log p$ over the samples; an exact KL behaves in the
-# same way. Mend it so that it returns $L_{MK}$, all samples pooled, `[B]`. Until you have an answer, leave the first line as it is.
+# The KL is written as a mean of $\log q - \log p(z)$ over the samples; an exact KL behaves in the same way. Mend the code so
+# that it returns $L_{MK}$, all samples pooled under one logarithm, `[B]`. Until you have an answer, leave the first line as
+# it is.
 #
 # <details><summary>Hint</summary>Write down the weight of <i>one</i> sample. Which of its three factors can still tell one sample
 # from another in this code?</details>
@@ -821,8 +841,8 @@ assert round((spread.log_prob(x).sum() - KL_prior).item(), 2) == -1.62
 # A training script computes one thing for `backward()` and prints the same thing in its table of results. The table is better
 # than every published one. The *training* is right. Mend the *report*: return $L_K$ in each of the $M$ groups, averaged over $M$.
 #
-# <details><summary>Hint</summary>Above stands what the sum of w~ log w is: the bound plus log K minus the entropy of the
-# shares. Do not correct it. Report something else.</details>
+# <details><summary>Hint</summary>Under <i>The gradient</i> stands what this sum is: the bound, plus log K, minus the entropy
+# of the shares. Do not correct it. Report something else.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -857,13 +877,14 @@ verdict
 #
 # A tighter bound is closer to the thing we want. Everything else was equal. **So why did the encoder get worse?**
 #
-# Write down your guess before you turn the page. The evidence is on this one, in a line of numbers under *The gradient*: from $K = 1$ to
-# 64 the standard deviation of the encoder's gradient fell from $2.7$ to $0.32$, and its mean from $-2.1$ to $-0.02$.
+# Write down your guess before you turn the page. The evidence is on this one, in a line of numbers under *The gradient*. From
+# $K = 1$ to 64, on the reference model, the standard deviation of the gradient of $q$'s mean fell from $2.7$ to $0.32$, and its
+# expectation from $-2.1$ to about $-0.025$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **10 minutes, and end here.** Collect guesses on the board: "overfitting" (the ELBO has fallen on the *training*
-# images too, the hidden cell above the figure says so), "too few epochs" (all three had the same), "noise" (the sd fell). Ask now:
-# *if L_K is tight for any q, what reason has q to be good?* Leave it open. Chapter 04 starts with the division of the two numbers.
+# **10 minutes, and end here.** Collect guesses on the board. "Overfitting": no, the ELBO is lower on the *training* images
+# too, a hidden cell asserts it. "Too few epochs": all three had the same. "Noise": the sd fell. Ask now: *if L_K is tight for
+# any q, what reason has q to be good?* Leave it open. Chapter 04 starts with the division of the two numbers.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along

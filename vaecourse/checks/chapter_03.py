@@ -43,6 +43,28 @@ IWAE_BOUND = Check(
             "log K, and would lie above log p(x).",
         ),
         Mistake(
+            "A14: log M K subtracted",
+            lambda log_w: log_w.logsumexp(1).mean(0) - math.log(log_w.shape[0] * log_w.shape[1]),
+            "You subtracted log(M K). Only K weights stand under each logarithm, so log K is right.",
+        ),
+        Mistake(
+            "A14: log M for log K",
+            lambda log_w: log_w.logsumexp(1).mean(0) - math.log(len(log_w)),
+            "You subtracted the logarithm of the first axis, which is M (len gives that too). The mean is over K: "
+            "log_w.shape[1].",
+        ),
+        Mistake(
+            "log K added",
+            lambda log_w: (log_w.logsumexp(1) + math.log(log_w.shape[1])).mean(0),
+            "You added log K. A mean is the sum *divided* by K, so log K is subtracted.",
+        ),
+        Mistake(
+            "the largest weight not put back",
+            lambda log_w: (log_w - log_w.amax(1, keepdim=True)).exp().mean(1).log().mean(0),
+            "You took the largest log-weight m out before exp and did not put it back: add m after the logarithm. Or "
+            "let torch.logsumexp do both.",
+        ),
+        Mistake(
             "A14: mean of logs",
             bounds.elbo,
             "You averaged the logs. That is the ELBO, whatever K is: average the weights first, and take the logarithm "
@@ -53,6 +75,23 @@ IWAE_BOUND = Check(
             _then_log(lambda w: w.mean(1).log().mean(0).exp()),
             "The formula is right, the arithmetic is not: exp(-800) is 0 in a computer, and its logarithm -inf. Use "
             "torch.logsumexp, which takes the largest log-weight out first.",
+        ),
+        Mistake(
+            "A13: exp first, pooled",
+            _then_log(lambda w: w.mean((0, 1))),
+            "Two things. You pooled all M K samples: each of the M groups has its own logarithm. And exp(-800) is 0 in "
+            "a computer: use torch.logsumexp.",
+        ),
+        Mistake(
+            "A13: exp first, and a sum",
+            lambda log_w: log_w.exp().sum(1).log().mean(0),
+            "Two things. This is the log of the *sum* of the weights: log K is still to be subtracted. And exp(-800) "
+            "is 0 in a computer: use torch.logsumexp.",
+        ),
+        Mistake(
+            "the log forgotten",
+            lambda log_w: log_w.exp().mean((0, 1)),
+            "This is the mean of the weights, an estimate of p(x). The bound is its logarithm, in each of M groups.",
         ),
         Mistake(
             "A13: a floor under the logarithm",
@@ -71,6 +110,23 @@ IWAE_BOUND = Check(
             bounds.iwae,
             "You pooled all M K samples under one logarithm. That is a good bound, and it is L of M K. Here each of "
             "the M groups has its own logarithm, and then they are averaged.",
+        ),
+        Mistake(
+            "pooled, minus log K",
+            lambda log_w: log_w.logsumexp((0, 1)) - math.log(log_w.shape[1]),
+            "You put all M K samples under one logarithm. Each of the M groups has its own: sum over axis 1 only, then "
+            "average over M.",
+        ),
+        Mistake(
+            "averaged over M first",
+            lambda log_w: log_w.mean(0).logsumexp(0) - math.log(log_w.shape[1]),
+            "You averaged the log-weights over M before the logarithm of the sum. First the bound in each group, then "
+            "the mean over the groups.",
+        ),
+        Mistake(
+            "summed over M",
+            lambda log_w: len(log_w) * bounds.miwae(log_w),
+            "You added up the M groups. Each is an estimate of the same bound: average them.",
         ),
         Mistake(
             "A10: sum of the weights times log w",
@@ -165,6 +221,23 @@ NORMALISED_WEIGHTS = Check(
             "and nothing learns. Use torch.softmax.",
         ),
         Mistake(
+            "not normalised",
+            lambda log_w: log_w.exp(),
+            "These are the weights themselves. Divide by their sum over K, and without exp(-800) = 0: softmax does "
+            "both.",
+        ),
+        Mistake(
+            "divided by the largest",
+            lambda log_w: (log_w - log_w.amax(1, keepdim=True)).exp(),
+            "You divided by the *largest* weight, which is the right first step against underflow. Now divide by the "
+            "sum over K.",
+        ),
+        Mistake(
+            "softmax of the weights",
+            lambda log_w: log_w.exp().softmax(1),
+            "softmax takes exp itself. Give it the logs, log_w.",
+        ),
+        Mistake(
             "the logarithms normalised",
             lambda log_w: log_w / log_w.sum(1, keepdim=True),
             "You normalised the logarithms. The weights are w = exp(log w): normalise those.",
@@ -182,8 +255,7 @@ NORMALISED_WEIGHTS = Check(
         Mistake(
             "the best one only",
             lambda log_w: (log_w == log_w.amax(1, keepdim=True)).to(log_w.dtype),
-            "You gave everything to the best sample. IWAE shares the credit in proportion to w; winner-takes-all is "
-            "where it tends when one weight dominates.",
+            "You gave everything to the best sample. The shares are in proportion to w.",
         ),
     ],
     praise="Shares of one whole, over the K samples of each x. They are how the gradient of L_K gives credit.",
@@ -209,9 +281,14 @@ GRADIENT = Check(
     solution=_gradient,
     cases=lambda: [
         (2 * _normal(5, 3, seed=21), _normal(5, 3, 4, seed=22)),
-        (_normal(2, 4, seed=23), _normal(2, 4, 1, seed=24)),
+        (_normal(2, 4, seed=23) - 800.0, _normal(2, 4, 1, seed=24)),
     ],
     mistakes=[
+        Mistake(
+            "A13: exp first",
+            lambda log_w, slopes: ((log_w.exp() / log_w.exp().sum(0))[..., None] * slopes).sum(0),
+            "Right on paper. With log-weights near -800 every exp is 0 and the shares are 0/0: use softmax.",
+        ),
         Mistake(
             "A2: weights not held fixed",
             _not_detached,
@@ -242,7 +319,27 @@ GRADIENT = Check(
             "appear.",
         ),
         Mistake(
-            "divided by K twice",
+            "the weights not normalised",
+            lambda log_w, slopes: (log_w.exp()[..., None] * slopes).sum(0),
+            "You multiplied each slope by its weight w. Divide by the sum of the weights: the share w~ is needed.",
+        ),
+        Mistake(
+            "the logs as weights",
+            lambda log_w, slopes: (log_w[..., None] * slopes).sum(0),
+            "You multiplied each slope by its log-weight. The share w~ is needed: a softmax of the log-weights.",
+        ),
+        Mistake(
+            "no shares at all",
+            lambda log_w, slopes: slopes.sum(0),
+            "You added the slopes up, all alike. Each counts by its share w~.",
+        ),
+        Mistake(
+            "log K in the gradient",
+            lambda log_w, slopes: _gradient(log_w, slopes) - math.log(len(log_w)),
+            "log K is a constant: it is in the bound, and its gradient is 0.",
+        ),
+        Mistake(
+            "a mean over K",
             lambda log_w, slopes: _gradient(log_w, slopes) / len(log_w),
             "You averaged after weighting. The shares add up to one already, so it is a sum.",
         ),
@@ -273,20 +370,59 @@ def _samples_for_gap(chi_squared: float, gap: float) -> int:
     return max(1, math.ceil(chi_squared / (2 * gap)))
 
 
+def _wrong_ratio(name: str, ratio: Callable[[float, float], float], message: str) -> list[Mistake]:
+    """One slip with and without the "at least 1" that a chi-squared of 0 asks for."""
+    return [
+        Mistake(name, lambda chi_squared, gap: max(1, math.ceil(ratio(chi_squared, gap))), message),
+        Mistake(
+            f"{name}, K may be 0",
+            lambda chi_squared, gap: math.ceil(ratio(chi_squared, gap)),
+            f"{message} And with a chi-squared of 0 you return 0: K is at least 1.",
+        ),
+    ]
+
+
 SAMPLES_FOR_GAP = Check(
     "03.samples_for_gap",
     solution=_samples_for_gap,
-    cases=lambda: [(0.7055, 0.01), (3.3, 0.5), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3)],
+    cases=lambda: [(0.7055, 0.01), (3.3, 0.5), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3), (1.0, 0.125), (0.0, 0.1)],
     mistakes=[
         Mistake(
-            "the 2 is missing",
-            lambda chi_squared, gap: max(1, math.ceil(chi_squared / gap)),
-            "The gap is chi-squared over 2K: the 2 is missing. It comes from the second term of log(1 + e).",
+            "K may be 0",
+            lambda chi_squared, gap: math.ceil(chi_squared / (2 * gap)),
+            "Right, but for a perfect q: with a chi-squared of 0 you return 0, and you still have to draw one sample.",
         ),
         Mistake(
+            "rounded down, plus one",
+            lambda chi_squared, gap: int(chi_squared / (2 * gap)) + 1,
+            "You rounded down and added one. Where chi_squared / (2 gap) is a whole number, as 1 / (2 * 0.125), that "
+            "is one sample too many: round up with math.ceil.",
+        ),
+        *_wrong_ratio(
+            "the 2 is missing",
+            lambda chi_squared, gap: chi_squared / gap,
+            "The gap is chi-squared over 2K: the 2 is missing. It comes from the second term of log(1 + e).",
+        ),
+        *_wrong_ratio(
             "times 2",
-            lambda chi_squared, gap: max(1, math.ceil(2 * chi_squared / gap)),
+            lambda chi_squared, gap: 2 * chi_squared / gap,
             "The 2 stands on the wrong side: gap = chi_squared / (2 K).",
+        ),
+        *_wrong_ratio(
+            "brackets missing",
+            lambda chi_squared, gap: chi_squared / 2 * gap,
+            "You multiplied by the gap. In Python a / 2 * b is (a / 2) * b: put brackets round 2 * gap.",
+        ),
+        *_wrong_ratio(
+            "the spread's rate",
+            lambda chi_squared, gap: chi_squared / gap**2,
+            "That is what it takes to bring the *standard deviation* of the estimate to the given size: it falls like "
+            "1/sqrt(K). The bias falls faster, like 1/K.",
+        ),
+        *_wrong_ratio(
+            "a square root",
+            lambda chi_squared, gap: math.sqrt(chi_squared / (2 * gap)),
+            "You took a square root. The gap falls like 1/K, and only the scatter like 1/sqrt(K).",
         ),
         Mistake(
             "rounded down",
@@ -294,9 +430,20 @@ SAMPLES_FOR_GAP = Check(
             "You rounded down, and the gap is then a little larger than asked for. Round up.",
         ),
         Mistake(
+            "rounded down, K may be 0",
+            lambda chi_squared, gap: math.floor(chi_squared / (2 * gap)),
+            "You rounded down: the gap is then larger than asked for, and K may be 0. Round up, to at least 1.",
+        ),
+        Mistake(
             "rounded",
             lambda chi_squared, gap: max(1, round(chi_squared / (2 * gap))),
             "You rounded to the nearest number, and the gap may then be larger than asked for. Round up.",
+        ),
+        Mistake(
+            "rounded, K may be 0",
+            lambda chi_squared, gap: round(chi_squared / (2 * gap)),
+            "You rounded to the nearest number: the gap may be larger than asked for, and K may be 0. Round up, to at "
+            "least 1.",
         ),
         Mistake(
             "not a whole number",
@@ -304,20 +451,9 @@ SAMPLES_FOR_GAP = Check(
             "The ratio is right. K is a whole number, at least 1: round up.",
         ),
         Mistake(
-            "K may be 0",
-            lambda chi_squared, gap: math.ceil(chi_squared / (2 * gap)) - 1,
-            "One too few: you rounded down, or took the last K that does *not* reach the gap.",
-        ),
-        Mistake(
-            "the spread's rate",
-            lambda chi_squared, gap: max(1, math.ceil(chi_squared / gap**2)),
-            "That is what it takes to bring the *standard deviation* of the estimate to the given size: it falls like "
-            "1/sqrt(K). The bias falls faster, like 1/K.",
-        ),
-        Mistake(
-            "inverted",
-            lambda chi_squared, gap: max(1, math.ceil(2 * gap / chi_squared)),
-            "The fraction is upside down: a smaller gap needs more samples.",
+            "not a whole number, at least 1",
+            lambda chi_squared, gap: max(1, chi_squared / (2 * gap)),
+            "The ratio is right. K is a whole number: round up.",
         ),
     ],
     praise="Half the gap, twice the samples; half the chi-squared, half the samples. A better q is worth samples.",
@@ -336,7 +472,7 @@ SPOT_THE_WEIGHT = Check(
     solution=lambda *parts: bounds.iwae(_log_w(*parts)),
     cases=lambda: [
         tuple(scale * _normal(1, 6, 4, seed=seed) for scale, seed in ((3.0, 31), (1.0, 32), (1.0, 33))),
-        tuple(scale * _normal(1, 2, 3, seed=seed) for scale, seed in ((1.0, 34), (0.5, 35), (0.5, 36))),
+        tuple(scale * _normal(3, 2, 5, seed=seed) for scale, seed in ((1.0, 34), (0.5, 35), (0.5, 36))),
     ],
     mistakes=[
         Mistake(
@@ -349,9 +485,39 @@ SPOT_THE_WEIGHT = Check(
             "log p(z) - log q(z|x), inside.",
         ),
         Mistake(
+            "A3: one KL for all M K samples",
+            lambda log_likelihood, log_prior, log_q: bounds.iwae(log_likelihood) - (log_q - log_prior).mean((0, 1)),
+            "The KL is now one number for all M K samples, and stands outside the logarithm. Each sample needs its own "
+            "log p(z) - log q(z|x), inside.",
+        ),
+        Mistake(
+            "A3: the KL averaged over M",
+            lambda log_likelihood, log_prior, log_q: bounds.iwae(log_likelihood - (log_q - log_prior).mean(0)),
+            "You average the KL over M now. Do not average it at all: each sample needs its own log p(z) - log q(z|x).",
+        ),
+        Mistake(
+            "A3: the KL summed",
+            lambda log_likelihood, log_prior, log_q: bounds.iwae(
+                log_likelihood - (log_q - log_prior).sum(1, keepdim=True)
+            ),
+            "You sum the KL over K now. Do not put the samples together before the logarithm: each needs its own "
+            "log p(z) - log q(z|x).",
+        ),
+        Mistake(
             "A14: mean of logs",
             lambda *parts: bounds.elbo(_log_w(*parts)),
-            "The weights are right now. Then you averaged their logs: that is the ELBO again.",
+            "You average over the samples in place of the log-sum-exp. That is the ELBO, whatever stands inside.",
+        ),
+        Mistake(
+            "the M groups not pooled",
+            lambda *parts: bounds.miwae(_log_w(*parts)),
+            "The weights are right. But this is L_K in each of the M groups, averaged. Here all M K samples go under "
+            "one logarithm, logsumexp((0, 1)).",
+        ),
+        Mistake(
+            "A14: log K for log M K",
+            lambda *parts: _log_w(*parts).logsumexp((0, 1)) - math.log(parts[0].shape[1]),
+            "The weights are right. M K of them stand under the logarithm: subtract log(M K).",
         ),
         Mistake(
             "the likelihood only",
@@ -391,6 +557,10 @@ def _report(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return (log_w.softmax(1).detach() * log_w).sum(1).mean(0), bounds.miwae(log_w)
 
 
+def _entropy(log_w: Tensor) -> Tensor:
+    return -(log_w.softmax(1) * log_w.log_softmax(1)).sum(1).mean(0)
+
+
 SPOT_THE_REPORT = Check(
     "03.spot_the_report",
     solution=lambda log_w: _report(log_w)[1],
@@ -413,6 +583,23 @@ SPOT_THE_REPORT = Check(
             lambda log_w: log_w.amax(1).mean(0),
             "You report the best sample's log-weight. It grows with K for ever and is no bound; L_K is the log of the "
             "*mean* weight.",
+        ),
+        Mistake(
+            "all samples pooled",
+            bounds.iwae,
+            "You report the bound of all M K samples pooled. The training climbs L_K: one logarithm for each of the M "
+            "groups, then the mean over M.",
+        ),
+        Mistake(
+            "the sign of a loss",
+            lambda log_w: -_report(log_w)[1],
+            "Right but for the sign: this is the loss. Report the bound.",
+        ),
+        Mistake(
+            "the entropy with the wrong sign",
+            lambda log_w: _report(log_w)[0] - math.log(log_w.shape[1]) - _entropy(log_w),
+            "The entropy of the shares has the wrong sign. Better not to correct the surrogate at all: report the "
+            "logarithm of the mean weight.",
         ),
         Mistake(
             "A14: mean of logs",
