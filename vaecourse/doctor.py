@@ -103,6 +103,18 @@ def torch() -> Iterator[Finding]:
     yield Finding("device", f"{device}{name}, {torch.get_num_threads()} CPU threads; nothing here needs a GPU")
 
 
+def _pairing(settings: list[Path]) -> Finding:
+    """Whether saving a notebook in JupyterLab writes its .py too; only those who change chapters need it."""
+    enabled = any(
+        json.loads(path.read_text())["ServerApp"]["jpserver_extensions"].get("jupyterlab_jupytext")
+        for path in settings
+        if path.is_file()
+    )
+    mend = None if enabled else f"{sys.executable} -m jupyter server extension enable jupyterlab_jupytext"
+    said = "enabled" if enabled else "not enabled: saving a notebook would leave its .py behind"
+    return Finding("jupytext in JupyterLab", said, mend, False)
+
+
 def jupyter() -> Iterator[Finding]:
     """What JupyterLab must find on its paths: live widgets, the pairing of .py and .ipynb, the right kernel."""
     if _version("jupyterlab") is None or _version("ipykernel") is None:
@@ -115,16 +127,8 @@ def jupyter() -> Iterator[Finding]:
         mend = None if there else f"{_pip()} --force-reinstall {package} jupyterlab_widgets"
         yield Finding(f"{package} in JupyterLab", "found" if there else "its JupyterLab part is missing", mend)
 
-    settings = [Path(folder, "jupyter_server_config.d", "jupytext.json") for folder in jupyter_config_path()]
-    enabled = any(
-        json.loads(path.read_text())["ServerApp"]["jpserver_extensions"].get("jupyterlab_jupytext")
-        for path in settings
-        if path.is_file()
-    )
-    mend = None if enabled else f"{sys.executable} -m jupyter server extension enable jupyterlab_jupytext"
-    yield Finding(
-        "jupytext in JupyterLab", "enabled" if enabled else "not enabled: .py and .ipynb would part", mend, False
-    )
+    if _version("jupytext") is not None:
+        yield _pairing([Path(folder, "jupyter_server_config.d", "jupytext.json") for folder in jupyter_config_path()])
 
     command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     plain = re.fullmatch(r"python(3(\.\d+)?)?", command)  # by such a name Jupyter means the Python that it runs in
