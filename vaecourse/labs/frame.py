@@ -236,7 +236,7 @@ class Lab:
     def _caption(self, sentence: str) -> NDArray[np.uint8]:
         """A strip of text as wide as the picture."""
         width = self.experiment.size[0]
-        lines = textwrap.wrap(sentence, round(10.5 * width))
+        lines = textwrap.wrap(sentence, round(9.8 * width))
         with plots.style():
             figure = Figure(figsize=(width, 0.15 + 0.22 * len(lines)), dpi=DPI)
             figure.text(0.012, 0.0, "\n".join(lines), fontsize=12, va="bottom", weight="bold")
