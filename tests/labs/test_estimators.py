@@ -155,7 +155,9 @@ def test_live():
             for K in (1, 64):
                 for order in (0, 4):
                     for alpha in (0.0, 1.0):
-                        lab._set(dict(estimator=estimator, parameter=parameter, K=K, order=order, alpha=alpha))
+                        lab._set(
+                            {"estimator": estimator, "parameter": parameter, "K": K, "order": order, "alpha": alpha}
+                        )
                         lab.flush()
                         assert lab.error is None
                         assert "nan" not in lab.sentence.value

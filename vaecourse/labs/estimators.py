@@ -301,8 +301,8 @@ class EstimatorsLab(Experiment):
             axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
         snr.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
         return SimpleNamespace(
-            bars=bars, mean=mean, target=target, of_log_p=of_log_p, values=values, expected=expected, log_p=log_p, dot=dot,
-            curves=list(curves.values()),
+            bars=bars, mean=mean, target=target, of_log_p=of_log_p, values=values, expected=expected, log_p=log_p,
+            dot=dot, curves=list(curves.values()),
         )  # fmt: skip
 
     def update(self, artists: SimpleNamespace, data: Estimates) -> None:
@@ -325,9 +325,9 @@ class EstimatorsLab(Experiment):
         right = "exact for its bound" if abs(bias) < 1e-9 else f"where {data.target:.3f} is exact: bias {bias:+.3f}"
         gap = data.expected - data.log_p
         text = (
-            f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right}; standard "
-            f"deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}. Mean value {data.expected:.4f}, "
-            f"{abs(gap):.4f} {'above' if gap > 0 else 'below'} log p(x).{data.note}"
+            f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right}; "
+            f"standard deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}. "
+            f"Mean value {data.expected:.4f}, {abs(gap):.4f} {'above' if gap > 0 else 'below'} log p(x).{data.note}"
         )
         return text.replace(" -0.000,", " 0.000,").replace(" -", " −")
 
