@@ -233,7 +233,7 @@ PIWAE = Check(
             "A8: over the M axis",
             _both(objectives.pooled, _over_m),
             "The encoder's shares compete over the axis M. The axes are M, K, B, and K is number 1. Your code climbs "
-            "MIWAE(K, M), and with M = K nobody would notice.",
+            "MIWAE(K, M). With M = K that is the same on average, and training would not show it.",
         ),
         Mistake(
             "MIWAE for the decoder, the ELBO for the encoder",
@@ -311,7 +311,7 @@ SPOT_THE_AXIS = Check(
             "You averaged over the data points too. Return [B].",
         ),
     ],
-    praise="K under the logarithm, M outside. And the test that finds this bug has M different from K.",
+    praise="K under the logarithm, M outside. With M = K both agree on average: always test with M different from K.",
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import cache, lru_cache
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -201,7 +201,7 @@ class SignalLab(Experiment):
         theta = snr.plot([], [], color=plots.DECODER, label="decoder, θ")[0]
         phi = snr.plot([], [], color=plots.ENCODER, label="encoder, φ")[0]
         snr.plot([], [], ":", color=plots.PRIOR, linewidth=1.5, label="IWAE, M = 1")
-        look = {"markersize": 11, "markeredgecolor": "white"}
+        look: dict[str, Any] = {"markersize": 11, "markeredgecolor": "white"}
         theta_dot = snr.plot([], [], "o", color=plots.DECODER, **look)[0]
         phi_dot = snr.plot([], [], "o", color=plots.ENCODER, **look)[0]
         snr.axhline(1, color=plots.PRIOR, linewidth=1)
