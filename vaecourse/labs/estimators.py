@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -205,6 +206,7 @@ class Estimates(NamedTuple):
     expected: float  # of the value, exact
     log_p: float
     curves: dict[str, NDArray[np.floating]]  # exact signal-to-noise over CURVE_K
+    beside: dict[str, float]  # the exact mean values of VR-IWAE and the jackknife as they are set, with this K
     note: str
 
     @property
@@ -248,7 +250,7 @@ class EstimatorsLab(Experiment):
                 note = f" Order {order} stops at K = {K} in this lab: it looks at all {math.comb(K, order)} subsets."
         gradients, values = _runs(estimator, parameter, K, alpha, order, seed)
         names = ["ELBO", "IWAE", "STL", "DReG"] if parameter == ENCODER else ["ELBO", "IWAE"]
-        names += ["VR-IWAE"] if estimator == "VR-IWAE" else []
+        names += ["VR-IWAE"]
         claimed = "IWAE" if estimator in ("STL", "DReG") else estimator
         extra = {"VR-IWAE": f" with α = {alpha:.2f}", "jackknife": f" of order {order}"}.get(estimator, "")
         if estimator == "MIWAE":
@@ -267,6 +269,10 @@ class EstimatorsLab(Experiment):
             expected=expected_value(claimed, K, alpha, order),
             log_p=_log_p(),
             curves={name: _curve(name, parameter, alpha if name == "VR-IWAE" else 0.0) for name in names},
+            beside={
+                f"VR-IWAE with α = {alpha:.2f}": expected_value("VR-IWAE", K, alpha, 0),
+                f"jackknife of order {min(order, K - 1)}": expected_value("jackknife", K, 0.0, min(order, K - 1)),
+            },
             note=note,
         )
 
@@ -288,6 +294,11 @@ class EstimatorsLab(Experiment):
         value.set(
             xlim=(VALUE_EDGES[0], VALUE_EDGES[-1]), ylim=(0, 1.2), yticks=[], xlabel="values, nats (dashed: log p)"
         )
+        beside = [
+            value.plot([0], [0.1], "^", color=COLOURS[name], markersize=9, markeredgecolor="white", label=name)[0]
+            for name in ("VR-IWAE", "jackknife")
+        ]
+        value.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
 
         curves = {
             name: snr.plot([], [], color=COLOURS[name], label=name)[0]
@@ -302,7 +313,7 @@ class EstimatorsLab(Experiment):
         snr.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
         return SimpleNamespace(
             bars=bars, mean=mean, target=target, of_log_p=of_log_p, values=values, expected=expected, log_p=log_p,
-            dot=dot, curves=list(curves.values()),
+            dot=dot, curves=list(curves.values()), beside=beside,
         )  # fmt: skip
 
     def update(self, artists: SimpleNamespace, data: Estimates) -> None:
@@ -316,6 +327,8 @@ class EstimatorsLab(Experiment):
         artists.target.set_xdata([data.target] * 2)
         artists.of_log_p.set_xdata([data.of_log_p] * 2)
         artists.expected.set_xdata([data.expected])
+        for marker, expected in zip(artists.beside, data.beside.values()):
+            marker.set_xdata([expected])
         for line in artists.curves:
             line.set_data((CURVE_K, data.curves[line.get_label()]) if line.get_label() in data.curves else ([], []))
         artists.dot.set_data([data.K], [min(max(data.signal_to_noise, 0.03), 40)])
@@ -324,12 +337,20 @@ class EstimatorsLab(Experiment):
         bias = data.mean - data.target
         right = "exact for its bound" if abs(bias) < 1e-9 else f"where {data.target:.3f} is exact: bias {bias:+.3f}"
         gap = data.expected - data.log_p
-        text = (
-            f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right}; "
-            f"standard deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}. "
-            f"Mean value {data.expected:.4f}, {abs(gap):.4f} {'above' if gap > 0 else 'below'} log p(x).{data.note}"
-        )
-        return text.replace(" -0.000,", " 0.000,").replace(" -", " −")
+        side = "above" if gap > 0 else "below"
+        others = [f"{name} {value:.4f}" for name, value in data.beside.items() if data.name != name]
+        sentences = [
+            f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right};",
+            _together(f"standard deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}."),
+            _together(f"Mean value {data.expected:.4f}, {abs(gap):.4f} {side} log p(x).") + data.note,
+            f"Mean values beside it: {', '.join(others)}.",
+        ]
+        return re.sub(r"-(0\.0+)(?!\d)", r"\1", " ".join(sentences)).replace(" -", " −").replace("\u00a0-", "\u00a0−")
+
+
+def _together(words: str) -> str:
+    """Words that stay on one line."""
+    return words.replace(" ", "\u00a0")
 
 
 @lru_cache(maxsize=1)
