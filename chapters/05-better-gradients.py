@@ -43,7 +43,8 @@ plots.use_style()
 # would move $\mu$ to the left: a **negative** gradient.
 #
 # The lab draws 1000 gradients of one estimator (left), the 1000 values that it reports (top right) and its exact
-# signal-to-noise ratio over $K$ (bottom right). The dashed line is the exact gradient of the bound.
+# signal-to-noise ratio over $K$ (bottom right). The dashed line is the exact gradient of the bound. Every estimator gets the same $K$ samples (MIWAE
+# in four groups). The small triangles at the top right say where two other values would be on average, with the same samples.
 #
 # **Your predictions**, before you touch anything:
 #
@@ -51,7 +52,7 @@ plots.use_style()
 # 2. *DReG* has the same mean as *IWAE*. How much narrower is it at $K = 64$: twice, ten times, eighty times?
 # 3. The *jackknife* takes away most of the bias of $L_K$. Does it stay below $\log p(x)$?
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in four states. IWAE at K = 64: a histogram around the exact gradient -0.024, much wider than that. STL at K = 64: a narrow histogram around -1.26, far left of the dashed exact gradient. DReG at K = 64: a spike on the exact gradient. The jackknife at K = 6: the mean value lies to the right of log p(x). Bottom right in each, signal-to-noise falls with K for IWAE and rises for ELBO, STL and DReG."}}
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in four states. IWAE at K = 64: a histogram around the exact gradient -0.024, much wider than that. STL at K = 64: a narrow histogram around -1.26, far left of the dashed exact gradient. DReG at K = 64: a spike on the exact gradient. The jackknife at K = 6: a wide histogram, and a mean value slightly to the right of log p(x). Bottom right in each, signal-to-noise falls with K for IWAE and rises for ELBO, STL and DReG."}}
 labs.ALL["05.estimators"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -593,7 +594,7 @@ left.legend(fontsize=10), right.legend(fontsize=10)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Left: $\alpha$ slides every bound down to the ELBO. Right, whole slopes, score term kept: for every $\alpha > 0$ the encoder's SNR **rises** in the end. At $K = 64$ it is
+# Left: $\alpha$ slides every bound down to the ELBO. Right, whole slopes, score term kept: for every $\alpha > 0$ in the picture the encoder's SNR **rises** in the end. At $K = 64$ it is
 # $0.07$ for IWAE, $1.17$ for $\alpha = 0.25$, $2.58$ for $\alpha = 0.5$. The price stands on the left: at $\alpha = 0.5$ the bound stops
 # $0.23$ nats below $\log p(x)$, and no number of samples closes that gap.
 
@@ -951,7 +952,7 @@ for K in (6, 8, 16):
 # to that of $\log p(x)$ than $L_K$'s; report it, evaluate with it, and do not train an encoder by it.
 #
 # The upper bound $U_K$ has a bias of the same kind, in powers of $1/(K+1)$, and takes the same treatment (keep $z_0$ in every subset). It flips as well: at $K = 4$ its bias goes from
-# $+0.073$ to $-0.002$, below $\log p(x)$. The authors of that bound used it on a toy only, because the guarantee is lost.
+# $+0.073$ to $-0.002$, below $\log p(x)$. The authors of the hierarchical bound of chapter 07 tried this on a toy and left it there, because the guarantee is lost.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above: sds, subsets, signs, the decoder, and U_K's jackknife.

@@ -188,6 +188,7 @@ def _surrogate_gradient(
     sigma: float,
     eps: Tensor,
     log_joint: Callable,
+    *,
     power: int = 1,
     score: bool = False,
     held: bool = True,
