@@ -220,7 +220,7 @@ class Estimates(NamedTuple):
 
 class EstimatorsLab(Experiment):
     title = "One gradient, many estimators"
-    size = (8.8, 4.9)
+    size = (8.8, 4.4)
     controls = [
         Choice("estimator", "Estimator", list(ROWS), default="IWAE"),
         Choice("parameter", "Gradient for the", [ENCODER, DECODER], default=ENCODER),
@@ -281,12 +281,20 @@ class EstimatorsLab(Experiment):
         gradient, value, snr = axes["gradient"], axes["value"], axes["snr"]
         zeros = np.zeros(len(GRADIENT_EDGES) - 1)
         bars = gradient.stairs(zeros, GRADIENT_EDGES, fill=True, color=plots.MIWAE)
-        mean = gradient.plot([0], [1.03], "v", color=plots.ELBO, markersize=13, label="exact mean of the estimator")[0]
-        target = plots.exact_line(gradient, 0, "exact gradient of the bound", vertical=True)
-        of_log_p = gradient.axvline(0, color=plots.EXACT, linestyle=":", label="exact gradient of log p(x)")
+        mean = gradient.plot([0], [1.03], "v", color=plots.ELBO, markersize=13, label="exact mean")[0]
+        target = plots.exact_line(gradient, 0, "exact ∇ bound", vertical=True)
+        of_log_p = gradient.axvline(0, color=plots.EXACT, linestyle=":", label="exact ∇ log p(x)")
         gradient.set(xlim=(GRADIENT_EDGES[0], GRADIENT_EDGES[-1]), ylim=(0, 1.1), yticks=[])
         gradient.set_xlabel(f"{RUNS} gradients, nats per unit")
-        gradient.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=10.5, borderaxespad=0.2)
+        gradient.legend(
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            fontsize=10,
+            ncols=3,
+            columnspacing=0.8,
+            handlelength=1.3,
+            borderaxespad=0.2,
+        )
 
         values = value.stairs(np.zeros(len(VALUE_EDGES) - 1), VALUE_EDGES, fill=True, color=plots.MIWAE)
         expected = value.plot([0], [1.05], "v", color=plots.ELBO, markersize=11)[0]
