@@ -1,0 +1,1064 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Better gradients, and less bias
+#
+# When you leave this page you will be able to
+#
+# * **split** the encoder's gradient into a path term and a score term, and **say** which of them is noise;
+# * **measure** why dropping one of them is right for $K = 1$ and wrong for $K > 1$;
+# * **derive** the doubly reparameterised gradient (DReG) in five lines, and the same for any bound you like;
+# * **enclose** $\log p(x)$ from both sides, and **debias** $L_K$ with the jackknife, knowing what you give up;
+# * **write** the table that this course is built on, and check every entry of it against autograd.
+#
+# You need chapters 01 to 04: log-weights `[M, K, B]`, the score function, $L_K$ and its shares $\tilde w$, and the
+# signal-to-noise ratio (SNR) of a gradient.
+#
+# **Reading 50 minutes, doing 55 minutes.**
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the two terms with exercise 1, 10 sticking the landing,
+# 15 the five lines on the board, 10 exercises 2 and 3 in pairs, 10 VR-IWAE and the table, 10 the sandwich, 10 the
+# jackknife, 5 the map of later work. Short of time: leave out *Without reparameterisation* and exercises 4 and 7. Never
+# leave out the five lines; everything else on the page follows from them.
+
+# %% slideshow={"slide_type": "skip"}
+import math
+from decimal import Decimal, getcontext
+
+import matplotlib.pyplot as plt
+import torch
+from torch.distributions import Normal
+
+from vaecourse import bounds, checks, data, exact, gradients, labs, objectives, plots, train
+from vaecourse.labs import estimators
+from vaecourse.labs.estimators import DECODER, ENCODER, moments, slopes, slopes_on_a_grid
+from vaecourse.labs.iwae import expected_log_mean, implied_posterior
+
+plots.use_style()
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Predict, drag, explain
+#
+# The reference model once more: $z \sim \mathcal N(0, 1)$, $x \mid z \sim \mathcal N(1.5\,z,\ 0.7)$, $x = 1.3$, and a
+# $q = \mathcal N(\mu, \sigma^2)$ that sits half a unit right of the posterior and is 1.3 times as wide. A good encoder
+# would move $\mu$ to the left: a **negative** gradient.
+#
+# The lab draws 1000 gradients of one estimator (left), the 1000 values that it reports (top right) and its exact
+# signal-to-noise ratio over $K$ (bottom right). The dashed line is the exact gradient of the bound. Every estimator gets the same $K$ samples (MIWAE
+# in four groups). The small triangles at the top right say where two other values would be on average, with the same samples.
+#
+# **Your predictions**, before you touch anything:
+#
+# 1. *STL* leaves out a part of the gradient that is pure noise at $K = 1$. Is its histogram in the same place at $K = 64$?
+# 2. *DReG* has the same mean as *IWAE*. How much narrower is it at $K = 64$: twice, ten times, eighty times?
+# 3. The *jackknife* takes away most of the bias of $L_K$. Does it stay below $\log p(x)$?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in four states. IWAE at K = 64: a histogram around the exact gradient -0.024, much wider than that. STL at K = 64: a narrow histogram around -1.26, far left of the dashed exact gradient. DReG at K = 64: a spike on the exact gradient. The jackknife at K = 6: a wide histogram, and a mean value slightly to the right of log p(x). Bottom right in each, signal-to-noise falls with K for IWAE and rises for ELBO, STL and DReG."}}
+labs.ALL["05.estimators"]()
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **10 minutes.** Press *IWAE, K = 1*, then *IWAE, K = 64*: the histogram gets narrow, and its mean goes to zero faster.
+# Press *STL, K = 64* and ask now: *would you rather have this one?* (It points the right way, with little noise, and it
+# is not the gradient of the bound.) Then *DReG, K = 64*. Last *jackknife, K = 6*: *is this still a lower bound?*
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Explain.** (1) No. It sits at $-1.257$, where $-0.024$ is exact. (2) Eighty times: a standard deviation of $0.0038$
+# against $0.32$. (3) No: at $K = 6$ and order 1 its mean is $0.011$ nats **above** $\log p(x)$.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above, exact: on this model mean and sd of every estimator are one-dimensional integrals.
+case = exact.reference(torch.float64)
+model, x, mean, std = case
+log_p, posterior = model.log_likelihood(x).item(), model.posterior(x)
+grid, mass = slopes_on_a_grid(case)  # log w, path, score on a grid of noise, and q's mass there
+
+
+def z_score(samples, truth):
+    """(mean - truth) in standard errors, for independent samples."""
+    return ((samples.mean() - truth) / samples.std() * len(samples) ** 0.5).item()
+
+
+stl, iwae, dreg = (moments(name, ENCODER, 64) for name in ("STL", "IWAE", "DReG"))
+assert [round(m, 3) for m in (stl[0], iwae[0], dreg[0])] == [-1.257, -0.024, -0.024]
+assert round(dreg[1], 4) == 0.0038 and round(iwae[1], 2) == 0.32 and 80 < iwae[1] / dreg[1] < 85
+assert round(estimators.expected_value("jackknife", 6, 0.0, 1) - log_p, 3) == 0.011
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A gradient in two terms
+#
+# A sample moves with the encoder's parameters $\phi$: $z_k = \mu + \sigma \epsilon_k$ with fixed noise $\epsilon_k$. So $\phi$ enters
+# $\log w_k = \log p(x, z_k) - \log q(z_k \mid x)$ in two ways: through the sample $z_k$, and directly, through the density
+# $q$. Autograd adds both up. Write them apart:
+#
+# $$ \nabla_\phi \log w_k \;=\; \underbrace{\frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \phi}}_{h_k,\ \text{the path term}}
+# \;-\; \underbrace{\nabla_\phi \log q(z \mid x)\big|_{z = z_k}}_{s_k,\ \text{the score term}} . $$
+#
+# The score has mean zero, $\mathbb E_q[s] = \int \nabla_\phi q = \nabla_\phi 1 = 0$ (chapter 02). In the gradient of the ELBO, the plain mean of
+# $h_k - s_k$, it contributes **nothing but noise**. In the gradient of $L_K$,
+#
+# $$ \nabla_\phi L_K = \mathbb E \sum_k \tilde w_k\, (h_k - s_k), \qquad \tilde w_k = \frac{w_k}{\sum_j w_j} , $$
+#
+# each score is multiplied with a share that depends on the same $z_k$. A product of two dependent things need not have mean zero.
+#
+# In code one line makes the difference: hold $\mu$ and $\sigma$ fixed *inside* $\log q$, and the score term is gone.
+
+# %% slideshow={"slide_type": "subslide"}
+K, B = 5, 4
+eps = torch.randn(K, B, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+mu = mean.flatten().repeat(B).requires_grad_()  # [B], four copies
+sigma = std.item()
+z = mu + sigma * eps  # [K, B]
+log_joint = lambda z: model.log_joint(x, z[..., None, None])[..., 0]  # [K, B] -> [K, B]
+
+whole = torch.autograd.grad((log_joint(z) - Normal(mu, sigma).log_prob(z)).sum(), mu, retain_graph=True)[0]
+path = torch.autograd.grad((log_joint(z) - Normal(mu.detach(), sigma).log_prob(z)).sum(), mu)[0]
+score = (eps / sigma).sum(0)  # of a Gaussian, for its mean: (z - mu) / sigma^2
+for name, term in (("whole", whole), ("path", path), ("score", score)):
+    print(f"{name:>5}", [round(v, 3) for v in term.tolist()])
+assert torch.allclose(whole, path - score)
+by_hand = slopes(case, eps)  # the same terms, in closed form, from the package
+assert torch.allclose(by_hand.path.sum(0), path) and torch.allclose(by_hand.score.sum(0), score)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# *Whole* is *path* minus *score*, for each of the four copies. From here on we have both terms for every sample.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · Both terms, by share (●○○, 4 minutes)
+#
+# From `log_w`, `path` and `score`, all `[K, B]`, return the gradient of $\log \frac1K \sum_k w_k$ that autograd would give:
+# `[B]`.
+#
+# <details><summary>Hint</summary>The slope of each log-weight is path minus score. Each counts by its share, a softmax over
+# the K axis, and shares add up to one.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def both_terms(log_w, path, score):
+    # Your lines here: three times [K, B] -> [B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.two_terms"](both_terms)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def both_terms(log_w, path, score):
+    share = log_w.softmax(0)
+    return (share * (path - score)).sum(0)
+
+
+verdict = checks.ALL["05.two_terms"](both_terms)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Sticking the landing
+#
+# Let $q$ be *exactly* the posterior. Then $\log w = \log p(x)$ for every $z$, and there is nothing left to learn. Does the
+# gradient know?
+
+
+# %% slideshow={"slide_type": "fragment"}
+def draw(case, K, runs, seed):
+    """log w, path and score of K samples in each of many runs: [K, runs]."""
+    eps = torch.randn(K, runs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return slopes(case, eps)
+
+
+landed = draw(case._replace(mean=posterior.mean, std=posterior.stddev), K=1, runs=10_000, seed=1)
+print(f"sd of the whole gradient {(landed.path - landed.score).std():.3f}   of the path term {landed.path.std():.0e}")
+assert landed.path.abs().max() < 1e-12 and abs((landed.path - landed.score).std() - 1 / posterior.stddev).item() < 0.08
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The whole gradient goes on shaking with a standard deviation of 2: an encoder that has arrived is pushed away again. The path
+# term is zero, sample by sample, because $\log w$ does not depend on $z$ any more. Dropping the score term lets the
+# encoder **stick the landing**, STL (Roeder, Wu and Duvenaud 2017). For the ELBO this is unbiased, and on the reference model the SNR of one sample
+# rises from $0.79$ to $1.93$.
+#
+# The same step is tempting for $L_K$: keep the shares, drop the score. What does it do to the mean?
+
+# %% slideshow={"slide_type": "subslide"}
+print("K      exact gradient of L_K     STL: exact mean   measured (se)      z against the gradient")
+for K in (1, 2, 8, 64):
+    runs = draw(case, K, runs=20_000, seed=K)
+    stl = (runs.log_w.softmax(0) * runs.path).sum(0)  # [20000]
+    truth, biased = moments("IWAE", ENCODER, K)[0], moments("STL", ENCODER, K)[0]
+    error = stl.std() / len(stl) ** 0.5
+    print(f"{K:2}     {truth:+.4f}                   {biased:+.4f}           {stl.mean():+.4f} ({error:.4f})", end="   ")
+    print(f"{z_score(stl, truth):+8.1f}")
+    assert abs(z_score(stl, biased)) < 4 and (abs(z_score(stl, truth)) < 4 if K == 1 else abs(z_score(stl, truth)) > 8)
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Unbiased at $K = 1$; at $K = 2$ already off by a hundred standard errors; and at $K = 64$ fifty times too large. The measured mean agrees
+# with an exact value each time, so this is no accident of sampling. **STL is not a gradient of $L_K$ for $K > 1$.**
+#
+# Whose gradient is it, then? The missing piece is $\mathbb E \sum_k \tilde w_k s_k$. For large $K$ the shares pick samples of the
+# posterior, so it tends to
+#
+# $$ \mathbb E_{z \sim p(z|x)}\left[ \nabla_\phi \log q(z \mid x) \right] = -\nabla_\phi\, KL(p(z|x) \,\|\, q) , $$
+#
+# on the reference model $-0.5/\sigma^2 = -1.247$. This is the encoder's update of *reweighted wake-sleep* (RWS, Bornschein and
+# Bengio 2015). So STL at large $K$ trains the encoder by the KL divergence the other way round. That is a respectable thing to do, it
+# points to the posterior too, and it is another objective than the one whose value you print.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Exact: E[STL] = gradient of L_K + E[sum of w~ s], and where it tends to.
+wake = {K: estimators.exact_moments(estimators.transforms(grid.log_w, mass, grid.score), K)[0] for K in (1, 2, 8, 64, 4096)}
+for K, missing in wake.items():
+    assert math.isclose(moments("STL", ENCODER, K)[0], moments("IWAE", ENCODER, K)[0] + missing, abs_tol=1e-9)
+limit = -0.5 / std.item() ** 2
+spread = std.clone()
+mu = mean.clone().requires_grad_()
+reverse = -torch.autograd.grad(model.reverse_kl(x, mu, spread).sum(), mu)[0].item()
+assert round(limit, 3) == round(reverse, 3) == -1.247 and abs(wake[4096] - limit) < 1e-3
+assert [round(abs(m) / s, 2) for m, s in (moments("ELBO", ENCODER, 1), moments("STL", ENCODER, 1))] == [0.79, 1.93]
+assert 50 < moments("STL", ENCODER, 64)[0] / moments("IWAE", ENCODER, 64)[0] < 55
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **10 minutes.** Ask now: *what exactly has mean zero?* The score alone. Let someone say why a share times the score has not:
+# the share is large where $w$ is large, and there the score has a sign (here: left of $\mu$). Roeder et al. hoped it to be
+# unbiased for $K > 1$ as well; Tucker et al. (2019) showed that it is not.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Doubly reparameterised: five lines
+#
+# The score term cannot be dropped. It can be **rewritten** (Tucker, Lawson, Gu and Maddison 2019). Hold all samples but $z_k$ fixed.
+#
+# 1. What we want: $\nabla_\phi L_K = \mathbb E \sum_k \left( \tilde w_k h_k - \tilde w_k s_k \right)$.
+# 2. For any function $f$ that is held fixed, $\nabla_\phi \mathbb E_q[f(z)]$ can be written by score or by path:
+#    $\displaystyle \mathbb E_q\left[ f(z)\, s \right] = \mathbb E_q\left[ \frac{\partial f}{\partial z} \frac{\partial z}{\partial \phi} \right]$.
+# 3. Take $f = \tilde w_k$ as a function of $z_k$. It is a softmax, so
+#    $\displaystyle \frac{\partial \tilde w_k}{\partial z_k} = \left( \tilde w_k - \tilde w_k^2 \right) \frac{\partial \log w_k}{\partial z_k}$.
+# 4. Put 3 into 2: $\mathbb E\left[ \tilde w_k s_k \right] = \mathbb E\left[ (\tilde w_k - \tilde w_k^2)\, h_k \right]$. The score has become a path.
+# 5. Put 4 into 1, and the plain shares cancel:
+#
+# $$ \boxed{ \nabla_\phi L_K = \mathbb E \sum_k \tilde w_k^2\, h_k } $$
+#
+# **DReG: drop the score term and square the shares.** "Doubly", because line 2 reparameterises a second time. At $K = 1$ the share is
+# 1 and DReG is STL. The decoder's gradient has no such terms and keeps its plain shares.
+
+# %% slideshow={"slide_type": "subslide"}
+runs = draw(case, K=8, runs=100_000, seed=3)  # [8, 100000]
+share = runs.log_w.softmax(0)
+truth = moments("IWAE", ENCODER, 8)[0]  # the exact gradient of L_8
+
+left, right = share * runs.score, (share - share**2) * runs.path
+print(f"line 4, z-score of left - right: {z_score((left - right).sum(0), 0.0):+.1f}")
+for name, estimate in (
+    ("IWAE", (share * (runs.path - runs.score)).sum(0)),
+    ("STL", (share * runs.path).sum(0)),
+    ("DReG", (share**2 * runs.path).sum(0)),
+):
+    print(f"{name:>4}: mean {estimate.mean():+.4f}, exact gradient {truth:+.4f}, z {z_score(estimate, truth):+8.1f}", end="")
+    print(f"   sd {estimate.std():.4f}   SNR {estimate.mean().abs() / estimate.std():.2f}")
+    assert (abs(z_score(estimate, truth)) < 4) == (name != "STL")
+assert abs(z_score((left - right).sum(0), 0.0)) < 4
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# IWAE and DReG agree with the exact gradient; STL is off by hundreds of standard errors. At $K = 8$ DReG's standard deviation is a
+# tenth of IWAE's.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Why its SNR rises.** Chapter 04 explained the fall: write $w_k = p(x)\, r_k$ with $\mathbb E[r] = 1$, so $\tilde w_k \approx r_k / K$.
+#
+# | | estimator, leading order | mean | standard deviation | SNR |
+# |---|---|---|---|---|
+# | IWAE | $\frac1K \sum r_k (h_k - s_k)$ | its leading term is 0; what is left is $O(K^{-1})$ | $O(K^{-1/2})$ | $O(K^{-1/2})$ |
+# | DReG | $\frac1{K^2} \sum r_k^2 h_k$ | $\frac1K \mathbb E[r^2 h]$ | $O(K^{-3/2})$ | $O(K^{1/2})$ |
+#
+# Both means are the slope of $-\chi^2/(2K)$, the law of chapter 03. DReG's noise is as small as its signal has to be.
+
+# %% slideshow={"slide_type": "fragment"}
+print("    K    SNR: IWAE, encoder   DReG, encoder   IWAE, decoder's weight")
+rows = [("IWAE", ENCODER), ("DReG", ENCODER), ("IWAE", DECODER)]
+snr = {K: [abs(m) / s for m, s in (moments(*row, K) for row in rows)] for K in (1, 4, 16, 64, 256, 1024)}
+for K, ratios in snr.items():
+    print(f"{K:5}  {ratios[0]:12.3f} {ratios[1]:18.2f} {ratios[2]:18.2f}")
+slope = [math.log(late / early) / math.log(4) for early, late in zip(snr[256], snr[1024])]
+print("slope of log SNR against log K, from 256 to 1024:", [round(v, 2) for v in slope])
+assert all(abs(got - need) < 0.02 for got, need in zip(slope, (-0.5, 0.5, 0.5)))
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: exact mean gradient against K. IWAE and DReG lie on one curve that falls towards zero like 1/K; STL levels out at 1.25. Right: signal-to-noise against K on logarithmic axes. IWAE's encoder falls with slope -1/2, DReG and the decoder rise with slope +1/2."}}
+Ks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
+for name, color, style in (("STL", plots.Q, "-"), ("IWAE", plots.IWAE, "-"), ("DReG", plots.CIWAE, ":")):
+    pairs = [moments(name, ENCODER, K) for K in Ks]
+    left.loglog(Ks, [abs(m) for m, _ in pairs], style, color=color, label=name, linewidth=3)
+    right.loglog(Ks, [abs(m) / s for m, s in pairs], "-", color=color, label=name)
+pairs = [moments("IWAE", DECODER, K) for K in Ks]
+right.loglog(Ks, [abs(m) / s for m, s in pairs], "--", color=plots.DECODER, alpha=0.6, label="IWAE, decoder")
+left.axhline(-limit, color=plots.EXACT, linestyle="--", linewidth=1.5, label="1.247")
+left.set(xlabel="samples K", ylabel="|exact mean gradient|")
+right.set(xlabel="samples K", ylabel="signal / noise")
+left.legend(), right.legend()
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Left: IWAE and DReG are one curve, STL goes elsewhere. Right: more samples drown the encoder's signal in plain IWAE, from $0.79$
+# to $0.037$ between $K = 1$ and $256$, and lift it in DReG from $1.9$ to $12.5$. The decoder's SNR rises in both, from $0.69$ to $4.7$. The
+# dip of DReG at $K = 3$ to $5$ is real: the law $\sqrt K$ is for large $K$.
+#
+# One caution about hierarchical models (chapter 07): their bound has one sample that does not come from $q$ but from the
+# posterior of the inner variable. Its term is the same size for every $K$, so there the SNR stays about constant in place of rising.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert [round(snr[1][i], 2) for i in range(3)] == [0.79, 1.93, 0.69]
+assert [round(snr[256][i], d) for i, d in ((0, 3), (1, 1), (2, 1))] == [0.037, 12.5, 4.7]
+ratio = {K: abs(moments("DReG", ENCODER, K)[0]) / moments("DReG", ENCODER, K)[1] for K in range(1, 10)}
+assert min(ratio, key=ratio.get) in (3, 4, 5) and ratio[9] > ratio[1]
+assert 9 < moments("IWAE", ENCODER, 8)[1] / moments("DReG", ENCODER, 8)[1] < 11
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **15 minutes.** Line 2 is the one to dwell on: both sides are the gradient of the same integral. Ask now: *where did we use that
+# it is the logarithm of a mean?* Only in line 3, the derivative of the weight. Keep the answer for *The rule behind it*.
+# In the lab: *DReG, K = 64*, then drag $K$ down to 3 and watch the green curve dip.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 2 · DReG's column of the table (●○○, 4 minutes)
+#
+# Return the weights of the encoder's gradient for the row DReG: from log-weights `[M, K, B]` to weights of the same shape. The
+# row pools all $MK$ samples of an $x$. Log-weights near $-800$ must not break it.
+#
+# <details><summary>Hint</summary>A share over two axes at once: <code>log_w.flatten(0, 1)</code> makes one of them, and
+# <code>view_as(log_w)</code> takes you back. Which comes first, the share or the square?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def dreg_weights(log_w):
+    # Your lines here: [M, K, B] -> [M, K, B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.dreg_weights"](dreg_weights)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def dreg_weights(log_w):
+    share = log_w.flatten(0, 1).softmax(0).view_as(log_w)
+    return share**2
+
+
+verdict = checks.ALL["05.dreg_weights"](dreg_weights)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## One backward pass for two kinds of weights
+#
+# The decoder wants plain shares, the encoder squared ones. Two surrogates would need two backward passes. There is a cheaper way: send every sample out
+# with its share $\tilde w_k$, and where the gradient passes through $z_k$ on its way to the encoder, multiply it with $\tilde w_k$ once
+# more. In PyTorch that is a **hook** on $z$. (`objectives.backward` does it for every row of the table.)
+#
+# It is also an elegant place for a bug, found in published code.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 3 · Spot the bug: the hook that never fires (●●○, 8 minutes)
+#
+# The function should return DReG's gradient for $\mu$. No error, the right shape, the loss goes down. On the reference
+# model with $K = 64$ its mean is $-1.257$ where $-0.024$ is right. Mend it. Until you have an answer, leave the first line as it is.
+#
+# <details><summary>Hint</summary>Print something inside the hook. Through which tensor does the gradient of log_w flow back to mu, and
+# through which does it not?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def dreg_gradient(mu, sigma, eps, log_joint):  # [B], a number, [K, B], a function [K, B] -> [K, B]
+    return None  # take this line away when you have mended the rest
+    mu = mu.clone().requires_grad_()
+    z = mu + sigma * eps
+    log_w = log_joint(z) - Normal(mu.detach(), sigma).log_prob(z)
+    share = log_w.softmax(0).detach()
+    z.clone().register_hook(lambda gradient: share * gradient)
+    (share * log_w).sum().backward()
+    return mu.grad
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.spot_the_hook"](dreg_gradient)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def dreg_gradient(mu, sigma, eps, log_joint):
+    mu = mu.clone().requires_grad_()
+    z = mu + sigma * eps
+    log_w = log_joint(z) - Normal(mu.detach(), sigma).log_prob(z)
+    share = log_w.softmax(0).detach()
+    z.register_hook(lambda gradient: share * gradient)  # on z itself, through which every gradient comes back
+    (share * log_w).sum().backward()
+    return mu.grad
+
+
+verdict = checks.ALL["05.spot_the_hook"](dreg_gradient)
+assert verdict.passed
+verdict
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The mended function on the reference model, and the number on the card.
+eps = torch.randn(64, 4_000, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+found = dreg_gradient(mean.flatten().repeat(4_000), sigma, eps, log_joint)
+assert abs(z_score(found, moments("DReG", ENCODER, 64)[0])) < 4
+assert round(moments("STL", ENCODER, 64)[0], 3) == -1.257 and round(moments("DReG", ENCODER, 64)[0], 3) == -0.024
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What it buys
+#
+# An SNR is a promise. Does it train? Let 100 copies of the reference $q$ climb, each with its own noise, $K = 64$ samples a
+# step, by Adam. We know the exact distance to the posterior at every step. **Your prediction:** after 400 steps, what is left of
+# $KL = 0.609$ with IWAE, with STL, with DReG, with the ELBO?
+
+
+# %% slideshow={"slide_type": "subslide"}
+def climb(name, K=64, steps=400, copies=100):
+    """Mean exact KL(q || posterior) of the copies after each step."""
+    row, generator = objectives.get(name), torch.Generator().manual_seed(5)
+    mu, log_sigma = mean.repeat(copies, 1).requires_grad_(), std.log().repeat(copies, 1).requires_grad_()
+    optimiser, distance, xs = torch.optim.Adam([mu, log_sigma], lr=0.02), [], x.repeat(copies, 1)
+    for _ in range(steps):
+        eps = torch.randn(1, K, copies, 1, generator=generator, dtype=torch.float64)
+        z = mu + log_sigma.exp() * eps  # [1, K, B, 1]
+        inside = (mu, log_sigma) if row.keeps_score else (mu.detach(), log_sigma.detach())
+        log_w = model.log_joint(xs, z) - Normal(inside[0], inside[1].exp()).log_prob(z).sum(-1)  # [1, K, B]
+        optimiser.zero_grad()
+        (-(row.phi_weights(log_w) * log_w).sum()).backward()
+        optimiser.step()
+        distance.append(model.kl(xs, mu.detach(), log_sigma.detach().exp()).mean().item())
+    return distance
+
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "KL from q to the posterior against training steps, logarithmic axis. IWAE falls from 0.6 to 0.3 in 400 steps. The ELBO falls fast and then stays near 0.001. STL and DReG fall below a millionth."}}
+climbed = {name: climb(name) for name in ("iwae", "elbo", "stl", "dreg")}
+for (name, distance), color in zip(climbed.items(), (plots.IWAE, plots.ELBO, plots.Q, plots.CIWAE)):
+    plt.semilogy([max(d, 1e-8) for d in distance], color=color, label=name)
+    print(f"{name:>4}: KL after 50 steps {distance[49]:.4f}, after 400 steps {distance[-1]:.1e}")
+plt.xlabel("step"), plt.ylabel("KL(q || posterior), nats"), plt.ylim(1e-8, 1), plt.legend()
+plt.show()
+assert climbed["iwae"][-1] > 0.2 and 5e-4 < climbed["elbo"][-1] < 4e-3
+assert climbed["stl"][-1] < 1e-6 and climbed["dreg"][-1] < 1e-6 and climbed["dreg"][49] < 0.02
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# IWAE's encoder wanders: after 400 steps half of the distance is left. The ELBO arrives and goes on shaking, the noise of the score
+# term. DReG and STL arrive and **stay**. DReG needs a few more steps than STL, and it climbs the bound whose value we print.
+#
+# And a network? A VAE of 64 pixels and 10 latent dimensions, half-trained on digits; the SNR is measured for each of its thousands of
+# parameters, from 400 gradients, and the median over parameters is printed.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+images = data.digits()
+vae = train.untrained(images, seed=0)
+_ = train.fit(vae, images, "iwae", M=1, K=8, epochs=20, seed=0, progress=False)
+x_digit = data.binarise(images.train[:1], torch.Generator().manual_seed(0))  # [1, 64]
+measured = {}
+for K in (1, 8, 64):
+    for name in ("iwae", "stl", "dreg"):
+        ratios = gradients.signal_to_noise(vae, x_digit, name, 1, K, 400, torch.Generator().manual_seed(1))
+        measured[name, K] = ratios.phi.nanmedian().item(), ratios.theta.nanmedian().item()
+        print(f"K = {K:2} {name:>4}: median SNR, encoder {measured[name, K][0]:.3f}   decoder {measured[name, K][1]:.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert measured["iwae", 64][0] < 0.5 * measured["iwae", 1][0] < measured["dreg", 1][0]
+assert measured["dreg", 64][0] > 2 * measured["iwae", 64][0] and measured["iwae", 64][1] > 3 * measured["iwae", 1][1]
+for one, other in ((("stl", 1), ("dreg", 1)), (("iwae", 8), ("dreg", 8))):
+    assert math.isclose(measured[one][1], measured[other][1], rel_tol=1e-3)  # one decoder column
+assert measured["dreg", 8][0] < measured["dreg", 1][0] and measured["dreg", 64][0] < 2 * measured["dreg", 8][0]
+assert math.isclose(measured["stl", 1][0], measured["dreg", 1][0], rel_tol=1e-3)  # one row at K = 1
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The pattern of the reference model: the encoder's SNR falls in the rows *iwae*, towards the $0.034$ that pure noise would show with 400 draws; the
+# decoder's rises. DReG keeps the encoder's at a level that can be learnt from. It dips first, as it did on the reference model, and here it has not begun to rise at
+# $K = 64$: in ten dimensions the weights are less even, and $\sqrt K$ is a law for large $K$.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Without reparameterisation
+#
+# Everything so far let the samples move. What if they cannot: a discrete $z$, or somebody wrote `q.sample()` where `q.rsample()` was
+# meant? Then $z$ is a fixed number for autograd. Two things can happen, and neither raises an error.
+#
+# * **Score term dropped as well.** Nothing depends on $\phi$ any more. The encoder's gradient is *exactly zero*, for ever.
+# * **Score term kept.** What is left is $-\sum_k \tilde w_k s_k$. Its mean is 0 at $K = 1$; for large $K$ it is *minus* the wake update above:
+#   the encoder walks **away** from the posterior.
+
+# %% slideshow={"slide_type": "fragment"}
+for K in (1, 8, 64):
+    runs = draw(case, K, runs=20_000, seed=60 + K)
+    fixed = -(runs.log_w.softmax(0) * runs.score).sum(0)  # z = q.sample()
+    print(f"K = {K:2}: exact gradient {moments('IWAE', ENCODER, K)[0]:+.3f}   with sample() {fixed.mean():+.3f}")
+    assert abs(z_score(fixed, -wake[K])) < 4
+assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# At $K = 64$ the mean is $+1.23$ where $-0.024$ is right: the wrong sign, fifty times too large. The remedy is the score function of
+# chapter 02. For one value $\hat L = \log \frac1K \sum_k w_k$ of $K$ samples,
+#
+# $$ \nabla_\phi L_K = \mathbb E\left[ \hat L \sum_k s_k \;-\; \sum_k \tilde w_k s_k \right]
+# = \mathbb E \sum_k \left( \hat L - \tilde w_k \right) s_k : $$
+#
+# the first part because the *distribution* of the samples moves, the second because $\hat L$ itself contains $-\log q$.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 4 · Spot the bug: the guide that learns nothing (●●●, 10 minutes)
+#
+# The samples of this encoder cannot be differentiated, so `z` is detached, and that must stay. Mend the function so that its mean is
+# $\nabla_\mu L_K$ all the same: return `[B]`.
+#
+# <details><summary>Hint</summary>Build a surrogate whose gradient is the formula above: the bound itself already has the second part.
+# Which factor of the first part must be held fixed?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def guide_gradient(mu, sigma, eps, log_joint):  # [B], a number, [K, B], a function [K, B] -> [K, B]
+    return None  # take this line away when you have mended the rest
+    mu = mu.clone().requires_grad_()
+    z = (mu + sigma * eps).detach()  # a sample that cannot be differentiated
+    log_q = Normal(mu, sigma).log_prob(z)
+    L = (log_joint(z) - log_q).logsumexp(0) - math.log(len(eps))  # [B]
+    return torch.autograd.grad(L.sum(), mu)[0]
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.spot_the_guide"](guide_gradient)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def guide_gradient(mu, sigma, eps, log_joint):
+    mu = mu.clone().requires_grad_()
+    z = (mu + sigma * eps).detach()
+    log_q = Normal(mu, sigma).log_prob(z)
+    L = (log_joint(z) - log_q).logsumexp(0) - math.log(len(eps))
+    surrogate = L + L.detach() * log_q.sum(0)
+    return torch.autograd.grad(surrogate.sum(), mu)[0]
+
+
+verdict = checks.ALL["05.spot_the_guide"](guide_gradient)
+assert verdict.passed
+verdict
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The mended guide on the reference model: unbiased, and noisier than every estimator above.
+eps = torch.randn(8, 100_000, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+found = guide_gradient(mean.flatten().repeat(100_000), sigma, eps, log_joint)
+assert abs(z_score(found, moments("IWAE", ENCODER, 8)[0])) < 4 and found.std() > 3 * moments("IWAE", ENCODER, 8)[1]
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The rule behind it
+#
+# Look at the five lines again. Only line 3 knew which bound it was. So take **any** value $V$ that depends on $\phi$ through the log-weights, and
+# let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. The same five lines end in
+#
+# $$ \nabla_\phi \mathbb E[V] \;=\; \mathbb E \sum_k \underbrace{a_k}_{\text{whole slopes}} (h_k - s_k)
+# \;=\; \mathbb E \sum_k \underbrace{\left( a_k - \frac{\partial a_k}{\partial \log w_k} \right)}_{\text{path term only}} h_k . $$
+#
+# First derivative, minus the diagonal of the second. For the ELBO $a = 1/K$ is constant and the correction vanishes: that is why its STL is
+# unbiased. For $L_K$ it gives $\tilde w - (\tilde w - \tilde w^2) = \tilde w^2$. Autograd can do it for every row of the table.
+
+
+# %% slideshow={"slide_type": "subslide"}
+def weights_of(value, log_w):
+    """What autograd gives: the weights for whole slopes, and those for the path term alone. 2 x [M, K, B]."""
+    slope = torch.func.grad(lambda log_w: value(log_w).sum())
+    diagonal = torch.einsum("mkbmkb->mkb", torch.func.jacrev(slope)(log_w))  # of the second derivative
+    return slope(log_w), slope(log_w) - diagonal
+
+
+log_w = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)  # [M, K, B]
+share, pooled = log_w.softmax(1), dreg_weights(log_w).sqrt()
+doubly = {name: weights_of(objectives.get(name).value, log_w)[1] for name in ("elbo", "iwae", "miwae", "ciwae")}
+assert torch.allclose(doubly["elbo"], torch.full_like(log_w, 1 / 6))
+assert torch.allclose(doubly["iwae"], pooled**2) and torch.allclose(doubly["miwae"], share**2 / 2)
+assert torch.allclose(doubly["ciwae"], 0.5 / 6 + 0.5 * share**2 / 2)  # beta = 0.5
+print("for each bound, the weights of its doubly reparameterised gradient are the derivative minus its diagonal")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Between ELBO and IWAE: VR-IWAE
+#
+# Chapter 04 mixed the two bounds outside the logarithm (CIWAE). Daudel, Benton, Shi and Doucet (2023) go between them *inside* it. For $0 \le \alpha < 1$,
+#
+# $$ L_K^{(\alpha)} = \frac{1}{1-\alpha}\; \mathbb E \log \frac1K \sum_k w_k^{1-\alpha} , $$
+#
+# which is $L_K$ at $\alpha = 0$ and tends to the ELBO as $\alpha \to 1$. The exponent makes the weights more even. For $K \to \infty$
+# it tends to the variational Rényi bound $\frac{1}{1-\alpha} \log \mathbb E_q[w^{1-\alpha}]$, which is *below* $\log p(x)$ for every $\alpha > 0$.
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: exact VR-IWAE bounds against alpha for K = 1, 8, 64 and infinity. All meet at the ELBO for alpha = 1; at alpha = 0 they spread out to L_K, the one for infinity reaching log p(x). Right: exact signal-to-noise of the encoder's gradient against K for five alphas; it falls for alpha = 0 and rises for all others."}}
+alphas = [i / 20 for i in range(21)]
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
+for K, color in ((1, plots.ELBO), (8, plots.MIWAE), (64, plots.IWAE)):
+    left.plot(alphas, [estimators.expected_value("VR-IWAE", K, a, 0) for a in alphas], color=color, label=f"K = {K}")
+renyi = [(((1 - a) * grid.log_w + mass.log()).logsumexp(0) / (1 - a)).item() for a in alphas[:-1]]
+left.plot(alphas[:-1], renyi, ":", color=plots.EXACT, label="K = ∞ (Rényi)")
+plots.exact_line(left, log_p, "log p(x)")
+for a in (0.0, 0.1, 0.25, 0.5, 0.9):
+    pairs = [moments("VR-IWAE", ENCODER, K, a) for K in Ks]
+    right.loglog(Ks, [abs(m) / s for m, s in pairs], color=plt.cm.viridis(a), label=f"α = {a:g}")
+left.set(xlabel="α", ylabel="nats"), right.set(xlabel="samples K", ylabel="signal / noise")
+left.legend(fontsize=10), right.legend(fontsize=10)
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Left: $\alpha$ slides every bound down to the ELBO. Right, whole slopes, score term kept: for every $\alpha > 0$ in the picture the encoder's SNR **rises** in the end. At $K = 64$ it is
+# $0.07$ for IWAE, $1.17$ for $\alpha = 0.25$, $2.58$ for $\alpha = 0.5$. The price stands on the left: at $\alpha = 0.5$ the bound stops
+# $0.23$ nats below $\log p(x)$, and no number of samples closes that gap.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+found = {a: moments("VR-IWAE", ENCODER, 64, a) for a in (0.0, 0.25, 0.5)}
+assert [round(abs(m) / s, 2) for m, s in found.values()] == [0.07, 1.17, 2.58]
+assert round(log_p - renyi[10], 2) == 0.23 and abs(estimators.expected_value("VR-IWAE", 100_000, 0.5, 0) - renyi[10]) < 1e-4
+for a in (0.1, 0.25, 0.5, 0.9):
+    late = [abs(m) / s for m, s in (moments("VR-IWAE", ENCODER, K, a) for K in (128, 256))]
+    assert late[1] > late[0]
+log_w = model.log_weights(x, mean, std, 20_000, 8, torch.Generator().manual_seed(8))
+values = (0.5 * log_w).logsumexp(1)[:, 0] / 0.5 - math.log(8) / 0.5
+assert abs(z_score(values, estimators.expected_value("VR-IWAE", 8, 0.5, 0))) < 4
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 5 · A row of your own (●●○, 8 minutes)
+#
+# VR-IWAE's row in the table keeps the score term, with shares of $w^{1-\alpha}$ inside each of the $M$ groups, divided by $M$. Give it a doubly
+# reparameterised twin: the weights for the path term alone, `[M, K, B]`. By the rule, on paper first.
+#
+# <details><summary>Hint</summary>Call the tilted share v. Then a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent
+# 1 - alpha stands inside the softmax. Test alpha = 0 and alpha = 1.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def vr_dreg_weights(log_w, alpha):
+    # Your lines here: [M, K, B], a number -> [M, K, B]
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.own_row"](vr_dreg_weights)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def vr_dreg_weights(log_w, alpha):
+    share = ((1 - alpha) * log_w).softmax(1)
+    return (alpha * share + (1 - alpha) * share**2) / len(log_w)
+
+
+verdict = checks.ALL["05.own_row"](vr_dreg_weights)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The finished table
+#
+# This is the summit of chapters 03 to 05: **an estimator is a row.** A value, the weights of the decoder's gradient, the weights of the
+# encoder's gradient, and whether the score term of $\log q$ is kept. $\tilde w$ is normalised over what the column says, and carries no gradient of its own.
+#
+# | row | value | weights for $\theta$ | weights for $\phi$ | score term | path-only twin for $\phi$ |
+# |---|---|---|---|---|---|
+# | ELBO | mean of $\log w$ | $1/(MK)$ | $1/(MK)$ | kept | $1/(MK)$ |
+# | IWAE | $L_{MK}$ | $\tilde w$ over $MK$ | $\tilde w$ over $MK$ | kept | $\tilde w^2$ (this is DReG) |
+# | MIWAE | mean over $M$ of $L_K$ | $\tilde w$ over $K$, $/M$ | the same | kept | $\tilde w^2/M$ |
+# | CIWAE($\beta$) | $\beta$ ELBO $+ (1-\beta)$ MIWAE | $\beta/(MK) + (1-\beta)\, \tilde w / M$ | the same | kept | $\beta/(MK) + (1-\beta)\, \tilde w^2/M$ |
+# | PIWAE | $L_{MK}$ for $\theta$, MIWAE for $\phi$ | $\tilde w$ over $MK$ | $\tilde w$ over $K$, $/M$ | kept | $\tilde w^2/M$ |
+# | STL | $L_{MK}$ | $\tilde w$ over $MK$ | $\tilde w$ over $MK$ | dropped | biased for $MK > 1$ |
+# | DReG | $L_{MK}$ | $\tilde w$ over $MK$ | $\tilde w^2$ over $MK$ | dropped | it is one |
+# | VR-IWAE($\alpha$) | $L_K^{(\alpha)}$, mean over $M$ | $v$ over $K$, $/M$ | the same | kept | $(\alpha v + (1-\alpha)\, v^2)/M$ |
+#
+# with $v$ the share of $w^{1-\alpha}$. The code of the package *is* this table: `objectives.TABLE`. Here every weight column is held against autograd.
+
+# %% slideshow={"slide_type": "subslide"}
+log_w = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)  # M, K, B all different
+for name, row in objectives.TABLE.items():
+    for_theta, _ = weights_of(row.value, log_w)
+    climbed_by_phi = bounds.miwae if name == "piwae" else row.value
+    whole_slopes, path_only = weights_of(climbed_by_phi, log_w)
+    for_phi = path_only if name == "dreg" else whole_slopes
+    assert torch.allclose(row.theta_weights(log_w), for_theta) and torch.allclose(row.phi_weights(log_w), for_phi)
+    value, sums = row.value(log_w)[0].item(), (for_theta[..., 0].sum().item(), for_phi[..., 0].sum().item())
+    unbiased = row.keeps_score or torch.allclose(row.phi_weights(log_w), path_only)
+    print(f"{name:>8}  value {value:+.3f}   sums of the weights {sums[0]:.3f}, {sums[1]:.3f}", end="   ")
+    print(f"score {'kept   ' if row.keeps_score else 'dropped'}  phi {'unbiased' if unbiased else 'BIASED'}")
+    assert unbiased == (name != "stl")
+assert torch.allclose(vr_dreg_weights(log_w, 0.5), weights_of(objectives.get("vr_iwae", alpha=0.5).value, log_w)[1])
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Every weight agrees with autograd. Where whole slopes are used, the weights add up to one; DReG's add up to $1/\mathrm{ESS}$,
+# the effective sample size of chapter 02 upside down. The next cell takes a network and compares the gradient of **every parameter** with
+# the row's weights times per-sample slopes, so that the machinery (one backward pass, the hook) is checked too; and then the means, on the reference model.
+
+
+# %% slideshow={"slide_type": "subslide"}
+def by_the_table(network, x, row, M, K, seed):
+    """The loss's gradient for each parameter from the row's two columns, without any hook."""
+    eps = network.noise(x, M, K, torch.Generator().manual_seed(seed))
+    log_p, log_q = network(x, eps, row.keeps_score)
+    log_w = (log_p - log_q).detach()
+    for_theta = -(row.theta_weights(log_w) * log_p).sum() / len(x)
+    for_phi = -(row.phi_weights(log_w) * (log_p - log_q)).sum() / len(x)
+    theta, phi = list(network.theta().values()), list(network.phi().values())
+    slopes = torch.autograd.grad(for_theta, theta, retain_graph=True) + torch.autograd.grad(for_phi, phi)
+    return zip(theta + phi, slopes)
+
+
+# %% slideshow={"slide_type": "skip"}
+x_five = data.binarise(images.train[:5], torch.Generator().manual_seed(2))  # [5, 64]
+for name, row in objectives.TABLE.items():
+    vae.zero_grad()
+    objectives.backward(vae, x_five, row, M=2, K=3, generator=torch.Generator().manual_seed(4))
+    for parameter, slope in by_the_table(vae, x_five, row, M=2, K=3, seed=4):
+        assert torch.allclose(parameter.grad, slope, rtol=1e-3, atol=1e-5), name
+assert torch.allclose(dreg_weights(log_w).sum((0, 1)), 1 / bounds.effective_sample_size(log_w.flatten(0, 1)[None])[0])
+print("eight rows, every parameter of the network: one backward pass gives what the table says")
+
+# %% slideshow={"slide_type": "subslide"}
+M, K = 2, 3
+runs = draw(case, M * K, runs=100_000, seed=9)
+log_w, path, score = (part.view(M, K, -1) for part in (runs.log_w, runs.path, runs.score))  # [M, K, B]
+tilt_path = estimators.transforms(0.5 * grid.log_w, mass, grid.path - grid.score)
+truth = {
+    "elbo": moments("ELBO", ENCODER, 1)[0], "iwae": moments("IWAE", ENCODER, 6)[0], "miwae": moments("IWAE", ENCODER, 3)[0],
+    "vr_iwae": estimators.exact_moments(tilt_path, 3)[0],
+}  # fmt: skip
+twins = {"elbo": torch.full_like(log_w, 1 / 6), "iwae": dreg_weights(log_w), "miwae": log_w.softmax(1) ** 2 / M}
+twins["vr_iwae"] = vr_dreg_weights(log_w, 0.5)
+for name, right in truth.items():
+    whole = (objectives.get(name).phi_weights(log_w) * (path - score)).sum((0, 1))
+    twin = (twins[name] * path).sum((0, 1))
+    print(f"{name:>8}: exact {right:+.4f}   whole {whole.mean():+.4f}, sd {whole.std():.2f}   twin {twin.mean():+.4f}, sd {twin.std():.2f}")
+    assert abs(z_score(whole, right)) < 4 and abs(z_score(twin, right)) < 4 and twin.std() < 0.6 * whole.std()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The twin has the same mean (all z-scores below 4) and at most 60% of the standard deviation, for every bound of the table. Score-function gradients
+# (chapter 02), InfoVAE's extra terms (chapter 06) and the jackknife below stand beside the table, not inside it.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **10 minutes.** Hide the table and let them fill in a blank one in pairs: five columns, eight rows. Ask now: *which two rows differ in one
+# entry only?* (STL and DReG; IWAE and STL in the last column.) *Which row's value is not what phi climbs?* (PIWAE.) Then run the check.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## From both sides: L ≤ log p ≤ U
+#
+# Now the *value*. A lower bound alone never tells how far away it is. Write the average of $K + 1$ weights as $p(x)\, R$, with $\mathbb E[R] = 1$. Jensen
+# works in both directions, for $\log$ is concave and $r \log r$ convex:
+#
+# $$ \mathbb E[\log R] \;\le\; \log \mathbb E[R] = 0 = \mathbb E[R] \log \mathbb E[R] \;\le\; \mathbb E[R \log R] . $$
+#
+# The left side is $L_{K+1} - \log p(x)$. What is the right side? To weight by $R = \frac{1}{K+1} \sum_k w_k / p(x)$ means to let **one of the
+# $K + 1$ samples come from the posterior**, for $q\, w / p(x) = p(z \mid x)$. So
+#
+# $$ \log p(x) \;\le\; U_K = \mathbb E_{z_0 \sim p(z|x)}\, \mathbb E_{z_1 \dots z_K \sim q}\; \log \frac{1}{K+1} \sum_{k=0}^{K} w_k . $$
+#
+# $U_0 = \log p(x) + KL(p(z|x) \,\|\, q)$ is the EUBO, the ELBO's twin. By the same two steps as in chapter 03, $U_K$ falls with $K$, and the gaps are
+# mirror images: $-\chi^2/(2(K+1))$ for $L_{K+1}$, $+\chi^2/(2(K+1))$ for $U_K$. Their midpoint has no $1/K$ term at all.
+
+# %% slideshow={"slide_type": "subslide"}
+chi_squared = model.chi_squared(x, mean, std).item()
+print(f"log p(x) = {log_p:.4f}     U_0 = EUBO = {model.eubo(x, mean, std).item():.4f}")
+for K in (1, 4, 16, 64):
+    lower, upper = expected_log_mean(grid.log_w, mass, [K + 1]).item(), estimators.expected_upper(grid.log_w, mass, K)
+    law = chi_squared / (2 * (K + 1))
+    print(f"K = {K:2}   L_K+1 {lower:.4f}   U_K {upper:.4f}   gaps over the law {(log_p - lower) / law:.3f}", end=" ")
+    print(f"{(upper - log_p) / law:.3f}   midpoint {(lower + upper) / 2 - log_p:+.6f}")
+    assert lower < log_p < upper and abs((lower + upper) / 2 - log_p) < 0.05 * (upper - lower) + 0.02 / K
+assert abs(estimators.expected_upper(grid.log_w, mass, 0) - model.eubo(x, mean, std).item()) < 1e-8
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# All exact. At $K = 64$ the two bounds enclose $\log p(x)$ within $0.011$ nats, and their midpoint is off by $0.00002$.
+#
+# **Where does one get a sample of the posterior?** For real data, nowhere. Two cases come with one free: *simulated* data, where the $z$ that made $x$ **is** a posterior
+# sample (so one can test an encoder on the model's own fantasies: bidirectional Monte Carlo, Grosse et al. 2015), and hierarchical encoders, where $z$ was made
+# by a $\psi_0$ that one knows. Chapter 07 builds its whole bound on that sample.
+#
+# **A number that looks like an upper bound.** $\sum_k \tilde w_k \log w_k$ has the right *gradient*, and training scripts log it as "the bound". As a value it is the
+# ELBO at $K = 1$ and tends to the EUBO for $K \to \infty$. In between it crosses $\log p(x)$ and is a bound in **neither** direction:
+
+# %% slideshow={"slide_type": "fragment"}
+reported = {K: (implied_posterior(grid.log_w, mass, K) * grid.log_w).sum().item() for K in (1, 2, 3, 8, 64, 1024)}
+for K, value in reported.items():
+    print(f"K = {K:4}   sum of w~ log w: {value:.3f}   {'below' if value < log_p else 'ABOVE'} log p(x) = {log_p:.3f}")
+assert reported[2] < log_p < reported[3] and abs(reported[1] - model.elbo(x, mean, std).item()) < 1e-9
+assert abs(reported[1024] - model.eubo(x, mean, std).item()) < 1e-3
+runs = draw(case, 3, runs=40_000, seed=11)
+assert abs(z_score((runs.log_w.softmax(0) * runs.log_w).sum(0), reported[3])) < 4
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+lower, upper = expected_log_mean(grid.log_w, mass, [65]).item(), estimators.expected_upper(grid.log_w, mass, 64)
+assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_p), 5) == 0.00002
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 6 · Spot the bug: a sandwich with one slice (●●○, 7 minutes)
+#
+# An evaluation script is given `log_w` `[M, K, B]`, samples of $q$, and `log_w0` `[M, B]`, the log-weight of one posterior sample for each group. It
+# reports a lower and an upper estimate, each averaged over $M$. Its upper one needs no posterior sample, which is suspicious. Mend it: return $L_K$ and $U_K$, stacked as `[2, B]`.
+#
+# <details><summary>Hint</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None], log_w], 1)</code>. How many weights are
+# under the second logarithm then?</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def sandwich(log_w, log_w0):  # [M, K, B], [M, B]
+    return None  # take this line away when you have mended the rest
+    lower = (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)
+    upper = (log_w.softmax(1) * log_w).sum(1).mean(0)
+    return torch.stack([lower, upper])
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.sandwich"](sandwich)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def sandwich(log_w, log_w0):
+    together = torch.cat([log_w0[:, None], log_w], 1)  # [M, K + 1, B]
+    lower = (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)
+    upper = (together.logsumexp(1) - math.log(together.shape[1])).mean(0)
+    return torch.stack([lower, upper])
+
+
+verdict = checks.ALL["05.sandwich"](sandwich)
+assert verdict.passed
+verdict
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The mended sandwich, sampled, against the exact values.
+generator = torch.Generator().manual_seed(12)
+z_0 = posterior.mean + posterior.stddev * torch.randn(40_000, 1, 1, generator=generator, dtype=torch.float64)
+log_w0 = model.log_joint(x, z_0) - Normal(mean, std).log_prob(z_0).sum(-1)  # [M, 1]
+log_w = model.log_weights(x, mean, std, 40_000, 4, generator)  # [M, 4, 1]
+each = torch.cat([sandwich(log_w[m : m + 100], log_w0[m : m + 100]) for m in range(0, 40_000, 100)], 1)  # [2, 400]
+assert abs(z_score(each[0], expected_log_mean(grid.log_w, mass, [4]).item())) < 4
+assert abs(z_score(each[1], estimators.expected_upper(grid.log_w, mass, 4))) < 4
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The jackknife
+#
+# $L_K$ has a bias with a known form, $-\frac{c_1}{K} - \frac{c_2}{K^2} - \dots$, with $c_1 = \chi^2/2$. From two values of $K$ one can solve for the limit. The subsets of the $K$ samples
+# give us smaller $K$ for nothing: no new sample, no new decoding. Let $\bar L_{K-1}$ be the mean of the bound over the $K$ subsets that leave one sample out.
+#
+# $$ J_1 = K\, L_K - (K-1)\, \bar L_{K-1} \qquad\text{has bias}\qquad -c_1 + c_1 + O(K^{-2}) = O(K^{-2}). $$
+#
+# Once more, and once more. The jackknife of order $m$ (Nowozin 2018; the general form is much older) is
+#
+# $$ J_m = \sum_{j=0}^{m} c(K, m, j)\, \bar L_{K-j}, \qquad c(K, m, j) = (-1)^j \frac{(K-j)^m}{(m-j)!\, j!}, \qquad \text{bias } O(K^{-(m+1)}), $$
+#
+# with $\bar L_{K-j}$ the mean over all $\binom{K}{j}$ subsets of $K - j$ samples. Order 0 is $L_K$. The coefficients add up to one.
+
+# %% slideshow={"slide_type": "subslide"}
+log_w = model.log_weights(x, mean, std, M=2_000, K=8, generator=torch.Generator().manual_seed(13))  # [M, 8, 1]
+L_K = log_w.logsumexp(1) - math.log(8)  # [M, 1]
+without = torch.stack([log_w[:, [i for i in range(8) if i != j]].logsumexp(1) - math.log(7) for j in range(8)])  # [8, M, 1]
+first_order = (8 * L_K - 7 * without.mean(0)).mean(0)  # mean over the subsets, then over M: [1]
+assert torch.allclose(first_order, bounds.jackknife(log_w, order=1))
+
+for order in range(5):
+    each = bounds.jackknife(log_w.permute(2, 1, 0), order)  # [1, 8, 2000]: one estimate for each group, [2000]
+    bias = estimators.expected_value("jackknife", 8, 0.0, order) - log_p
+    print(f"order {order}: exact bias {bias:+.6f}   measured mean {each.mean():.4f} (se {each.std() / 2000**0.5:.4f})", end="")
+    print(f"   sd {each.std():.4f}   coefficients {[round(c, 1) for c in estimators.coefficients(8, order)]}")
+    assert abs(z_score(each, log_p + bias)) < 4
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Each order takes away most of the bias that is left: from $-0.048$ to $+0.005$ to $-0.0005$. Look at the **sign**. Order 1 lies above $\log p(x)$.
+# The coefficients tell why it is delicate: at order 4 they are in the hundreds, with both signs, and add up to one.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert [round(estimators.expected_value("jackknife", 8, 0.0, m) - log_p, d) for m, d in ((0, 3), (1, 3), (2, 4))] == [-0.048, 0.005, -0.0005]
+assert 100 < max(estimators.coefficients(8, 4)) < 1000 and abs(sum(estimators.coefficients(8, 4)) - 1) < 1e-9
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · The coefficients (●●○, 6 minutes)
+#
+# Return $c(K, m, j)$ for $j = 0, \dots, m$, in this order, as a list or a tensor.
+#
+# <details><summary>Hint</summary><code>math.factorial</code>, and a list over <code>range(order + 1)</code>. Two tests: they add up to one, and at order 1 they
+# are K and -(K - 1).</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def coefficients(K, order):
+    # Your lines here.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.coefficients"](coefficients)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def coefficients(K, order):
+    below = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
+    return [(-1) ** j * (K - j) ** order / below[j] for j in range(order + 1)]
+
+
+verdict = checks.ALL["05.coefficients"](coefficients)
+assert verdict.passed and coefficients(8, 1) == [8, -7]
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **The rates.** On the reference model, exactly, for orders 0 to 4:
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Absolute exact bias of the jackknife against K on logarithmic axes for orders 0 to 4. Each order falls more steeply than the one before; filled dots are biases above log p(x), open dots below. Order 1 lies above, and for large K so do orders 3 and 4."}}
+Ks = [6, 8, 12, 16, 24, 32, 48, 64]
+for order, color in enumerate((plots.IWAE, plots.MIWAE, plots.CIWAE, plots.Q, plots.ELBO)):
+    bias = [estimators.expected_value("jackknife", K, 0.0, order) - log_p for K in Ks]
+    plt.plot(Ks, [abs(b) for b in bias], color=color, label=f"order {order}")
+    above = [b > 0 for b in bias]
+    plt.scatter(Ks, [abs(b) for b in bias], color=[color if up else "white" for up in above], edgecolor=color, zorder=3)
+plt.loglog(), plt.xlabel("samples K"), plt.ylabel("|bias|, nats"), plt.legend()
+plt.xticks(Ks, Ks), plt.minorticks_off()
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Filled dots are biases *above* $\log p(x)$, open ones below. Orders 0, 1 and 2 run along slopes $-1$, $-2$ and $-3$ soon. Orders 3 and 4 change their sign on the way
+# (the kinks), and are so small at the end ($10^{-8}$ and below) that a computer's sixteen digits hardly suffice to see them settle. So take an example that can be added up in sixty
+# digits: weights that are 1 or 3, with probability one half each. Then $L_K$ is a binomial sum.
+
+
+# %% slideshow={"slide_type": "subslide"}
+def two_valued_bound(K):
+    """Exact L_K for weights that are 1 or 3 with probability 1/2 each: E[w] = 2."""
+    return sum(math.comb(K, i) * (Decimal(K + 2 * i) / K).ln() for i in range(K + 1)) / Decimal(2) ** K
+
+
+getcontext().prec = 60
+bound = {K - j: two_valued_bound(K - j) for K in (256, 512) for j in range(5)}
+for order in range(5):
+    below = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
+    bias = [
+        sum((-1) ** j * Decimal((K - j) ** order) / below[j] * bound[K - j] for j in range(order + 1)) - Decimal(2).ln()
+        for K in (256, 512)
+    ]
+    rate = math.log2(abs(bias[1] / bias[0]))
+    print(f"order {order}: bias {bias[0]:+.2e} at K = 256, {bias[1]:+.2e} at 512: slope {rate:.2f}")
+    assert abs(rate + order + 1) < 0.06
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Slopes $-1, -2, -3, -4, -5$: bias $O(K^{-(m+1)})$, as promised.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What the jackknife costs
+#
+# One often reads that the price is a larger variance, more computing, and the loss of the bound. One by one:
+#
+# **Variance: not here.** On the reference model the standard deviation *falls*: order 1 has $0.94$ to $0.99$ of that of $L_K$ for $K = 6$ to $32$, and higher orders
+# come close to it. It depends on the weights. For a $q$ of half the posterior's width, whose weights have infinite variance, order 1 has a third more noise than $L_K$, order 4
+# about 70% more.
+#
+# **Computing: for order 1 hardly any.** No new decodings; $K$ more logarithms. Order $m$ asks for all $\binom{K}{m}$ subsets: at $K = 64$ and order 4 that is $635\,376$.
+#
+# **The guarantee: gone, and this one is serious.** On the reference model order 1 is above $\log p(x)$ for every $K$ from 3 to 64. An estimate may lie above: that is no harm. A *training objective* that may lie above invites
+# the optimiser to raise it by making $q$ **worse**. Look at the encoder's exact gradient:
+
+# %% slideshow={"slide_type": "fragment"}
+for K in (6, 8, 16):
+    slopes_of = [estimators.expected_gradient("jackknife", ENCODER, K, 0.0, order) for order in range(3)]
+    print(f"K = {K:2}   encoder's exact gradient: order 0 {slopes_of[0]:+.4f}   order 1 {slopes_of[1]:+.4f}   order 2 {slopes_of[2]:+.4f}")
+    assert slopes_of[0] < 0 < slopes_of[1]
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The posterior is to the left, so a helpful gradient is negative. Order 1 is **positive**: climbing it moves $q$ away. For the *decoder* the jackknife's gradient is closer
+# to that of $\log p(x)$ than $L_K$'s; report it, evaluate with it, and do not train an encoder by it.
+#
+# The upper bound $U_K$ has a bias of the same kind, in powers of $1/(K+1)$, and takes the same treatment (keep $z_0$ in every subset). It flips as well: at $K = 4$ its bias goes from
+# $+0.073$ to $-0.002$, below $\log p(x)$. The authors of the hierarchical bound of chapter 07 tried this on a toy and left it there, because the guarantee is lost.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above: sds, subsets, signs, the decoder, and U_K's jackknife.
+for K in (6, 32):
+    log_w = model.log_weights(x, mean, std, 20_000, K, torch.Generator().manual_seed(K))[..., 0].T  # [K, M]
+    S, top = (log_w - log_w.amax(0)).exp(), log_w.amax(0)
+    order_0 = S.mean(0).log() + top
+    order_1 = K * order_0 - (K - 1) * (((S.sum(0) - S) / (K - 1)).log().mean(0) + top)
+    assert abs(z_score(order_1, estimators.expected_value("jackknife", K, 0.0, 1))) < 4
+    assert 0.93 < (order_1.std() / order_0.std()).item() < 0.995
+narrow = model.log_weights(x, posterior.mean, 0.5 * posterior.stddev, 10_000, 6, torch.Generator().manual_seed(1)).permute(2, 1, 0)
+noise = {order: bounds.jackknife(narrow, order).std().item() for order in (0, 1, 4)}  # [1, 6, B]
+assert 1.25 < noise[1] / noise[0] < 1.4 and 1.6 < noise[4] / noise[0] < 1.8
+assert math.comb(64, 4) == 635_376
+assert all(estimators.expected_value("jackknife", K, 0.0, 1) > log_p for K in range(3, 65))
+weight = model.weight.clone().requires_grad_()
+of_log_p = torch.autograd.grad(exact.LinearGaussian(weight, 0.7).log_likelihood(x).sum(), weight)[0].item()
+errors = [abs(estimators.expected_gradient("jackknife", DECODER, 8, 0.0, m) - of_log_p) for m in (0, 1)]
+assert errors[1] < errors[0]
+U = [estimators.expected_upper(grid.log_w, mass, K) - log_p for K in (3, 4)]
+assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
+# **10 minutes.** Ask now, before the gradient cell: *J_1 is closer to log p(x) than L_K in every row. Would you train with it?* Collect votes. Then the cell. In the lab:
+# *jackknife, K = 6*, order 0, 1, 2, and watch the triangle at the top right jump over the dashed line, while the one on the left changes sides.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What came later, and beside it
+#
+# Each of these in a paragraph, with its central formula in our notation.
+#
+# **L_K as an ELBO, in two ways.** Cremer, Morris and Duvenaud (2017): $L_K$ is (nearly) the ELBO of the density $q_\text{IW}$ of a sample picked by its weight, $L_K \le \mathrm{ELBO}[q_\text{IW}] \le \log p(x)$;
+# chapter 03 drew it. Domke and Sheldon (2018) make it exact on the space of all $K$ samples: with $\hat q(z_{1:K}) = \frac{p(x, z_1)}{\frac1K \sum_k w_k} \prod_{k \ge 2} q(z_k)$,
+#
+# $$ \log p(x) - L_K = KL\Big( \hat q(z_{1:K}) \,\Big\|\, p(z_1 \mid x) \prod_{k \ge 2} q(z_k) \Big) . $$
+#
+# The proof is one line: the ratio of the two densities is $\frac1K \sum_k w_k / p(x)$. So a tighter $L_K$ *is* a smaller KL, of the resampled $\hat q$, not of $q$.
+#
+# **Why not train q directly?** Finke and Thiery (2019; AISLE) ask what the encoder is for, an importance proposal, and let it descend a divergence from the posterior outright. With
+# $r = w/p(x)$ the gradients are
+#
+# $$ -\nabla_\phi KL(p(z|x) \| q) = \mathbb E_q[r\, s] = \mathbb E_q[r\, h], \qquad -\tfrac12 \nabla_\phi \chi^2(p(z|x) \| q) = \mathbb E_q[r^2 h] . $$
+#
+# Estimated with $\tilde w \approx r/K$, the first is STL and the second ($K$ times) DReG. Seen from there STL is not biased; it has another aim.
+#
+# **Other distributions than q's own.** Bauer and Mnih (2021; GDReG) rewrite scores of *any* reparameterisable density, for example of a learned prior $p_\theta(z)$ at a sample of $q$. For
+# $f$ held fixed and a path $z = T(\epsilon; \theta)$ of $p_\theta$,
+#
+# $$ \mathbb E_{q}\left[ f\, \nabla_\theta \log p_\theta(z) \right] = \mathbb E_{q}\left[ \left( \frac{\partial f}{\partial z} + f\, \frac{\partial}{\partial z} \log \frac{q}{p_\theta} \right) \frac{\partial T}{\partial \theta} \right] , $$
+#
+# which is line 2 with $f q / p_\theta$ in the place of $f$; for $p_\theta = q$ it *is* line 2.
+#
+# **Without reparameterisation.** Liévin et al. (2020; OVIS) choose the control variates $c_k$ (each free of $z_k$) in $\mathbb E \sum_k (\hat L - \tilde w_k - c_k)\, s_k$, the formula of exercise 4, so
+# that the variance is smallest, and obtain an SNR that *grows* like $\sqrt K$ without a path. Richter et al. (2020; VarGrad, chapter 02) find the leave-one-out estimator of the ELBO as the gradient of
+# a loss, $\nabla_\phi \tfrac12 \mathrm{Var}_r[\log w]\,\big|_{r = q} = -\nabla_\phi \mathrm{ELBO}$.
+#
+# **Several encoders.** Kviman et al. (2022; MISELBO) average $S$ proposals, and weigh each sample by the mixture of all of them,
+# $\frac1S \sum_s \mathbb E_{z \sim q_s} \log \frac{p(x, z)}{\frac1S \sum_j q_j(z|x)}$: the mean of their ELBOs plus the Jensen-Shannon divergence of the $q_s$, so the more they differ the more it gains.
+#
+# **VR-IWAE** (Daudel et al. 2023) stands above; its path-only twin was your exercise 5.
+
+# %% slideshow={"slide_type": "skip"}
+# The identities of that page on the reference model: r s, r h and r^2 h against exact divergences, by quadrature.
+r = (grid.log_w - log_p).exp()
+mu = mean.clone().requires_grad_()
+slope_kl = torch.autograd.grad(model.reverse_kl(x, mu, std).sum(), mu)[0].item()
+slope_chi = torch.autograd.grad(model.chi_squared(x, mu, std).sum(), mu)[0].item()
+expectation = lambda f: (mass * f).sum().item()
+print(f"-grad KL(posterior || q) {-slope_kl:+.4f}   E[r s] {expectation(r * grid.score):+.4f}   E[r h] {expectation(r * grid.path):+.4f}")
+print(f"-grad chi^2 / 2          {-slope_chi / 2:+.4f}   E[r^2 h] {expectation(r**2 * grid.path):+.4f}", end="")
+print(f"   K times the gradient of L_K at K = 1024: {1024 * moments('IWAE', ENCODER, 1024)[0]:+.4f}")
+assert abs(expectation(r * grid.score) + slope_kl) < 1e-6 and abs(expectation(r * grid.path) + slope_kl) < 1e-6
+assert abs(expectation(r**2 * grid.path) + slope_chi / 2) < 1e-6
+assert abs(1024 * moments("IWAE", ENCODER, 1024)[0] + slope_chi / 2) < 0.01
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## What to take along
+#
+# | | formula | in code |
+# |---|---|---|
+# | two terms | $\nabla_\phi \log w = h - s$ | hold $\mu, \sigma$ fixed inside $\log q$: only $h$ is left |
+# | STL | $\sum \tilde w\, h$: unbiased at $K = 1$ only | `objectives.get("stl")` |
+# | DReG | $\sum \tilde w^2 h$: IWAE's mean, SNR $\sim \sqrt K$ | `objectives.get("dreg")` |
+# | the rule | path-only weight $= a_k - \partial a_k / \partial \log w_k$ | `weights_of` above |
+# | between ELBO and IWAE | $\frac{1}{1-\alpha} \log \frac1K \sum w^{1-\alpha}$ | `bounds.vr_iwae(log_w, alpha)` |
+# | both sides | $L_{K+1} \le \log p(x) \le U_K$, mirror-image gaps | one posterior sample among the $K + 1$ |
+# | jackknife | $\sum_j c(K, m, j)\, \bar L_{K-j}$: bias $O(K^{-(m+1)})$, no bound | `bounds.jackknife(log_w, order)` |
+#
+# **Which one?** Train the encoder with DReG if $z$ can be reparameterised; report $L_K$ with a large $K$; use the jackknife to see how far $L_K$ still is, not to climb it.
+#
+# **Next.** All these bounds give $q(z \mid x)$ a better posterior to chase. Chapter 06 asks another question: what if the *code* is what we want, and the bound does not care whether $z$
+# says anything about $x$?
+#
+# ### References
+#
+# * G. Roeder, Y. Wu, D. Duvenaud (2017). *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference.* NeurIPS. arXiv 1703.09194
+# * G. Tucker, D. Lawson, S. Gu, C. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. arXiv 1810.04152
+# * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. arXiv 1802.04537
+# * J. Bornschein, Y. Bengio (2015). *Reweighted Wake-Sleep.* ICLR. arXiv 1406.2751
+# * S. Nowozin (2018). *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and Jackknife Variational Inference.* ICLR, openreview HyZoi-WRb
+# * K. Daudel, J. Benton, Y. Shi, A. Doucet (2023). *Alpha-divergence Variational Inference Meets Importance Weighted Auto-Encoders.* arXiv 2210.06226
+# * R. Grosse, Z. Ghahramani, R. Adams (2015). *Sandwiching the marginal likelihood using bidirectional Monte Carlo.*
+# * C. Cremer, Q. Morris, D. Duvenaud (2017). *Reinterpreting Importance-Weighted Autoencoders.* arXiv 1704.02916
+# * J. Domke, D. Sheldon (2018). *Importance Weighting and Variational Inference.* NeurIPS. arXiv 1808.09034
+# * A. Finke, A. Thiery (2019). *On importance-weighted autoencoders.* openreview ryg7jhEtPB
+# * M. Bauer, A. Mnih (2021). *Generalized Doubly-Reparameterized Gradient Estimators.* ICML
+# * V. Liévin, A. Dittadi, A. Christensen, O. Winther (2020). *Optimal Variance Control of the Score-Function Gradient Estimator for Importance-Weighted Bounds.* NeurIPS. arXiv 2008.01998
+# * L. Richter et al. (2020). *VarGrad: A Low-Variance Gradient Estimator for Variational Inference.* NeurIPS. arXiv 2010.10436
+# * O. Kviman et al. (2022). *Multiple Importance Sampling ELBO and Deep Ensembles of Variational Approximations.* AISTATS. arXiv 2202.10951

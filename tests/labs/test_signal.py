@@ -1,0 +1,160 @@
+"""The numbers behind lab "04.signal": exact moments against sampling, closed forms, and the paper's rates."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.stats import assert_mean, assert_not_mean
+from vaecourse import exact, labs, objectives
+from vaecourse.labs import iwae, signal
+
+LAB = signal.SignalLab()
+START = {"K": 16, "M": 4, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
+
+
+def compute(**settings):
+    return LAB.compute(**{**START, **settings})
+
+
+def sampled(objective, M, K, draws, seed=1):
+    """Independent gradients for phi and theta by the weights of the table of objectives: ``[draws] each``."""
+    eps = torch.randn(draws, M, K, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    log_w, slopes = signal.weigh(exact.reference(torch.float64), eps.flatten())
+    log_w = log_w.view(draws, M, K).permute(1, 2, 0)  # [M, K, draws]: every draw is a data point
+    slopes = {name: g.view(draws, M, K).permute(1, 2, 0) for name, g in slopes.items()}
+    phi = (objective.phi_weights(log_w) * slopes["phi"]).sum((0, 1))
+    theta = (objective.theta_weights(log_w) * slopes["theta"]).sum((0, 1))
+    return {"phi": phi, "theta": theta}
+
+
+def test_slopes_are_those_of_autograd():
+    case = exact.reference(torch.float64)
+    eps = torch.randn(7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mean, weight = case.mean.clone().requires_grad_(), case.model.weight.clone().requires_grad_()
+    model = exact.LinearGaussian(weight, case.model.noise_variance)
+    z = mean + case.std * eps[:, None, None]  # [7, 1, 1]
+    log_joint = model.log_joint(case.x, z)[:, 0]
+    log_w = log_joint - torch.distributions.Normal(mean, case.std).log_prob(z)[:, 0, 0]
+    found, slopes = signal.weigh(case, eps)
+    torch.testing.assert_close(found - found[0], (log_w - log_w[0]).detach())
+    for n in range(7):
+        by_path = torch.autograd.grad(log_w[n], mean, retain_graph=True)[0]
+        torch.testing.assert_close(slopes["phi"][n], by_path.squeeze())
+        by_weight = torch.autograd.grad(log_joint[n], weight, retain_graph=True)[0]
+        torch.testing.assert_close(slopes["theta"][n], by_weight.squeeze())
+
+
+@pytest.mark.parametrize("parameter", ["phi", "theta"])
+@pytest.mark.parametrize("M, K, beta", [(1, 1, 0.0), (3, 2, 0.0), (1, 40, 0.0), (3, 5, 0.3), (2, 7, 1.0)])
+def test_exact_moments_are_those_of_samples(parameter, M, K, beta):
+    mean, sd = signal.gradient(parameter, M, K, beta)
+    runs = sampled(objectives.get("ciwae", beta=beta), M, K, 40_000)[parameter]
+    assert_mean(runs, mean)
+    assert_mean((runs - mean).square(), sd**2)
+    assert_not_mean((runs - mean).square(), 1.2 * sd**2)
+
+
+def test_one_sample_gives_the_exact_gradient_of_the_elbo():
+    case = exact.reference(torch.float64)
+    mean = case.mean.clone().requires_grad_()
+    case.model.elbo(case.x, mean, case.std).sum().backward()
+    assert signal.moments("phi", 1).mean == pytest.approx(mean.grad.item(), abs=1e-8)
+    assert signal.moments("phi", 1).mean == pytest.approx(-2.107, abs=1e-3)
+
+
+@pytest.mark.parametrize("K", [2, 30, 500])
+def test_mean_is_the_slope_of_the_exact_bound(K):
+    """E[Delta_phi] = dE[L_K] / d mean, by a central difference of another quadrature."""
+    step = 1e-3
+    high, low = (
+        iwae.expected_log_mean(*iwae.log_weights_on_a_grid(iwae.case_with(1.3, 0.5 + s)), [K]).item()
+        for s in (step, -step)
+    )
+    assert signal.moments("phi", K).mean == pytest.approx((high - low) / (2 * step), rel=1e-4)
+
+
+def test_bound_is_exact():
+    case = exact.reference(torch.float64)
+    assert signal.bound(1) == pytest.approx(case.model.elbo(*case[1:]).item(), abs=1e-8)
+    for K in (2, 64, 1000):
+        other = iwae.expected_log_mean(*iwae.log_weights_on_a_grid(case), [K]).item()
+        assert signal.bound(K) == pytest.approx(other, abs=1e-8)
+
+
+def test_theta_tends_to_the_gradient_of_log_p():
+    case = exact.reference(torch.float64)
+    weight = case.model.weight.clone().requires_grad_()
+    exact.LinearGaussian(weight, 0.7).log_likelihood(case.x).sum().backward()
+    gap = [abs(signal.moments("theta", K).mean - weight.grad.item()) for K in (500, 1000)]
+    assert gap[1] < 5e-4
+    assert gap[0] / gap[1] == pytest.approx(2, rel=0.01)  # O(1/K)
+
+
+def test_rates():
+    ratio = lambda name, K: signal.signal_to_noise(name, 1, 4 * K) / signal.signal_to_noise(name, 1, K)
+    assert ratio("theta", 1000) == pytest.approx(2, rel=0.01)
+    assert ratio("phi", 1000) == pytest.approx(0.5, rel=0.01)
+    for name in ("theta", "phi"):
+        assert signal.signal_to_noise(name, 9, 5, 0.2) == pytest.approx(3 * signal.signal_to_noise(name, 1, 5, 0.2))
+
+
+def test_reference_values_of_the_errata():
+    assert signal.signal_to_noise("phi", 1, 1) == pytest.approx(0.79, abs=0.005)
+    assert signal.signal_to_noise("phi", 1, 256) == pytest.approx(0.0372, abs=1e-4)  # ERRATA B3: .036, by sampling
+    assert signal.signal_to_noise("theta", 1, 1) == pytest.approx(0.69, abs=0.005)
+    assert signal.signal_to_noise("theta", 1, 256) == pytest.approx(4.66, abs=0.005)
+
+
+def test_pooled_is_piwae():
+    data = compute(M=3, K=5, pooled=True)
+    runs = sampled(objectives.get("piwae"), 3, 5, 40_000)
+    for parameter, snr in (("phi", data.phi), ("theta", data.theta)):
+        assert_mean(runs[parameter] / runs[parameter].std() * runs[parameter].mean().sign(), snr)
+    assert data.value == signal.bound(15)
+
+
+@pytest.mark.parametrize("settings", [{}, {"M": 1, "K": 3, "beta": 0.4}, {"M": 7, "K": 3, "pooled": True}, {"K": 1}])
+def test_histograms_lie_where_the_exact_ratios_say(settings):
+    data = [compute(**settings, seed=seed) for seed in (1, 2)]
+    for parameter in ("phi", "theta"):
+        runs = torch.from_numpy(np.concatenate([getattr(d, f"{parameter}_runs") for d in data]))
+        assert len(runs) == 2 * signal.ESTIMATES
+        assert_mean(runs, getattr(data[0], parameter))
+        assert_mean((runs - getattr(data[0], parameter)).square(), 1.0)
+
+
+def test_fixed_budget():
+    for K in (1, 5, 8, 1024):
+        data = compute(K=K, M=50, budget=signal.FIXED)
+        assert data.M * data.K == signal.BUDGET
+        assert data.theta_curve[-1] == pytest.approx(signal.signal_to_noise("theta", 1, 64))
+    assert compute(K=64, M=1, beta=1.0).phi == pytest.approx(8 * signal.signal_to_noise("phi", 1, 1))  # the VAE's
+
+
+def test_seed_decides_the_estimates_and_nothing_else():
+    one, same, other = (compute(seed=seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.phi_runs, same.phi_runs)
+    assert not np.array_equal(one.phi_runs, other.phi_runs)
+    assert (one.phi, one.theta, one.value) == (other.phi, other.theta, other.value)
+
+
+@pytest.mark.parametrize(
+    "settings, name",
+    [
+        ({"M": 1}, "IWAE"), ({}, "MIWAE"), ({"K": 1}, "The ELBO"), ({"beta": 1.0}, "The ELBO"),
+        ({"beta": 0.5}, "CIWAE(β = 0.5)"), ({"pooled": True}, "PIWAE"), ({"M": 1, "pooled": True}, "IWAE"),
+    ],
+)  # fmt: skip
+def test_sentence_names_the_estimator(settings, name):
+    assert LAB.sentence(compute(**settings)).startswith(name + " with")
+
+
+def test_live():
+    lab = labs.ALL["04.signal"]()
+    lab.apply("drown the encoder")
+    assert "0.0186" in lab.sentence.value
+    assert math.isclose(signal.signal_to_noise("phi", 1, 1024), 0.0186, rel_tol=0.01)
+    lab.reset()
+    assert lab.settings == START
