@@ -651,10 +651,10 @@ verdict
 # ## A map of the course
 #
 # Each chapter repairs something that the one before left open. The picture reads from top to bottom: on the left what a chapter
-# gives you, on the right what is still wrong after it. Chapters with a filled box are here now (00 to 03); those with a
+# gives you, on the right what is still wrong after it. Chapters with a filled box are here now (00 to 05); those with a
 # dashed outline are planned and not written yet.
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Nine boxes from top to bottom, one for each chapter from 00 start here to 08 one budget. Beside each box stands what that chapter leaves open, and an arrow leads to the next. Boxes 00 to 03 are filled, 04 to 08 have dashed outlines: they are to come."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Nine boxes from top to bottom, one for each chapter from 00 start here to 08 one budget. Beside each box stands what that chapter leaves open, and an arrow leads to the next. Boxes 00 to 05 are filled, 06 to 08 have dashed outlines: they are to come."}}
 STEPS = [
     ("00  start here", "log-weights, in nats", "why is the bound below, and by how much?"),
     ("01  ELBO", "one sample, one bound, a first VAE", "the gap is as large as q is wrong"),
@@ -668,7 +668,7 @@ STEPS = [
 ]
 _, axes = plt.subplots(figsize=(9.8, 7.4))
 for step, (title, gives, leaves) in enumerate(STEPS):
-    here, y = step <= 3, -step
+    here, y = step <= 5, -step
     box = plt.Rectangle((0, y - 0.33), 5.6, 0.66, linewidth=1.6, edgecolor=plots.IWAE, linestyle="-" if here else "--")
     box.set_facecolor("#D6E8F5" if here else "white")
     axes.add_patch(box)
@@ -689,10 +689,10 @@ plt.show()
 # |---|---|---|---|
 # | 00 start here | | 25 + 30 | you are here |
 # | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 50 + 50 | ready |
-# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 50 + 60 | ready |
+# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 60 + 60 | ready |
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 | ready |
-# | 04 tighter is not better | the encoder's gradient, which drowns as $K$ grows | | to come |
-# | 05 better gradients | the compromise between encoder and decoder | | to come |
+# | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 45 + 45 | ready |
+# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 55 | ready |
 # | 06 InfoVAE | a latent code that carries no information | | to come |
 # | 07 hierarchical | a guess $q$ that is only a Gaussian | | to come |
 # | 08 one budget | the question which of all these to use | | to come |

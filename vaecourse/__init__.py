@@ -14,6 +14,7 @@ room               what it holds
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
 ``train``          the training loop; ``checkpoint`` is its file, which survives a kill
 ``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
+``recorded``       results that take too long for a page, with their settings, seeds and times
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
 ``checks``         what an exercise calls
