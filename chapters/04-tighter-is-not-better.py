@@ -137,11 +137,12 @@ for M, K in ((1, 1), (1, 16), (1, 256), (16, 16)):
         assert abs(ratio - true) < 4 * math.sqrt((1 + true**2) / R)  # four standard errors of a ratio
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The measured ratios agree with the exact ones; each has a standard error of about $0.007$ to $0.03$, which is much for a ratio of $0.037$ and will trouble us again. (The exact ones are integrals; `vaecourse.labs.signal` says which.) Look down the two columns:
+# The measured ratios agree with the exact ones; each has a standard error of $0.007$ or more, which is much for a ratio of $0.037$ and will trouble us again. (The exact ones are integrals; `vaecourse.labs.signal` says which.) Look down the two columns:
 # from $K = 1$ to 256 the encoder falls by a factor of about twenty, the decoder rises by about seven.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 normal = torch.distributions.Normal(0.0, 1.0)
+assert round(R**-0.5, 3) == 0.007 and round(snr("phi", 1, 256), 3) == 0.037
 right = [normal.cdf(torch.tensor(r)).item() for r in (2, snr("phi", 1, 1), 0.02)]
 assert [round(100 * p) for p in right] == [98, 79, 51]
 assert round(signal.moments("phi", 1).mean / signal.moments("phi", 1).variance ** 0.5, 2) == -0.79
@@ -178,7 +179,7 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Ten thousand gradients
+# ## Gradients, one by one
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Histograms of single gradients, each in units of its own standard deviation, at K = 1, 10, 100 and 1000. Top row, encoder: the histogram slides onto zero. Bottom row, decoder: it moves away from zero until at K = 1000 it is nine standard deviations off."}}
 _, axes = plt.subplots(2, 4, figsize=(9.5, 4.2), sharex=True, sharey=True)
@@ -838,7 +839,7 @@ for name, value in live.items():
 # %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
 machine, seconds = record["machine"], sum(r["wall_seconds"] for r in record["runs"])
 print(f"made on {machine['processor']}, {machine['threads']} thread, torch {machine['torch']}, Python {machine['python']}")
-print(f"{len(record['runs'])} runs, {seconds / 60:.0f} minutes on a machine shared with others; schedule {schedule}")
+print(f"{len(record['runs'])} runs, {seconds / 60:.0f} minutes on a machine shared with others")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The riddle, solved
@@ -853,7 +854,7 @@ for name, M, K in (("elbo", 1, 1), ("elbo", 64, 1), ("miwae", 8, 8), ("iwae", 1,
     medians[M, K] = ratio.phi.nanmedian().item(), ratio.theta.nanmedian().item()
     print(f"{name:>5} ({M:2}, {K:2})   encoder {medians[M, K][0]:.2f}   decoder {medians[M, K][1]:.2f}")
 print(f"pure noise, measured with {draws} draws, would read {0.674 / draws**0.5:.2f}")
-assert medians[64, 1][0] > medians[8, 8][0] > medians[1, 1][0] > medians[1, 64][0] and medians[1, 64][1] > medians[1, 1][1]
+assert medians[64, 1][0] > medians[8, 8][0] > medians[1, 1][0] > medians[1, 64][0]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With one logarithm over 64 samples the encoder's ratio is the smallest of the four, not far above what pure noise would read; it is smaller than with **one** sample. The decoder's is more than twice what it is for one
@@ -883,20 +884,21 @@ def z_paired(a, b):
     return ((a - b).mean() / (a - b).std() * len(a) ** 0.5).item()
 
 
-assert z_paired(after["dreg"][0], after["iwae"][0]) > 4 and z_paired(after["elbo"][0], after["dreg"][0]) > 4
+# Bounds and not values: another machine, or another number of threads, trains another model from the same seed.
+assert (after["dreg"][0] - after["iwae"][0]).mean() > 0.1 and z_paired(after["elbo"][0], after["dreg"][0]) > 4
 assert z_paired(after["elbo"][0], after["as it was"][0]) > 4
-assert 0.5 < (after["iwae"][0] - after["as it was"][0]).mean() < 1.2 and (after["elbo"][0] - after["dreg"][0]).mean() > 1
+assert 0.2 < (after["iwae"][0] - after["as it was"][0]).mean() < 1.5 and (after["elbo"][0] - after["dreg"][0]).mean() > 1
 assert all((log_p_now.mean() - after["as it was"][1].mean()).abs() < 0.1 for _, log_p_now in after.values())
 lost = after["as it was"][1].mean() - after["as it was"][0].mean()
 gained = (after["elbo"][0] - after["as it was"][0]).mean()
-assert 0.5 < gained / lost < 0.75 and 2 < gained < 3.2
+assert 0.5 < gained / lost < 0.75 and 1.8 < gained < 3.4
 assert medians[1, 64][1] > 2 * medians[1, 1][1]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# $\log p(x)$ is what it was, for the decoder is what it was. The ELBO rises by about two and a half nats when the encoder climbs the ELBO for a moment: more than half of its distance to $\log p(x)$. **The model was fine. Its encoder had not learned
+# $\log p(x)$ is what it was, for the decoder is what it was. The ELBO rises by two nats and more when the encoder climbs the ELBO for a moment: more than half of its distance to $\log p(x)$. **The model was fine. Its encoder had not learned
 # what it could.**
 #
-# **How much of it is noise?** Read the rows from the top. IWAE itself gains most of a nat, only because these passes take smaller steps (the course's rate, $0.001$), and smaller steps average away more noise. DReG has the *same goal* as
+# **How much of it is noise?** Read the rows from the top. IWAE itself gains something, only because these passes take smaller steps (the course's rate, $0.001$), and smaller steps average away more noise. DReG has the *same goal* as
 # IWAE and a clearer gradient, and gets further. Both gains are **drowned signal**. What DReG does not recover and the ELBO does, more than a nat, is a **different goal**: the encoder is a diagonal Gaussian and
 # cannot hold the posterior of this decoder, and for large $K$ the best such Gaussian is the one with the smallest $\chi^2$, not the smallest KL. Where the family holds the posterior, as on the reference model,
 # this last part is zero. (Six times as many passes change little in these numbers; try it.)
