@@ -11,7 +11,7 @@
 #
 # You need chapter 03: $L_K$, the shares $\tilde w$, the riddle on its last page.
 #
-# **Reading 45 minutes, doing 45 minutes.**
+# **Reading 45 minutes, doing 45 minutes**, without what is marked *may wait*: skip that on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the ratio with exercise 1, 15 the mechanism (blackboard,
@@ -44,7 +44,7 @@ plots.use_style()
 # **signal-to-noise ratio** (SNR): how far the mean of the gradient is from zero, in standard deviations of one gradient. A ratio of 2
 # says nearly every step goes the right way. A ratio of 0.02 says that the step is a coin toss.
 #
-# **Your predictions**, before you touch anything:
+# **Your predictions**, before you touch anything. Then set $M = 1$ and drag $K$.
 #
 # 1. $K$ goes from 1 to 1000. The bound gets tight. What happens to the encoder's ratio: up, down, or nothing?
 # 2. And the decoder's?
@@ -62,7 +62,7 @@ labs.ALL["04.signal"]()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Explain.** (1) Down, and without an end: at $K = 1$ the encoder's ratio is $0.79$, at $K = 1024$ it is $0.019$. (2) Up: from $0.69$ to
 # $9.3$, after a small dip. (3) Eight groups of eight: the encoder's ratio is $0.62$ where one group of 64 gives $0.075$, and the decoder's is even a
-# little better ($2.5$ and $2.4$). And with $K = 1$, the VAE, more samples raise **both** ratios, by $\sqrt{M}$: what drowns the encoder is not the number of
+# little better ($2.5$ and $2.4$). With $K = 1$, the VAE, more samples raise **both** ratios, by $\sqrt{M}$. So what drowns the encoder is not the number of
 # samples, but how many of them share one logarithm.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -92,6 +92,7 @@ assert all(math.isclose(snr(name, 64, 1), 8 * snr(name, 1, 1)) for name in ("phi
 # $$ \Delta_{M,K} = \frac1M \sum_{m=1}^{M} \nabla \log \frac1K \sum_{k=1}^{K} w_{mk}, \qquad w_{mk} = \frac{p(x, z_{mk})}{q(z_{mk} \mid x)}, $$
 #
 # $M$ independent estimates of $K$ samples each, averaged. All $z_{mk}$ are reparameterised draws from $q$. Shapes as ever: `log_w[M, K, B]`.
+# Chapter 03 gave each inner gradient by its shares: $\sum_k \tilde w_{mk} \nabla \log w_{mk}$, with $\tilde w_{mk} = w_{mk} / \sum_j w_{mj}$. The code below is this sum.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The signal-to-noise ratio of an estimator
@@ -154,7 +155,7 @@ assert abs((Delta < 0).double().mean() - 0.79) < 0.02  # Gaussian enough
 # ### Exercise 1 · The ratio (●○○, 4 minutes)
 #
 # You get `gradients` `[R, P]`: $R$ independent estimates of the gradient of $P$ parameters. Return the signal-to-noise ratio of every
-# parameter, `[P]`.
+# parameter, `[P]`. Dividing by $R$ or by $R - 1$ in the variance are both accepted.
 #
 # <details><summary>Hint</summary>One mean, one standard deviation, both over the first axis. Where do the bars go?</details>
 
@@ -208,8 +209,8 @@ assert round(100 * normal.cdf(torch.tensor(-snr("phi", 1, 1000))).item()) == 49 
 # ## A popular explanation, tested
 #
 # You will read it in summaries of the paper: *a tighter bound means $KL(q \,\|\, p(z \mid x)) \approx 0$. So the term that holds the encoder to the
-# prior is relaxed, training looks at the reconstruction $\mathbb E_q[-\log p(x \mid z)]$ only, the decoder gets better and the encoder worse; the two have conflicting
-# goals.* It sounds right. It makes two predictions, and both can be checked here.
+# prior is relaxed. Training looks at the reconstruction $\mathbb E_q[-\log p(x \mid z)]$ only. The decoder gets better and the encoder worse: their goals
+# conflict.* It sounds right. It makes two predictions, and both can be checked here.
 #
 # **Prediction 1: where the bound is tight, the KL is small.** Chapter 03 showed that the gap of $L_K$ is *not* the KL:
 # $\log p(x) - L_K = \chi^2/(2K) + O(K^{-2})$, for a $q$ that stays as it is.
@@ -261,10 +262,10 @@ def apart(a, b):
 
 
 assert apart(final[1, 64], final[64, 64]) > 4 and apart(final[1, 64], final[8, 8]) > 4
-assert final[64, 64].mean() < 0.05 and final[1, 64].mean() > 0.3
+assert final[64, 64].mean() < 0.05 and final[8, 8].mean() < 0.05 and final[1, 64].mean() > KL / 2
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The second prediction fails as well. $M = 1, K = 64$ has hardly moved towards the posterior. $M = 64, K = 64$ climbs **the same bound**, just as tight, with
+# The second prediction fails as well. After 300 steps $M = 1, K = 64$ still has more than half of its KL. $M = 64, K = 64$ climbs **the same bound**, just as tight, with
 # 64 times the averaging, and arrives. Even eight groups of eight, with the *same number of samples* as the one that failed, arrive. The goals do not conflict. The
 # gradient that leads there is drowned.
 
@@ -291,6 +292,8 @@ assert final[64, 64].mean() < 0.05 and final[1, 64].mean() > 0.3
 # vanishes; it vanishes **faster than its noise**. Averaging $M$ independent estimates leaves every mean and divides every standard deviation by $\sqrt M$:
 #
 # $$ \mathrm{SNR}_\theta = \Theta\!\left(\sqrt{MK}\right), \qquad \mathrm{SNR}_\phi = \Theta\!\left(\sqrt{M/K}\right) . $$
+#
+# ($\Theta$: of this order, up to a constant factor, for large $K$.)
 
 # %% slideshow={"slide_type": "subslide"}
 mu = mean.clone().requires_grad_()
@@ -316,6 +319,8 @@ assert abs(signal.moments("theta", 4096).mean - to_learn) < 2e-4
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The paper's toy, and its exact optimum
 #
+# *May wait: all up to exercise 2. It shows the two slopes once more, in 20 dimensions.*
+#
 # Rainforth and others confirm the rates on a Gaussian model in $D = 20$ dimensions, with $N = 1024$ data points:
 #
 # $$ p(z) = \mathcal N(\mu, I), \qquad p(x \mid z) = \mathcal N(z, I), \qquad q(z \mid x) = \mathcal N\!\left(A x + b,\ \tfrac23 I\right), \qquad \theta = \mu, \quad \phi = (A, b) . $$
@@ -325,8 +330,8 @@ assert abs(signal.moments("theta", 4096).mean - to_learn) < 2e-4
 # moved by a little noise of standard deviation $0.01$, and gradients are measured there.
 #
 # **Is $\tfrac23$ a variance or a standard deviation?** The notation puts a matrix in the place of a covariance, as it does twice with $I$, so we take $\tfrac23 I$ as the
-# **covariance**. Can the rates decide? Both readings have a finite $\chi^2$, since that needs a variance above half the posterior's, $\tfrac14$, and both $\tfrac23$ and
-# $\left(\tfrac23\right)^2 = \tfrac49$ are. So both have the same slopes. What differs is the *level*: at equal means $1 + \chi^2$ is a product over dimensions,
+# **covariance**. Can the rates decide? A finite $\chi^2$ needs a variance above half the posterior's, $\tfrac14$. Both $\tfrac23$ and
+# $\left(\tfrac23\right)^2 = \tfrac49$ are above, so both have the same slopes. What differs is the *level*. With $\sigma^2$ for the variance of $q$ and equal means, $1 + \chi^2$ is a product over dimensions,
 #
 # $$ 1 + \chi^2 = \left( \frac{\sigma^2}{\sqrt{\tfrac12 \left(2\sigma^2 - \tfrac12\right)}} \right)^{20} = 1.91 \text{ for } \sigma^2 = \tfrac23, \qquad 1.17 \text{ for } \sigma^2 = \tfrac49 , $$
 #
@@ -350,8 +355,8 @@ for variance in (2 / 3, 4 / 9):
     print(f"variance {variance:.3f}: 1 + chi^2 = {(variance / math.sqrt(0.5 * (2 * variance - 0.5))) ** D:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The gradients in closed form are short. For one data point, $\partial \log p(x, z) / \partial \mu = z - \mu$. Along $z = Ax + b + s\epsilon$ the slope of $\log w$ for $b$ is
-# $(x - z) + (\mu - z)$, and for $A_{ij}$ it is $x_j$ times that of $b_i$: with the *same* ratio, so $b$ is enough.
+# The gradients in closed form are short. For one data point, $\partial \log p(x, z) / \partial \mu = z - \mu$. Along $z = Ax + b + s\epsilon$, with $s$ the standard deviation of $q$, the slope of $\log w$ for $b$ is
+# $(x - z) + (\mu - z)$. For $A_{ij}$ it is $x_j$ times that of $b_i$, with the *same* ratio, so $b$ is enough.
 #
 # One difficulty is the disease itself. At $K = 1000$ the encoder's ratio is about $0.004$, and to see its *mean* by averaging takes $1/0.004^2$, more than $60\,000$ gradients, for one
 # standard error. We measure the mean with another estimator that has **the same mean and far less noise**, the last line of the function. It is chapter 05's subject
@@ -511,7 +516,7 @@ for name, (theta, phi) in table.items():
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Each repair is two columns of weights over one set of samples: what multiplies $\nabla_\theta \log p(x, z_{mk})$, and what multiplies $\nabla_\phi \log w_{mk}$. The package holds the same
-# table (`objectives.TABLE`). None of the three costs more samples than IWAE with $MK$ of them, nor more decoder passes, and all three contain IWAE as a special case ($M = 1$ or $\beta = 0$).
+# table (`objectives.TABLE`). None of the three costs more samples or more decoder passes than IWAE with $MK$ samples. All three contain IWAE as a special case ($M = 1$ or $\beta = 0$).
 #
 # **What a split can do, and what it cannot.** People write that a clever choice of $M$ and $K$ raises *both* ratios. With more computation, yes: that is
 # $M$. At a **fixed** budget $T = MK$ the decoder's $\sqrt{MK} = \sqrt T$ keeps its order whatever you do, and the encoder's $\sqrt{M/K} = M/\sqrt T$ is bought with tightness:
@@ -612,11 +617,11 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · Spot the bug: a trainer with two backward passes (●●●, 8 minutes)
 #
-# This trainer for PIWAE takes the encoder's gradient from `miwae(theta, phi)`, a number, clears what the decoder got, and takes the decoder's gradient from
-# `iwae(theta, phi)`. It trains. It is not PIWAE. Mend it: return the gradient for `theta`, then the one for `phi`.
+# *May wait.* `miwae(theta, phi)` and `iwae(theta, phi)` are the two bounds, one number each. This trainer for PIWAE takes the encoder's gradient from the first,
+# clears what the decoder got, and takes the decoder's gradient from the second. It trains. It is not PIWAE. Mend it: return the gradient for `theta`, then the one for `phi`.
 #
-# <details><summary>Hint</summary>What does the second <code>.backward()</code> do to <code>phi.grad</code>? <code>torch.autograd.grad(value, parameter)</code> returns a gradient and adds it
-# to nothing.</details>
+# <details><summary>Hint</summary>What does the second <code>.backward()</code> do to <code>phi.grad</code>? <code>torch.autograd.grad(value, parameter)</code> returns a tuple with one gradient,
+# and adds it to nothing.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -671,7 +676,7 @@ print(f"by hand {-loss.item():.3f} nats, objectives.backward {value.mean():.3f} 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · Spot the bug: noise that is none (●○○, 4 minutes)
 #
-# A much-copied MIWAE repeats `mu` and `log_var` into shape `[B, M, K, L]`, draws `z`, and then wants the noise back that made it, "as prior samples". Its line is below. Mend it: return
+# *May wait.* A much-copied MIWAE repeats `mu` and `log_var` into shape `[B, M, K, L]` and draws `z`. Then it wants the noise back that made `z`. Its line is below. Mend it: return
 # the `eps` of $z = \mu + \sigma \epsilon$, given `log_var` $= \log \sigma^2$.
 #
 # <details><summary>Hint</summary>Solve for eps first, on paper. Then write sigma in terms of log_var.</details>
@@ -779,7 +784,7 @@ for row in ("MIWAE(4, 16)", "MIWAE(8, 8)", "CIWAE .05"):
     assert abs(paired(row, "IWAE", measures["log p(x)"])[0]) < 0.06 and 1.7 < paired(row, "IWAE", measures["ELBO"])[0] < 3.2
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Beside it, the paper's table: MNIST**, IWAE's network and schedule, $MK = 64$, four runs, in nats. We quote it; training for 3280 passes over MNIST does not fit here. The numbers with a
+# **Beside it, the paper's table: MNIST** (*may wait*), IWAE's network and schedule, $MK = 64$, four runs, in nats. We quote it; training for 3280 passes over MNIST does not fit here. The numbers with a
 # dagger come from a copy that we could not check against the paper.
 #
 # | | IWAE-64 | $\log \hat p(x)$, $K = 5000$ | difference |
@@ -899,8 +904,8 @@ assert medians[1, 64][1] > 2 * medians[1, 1][1]
 # what it could.**
 #
 # **How much of it is noise?** Read the rows from the top. IWAE itself gains something, only because these passes take smaller steps (the course's rate, $0.001$), and smaller steps average away more noise. DReG has the *same goal* as
-# IWAE and a clearer gradient, and gets further. Both gains are **drowned signal**. What DReG does not recover and the ELBO does, more than a nat, is a **different goal**: the encoder is a diagonal Gaussian and
-# cannot hold the posterior of this decoder, and for large $K$ the best such Gaussian is the one with the smallest $\chi^2$, not the smallest KL. Where the family holds the posterior, as on the reference model,
+# IWAE and a clearer gradient, and gets further. Both gains are **drowned signal**. What DReG does not recover and the ELBO does, more than a nat, is a **different goal**. The encoder is a diagonal Gaussian and
+# cannot hold the posterior of this decoder. For large $K$ the best such Gaussian is the one with the smallest $\chi^2$, not the smallest KL. Where the family holds the posterior, as on the reference model,
 # this last part is zero. (Six times as many passes change little in these numbers; try it.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]

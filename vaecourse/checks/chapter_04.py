@@ -89,6 +89,18 @@ SIGNAL_TO_NOISE = Check(
             "You averaged over the parameters at the end. Return one ratio for each: [P].",
         ),
         Mistake(
+            "one noise for all parameters",
+            lambda g: g.mean(0).abs() / g.std(),
+            "The mean is taken for each parameter, the standard deviation over all numbers at once. Take it over axis "
+            "0 too.",
+        ),
+        Mistake(
+            "everything at once",
+            lambda g: g.mean().abs() / g.std(),
+            "You took mean and spread over all numbers at once. Take both over axis 0, the estimates: the answer is "
+            "[P].",
+        ),
+        Mistake(
             "the norm of the whole gradient",
             lambda g: g.mean(0).norm() / (g - g.mean(0)).norm(dim=1).mean(),
             "This is one ratio for the length of the whole gradient. The definition is for each parameter: [P].",
@@ -155,6 +167,24 @@ RATES = Check(
             "M forgotten",
             _rate(lambda m, k, sign: k ** (0.5 * sign)),
             "K is right, and M is missing: averaging M estimates multiplies the ratio by sqrt(M).",
+        ),
+        Mistake(
+            "the encoder's noise forgotten",
+            _rate(lambda m, k, sign: math.sqrt(m * k) if sign > 0 else math.sqrt(m) / k),
+            "Right for the decoder. For the encoder 1/K is the fall of the *mean*. Its spread falls too, like "
+            "1/sqrt(K), and 1/sqrt(K) is left for the ratio.",
+        ),
+        Mistake(
+            "the decoder's noise forgotten",
+            _rate(lambda m, k, sign: math.sqrt(m) if sign > 0 else math.sqrt(m / k)),
+            "Right for the encoder. The decoder's mean stays, but its spread falls like 1/sqrt(K): K helps it too.",
+        ),
+        Mistake(
+            "the old M and K forgotten",
+            lambda snr, network, M, K, new_M, new_K: (
+                snr * math.sqrt(new_M * (new_K if network == "decoder" else 1 / new_K))
+            ),
+            "You used new_M and new_K only. What counts is new over old: new_M / M and new_K / K.",
         ),
         Mistake(
             "upside down",
@@ -247,6 +277,32 @@ PIWAE = Check(
             "The sign in the softmax is turned round: the worst sample gets the most weight.",
         ),
         Mistake(
+            "divided by K",
+            _both(objectives.pooled, lambda log_w: log_w.softmax(1) / log_w.shape[1]),
+            "The encoder's shares are right, but divided by K. MIWAE is the mean over the M groups: divide by M.",
+        ),
+        Mistake(
+            "divided by M K",
+            _both(objectives.pooled, lambda log_w: objectives.within(log_w) / log_w.shape[1]),
+            "You divided the encoder's shares by M K. Inside a group they add up to one already: divide by M only.",
+        ),
+        Mistake(
+            "one softmax after the other",
+            _both(lambda log_w: log_w.softmax(0).softmax(1), objectives.within),
+            "The decoder's weights went through two softmaxes, one for each axis. Flatten M and K into one axis, then "
+            "take one softmax.",
+        ),
+        Mistake(
+            "the encoder's over the batch",
+            _both(objectives.pooled, lambda log_w: log_w.softmax(2) / len(log_w)),
+            "The encoder's softmax runs over the batch, the last axis. The axes are M, K, B: its shares are over K.",
+        ),
+        Mistake(
+            "one tensor only",
+            objectives.pooled,
+            "These are the decoder's weights alone. Return two tensors: the decoder's weights, then the encoder's.",
+        ),
+        Mistake(
             "over the batch",
             _both(lambda log_w: log_w.flatten().softmax(0).view_as(log_w), objectives.within),
             "The decoder's weights add up to one over the batch as well: data points compete with each other. Pool "
@@ -279,6 +335,21 @@ SPOT_THE_AXIS = Check(
             "A8: only half mended",
             lambda log_w: (log_w.logsumexp(2) - math.log(log_w.shape[1])).mean(1),
             "The sum is over K now, but log M is subtracted. The number of samples under the logarithm is K.",
+        ),
+        Mistake(
+            "half mended: the axis",
+            lambda log_w: (log_w.logsumexp(1) - math.log(log_w.shape[2])).mean(1),
+            "log K is right now, but the sum still runs over axis 1, which is M.",
+        ),
+        Mistake(
+            "summed over M",
+            lambda log_w: (log_w.logsumexp(2) - math.log(log_w.shape[2])).sum(1),
+            "The axis is right. You added the M estimates up: MIWAE is their mean.",
+        ),
+        Mistake(
+            "exp without logsumexp",
+            lambda log_w: log_w.exp().mean(2).log().mean(1),
+            "The formula is right, but exp(-800) is 0 in a computer, and its log is -inf. Use logsumexp.",
         ),
         Mistake(
             "over the batch",
@@ -378,6 +449,12 @@ SPOT_THE_TRAINER = Check(
             "The encoder is right now, but the decoder's gradient of the first pass is still in its .grad.",
         ),
         Mistake(
+            "the wrong one cleared",
+            lambda *parts: (_both_on_the_sum(*parts)[0], _slopes(parts[0], parts[1], parts[3])[1]),
+            "You cleared phi.grad between the passes and not theta.grad. So the encoder lost MIWAE, its own target, "
+            "and the decoder steps on the sum.",
+        ),
+        Mistake(
             "the two exchanged",
             lambda theta, phi, miwae, iwae: _mended(theta, phi, iwae, miwae),
             "Encoder and decoder are exchanged: theta climbs IWAE, phi climbs MIWAE.",
@@ -453,6 +530,21 @@ SPOT_THE_NOISE = Check(
             "not centred",
             lambda z, mu, log_var: z * (-0.5 * log_var).exp(),
             "mu is missing: the noise moved z away from mu, not from 0.",
+        ),
+        Mistake(
+            "turned round",
+            lambda z, mu, log_var: (mu - z) * (-0.5 * log_var).exp(),
+            "The scale is right and the sign is not: z = mu + sigma eps, so it is z - mu.",
+        ),
+        Mistake(
+            "sigma forgotten",
+            lambda z, mu, log_var: z - mu,
+            "This is sigma eps. Divide by sigma, exp(log_var / 2).",
+        ),
+        Mistake(
+            "exp(2 log_var)",
+            lambda z, mu, log_var: (z - mu) * (-2 * log_var).exp(),
+            "exp(2 log_var) is the *square* of the variance. You need the variance's root, exp(log_var / 2).",
         ),
         Mistake(
             "half the log-variance",
