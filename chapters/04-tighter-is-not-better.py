@@ -194,7 +194,7 @@ for column, K in zip(axes.T, (1, 10, 100, 1000)):
         ax.set_yticks([])
     column[0].set_title(f"K = {K}")
 axes[0, 0].set_ylabel("encoder, φ"), axes[1, 0].set_ylabel("decoder, θ")
-_ = [ax.set_xlabel("gradient / its sd") for ax in axes[1]]
+_ = [ax.set_xlabel("−gradient / its sd") for ax in axes[1]]
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -443,7 +443,7 @@ assert package.phi.shape == (D * D + D,)
 # At $(M, K)$ somebody measured the ratio `snr` for `network`, which is `"encoder"` or `"decoder"`. What does the theory predict at
 # `(new_M, new_K)`? Large $K$, so that the rates hold.
 #
-# <details><summary>Hint</summary>The new ratio is the old one times the root of something. For the decoder it is new_M new_K / (M K).</details>
+# <details><summary>Hint</summary>The new ratio is the old one times the root of something. For the decoder it is new_M new_K / (M K). For the encoder the two K change sides.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -651,7 +651,7 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## MIWAE in PyTorch
 #
-# A whole training step is the VAE's, with two more axes. Encode once, repeat nothing that need not be repeated: broadcasting makes `[M, K, B, L]` out of `[B, L]`.
+# *May wait, but run the cell: `images` is used below.* A whole training step is the VAE's, with two more axes. Encode once, repeat nothing that need not be repeated: broadcasting makes `[M, K, B, L]` out of `[B, L]`.
 
 
 # %% slideshow={"slide_type": "subslide"}
