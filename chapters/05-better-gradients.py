@@ -12,7 +12,7 @@
 # You need chapters 01 to 04: log-weights `[M, K, B]`, the score function, $L_K$ and its shares $\tilde w$, and the
 # signal-to-noise ratio (SNR) of a gradient.
 #
-# **Reading 50 minutes, doing 55 minutes.**
+# **Reading 50 minutes, doing 45 minutes**, without what is marked *may wait*: skip that on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the two terms with exercise 1, 10 sticking the landing,
@@ -43,8 +43,8 @@ plots.use_style()
 # would move $\mu$ to the left: a **negative** gradient.
 #
 # The lab draws 1000 gradients of one estimator (left), the 1000 values that it reports (top right) and its exact
-# signal-to-noise ratio over $K$ (bottom right). The dashed line is the exact gradient of the bound. Every estimator gets the same $K$ samples (MIWAE
-# in four groups). The small triangles at the top right say where two other values would be on average, with the same samples.
+# SNR over $K$ (bottom right). The dashed line on the left is the exact gradient of the bound. Every estimator gets the same
+# $K$ samples (MIWAE in four groups). Small triangles at the top right: mean values of VR-IWAE and the jackknife, both from this chapter.
 #
 # **Your predictions**, before you touch anything:
 #
@@ -61,8 +61,8 @@ labs.ALL["05.estimators"]()
 # is not the gradient of the bound.) Then *DReG, K = 64*. Last *jackknife, K = 6*: *is this still a lower bound?*
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Explain.** (1) No. It sits at $-1.257$, where $-0.024$ is exact. (2) Eighty times: a standard deviation of $0.0038$
-# against $0.32$. (3) No: at $K = 6$ and order 1 its mean is $0.011$ nats **above** $\log p(x)$.
+# **Explain.** (1) No. It sits at $-1.257$, where $-0.024$ is exact. (2) Eighty times: an exact standard deviation
+# of $0.0038$ against $0.32$. (3) No: at $K = 6$ and order 1 its mean is $0.011$ nats **above** $\log p(x)$.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, exact: on this model mean and sd of every estimator are one-dimensional integrals.
@@ -186,20 +186,20 @@ for K in (1, 2, 8, 64):
     error = stl.std() / len(stl) ** 0.5
     print(f"{K:2}     {truth:+.4f}                   {biased:+.4f}           {stl.mean():+.4f} ({error:.4f})", end="   ")
     print(f"{z_score(stl, truth):+8.1f}")
-    assert abs(z_score(stl, biased)) < 4 and (abs(z_score(stl, truth)) < 4 if K == 1 else abs(z_score(stl, truth)) > 8)
+    assert abs(z_score(stl, biased)) < 4 and (abs(z_score(stl, truth)) < 4 if K == 1 else abs(z_score(stl, truth)) > 80)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Unbiased at $K = 1$; at $K = 2$ already off by a hundred standard errors; and at $K = 64$ fifty times too large. The measured mean agrees
 # with an exact value each time, so this is no accident of sampling. **STL is not a gradient of $L_K$ for $K > 1$.**
 #
-# Whose gradient is it, then? The missing piece is $\mathbb E \sum_k \tilde w_k s_k$. For large $K$ the shares pick samples of the
-# posterior, so it tends to
+# Whose gradient is it, then? STL is $\nabla_\phi L_K$ plus the dropped piece, $\mathbb E \sum_k \tilde w_k s_k$. For large $K$ the
+# first goes to zero. In the second the shares pick samples of the posterior, so it tends to
 #
 # $$ \mathbb E_{z \sim p(z|x)}\left[ \nabla_\phi \log q(z \mid x) \right] = -\nabla_\phi\, KL(p(z|x) \,\|\, q) , $$
 #
-# on the reference model $-0.5/\sigma^2 = -1.247$. This is the encoder's update of *reweighted wake-sleep* (RWS, Bornschein and
+# on the reference model $-0.5/\sigma^2 = -1.247$: the score is $(z - \mu)/\sigma^2$, and the posterior's mean is $\mu - 0.5$. This is the encoder's update of *reweighted wake-sleep* (RWS, Bornschein and
 # Bengio 2015). So STL at large $K$ trains the encoder by the KL divergence the other way round. That is a respectable thing to do, it
-# points to the posterior too, and it is another objective than the one whose value you print.
+# points to the posterior too, but it is another objective than the one whose value you print.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Exact: E[STL] = gradient of L_K + E[sum of w~ s], and where it tends to.
@@ -225,7 +225,7 @@ assert 50 < moments("STL", ENCODER, 64)[0] / moments("IWAE", ENCODER, 64)[0] < 5
 # The score term cannot be dropped. It can be **rewritten** (Tucker, Lawson, Gu and Maddison 2019). Hold all samples but $z_k$ fixed.
 #
 # 1. What we want: $\nabla_\phi L_K = \mathbb E \sum_k \left( \tilde w_k h_k - \tilde w_k s_k \right)$.
-# 2. For any function $f$ that is held fixed, $\nabla_\phi \mathbb E_q[f(z)]$ can be written by score or by path:
+# 2. For a function $f$ whose own dependence on $\phi$ is held fixed, $\nabla_\phi \mathbb E_q[f(z)]$ can be written by score or by path:
 #    $\displaystyle \mathbb E_q\left[ f(z)\, s \right] = \mathbb E_q\left[ \frac{\partial f}{\partial z} \frac{\partial z}{\partial \phi} \right]$.
 # 3. Take $f = \tilde w_k$ as a function of $z_k$. It is a softmax, so
 #    $\displaystyle \frac{\partial \tilde w_k}{\partial z_k} = \left( \tilde w_k - \tilde w_k^2 \right) \frac{\partial \log w_k}{\partial z_k}$.
@@ -259,14 +259,15 @@ assert abs(z_score((left - right).sum(0), 0.0)) < 4
 # tenth of IWAE's.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Why its SNR rises.** Chapter 04 explained the fall: write $w_k = p(x)\, r_k$ with $\mathbb E[r] = 1$, so $\tilde w_k \approx r_k / K$.
+# **Why its SNR rises.** Chapter 04 explained the fall: write $w_k = p(x)\, r_k$, so $\tilde w_k \approx r_k / K$. For every $\phi$
+# $\mathbb E_q[r] = 1$, so its gradient $\mathbb E[r (h - s)]$ is 0.
 #
 # | | estimator, leading order | mean | standard deviation | SNR |
 # |---|---|---|---|---|
 # | IWAE | $\frac1K \sum r_k (h_k - s_k)$ | its leading term is 0; what is left is $O(K^{-1})$ | $O(K^{-1/2})$ | $O(K^{-1/2})$ |
 # | DReG | $\frac1{K^2} \sum r_k^2 h_k$ | $\frac1K \mathbb E[r^2 h]$ | $O(K^{-3/2})$ | $O(K^{1/2})$ |
 #
-# Both means are the slope of $-\chi^2/(2K)$, the law of chapter 03. DReG's noise is as small as its signal has to be.
+# Both means are the slope of $-\chi^2/(2K)$, the law of chapter 03, with $\chi^2 = \mathrm{Var}_q[r]$. DReG's noise is as small as its signal has to be.
 
 # %% slideshow={"slide_type": "fragment"}
 print("    K    SNR: IWAE, encoder   DReG, encoder   IWAE, decoder's weight")
@@ -298,7 +299,7 @@ plt.show()
 # to $0.037$ between $K = 1$ and $256$, and lift it in DReG from $1.9$ to $12.5$. The decoder's SNR rises in both, from $0.69$ to $4.7$. The
 # dip of DReG at $K = 3$ to $5$ is real: the law $\sqrt K$ is for large $K$.
 #
-# One caution about hierarchical models (chapter 07): their bound has one sample that does not come from $q$ but from the
+# *May wait:* one caution about hierarchical models (chapter 07). Their bound has one sample that does not come from $q$ but from the
 # posterior of the inner variable. Its term is the same size for every $K$, so there the SNR stays about constant in place of rising.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -434,14 +435,14 @@ for (name, distance), color in zip(climbed.items(), (plots.IWAE, plots.ELBO, plo
 plt.xlabel("step"), plt.ylabel("KL(q || posterior), nats"), plt.ylim(1e-8, 1), plt.legend()
 plt.show()
 assert climbed["iwae"][-1] > 0.2 and 5e-4 < climbed["elbo"][-1] < 4e-3
-assert climbed["stl"][-1] < 1e-6 and climbed["dreg"][-1] < 1e-6 and climbed["dreg"][49] < 0.02
+assert climbed["stl"][-1] < 1e-6 and climbed["dreg"][-1] < 1e-6 and climbed["stl"][49] < climbed["dreg"][49] < 0.02
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # IWAE's encoder wanders: after 400 steps half of the distance is left. The ELBO arrives and goes on shaking, the noise of the score
 # term. DReG and STL arrive and **stay**. DReG needs a few more steps than STL, and it climbs the bound whose value we print.
 #
-# And a network? A VAE of 64 pixels and 10 latent dimensions, half-trained on digits; the SNR is measured for each of its thousands of
-# parameters, from 400 gradients, and the median over parameters is printed.
+# And a network? Take a VAE of 64 pixels and 10 latent dimensions, half-trained on digits. The SNR of each of its thousands of
+# parameters is measured from 400 gradients. The cell prints the median over parameters.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 images = data.digits()
@@ -469,7 +470,7 @@ assert math.isclose(measured["stl", 1][0], measured["dreg", 1][0], rel_tol=1e-3)
 # $K = 64$: in ten dimensions the weights are less even, and $\sqrt K$ is a law for large $K$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Without reparameterisation
+# ## Without reparameterisation (may wait, with exercise 4)
 #
 # Everything so far let the samples move. What if they cannot: a discrete $z$, or somebody wrote `q.sample()` where `q.rsample()` was
 # meant? Then $z$ is a fixed number for autograd. Two things can happen, and neither raises an error.
@@ -542,7 +543,7 @@ assert abs(z_score(found, moments("IWAE", ENCODER, 8)[0])) < 4 and found.std() >
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The rule behind it
 #
-# Look at the five lines again. Only line 3 knew which bound it was. So take **any** value $V$ that depends on $\phi$ through the log-weights, and
+# In the five lines, only line 3 knew which bound it was. So take **any** value $V$ that depends on $\phi$ through the log-weights, and
 # let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. The same five lines end in
 #
 # $$ \nabla_\phi \mathbb E[V] \;=\; \mathbb E \sum_k \underbrace{a_k}_{\text{whole slopes}} (h_k - s_k)
@@ -612,10 +613,10 @@ assert abs(z_score(values, estimators.expected_value("VR-IWAE", 8, 0.5, 0))) < 4
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · A row of your own (●●○, 8 minutes)
 #
-# VR-IWAE's row in the table keeps the score term, with shares of $w^{1-\alpha}$ inside each of the $M$ groups, divided by $M$. Give it a doubly
+# VR-IWAE's row in the table keeps the score term, with shares $v$ of $w^{1-\alpha}$ inside each of the $M$ groups, divided by $M$. Give it a doubly
 # reparameterised twin: the weights for the path term alone, `[M, K, B]`. By the rule, on paper first.
 #
-# <details><summary>Hint</summary>Call the tilted share v. Then a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent
+# <details><summary>Hint</summary>Here a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent
 # 1 - alpha stands inside the softmax. Test alpha = 0 and alpha = 1.</details>
 
 
@@ -675,8 +676,10 @@ assert torch.allclose(vr_dreg_weights(log_w, 0.5), weights_of(objectives.get("vr
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Every weight agrees with autograd. Where whole slopes are used, the weights add up to one; DReG's add up to $1/\mathrm{ESS}$,
-# the effective sample size of chapter 02 upside down. The next cell takes a network and compares the gradient of **every parameter** with
-# the row's weights times per-sample slopes, so that the machinery (one backward pass, the hook) is checked too; and then the means, on the reference model.
+# the effective sample size of chapter 02 upside down.
+#
+# *May wait*, up to *From both sides*: the same table against a network, for **every parameter**, so that the hook is checked too.
+# Then the twins' means, on the reference model.
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -735,8 +738,9 @@ for name, right in truth.items():
 #
 # $$ \mathbb E[\log R] \;\le\; \log \mathbb E[R] = 0 = \mathbb E[R] \log \mathbb E[R] \;\le\; \mathbb E[R \log R] . $$
 #
-# The left side is $L_{K+1} - \log p(x)$. What is the right side? To weight by $R = \frac{1}{K+1} \sum_k w_k / p(x)$ means to let **one of the
-# $K + 1$ samples come from the posterior**, for $q\, w / p(x) = p(z \mid x)$. So
+# The left side is $L_{K+1} - \log p(x)$. What is the right side? $R$ is the mean of $K + 1$ ratios $w_k / p(x)$. Each turns the density of
+# its own sample into the posterior, $q\, w / p(x) = p(z \mid x)$, and leaves the others alone. By symmetry all $K + 1$ terms are equal. So to
+# weight by $R$ is to let **one sample, call it $z_0$, come from the posterior**:
 #
 # $$ \log p(x) \;\le\; U_K = \mathbb E_{z_0 \sim p(z|x)}\, \mathbb E_{z_1 \dots z_K \sim q}\; \log \frac{1}{K+1} \sum_{k=0}^{K} w_k . $$
 #
@@ -824,7 +828,7 @@ assert abs(z_score(each[1], estimators.expected_upper(grid.log_w, mass, 4))) < 4
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The jackknife
 #
-# $L_K$ has a bias with a known form, $-\frac{c_1}{K} - \frac{c_2}{K^2} - \dots$, with $c_1 = \chi^2/2$. From two values of $K$ one can solve for the limit. The subsets of the $K$ samples
+# Here $L_K$ is one estimate from $K$ samples. Its bias has a known form, $-\frac{c_1}{K} - \frac{c_2}{K^2} - \dots$, with $c_1 = \chi^2/2$. From two values of $K$ one can solve for the limit. The subsets of the $K$ samples
 # give us smaller $K$ for nothing: no new sample, no new decoding. Let $\bar L_{K-1}$ be the mean of the bound over the $K$ subsets that leave one sample out.
 #
 # $$ J_1 = K\, L_K - (K-1)\, \bar L_{K-1} \qquad\text{has bias}\qquad -c_1 + c_1 + O(K^{-2}) = O(K^{-2}). $$
@@ -901,9 +905,11 @@ plt.xticks(Ks, Ks), plt.minorticks_off()
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Filled dots are biases *above* $\log p(x)$, open ones below. Orders 0, 1 and 2 run along slopes $-1$, $-2$ and $-3$ soon. Orders 3 and 4 change their sign on the way
-# (the kinks), and are so small at the end ($10^{-8}$ and below) that a computer's sixteen digits hardly suffice to see them settle. So take an example that can be added up in sixty
-# digits: weights that are 1 or 3, with probability one half each. Then $L_K$ is a binomial sum.
+# Filled dots are biases *above* $\log p(x)$, open ones below. Orders 0, 1 and 2 run along slopes $-1$, $-2$ and $-3$ soon. Orders 3 and 4 change
+# their sign on the way (the kinks).
+#
+# *May wait:* do they settle too? They get too small for a computer's sixteen digits. So take an example that can be added up in sixty: weights
+# that are 1 or 3, with probability one half each. Then $\mathbb E[L_K]$ is a binomial sum.
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -980,7 +986,7 @@ assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 # *jackknife, K = 6*, order 0, 1, 2, and watch the triangle at the top right jump over the dashed line, while the one on the left changes sides.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## What came later, and beside it
+# ## What came later, and beside it (may wait)
 #
 # Each of these in a paragraph, with its central formula in our notation.
 #
@@ -1005,8 +1011,8 @@ assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 #
 # which is line 2 with $f q / p_\theta$ in the place of $f$; for $p_\theta = q$ it *is* line 2.
 #
-# **Without reparameterisation.** Liévin et al. (2020; OVIS) choose the control variates $c_k$ (each free of $z_k$) in $\mathbb E \sum_k (\hat L - \tilde w_k - c_k)\, s_k$, the formula of exercise 4, so
-# that the variance is smallest, and obtain an SNR that *grows* like $\sqrt K$ without a path. Richter et al. (2020; VarGrad, chapter 02) find the leave-one-out estimator of the ELBO as the gradient of
+# **Without reparameterisation.** Liévin et al. (2020; OVIS) put control variates $c_k$, each free of $z_k$, into the formula of exercise 4:
+# $\mathbb E \sum_k (\hat L - \tilde w_k - c_k)\, s_k$. Chosen for the smallest variance, they give an SNR that *grows* like $\sqrt K$ without a path. Richter et al. (2020; VarGrad, chapter 02) find the leave-one-out estimator of the ELBO as the gradient of
 # a loss, $\nabla_\phi \tfrac12 \mathrm{Var}_r[\log w]\,\big|_{r = q} = -\nabla_\phi \mathrm{ELBO}$.
 #
 # **Several encoders.** Kviman et al. (2022; MISELBO) average $S$ proposals, and weigh each sample by the mixture of all of them,
@@ -1041,7 +1047,7 @@ assert abs(1024 * moments("IWAE", ENCODER, 1024)[0] + slope_chi / 2) < 0.01
 # | both sides | $L_{K+1} \le \log p(x) \le U_K$, mirror-image gaps | one posterior sample among the $K + 1$ |
 # | jackknife | $\sum_j c(K, m, j)\, \bar L_{K-j}$: bias $O(K^{-(m+1)})$, no bound | `bounds.jackknife(log_w, order)` |
 #
-# **Which one?** Train the encoder with DReG if $z$ can be reparameterised; report $L_K$ with a large $K$; use the jackknife to see how far $L_K$ still is, not to climb it.
+# **Which one?** Train the encoder with DReG if $z$ can be reparameterised. Report $L_K$ with a large $K$. Use the jackknife to see how far $L_K$ still is; do not climb it.
 #
 # **Next.** All these bounds give $q(z \mid x)$ a better posterior to chase. Chapter 06 asks another question: what if the *code* is what we want, and the bound does not care whether $z$
 # says anything about $x$?

@@ -94,6 +94,12 @@ TWO_TERMS = Check(
             "The sign is that of a loss. Return the gradient of the bound, which one climbs.",
         ),
         Mistake(
+            "the weights, not their shares",
+            lambda log_w, path, score: (log_w.exp() * (path - score)).sum(0),
+            "You multiplied with w itself. The derivative of the logarithm divides by the sum: take the shares, a "
+            "softmax of log w.",
+        ),
+        Mistake(
             "divided by K",
             lambda log_w, path, score: _weighted(log_w, path - score) / len(log_w),
             "You divided by K as well. The shares add up to one already, so it is a sum.",
@@ -157,6 +163,12 @@ DREG_WEIGHTS = Check(
             "one out first.",
         ),
         Mistake(
+            "over the batch as well",
+            lambda log_w: log_w.flatten().softmax(0).view_as(log_w) ** 2,
+            "Your shares add up to one over M, K *and* the batch. Each x has its own M K samples; leave the last "
+            "axis alone.",
+        ),
+        Mistake(
             "squared twice",
             lambda log_w: _share(log_w) ** 4,
             "Squared once too often: the power is 2.",
@@ -213,8 +225,8 @@ SPOT_THE_HOOK = Check(
             "A12: the hook never fires",
             _surrogate_gradient,
             "This is the code as it stood, or does the same: a share, not its square, so it is sticking the landing. "
-            "The hook sits on a tensor through which no gradient flows back: it was made *after* z had been used. A "
-            "hook must sit on the very tensor that log w was computed from.",
+            "Either the hook sits on a copy that log w was not computed from, or it was registered after backward(). "
+            "Put it on z itself, before backward().",
         ),
         Mistake(
             "hook and square",
@@ -316,6 +328,37 @@ OWN_ROW = Check(
             "The derivative of the share was added. log q stands in log w with a minus sign: take it away.",
         ),
         Mistake(
+            "tilted after the softmax",
+            lambda log_w, alpha: (
+                (alpha * log_w.softmax(1) ** (1 - alpha) + (1 - alpha) * log_w.softmax(1) ** (2 - 2 * alpha))
+                / len(log_w)
+            ),
+            "You raised the shares to the power 1 - alpha: they add up to one no more. Raise the weights first: "
+            "softmax of (1 - alpha) log w.",
+        ),
+        Mistake(
+            "alpha in place of 1 - alpha",
+            lambda log_w, alpha: (
+                (alpha * _tilted(log_w, 1 - alpha) + (1 - alpha) * _tilted(log_w, 1 - alpha) ** 2) / len(log_w)
+            ),
+            "Your shares are those of w to the power alpha. In this bound the exponent is 1 - alpha.",
+        ),
+        Mistake(
+            "M inside the square",
+            lambda log_w, alpha: (
+                alpha * _tilted(log_w, alpha) / len(log_w) + (1 - alpha) * (_tilted(log_w, alpha) / len(log_w)) ** 2
+            ),
+            "The 1/M went inside the square. It stands in front of the whole mixture, once.",
+        ),
+        Mistake(
+            "divided by K as well",
+            lambda log_w, alpha: (
+                (alpha * _tilted(log_w, alpha) + (1 - alpha) * _tilted(log_w, alpha) ** 2)
+                / (len(log_w) * log_w.shape[1])
+            ),
+            "You divided by K as well. The shares add up to one over K already; only the 1/M is left.",
+        ),
+        Mistake(
             "without the 1/M",
             lambda log_w, alpha: alpha * _tilted(log_w, alpha) + (1 - alpha) * _tilted(log_w, alpha) ** 2,
             "Right inside a group. The value is a mean over the M groups, so the weights are divided by M.",
@@ -405,6 +448,25 @@ COEFFICIENTS = Check(
             "One of the two factorials is missing: (m - j)! times j!.",
         ),
         Mistake(
+            "binomials for factorials",
+            lambda K, order: torch.tensor(
+                [c * math.factorial(order) for c in _coefficients(K, order)], dtype=torch.float64
+            ),
+            "You have the binomial m over j. It carries an m! on top: the formula has 1 / ((m - j)! j!) alone.",
+        ),
+        Mistake(
+            "j! multiplied, not divided",
+            lambda K, order: torch.tensor(
+                [c * math.factorial(j) ** 2 for j, c in enumerate(_coefficients(K, order))], dtype=torch.float64
+            ),
+            "You multiplied with j!. Both factorials stand below: put brackets round (m - j)! * j!.",
+        ),
+        Mistake(
+            "integer division",
+            lambda K, order: torch.tensor([math.floor(c) for c in _coefficients(K, order)], dtype=torch.float64),
+            "Your coefficients are rounded down. They are not whole numbers for m > 1: divide with /, not //.",
+        ),
+        Mistake(
             "order 1 for every order",
             lambda K, order: torch.tensor([K, -(K - 1)], dtype=torch.float64),
             "K and -(K - 1) are the coefficients of order 1. Every order m has m + 1 of them.",
@@ -476,6 +538,20 @@ SANDWICH = Check(
             "no sample of the posterior",
             lambda log_w, log_w0: torch.stack([bounds.miwae(log_w), bounds.miwae(log_w)]),
             "Both are the lower bound. The sample of the posterior, log_w0, belongs under the second logarithm.",
+        ),
+        Mistake(
+            "A10: the surrogate with the posterior's sample",
+            lambda log_w, log_w0: torch.stack(
+                [bounds.miwae(log_w), _surrogate(torch.cat([log_w0[:, None], log_w], 1))]
+            ),
+            "The sample of the posterior is in, but above you still have the sum of w~ log w. Take the log of the "
+            "mean of the K + 1 weights.",
+        ),
+        Mistake(
+            "the posterior's sample in place of one of q's",
+            lambda log_w, log_w0: torch.stack([bounds.miwae(log_w), _upper(log_w[:, 1:], log_w0)]),
+            "The sample of the posterior took the place of one of q's: that is U_(K-1). Keep all K and add it as "
+            "number K + 1.",
         ),
         Mistake(
             "EUBO",
@@ -597,6 +673,18 @@ SPOT_THE_GUIDE = Check(
             "the sign of a loss",
             lambda *case: -_by_score(*case),
             "The sign is that of a loss. Return the gradient of the bound.",
+        ),
+        Mistake(
+            "the score-function term has the wrong sign",
+            _by_part(lambda log_w, score, L: (-(L + log_w.softmax(0)) * score).sum(0)),
+            "The score-function term was subtracted. It is plus L times the scores; only the part from -log q has "
+            "a minus.",
+        ),
+        Mistake(
+            "shares on the score-function term",
+            _by_part(lambda log_w, score, L: ((L - 1) * log_w.softmax(0) * score).sum(0)),
+            "You weighted the scores of the first part by their shares. There all K scores count fully: L times "
+            "their plain sum.",
         ),
         Mistake(
             "L not held fixed",
