@@ -692,7 +692,7 @@ plt.show()
 # | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 60 + 60 | ready |
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 | ready |
 # | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 45 + 45 | ready |
-# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 55 | ready |
+# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 45 | ready |
 # | 06 InfoVAE | a latent code that carries no information | | to come |
 # | 07 hierarchical | a guess $q$ that is only a Gaussian | | to come |
 # | 08 one budget | the question which of all these to use | | to come |
