@@ -346,3 +346,10 @@ def test_bad_log_weights_are_told_in_a_sentence(name, log_w, error, message):
 def test_bad_parameters_are_told_in_a_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("beta, bound", [(0.0, bounds.miwae), (1.0, bounds.elbo)])
+def test_ciwae_at_its_ends_is_the_one_bound_even_where_the_other_is_infinite(beta, bound):
+    """A weight of zero makes the ELBO -inf, and 0 * -inf is NaN."""
+    log_w = torch.tensor([[[0.0, -math.inf], [-math.inf, -math.inf]]])
+    assert torch.equal(bounds.ciwae(log_w, beta), bound(log_w))

@@ -190,3 +190,61 @@ def test_a_data_gradient_is_not_lost():
 def test_bad_input_is_told_in_a_sentence(error, call, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class _Tripled(nn.Linear):
+    def forward(self, h):
+        return 3 * super().forward(h)
+
+
+class _TripledStack(nn.Sequential):
+    def forward(self, z):
+        return 3 * super().forward(z)
+
+
+def _hooked(stack, where):
+    where(stack).register_forward_hook(lambda module, given, out: 3 * out)
+    return stack
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        nn.Sequential(nn.Linear(2, 4), _Tripled(4, 7)),
+        _TripledStack(nn.Linear(2, 4), nn.Linear(4, 7)),
+        _hooked(nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 7)), lambda stack: stack),
+        _hooked(nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 7)), lambda stack: stack[-1]),
+    ],
+    ids=["own Linear", "own Sequential", "hook on the stack", "hook on the head"],
+)
+def test_a_given_decoder_is_called_whole_if_it_does_more_than_its_layers(decoder):
+    model = VAE(7, 2, decoder=decoder)
+    x, z = torch.rand(5, 7), torch.randn(3, 5, 2)
+    torch.testing.assert_close(model.log_likelihood(x, z), bernoulli.log_likelihood(decoder(z), x))
+
+
+def test_a_given_network_without_layers_is_kept():
+    """An empty Sequential, the identity, counts as false."""
+    identity = nn.Sequential()
+    assert VAE(2, 2, likelihood="gaussian", decoder=identity).decoder is identity
+
+
+def test_half_precision_does_not_lose_the_likelihood():
+    """A hundred factors of 1/2 underflow in float16."""
+    model, x, z = VAE(100, 2, (11,)).half(), torch.rand(3, 100).half(), torch.zeros(1, 3, 2).half()
+    torch.testing.assert_close(model.log_likelihood(x, z), bernoulli.log_likelihood(model.decoder(z), x))
+
+
+def test_log_weights_under_autocast():
+    model, x = VAE(7, 2, (11,)), torch.rand(5, 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.log_weights(x, 2, 3).isfinite().all()
+
+
+def test_second_derivatives_of_the_fused_likelihood():
+    head, h, x = nn.Linear(5, 7).double(), torch.randn(2, 3, 5).double().requires_grad_(), torch.rand(3, 7).double()
+
+    def fused(h, weight, bias):
+        return bernoulli._LinearLogLikelihood.apply(h, weight, bias, x)
+
+    assert torch.autograd.gradgradcheck(fused, (h, head.weight, head.bias))

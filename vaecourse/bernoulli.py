@@ -26,8 +26,7 @@ def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
 
 def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
     """log p(x | head(h)), on a CPU in one fused pass. Shapes: ``[..., B, H], [B, D] -> [..., B]``."""
-    fusible = h.device.type == "cpu" and head.bias is not None and arguments.is_concrete(h) and not x.requires_grad
-    if not fusible:
+    if head.bias is None or not _fusible(h, head.weight, x):
         return log_likelihood(linear(h, head.weight, head.bias), x)
     rows = h.reshape(-1, *h.shape[-2:])  # [N, B, H]
     if torch.is_grad_enabled():
@@ -35,17 +34,27 @@ def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
     return _forward(rows, head.weight, head.bias, x, keep_residual=False)[0].reshape(h.shape[:-1])
 
 
+def _fusible(h: Tensor, weight: Tensor, x: Tensor) -> bool:
+    """On a CPU, in one type wide enough for a product of 100 halves, and for a gradient in h, weight and bias only."""
+    wide = h.dtype == weight.dtype == x.dtype and h.dtype in (torch.float32, torch.float64)
+    plain = arguments.is_concrete(h) and not x.requires_grad and not torch.is_autocast_enabled("cpu")
+    return h.device.type == "cpu" and wide and plain
+
+
 class _LinearLogLikelihood(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
         value, residual = _forward(h, weight, bias, x, keep_residual=True)
-        ctx.save_for_backward(h, weight, residual)
+        ctx.save_for_backward(h, weight, bias, x, residual)
         return value
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, seed: Tensor) -> tuple[Tensor | None, ...]:
-        h, weight, residual = ctx.saved_tensors
+        h, weight, bias, x, residual = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: the residual must know what it was made of
+            residual = (x - linear(h, weight, bias).sigmoid()).flatten(0, 1)
+            grad_h = (residual @ weight * seed.reshape(-1, 1)).view_as(h)
+            return grad_h, residual.T @ (h.flatten(0, 1) * seed.reshape(-1, 1)), seed.flatten() @ residual, None
         residual, seed = residual.flatten(0, 1), seed.flatten()  # [N B, D], [N B]
         grad_h = (residual @ weight).mul_(seed[:, None]).view_as(h) if ctx.needs_input_grad[0] else None
         seeded = h.flatten(0, 1) * seed[:, None]  # the seed scales a row: cheaper on H columns than on D

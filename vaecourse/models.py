@@ -89,9 +89,9 @@ class VAE(LatentVariableModel):
         self.hidden = tuple(arguments.count("hidden", width) for width in hidden)
         self.likelihood = arguments.choice("likelihood", likelihood, LIKELIHOODS)
         self._given = prior is not None or encoder is not None or decoder is not None
-        self.encoder = encoder or mlp([data_dim, *self.hidden, 2 * latent_dim])
-        self.decoder = decoder or mlp([latent_dim, *reversed(self.hidden), data_dim])
-        self.prior: Prior = prior or StandardNormal()
+        self.encoder = mlp([data_dim, *self.hidden, 2 * latent_dim]) if encoder is None else encoder
+        self.decoder = mlp([latent_dim, *reversed(self.hidden), data_dim]) if decoder is None else decoder
+        self.prior: Prior = StandardNormal() if prior is None else prior
         if likelihood == "gaussian":
             self.log_noise = nn.Parameter(torch.zeros(()))  # log of the standard deviation of a pixel
 
@@ -127,8 +127,8 @@ class VAE(LatentVariableModel):
         if self.likelihood == "gaussian":
             scaled = (x - self.decoder(z)) * (-self.log_noise).exp()
             return standard_normal_log_prob(scaled) - self.data_dim * self.log_noise
-        if isinstance(self.decoder, nn.Sequential) and isinstance(self.decoder[-1], nn.Linear):
-            return bernoulli.linear_log_likelihood(self.decoder[-1], self.decoder[:-1](z), x)
+        if (head := _linear_head(self.decoder)) is not None:
+            return bernoulli.linear_log_likelihood(head, self.decoder[:-1](z), x)  # type: ignore[index]
         return bernoulli.log_likelihood(self.decoder(z), x)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -173,3 +173,13 @@ class VAE(LatentVariableModel):
                 f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {x.amin():g} to {x.amax():g}."
             )
         return x
+
+
+def _linear_head(decoder: nn.Module) -> nn.Linear | None:
+    """The Linear that ``decoder`` ends in, if a call of it is its layers' and no subclass or hook does more."""
+    if type(decoder) is not nn.Sequential or len(decoder) == 0 or type(head := decoder[-1]) is not nn.Linear:
+        return None
+    for module in (decoder, head):
+        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+            return None
+    return head

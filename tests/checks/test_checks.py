@@ -99,3 +99,14 @@ def test_an_answer_cannot_change_the_cases():
 
     assert FRAME(greedy).passed
     assert FRAME(greedy).passed
+
+
+def test_a_complex_answer_does_not_pass_by_its_real_part():
+    check = Check("00.test", lambda: torch.tensor(1.0), [], "Right.")
+    assert not check(lambda: 1 + 2j).passed
+
+
+def test_the_difference_named_is_one():
+    """inf - inf is NaN, and no difference."""
+    check = Check("00.test", lambda: torch.tensor([torch.inf, 1.0]), [], "Right.")
+    assert "2 where 1 is right" in check(lambda: torch.tensor([torch.inf, 2.0])).message
