@@ -18,6 +18,7 @@ def test_a_learner_moves_K(open_notebook):
     K.focus()
     K.press("ArrowRight")
     notebook.wait_for_words(lab, other_than=first[0])
+    notebook.page.wait_for_timeout(1000)  # the picture's bytes may arrive after the words
     second = words(lab), picture(lab)
     assert second[1] != first[1]
 
@@ -32,5 +33,6 @@ def test_a_learner_moves_K(open_notebook):
         "([lab, value]) => lab.querySelector('.vaecourse-sentence').textContent.includes(value)",
         arg=[lab.element_handle(), value],
     )
+    notebook.page.wait_for_timeout(1000)
     assert picture(lab) not in (first[1], second[1])
     assert not notebook.problems, "\n".join(notebook.problems)

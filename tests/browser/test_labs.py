@@ -49,7 +49,9 @@ def test_keyboard_mouse_and_reset(lab, notebook):
     at = int(slider.evaluate("(input) => input.value")) / int(slider.get_attribute("max"))
     slider.click(position={"x": box["width"] * (0.2 if at > 0.5 else 0.8), "y": box["height"] / 2})
     notebook.wait_for_words(lab, other_than=moved)
-    assert picture(lab) != shown
+    notebook.page.wait_for_function(  # the picture's bytes may arrive after the words
+        "([image, before]) => image.src !== before", arg=[lab.locator(".vaecourse-picture img").element_handle(), shown]
+    )
 
     lab.get_by_role("button", name="Reset").click()
     notebook.wait_for_words(lab, equal_to=start)
