@@ -1,0 +1,38 @@
+"""How far the codes q(z) are from the prior p(z), told from samples: what InfoVAE may put in place of KL(q(z) || p(z)).
+
+=================  ==========================================================================================
+file               what it holds
+=================  ==========================================================================================
+``kernels``        ``rbf``, ``imq``, sums of them over scales, the median heuristic
+``mmd``            the maximum mean discrepancy as U- and V-statistic, and its witness function
+``stein``          the direction of Stein variational gradient descent, which is no divergence
+``adversarial``    KL and Jensen-Shannon through a discriminator's estimate of log q(z) / p(z)
+``minibatch``      KL through the encoder's own Gaussians
+=================  ==========================================================================================
+
+A cloud of points is ``[N, L]``. Two clouds may differ in N. Every function follows the type and the device of its input
+and raises ``ValueError`` for points that are not finite.
+"""
+
+from vaecourse.divergences.adversarial import Discriminator, adversarial_js, adversarial_kl, discriminator_loss
+from vaecourse.divergences.kernels import Kernel, imq, median_distance, multi_scale, rbf, squared_distance
+from vaecourse.divergences.minibatch import minibatch_kl
+from vaecourse.divergences.mmd import mmd2, witness
+from vaecourse.divergences.stein import stein_direction
+
+__all__ = [
+    "Discriminator",
+    "Kernel",
+    "adversarial_js",
+    "adversarial_kl",
+    "discriminator_loss",
+    "imq",
+    "median_distance",
+    "minibatch_kl",
+    "mmd2",
+    "multi_scale",
+    "rbf",
+    "squared_distance",
+    "stein_direction",
+    "witness",
+]
