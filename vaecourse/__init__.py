@@ -10,6 +10,7 @@ room               what it holds
 ``exact``          models whose every quantity is known in closed form
 ``objectives``     the table of estimators, and one function that fills ``.grad`` for a row of it
 ``gradients``      score-function gradients with baselines, VarGrad, signal-to-noise
+``hierarchical``   HVM, SIVI, IWHVI: bounds on log q(z) where q is a mixture, and inverse models tau
 ``models``         the VAE: encoders, decoders, priors
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
 ``train``          the training loop; ``checkpoint`` is its file, which survives a kill

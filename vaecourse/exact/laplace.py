@@ -9,6 +9,7 @@ psi is a *variance*, and 1/2 is a *rate*. Source: arXiv 1905.03290, section 6.1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -43,7 +44,29 @@ class LaplaceMixture:
         """log q(z | psi). Shapes: ``[..., dim], [..., dim] -> [...]``."""
         return Normal(0.0, psi.sqrt()).log_prob(z).sum(-1)
 
+    def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """Draws of q(psi): ``[*shape, dim]``."""
+        return -2 * torch.rand(*shape, self.dim, generator=generator).neg().log1p()  # the inverse cdf
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """n draws of (z, psi): 2 x ``[n, dim]``."""
-        psi = -2 * torch.rand(arguments.count("n", n), self.dim, generator=generator).neg().log1p()  # the inverse cdf
+        psi = self.sample_mixing((arguments.count("n", n),), generator)
         return psi.sqrt() * torch.randn(psi.shape, generator=generator), psi
+
+    def log_posterior(self, psi: Tensor, z: Tensor) -> Tensor:
+        """Exact log q(psi | z), by Bayes' rule. Shapes: ``[..., dim], [..., dim] -> [...]``."""
+        return self.log_mixing(psi) + self.log_conditional(z, psi) - self.log_prob(z)
+
+    def sample_posterior(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
+        r"""K exact draws of q(psi | z) for every z: 1 / psi is inverse Gaussian of mean 1 / abs(z) and shape 1.
+
+        A root of the quadratic :math:`\psi^2 - (2 |z| + y^2) \psi + z^2 = 0` with :math:`y \sim N(0, 1)`; the
+        larger one is taken with the probability psi / (psi + abs(z)).
+
+        Shapes: ``[..., dim] -> [K, ..., dim]``. Source: Michael, Schucany and Haas 1976.
+        """
+        shape = arguments.count("K", K), *z.shape
+        like = {"generator": generator, "dtype": z.dtype, "device": z.device}
+        half, size = 0.5 * torch.randn(shape, **like).square(), z.abs()
+        large = size + half + (half * (2 * size + half)).sqrt()
+        return torch.where(torch.rand(shape, **like) * (large + size) < large, large, size.square() / large)

@@ -1,0 +1,117 @@
+r"""Bounds on log q(z): one-line reducers of log-ratios ``[K + 1, ...] -> [...]``, in nats.
+
+``log_ratio[k] = log q(z, psi_k) - log tau(psi_k | z)``, where ``psi_0`` is the one that made z, hence a draw of
+q(psi | z), and ``psi_1 ... psi_K`` are draws of tau(psi | z). A ratio of zero is ``-inf``.
+
+Every function raises ``TypeError`` if ``log_ratio`` is not a floating-point tensor, and ``ValueError`` if it has no
+axis, no entry, NaN or +inf.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+
+from vaecourse import arguments
+
+
+def upper_bound(log_ratio: Tensor) -> Tensor:
+    r"""The multisample upper bound: its expectation is at least log q(z), for every z.
+
+    .. math:: U_K = \log \frac{1}{K + 1} \sum_{k=0}^K \frac{q(z, \psi_k)}{\tau(\psi_k | z)}, \qquad
+              E[U_K] - \log q(z) = \frac{\chi^2(q(\psi|z) \| \tau)}{2 (K + 1)} + O(K^{-2})
+
+    Shapes: ``[K + 1, ...] -> [...]``. Source: arXiv 1905.03290, section 3. K = 0 is the bound of HVM (1511.02386),
+    tau = q(psi) that of SIVI (1805.11183).
+
+    >>> upper_bound(torch.tensor([math.log(3.0), 0.0]))  # log of the mean of 3 and 1
+    tensor(0.6931)
+    """
+    log_ratio = _checked(log_ratio)
+    return log_ratio.logsumexp(0) - math.log(len(log_ratio))
+
+
+def lower_bound(log_ratio: Tensor) -> Tensor:
+    r"""The lower bound from the same draws: psi_0, the one that made z, is left out.
+
+    .. math:: L_K = \log \frac{1}{K} \sum_{k=1}^K \frac{q(z, \psi_k)}{\tau(\psi_k | z)}, \qquad
+              \log q(z) - E[L_K] = \frac{\chi^2(q(\psi|z) \| \tau)}{2 K} + O(K^{-2})
+
+    In place of log q(z) in an ELBO it *over*estimates the ELBO.
+
+    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` if K = 0. Source: arXiv 1509.00519, eq. 8, with z for x.
+
+    >>> lower_bound(torch.tensor([math.log(3.0), 0.0]))
+    tensor(0.)
+    """
+    log_ratio = _checked(log_ratio, at_least=1)
+    return log_ratio[1:].logsumexp(0) - math.log(len(log_ratio) - 1)
+
+
+def midpoint(log_ratio: Tensor) -> Tensor:
+    r"""Half way between both bounds: the 1/K terms of their biases cancel, and it is a bound no longer.
+
+    .. math:: \tfrac12 (U_K + L_K)
+
+    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` if K = 0.
+
+    >>> midpoint(torch.tensor([math.log(3.0), 0.0]))
+    tensor(0.3466)
+    """
+    return (upper_bound(log_ratio) + lower_bound(log_ratio)) / 2
+
+
+def jackknife(log_ratio: Tensor, order: int) -> Tensor:
+    r"""The generalised jackknife of U_K: bias O(K^-(order + 1)), and no longer a bound. Order 0 is U_K.
+
+    .. math:: \sum_{j=0}^{m} c(n, m, j)\, \bar U_{K - j}, \quad n = K + 1, \quad
+              c(n, m, j) = (-1)^j \frac{(n - j)^m}{(m - j)!\, j!}
+
+    where :math:`\bar U_{K-j}` is the mean of the bound over all subsets of psi_0 and K - j of the others: without
+    psi_0 a subset would give a lower bound. The cost grows with the number of subsets, K choose ``order``.
+
+    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` unless 0 <= order <= K. Source: arXiv 1905.03290, section
+    4.2 ("Debiasing"), after Nowozin 2018 (ICLR, openreview HyZoi-WRb).
+
+    >>> jackknife(torch.zeros(5, 2), order=2)
+    tensor([0., 0.])
+    """
+    log_ratio = _checked(log_ratio)
+    n = len(log_ratio)
+    if arguments.count("order", order, at_least=0) >= n:
+        raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
+    value = torch.zeros_like(log_ratio[0])
+    for j in range(order + 1):
+        coefficient = (-1) ** j * (n - j) ** order / (math.factorial(order - j) * math.factorial(j))
+        value = value + coefficient * _mean_over_subsets(log_ratio, j)
+    return value
+
+
+def _mean_over_subsets(log_ratio: Tensor, left_out: int) -> Tensor:
+    """The mean of log-mean-exp over the subsets that lack ``left_out`` of psi_1..K: [K + 1, ...] -> [...]."""
+    n = len(log_ratio)
+    total = torch.zeros_like(log_ratio[0])
+    subsets = itertools.combinations(range(1, n), n - 1 - left_out)
+    while some := list(itertools.islice(subsets, max(1, 2**22 // log_ratio.numel()))):
+        kept = torch.tensor([(0, *others) for others in some], device=log_ratio.device)  # [S, n - left_out]
+        total = total + (log_ratio[kept].logsumexp(1) - math.log(n - left_out)).sum(0)
+    return total / math.comb(n - 1, left_out)
+
+
+def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:
+    """Return ``log_ratio`` if it is [K + 1, ...] with K >= at_least, without NaN or +inf."""
+    rank = log_ratio.dim() if isinstance(log_ratio, Tensor) else 1
+    if rank < 1:
+        raise ValueError("log_ratio must have the shape [K + 1, ...], psi_0 first, got a scalar.")
+    value = arguments.tensor("log_ratio", log_ratio, ("K + 1", *["..."] * (rank - 1)))
+    if len(value) <= at_least:
+        raise ValueError(
+            f"log_ratio must hold psi_0 and at least K = {at_least} draws of tau for this bound, "
+            f"got {len(value)} row(s): K = {len(value) - 1}."
+        )
+    if arguments.is_concrete(value) and (value == math.inf).any():
+        raise ValueError("log_ratio contains +inf: tau(psi | z) must be positive wherever q(z, psi) is.")
+    return value
