@@ -29,7 +29,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from vaecourse import bounds, checks, data, evaluate, exact, labs, objectives, plots, train
-from vaecourse.labs.iwae import case_with, expected_log_mean, implied_posterior, log_weights_on_a_grid
+from vaecourse.labs.iwae import case_with
+from vaecourse.labs.quadrature import expected_log_mean, implied_posterior, log_weights_on_a_grid
 
 plots.use_style()
 

@@ -31,7 +31,7 @@ from torch.distributions import Normal
 from vaecourse import bounds, checks, data, exact, gradients, labs, objectives, plots, train
 from vaecourse.labs import estimators
 from vaecourse.labs.estimators import DECODER, ENCODER, moments, slopes, slopes_on_a_grid
-from vaecourse.labs.iwae import expected_log_mean, implied_posterior
+from vaecourse.labs.quadrature import expected_log_mean, expected_upper, implied_posterior
 
 plots.use_style()
 
@@ -751,12 +751,12 @@ for name, right in truth.items():
 chi_squared = model.chi_squared(x, mean, std).item()
 print(f"log p(x) = {log_p:.4f}     U_0 = EUBO = {model.eubo(x, mean, std).item():.4f}")
 for K in (1, 4, 16, 64):
-    lower, upper = expected_log_mean(grid.log_w, mass, [K + 1]).item(), estimators.expected_upper(grid.log_w, mass, K)
+    lower, upper = expected_log_mean(grid.log_w, mass, [K + 1]).item(), expected_upper(grid.log_w, mass, K)
     law = chi_squared / (2 * (K + 1))
     print(f"K = {K:2}   L_K+1 {lower:.4f}   U_K {upper:.4f}   gaps over the law {(log_p - lower) / law:.3f}", end=" ")
     print(f"{(upper - log_p) / law:.3f}   midpoint {(lower + upper) / 2 - log_p:+.6f}")
     assert lower < log_p < upper and abs((lower + upper) / 2 - log_p) < 0.05 * (upper - lower) + 0.02 / K
-assert abs(estimators.expected_upper(grid.log_w, mass, 0) - model.eubo(x, mean, std).item()) < 1e-8
+assert abs(expected_upper(grid.log_w, mass, 0) - model.eubo(x, mean, std).item()) < 1e-8
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # All exact. At $K = 64$ the two bounds enclose $\log p(x)$ within $0.011$ nats, and their midpoint is off by $0.00002$.
@@ -778,7 +778,7 @@ runs = draw(case, 3, runs=40_000, seed=11)
 assert abs(z_score((runs.log_w.softmax(0) * runs.log_w).sum(0), reported[3])) < 4
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-lower, upper = expected_log_mean(grid.log_w, mass, [65]).item(), estimators.expected_upper(grid.log_w, mass, 64)
+lower, upper = expected_log_mean(grid.log_w, mass, [65]).item(), expected_upper(grid.log_w, mass, 64)
 assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_p), 5) == 0.00002
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -823,7 +823,7 @@ log_w0 = model.log_joint(x, z_0) - Normal(mean, std).log_prob(z_0).sum(-1)  # [M
 log_w = model.log_weights(x, mean, std, 40_000, 4, generator)  # [M, 4, 1]
 each = torch.cat([sandwich(log_w[m : m + 100], log_w0[m : m + 100]) for m in range(0, 40_000, 100)], 1)  # [2, 400]
 assert abs(z_score(each[0], expected_log_mean(grid.log_w, mass, [4]).item())) < 4
-assert abs(z_score(each[1], estimators.expected_upper(grid.log_w, mass, 4))) < 4
+assert abs(z_score(each[1], expected_upper(grid.log_w, mass, 4))) < 4
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The jackknife
@@ -850,7 +850,7 @@ for order in range(5):
     each = bounds.jackknife(log_w.permute(2, 1, 0), order)  # [1, 8, 2000]: one estimate for each group, [2000]
     bias = estimators.expected_value("jackknife", 8, 0.0, order) - log_p
     print(f"order {order}: exact bias {bias:+.6f}   measured mean {each.mean():.4f} (se {each.std() / 2000**0.5:.4f})", end="")
-    print(f"   sd {each.std():.4f}   coefficients {[round(c, 1) for c in estimators.coefficients(8, order)]}")
+    print(f"   sd {each.std():.4f}   coefficients {[round(c, 1) for c in bounds.jackknife_coefficients(8, order)]}")
     assert abs(z_score(each, log_p + bias)) < 4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -859,7 +859,7 @@ for order in range(5):
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert [round(estimators.expected_value("jackknife", 8, 0.0, m) - log_p, d) for m, d in ((0, 3), (1, 3), (2, 4))] == [-0.048, 0.005, -0.0005]
-assert 100 < max(estimators.coefficients(8, 4)) < 1000 and abs(sum(estimators.coefficients(8, 4)) - 1) < 1e-9
+assert 100 < max(bounds.jackknife_coefficients(8, 4)) < 1000 and abs(sum(bounds.jackknife_coefficients(8, 4)) - 1) < 1e-9
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 7 · The coefficients (●●○, 6 minutes)
@@ -978,7 +978,7 @@ weight = model.weight.clone().requires_grad_()
 of_log_p = torch.autograd.grad(exact.LinearGaussian(weight, 0.7).log_likelihood(x).sum(), weight)[0].item()
 errors = [abs(estimators.expected_gradient("jackknife", DECODER, 8, 0.0, m) - of_log_p) for m in (0, 1)]
 assert errors[1] < errors[0]
-U = [estimators.expected_upper(grid.log_w, mass, K) - log_p for K in (3, 4)]
+U = [expected_upper(grid.log_w, mass, K) - log_p for K in (3, 4)]
 assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]

@@ -8,7 +8,7 @@ import torch
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import bounds, exact
-from vaecourse.labs.iwae import expected_log_mean, log_weights_on_a_grid
+from vaecourse.labs.quadrature import expected_log_mean, log_weights_on_a_grid
 
 M, K, B = 4, 6, 3
 KS = (1, 2, 5, 10, 40)

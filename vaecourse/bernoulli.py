@@ -52,9 +52,7 @@ class _LinearLogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, seed: Tensor) -> tuple[Tensor | None, ...]:
         h, weight, bias, x, residual = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: the residual must know what it was made of
-            residual = (x - linear(h, weight, bias).sigmoid()).flatten(0, 1)
-            grad_h = (residual @ weight * seed.reshape(-1, 1)).view_as(h)
-            return grad_h, residual.T @ (h.flatten(0, 1) * seed.reshape(-1, 1)), seed.flatten() @ residual, None
+            residual = x - linear(h, weight, bias).sigmoid()
         residual, seed = residual.flatten(0, 1), seed.flatten()  # [N B, D], [N B]
         grad_h = (residual @ weight).mul_(seed[:, None]).view_as(h) if ctx.needs_input_grad[0] else None
         seeded = h.flatten(0, 1) * seed[:, None]  # the seed scales a row: cheaper on H columns than on D

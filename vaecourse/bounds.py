@@ -92,9 +92,8 @@ def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
     if alpha == 1.0:
         return elbo(log_w)
     top = arguments.log_weights(log_w).detach().amax(1, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
-    tilted = torch.expm1((1 - alpha) * (log_w - top)).mean(
-        1
-    )  # expm1, log1p: no rounding for 1 / (1 - alpha) to magnify
+    # expm1 and log1p leave no rounding for 1 / (1 - alpha) to magnify
+    tilted = torch.expm1((1 - alpha) * (log_w - top)).mean(1)
     return (top.squeeze(1) + torch.log1p(tilted) / (1 - alpha)).mean(0)
 
 
@@ -113,13 +112,26 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     tensor([0., 0.])
     """
     K = arguments.log_weights(log_w).shape[1]
-    if arguments.count("order", order, at_least=0) >= K:
-        raise ValueError(f"order must be below the number of samples K = {K}, got {order}.")
     value = torch.zeros_like(log_w[:, 0])  # [M, B]
-    for j in range(order + 1):
-        coefficient = (-1) ** j * (K - j) ** order / (math.factorial(order - j) * math.factorial(j))
+    for j, coefficient in enumerate(jackknife_coefficients(K, order)):
         value = value + coefficient * _mean_over_subsets(log_w, j)
     return value.mean(0)
+
+
+def jackknife_coefficients(K: int, order: int) -> list[float]:
+    r"""The coefficients c(K, m, j) of ``jackknife`` for j = 0 .. m; they add up to one.
+
+    .. math:: c(K, m, j) = (-1)^j \frac{(K - j)^m}{(m - j)!\, j!}
+
+    Raises ``ValueError`` unless 0 <= order < K. Source: as ``jackknife``.
+
+    >>> jackknife_coefficients(8, order=1)
+    [8.0, -7.0]
+    """
+    if arguments.count("order", order, at_least=0) >= arguments.count("K", K):
+        raise ValueError(f"order must be below the number of samples K = {K}, got {order}.")
+    factorials = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
+    return [(-1) ** j * (K - j) ** order / factorials[j] for j in range(order + 1)]
 
 
 def effective_sample_size(log_w: Tensor) -> Tensor:
@@ -151,9 +163,7 @@ def _mean_over_subsets(log_w: Tensor, left_out: int) -> Tensor:
     while some := list(itertools.islice(subsets, max(1, 2**22 // (M * B)))):
         gone = torch.tensor(some, dtype=torch.long, device=log_w.device).reshape(len(some), left_out)
         edge = gone.new_full((len(some), 1), K)
-        start, stop = (
-            torch.cat([edge * 0, gone + 1], 1),
-            torch.cat([gone, edge], 1),
-        )  # [S, left_out + 1]
+        start = torch.cat([edge * 0, gone + 1], 1)  # [S, left_out + 1]
+        stop = torch.cat([gone, edge], 1)
         total = total + (run[start, stop].logsumexp(1) - math.log(K - left_out)).sum(0)
     return total / math.comb(K, left_out)

@@ -8,9 +8,9 @@ import torch
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import bounds, exact, labs, objectives
-from vaecourse.labs import estimators
+from vaecourse.labs import estimators, quadrature
 from vaecourse.labs.estimators import DECODER, ENCODER
-from vaecourse.labs.iwae import expected_log_mean, log_weights_on_a_grid
+from vaecourse.labs.quadrature import expected_log_mean, log_weights_on_a_grid
 
 LAB = estimators.EstimatorsLab()
 DEFAULT = {"parameter": ENCODER, "K": 8, "alpha": 0.5, "order": 1, "seed": 0}
@@ -109,7 +109,7 @@ def test_jackknife_at_order_0_is_the_bound_and_at_order_1_crosses_log_p():
 def test_upper_bound_is_what_sampling_gives(K):
     model, x, mean, std = case()
     grid, mass = estimators.reference_grid()
-    upper = estimators.expected_upper(grid.log_w, mass, K)
+    upper = quadrature.expected_upper(grid.log_w, mass, K)
     runs, generator = 40_000, torch.Generator().manual_seed(K)
     posterior = model.posterior(x)
     z = posterior.mean + posterior.stddev * torch.randn(runs, 1, 1, generator=generator, dtype=torch.float64)

@@ -8,7 +8,7 @@ import torch
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact, labs, objectives
-from vaecourse.labs import iwae, signal
+from vaecourse.labs import iwae, quadrature, signal
 
 LAB = signal.SignalLab()
 START = {"K": 16, "M": 4, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
@@ -69,7 +69,7 @@ def test_mean_is_the_slope_of_the_exact_bound(K):
     """E[Delta_phi] = dE[L_K] / d mean, by a central difference of another quadrature."""
     step = 1e-3
     high, low = (
-        iwae.expected_log_mean(*iwae.log_weights_on_a_grid(iwae.case_with(1.3, 0.5 + s)), [K]).item()
+        quadrature.expected_log_mean(*quadrature.log_weights_on_a_grid(iwae.case_with(1.3, 0.5 + s)), [K]).item()
         for s in (step, -step)
     )
     assert signal.moments("phi", K).mean == pytest.approx((high - low) / (2 * step), rel=1e-4)
@@ -79,7 +79,7 @@ def test_bound_is_exact():
     case = exact.reference(torch.float64)
     assert signal.bound(1) == pytest.approx(case.model.elbo(*case[1:]).item(), abs=1e-8)
     for K in (2, 64, 1000):
-        other = iwae.expected_log_mean(*iwae.log_weights_on_a_grid(case), [K]).item()
+        other = quadrature.expected_log_mean(*quadrature.log_weights_on_a_grid(case), [K]).item()
         assert signal.bound(K) == pytest.approx(other, abs=1e-8)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from vaecourse import bounds
+from vaecourse.bounds import jackknife_coefficients as _coefficients
 from vaecourse.checks.frame import Check, Mistake
 
 
@@ -385,11 +386,6 @@ OWN_ROW = Check(
 # 05.coefficients ---------------------------------------------------------------------------------------------------
 
 
-def _coefficients(K: int, order: int) -> list[float]:
-    factorials = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
-    return [(-1) ** j * (K - j) ** order / factorials[j] for j in range(order + 1)]
-
-
 COEFFICIENTS = Check(
     "05.coefficients",
     solution=lambda K, order: torch.tensor(_coefficients(K, order), dtype=torch.float64),
@@ -422,14 +418,16 @@ COEFFICIENTS = Check(
         Mistake(
             "K in place of K - j",
             lambda K, order: torch.tensor(
-                [c * K**order / (K - j) ** order for j, c in enumerate(_coefficients(K, order))], dtype=torch.float64
+                [c * K**order / (K - j) ** order for j, c in enumerate(_coefficients(K, order))],
+                dtype=torch.float64,
             ),
             "The power is that of K - j, the size of the subset, not of K.",
         ),
         Mistake(
             "the power j in place of m",
             lambda K, order: torch.tensor(
-                [c / (K - j) ** (order - j) for j, c in enumerate(_coefficients(K, order))], dtype=torch.float64
+                [c / (K - j) ** (order - j) for j, c in enumerate(_coefficients(K, order))],
+                dtype=torch.float64,
             ),
             "The exponent is the order m in every term; you have j there.",
         ),
@@ -443,7 +441,8 @@ COEFFICIENTS = Check(
         Mistake(
             "(m - j)! left out",
             lambda K, order: torch.tensor(
-                [c * math.factorial(order - j) for j, c in enumerate(_coefficients(K, order))], dtype=torch.float64
+                [c * math.factorial(order - j) for j, c in enumerate(_coefficients(K, order))],
+                dtype=torch.float64,
             ),
             "One of the two factorials is missing: (m - j)! times j!.",
         ),
@@ -457,7 +456,8 @@ COEFFICIENTS = Check(
         Mistake(
             "j! multiplied, not divided",
             lambda K, order: torch.tensor(
-                [c * math.factorial(j) ** 2 for j, c in enumerate(_coefficients(K, order))], dtype=torch.float64
+                [c * math.factorial(j) ** 2 for j, c in enumerate(_coefficients(K, order))],
+                dtype=torch.float64,
             ),
             "You multiplied with j!. Both factorials stand below: put brackets round (m - j)! * j!.",
         ),

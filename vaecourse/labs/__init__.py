@@ -38,11 +38,11 @@ class _Labs(dict[str, Callable[[], "Lab"]]):
 ALL: dict[str, Callable[[], Lab]] = _Labs(
     {
         "00.bound": _lab("first_bound.FirstBound"),
-        "03.iwae": _lab("iwae.Iwae"),
-        "05.estimators": _lab("estimators.EstimatorsLab"),
         "01.gap": _lab("gap.GapLab"),
         "02.proposal": _lab("proposal.ProposalLab"),
         "02.baseline": _lab("baseline.BaselineLab"),
+        "03.iwae": _lab("iwae.Iwae"),
         "04.signal": _lab("signal.SignalLab"),
+        "05.estimators": _lab("estimators.EstimatorsLab"),
     }
 )

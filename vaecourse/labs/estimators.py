@@ -20,9 +20,9 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecourse import exact, objectives, plots
+from vaecourse import bounds, exact, objectives, plots
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
-from vaecourse.labs.iwae import _log_grid, _log_laplace, _noise_grid, expected_log_mean, log_weights_on_a_grid
+from vaecourse.labs.quadrature import expected_log_mean, log_grid, log_laplace, log_weights_on_a_grid, noise_grid
 
 RUNS, LARGEST_K, GROUPS = 1000, 64, 4
 LARGEST_K_OF_ORDER = {0: 64, 1: 64, 2: 32, 3: 16, 4: 12}  # the jackknife looks at all K choose order subsets
@@ -65,7 +65,7 @@ def slopes(case: exact.Case, eps: Tensor) -> Slopes:
 def slopes_on_a_grid(case: exact.Case, points: int = 601) -> tuple[Slopes, Tensor]:
     """The slopes on a grid of standard noise, and the mass of q at each grid point. Shapes: ``[N]`` each."""
     _, mass = log_weights_on_a_grid(case, points)
-    return slopes(case, _noise_grid(case, points)), mass
+    return slopes(case, noise_grid(case, points)), mass
 
 
 class Transforms(NamedTuple):
@@ -81,11 +81,11 @@ class Transforms(NamedTuple):
 def transforms(log_w: Tensor, mass: Tensor, slope: Tensor, power: int = 1) -> Transforms:
     r"""The Laplace transforms behind ``exact_moments``, from values on a grid: ``[N]`` each."""
     log_w = log_w - (log_w + mass.log()).logsumexp(0)
-    log_t, step = _log_grid(log_w)
+    log_t, step = log_grid(log_w)
     log_tw = log_w[:, None] + log_t  # [N, T]
     decay = (power * log_tw - log_tw.exp()).exp()
     first, second = (mass * slope) @ decay, (mass * slope.square()) @ (decay * (power * log_tw).exp())
-    return Transforms(_log_laplace(log_w, mass, log_t), first, second, step, power)
+    return Transforms(log_laplace(log_w, mass, log_t), first, second, step, power)
 
 
 def exact_moments(of: Transforms, K: int) -> tuple[float, float]:
@@ -102,27 +102,6 @@ def exact_moments(of: Transforms, K: int) -> tuple[float, float]:
     if K > 1:
         second = second + K * (K - 1) * (of.first.square() * ((K - 2) * of.log_phi).exp()).sum() * of.step
     return mean.item(), math.sqrt(max(second.item() / math.gamma(2 * of.power) - mean.item() ** 2, 0.0))
-
-
-def expected_upper(log_w: Tensor, mass: Tensor, K: int) -> float:
-    r"""Exact :math:`U_K = E \log \frac{1}{K+1} \sum_{k=0}^K w_k` with z_0 from the posterior and the others from q.
-
-    The Frullani integral of ``labs.iwae.expected_log_mean`` with one factor taken under the posterior.
-    Shapes: ``[N], [N]`` -> a number.
-    """
-    top = (log_w + mass.log()).logsumexp(0)
-    log_t, step = _log_grid(log_w - top)
-    posterior = (log_w + mass.log()).softmax(0)
-    log_t = torch.cat([log_t, log_t[-1] + step * torch.arange(1, 61)])
-    by_q, by_posterior = (_log_laplace(log_w - top, m, log_t) for m in (mass, posterior))
-    integrand = (-((log_t + math.log(K + 1)).exp())).exp() - (K * by_q + by_posterior).exp()
-    return (top + integrand.sum() * step).item()
-
-
-def coefficients(K: int, order: int) -> list[float]:
-    r"""c(K, m, j) of the jackknife for j = 0 .. m: :math:`(-1)^j (K - j)^m / ((m - j)!\, j!)`."""
-    factorials = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
-    return [(-1) ** j * (K - j) ** order / factorials[j] for j in range(order + 1)]
 
 
 @lru_cache(maxsize=1)
@@ -154,8 +133,8 @@ def expected_value(estimator: str, K: int, alpha: float, order: int) -> float:
     """The exact expectation of the number that the estimator reports as its bound, in nats."""
     grid, mass = reference_grid()
     if estimator == "jackknife":
-        bounds = expected_log_mean(grid.log_w, mass, [K - j for j in range(order + 1)])
-        return sum(c * bound for c, bound in zip(coefficients(K, order), bounds.tolist()))
+        values = expected_log_mean(grid.log_w, mass, [K - j for j in range(order + 1)])
+        return sum(c * value for c, value in zip(bounds.jackknife_coefficients(K, order), values.tolist()))
     if estimator == "ELBO" or (estimator == "VR-IWAE" and alpha == 1):
         return (mass * grid.log_w).sum().item()
     tilt = 1 - alpha if estimator == "VR-IWAE" else 1.0
@@ -169,7 +148,7 @@ def expected_gradient(estimator: str, parameter: str, K: int, alpha: float, orde
     if estimator != "jackknife":
         return moments(estimator, parameter, K, alpha)[0]
     means = [moments("IWAE", parameter, K - j)[0] for j in range(order + 1)]
-    return sum(c * mean for c, mean in zip(coefficients(K, order), means))
+    return sum(c * mean for c, mean in zip(bounds.jackknife_coefficients(K, order), means))
 
 
 @lru_cache(maxsize=1)
@@ -412,7 +391,7 @@ def _jackknife(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor, Tensor
     parts = torch.stack([w, w * slope], -1)  # [K, RUNS, 2]
     everything = parts.sum(0)
     gradients, values = torch.zeros_like(top), torch.zeros_like(top)
-    for j, c in enumerate(coefficients(K, order)):
+    for j, c in enumerate(bounds.jackknife_coefficients(K, order)):
         left_out = torch.tensor(list(itertools.combinations(range(K), j)), dtype=torch.long).reshape(math.comb(K, j), j)
         rest = everything.expand(len(left_out), *everything.shape)  # [subsets, RUNS, 2]
         for column in left_out.T:
@@ -420,4 +399,4 @@ def _jackknife(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor, Tensor
         S, G = rest.unbind(-1)
         values = values + c * (S.log().mean(0) - math.log(K - j))
         gradients = gradients + c * (G / S).mean(0)
-    return gradients, values + top * sum(coefficients(K, order))
+    return gradients, values + top * sum(bounds.jackknife_coefficients(K, order))

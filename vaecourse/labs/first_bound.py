@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Seed, Whole
-from vaecourse.labs.iwae import expected_log_mean, log_weights_on_a_grid
+from vaecourse.labs.quadrature import expected_log_mean, log_weights_on_a_grid
 from vaecourse.labs.weights import log_weights, noise
 
 RUNS, LARGEST_K = 500, 1000

@@ -6,7 +6,6 @@ Nothing in the picture but the bars is sampled: the curve is the exact expectati
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -16,10 +15,10 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+from vaecourse.labs.quadrature import WeightLaw, log_weights_on_a_grid, noise_grid
 from vaecourse.labs.weights import log_weights, noise
 
 RUNS, LARGEST_K = 400, 1000
@@ -28,93 +27,12 @@ Z = np.linspace(-1.2, 2.9, 165)
 LOWEST, HIGHEST = -3.2, -1.5  # of the curve's axis, in nats
 EDGES = np.linspace(-3.6, -0.9, 55)
 
-# The exact expectation -----------------------------------------------------------------------------------------------
-
 
 def case_with(width: float, shift: float) -> exact.Case:
     """The reference case with a q ``width`` times as wide as the posterior, and ``shift`` beside the posterior mean."""
     case = exact.reference(torch.float64)
     posterior = case.model.posterior(case.x)
     return case._replace(mean=posterior.mean + shift, std=width * posterior.stddev)
-
-
-def log_weights_on_a_grid(case: exact.Case, points: int = 601) -> tuple[Tensor, Tensor]:
-    """log w on a grid of standard noise, and the mass of q at each grid point, for a one-dimensional case.
-
-    The grid covers nine standard deviations of q, and more where the posterior is wider. Shapes: ``[N], [N]``.
-    """
-    eps = _noise_grid(case, points)
-    z = (case.mean + case.std * eps[:, None])[:, None]  # [N, 1, 1]
-    log_q = -0.5 * eps.square() - 0.5 * math.log(2 * math.pi) - case.std.log().squeeze()
-    mass = (-0.5 * eps.square()).exp() / math.sqrt(2 * math.pi) * (eps[1] - eps[0])
-    return case.model.log_joint(case.x, z)[:, 0] - log_q, mass
-
-
-def _noise_grid(case: exact.Case, points: int) -> Tensor:
-    wider = max(1.0, (case.model.covariance.sqrt() / case.std).item())
-    reach = min(9.0 * wider, 30.0)
-    return torch.linspace(-reach, reach, points, dtype=torch.float64)
-
-
-class WeightLaw:
-    r"""The law of one weight w of mean E[w], given on a grid, and two exact statements about K draws from it.
-
-    Both rest on its Laplace transform :math:`\varphi(t) = E\, e^{-t w / E[w]}`, which is computed once.
-    Shapes: ``[N], [N]``.
-    """
-
-    def __init__(self, log_w: Tensor, mass: Tensor) -> None:
-        self.mass = mass
-        self.log_mean = (log_w + mass.log()).logsumexp(0)
-        self.log_w = log_w - self.log_mean
-        self.log_t, self.step = _log_grid(self.log_w[mass > 1e-15])  # rarer weights change nothing
-        self.log_phi = _log_laplace(self.log_w, mass, self.log_t)  # [T]
-
-    def expected_log_mean(self, K: Sequence[int]) -> Tensor:
-        r"""Exact :math:`E[\log \frac1K \sum_k w_k]`, for every K that is asked for.
-
-        .. math:: E \log S = \int_0^\infty \left( e^{-t} - E\, e^{-tS} \right) \frac{dt}{t}, \qquad
-                  E\, e^{-tS} = \varphi(t / K)^K
-
-        a Frullani integral; the trapezoidal rule in log t converges exponentially. Shapes: ``J numbers -> [J]``.
-        """
-        integrals = [((-(self.log_t + math.log(k)).exp()).exp() - (k * self.log_phi).exp()).sum() for k in K]
-        return self.log_mean + torch.stack(integrals) * self.step
-
-    def implied_posterior(self, K: int) -> Tensor:
-        r"""The mass, on the grid, of one z picked from K draws of q with the probabilities :math:`\tilde w`.
-
-        .. math:: q_{IW}(z) = q(z)\, w(z)\, E\left[ \frac{K}{w(z) + \sum_{k=2}^K w_k} \right]
-                  = q(z)\, K \int_0^\infty w(z)\, e^{-t w(z)} \varphi(t)^{K-1} dt
-
-        with w in units of E[w]. Shapes: ``-> [N]``. Source: arXiv 1704.02916, where it is called q_EW.
-        """
-        exponent = self.log_w[:, None] + self.log_t  # [N, T], log of t w(z)
-        integrand = (exponent - exponent.exp() + (K - 1) * self.log_phi).exp()
-        return self.mass * K * integrand.sum(1) * self.step
-
-
-def expected_log_mean(log_w: Tensor, mass: Tensor, K: Sequence[int]) -> Tensor:
-    """Exact E of log-mean-exp of K log-weights, as ``WeightLaw`` says. Shapes: ``[N], [N], J numbers -> [J]``."""
-    return WeightLaw(log_w, mass).expected_log_mean(K)
-
-
-def implied_posterior(log_w: Tensor, mass: Tensor, K: int) -> Tensor:
-    """The mass of one z picked from K by its weight, as ``WeightLaw`` says. Shapes: ``[N], [N] -> [N]``."""
-    return WeightLaw(log_w, mass).implied_posterior(K)
-
-
-def _log_grid(log_w: Tensor) -> tuple[Tensor, float]:
-    """Where exp(-t w) leaves 1 and reaches 0: from the largest weight to the smallest, each with room."""
-    step = 0.25
-    low, high = -max(log_w.max().item(), 0.0) - 45.0, -min(log_w.min().item(), 0.0) + 6.0
-    return torch.arange(low, high, step, dtype=torch.float64), step
-
-
-def _log_laplace(log_w: Tensor, mass: Tensor, log_t: Tensor) -> Tensor:
-    """log E exp(-t w) at each t. Shapes: ``[N], [N], [T] -> [T]``."""
-    lost = -torch.expm1(-(log_t[:, None] + log_w).clamp(max=7).exp()) @ mass  # 1 - E exp(-t w), exact when it is tiny
-    return torch.log1p(-lost.clamp(max=1 - 1e-300))
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -156,7 +74,7 @@ class Iwae(Experiment):
     def compute(self, K: int, width: float, shift: float, seed: int) -> Bounds:
         case = case_with(width, shift)
         law, curve = _law_and_curve(width, shift)
-        z = (case.mean + case.std * _noise_grid(case, len(law.mass))).flatten().numpy()
+        z = (case.mean + case.std * noise_grid(case, len(law.mass))).flatten().numpy()
         step = z[1] - z[0]
         on_z = lambda density: np.interp(Z, z, density.numpy() / step, left=0.0, right=0.0)
         return Bounds(
