@@ -1,7 +1,7 @@
 # Two commands carry the course: `make lab` and `make test`. `make help` lists the others.
 # PYTHON=python3.12  the Python that makes .venv
 # TORCH=cpu          take PyTorch from its own index of that name (cpu, cu126, ...) and not from PyPI
-# CHAPTER="01 03"    these chapters only, for `make chapters` and `make times`
+# CHAPTER="01 03"    these chapters only, for `make chapters`, `make student` and `make times`
 # ARGS="..."         more words for JupyterLab, for example ARGS=--no-browser
 
 PYTHON ?= python3
@@ -18,7 +18,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters times format bench screens clean
+.PHONY: help lab test lint types unit check execute browser chapters student times format bench screens clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ browser: $(TEST)  ## JupyterLab in a real browser
 
 chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
 	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)
+
+student: $(TEST)  ## the class's notebooks, without solutions and teaching notes, into build/student; CHAPTER=01 for one
+	$(BIN)/python -m tools.student $(CHAPTER)
 
 times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 	$(BIN)/python -m tools.notebooks times $(CHAPTER)

@@ -1,0 +1,110 @@
+"""The class's notebooks: nothing of the teacher's is in them, all else is, and they run with no exercise solved."""
+
+import symtable
+from collections.abc import Iterator
+
+import nbformat
+import pytest
+
+from tools import notebooks, rules, student
+
+CHAPTERS = notebooks.sources()
+
+
+def tables(cells) -> Iterator[symtable.SymbolTable]:
+    """Of every code cell its table of names, and those of the functions and classes in it."""
+    waiting = [symtable.symtable(cell.source, cell.id, "exec") for cell in cells if cell.cell_type == "code"]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        yield table
+
+
+def bound(cells) -> set[str]:
+    """The names that the cells leave behind in the notebook."""
+    modules = [table for table in tables(cells) if table.get_type() == "module"]
+    return {symbol.get_name() for table in modules for symbol in table.get_symbols() if symbol.is_local()}
+
+
+def loaded(cells) -> set[str]:
+    """The names of the notebook that the cells use, at their top or inside a function."""
+    symbols = [(table.get_type() == "module", symbol) for table in tables(cells) for symbol in table.get_symbols()]
+    return {symbol.get_name() for top, symbol in symbols if symbol.is_referenced() and (top or symbol.is_global())}
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
+def test_it_is_the_chapter_without_what_the_teacher_keeps(source, tmp_path):
+    given = nbformat.read(student.write(source, tmp_path), as_version=4)
+    nbformat.validate(given)
+    whole = notebooks.read(source).cells
+    kept = [cell for cell in whole if not {"solution", "instructor"} & set(rules.tags(cell))]
+    assert len(kept) < len(whole)
+    own = [cell for cell in given.cells if cell.id != "class-version" and not cell.id.endswith("-go-on")]
+    assert [cell.source for cell in own] == [cell.source for cell in kept]
+    assert {"stub", "check", "exercise"} <= {tag for cell in given.cells for tag in rules.tags(cell)}
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in given.cells)
+
+
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
+def test_what_a_later_cell_needs_is_there_without_a_solution(source):
+    given = student.without_answers(source).cells
+    solutions = [cell for cell in notebooks.read(source).cells if "solution" in rules.tags(cell)]
+    assert not (bound(solutions) - bound(given)) & loaded(given)
+    stubs = bound([cell for cell in given if "stub" in rules.tags(cell)])
+    own = [cell for cell in given if not {"stub", "check"} & set(rules.tags(cell)) and not cell.id.endswith("-go-on")]
+    stand_ins = bound([cell for cell in given if cell.id.endswith("-go-on")])
+    assert (stubs - bound(own)) & loaded(own) == stand_ins
+
+
+def test_a_name_that_only_a_solution_gives_is_seen():
+    code = nbformat.v4.new_code_cell
+    solution = [code("def f(a):\n    b = a\n    return b\n\nimport c as d\nx = f(1)")]
+    assert bound(solution) == {"f", "d", "x"}
+    assert loaded([code("def g(x, b):\n    return d(x) + b\n\ny = 1")]) == {"d"}
+
+
+def test_the_first_chapter_runs_with_nothing_solved(tmp_path):
+    ran = student.run(CHAPTERS[0], tmp_path)
+    checks = [cell for cell in ran.cells if "check" in rules.tags(cell)]
+    assert checks and all(student.UNSOLVED in rules.shown(cell) for cell in checks)
+    assert not list(tmp_path.iterdir())
+
+
+CHAPTER = """\
+# %%
+from vaecourse import checks
+
+# %% tags=["stub"]
+shape = ...
+
+# %% tags=["check"]
+checks.ALL["00.shape"](shape)
+
+# %%
+print("going on with", shape)
+"""
+
+
+def test_a_later_cell_goes_on_with_the_courses_answer_or_with_the_learners(tmp_path):
+    source = tmp_path / "90-needy.py"
+    source.write_text(CHAPTER)
+    assert student.run(source, tmp_path).cells[-1].outputs[0].text == "going on with (2, 7, 5)\n"
+    source.write_text(CHAPTER.replace("shape = ...", "shape = [2, 7, 5]"))  # right, in the learner's own words
+    with pytest.raises(notebooks.ChapterError, match="does not say"):
+        student.run(source, tmp_path)
+    source.write_text(CHAPTER.replace("print(", "shape = 1\nprint("))
+    assert not [cell for cell in student.without_answers(source).cells if cell.id.endswith("-go-on")]
+
+
+def test_a_check_that_is_not_kind_is_told(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(student, "UNSOLVED", "words that no check says")
+    with pytest.raises(notebooks.ChapterError, match=r"98-sample, cell \d+ \(.*does not say"):
+        student.run(sample, tmp_path)
+
+
+def test_the_chapters_themselves_are_never_written(sample, capsys):
+    before = sample.with_suffix(".ipynb").read_bytes()
+    with pytest.raises(notebooks.ChapterError, match="name another one"):
+        student.write(sample, sample.parent)
+    assert student.main(["42"]) == 1 and "no chapter starts with 42" in capsys.readouterr().err
+    assert sample.with_suffix(".ipynb").read_bytes() == before

@@ -1,0 +1,120 @@
+"""The class's notebooks: every chapter without its solutions, its teaching notes and its outputs.
+
+    python -m tools.student                 every chapter -> build/student/
+    python -m tools.student 01 03           these chapters
+    python -m tools.student --run           and run each: the stubs must run as they stand, and every check be kind
+
+The chapters themselves are never written. Outputs are left out because they answer the questions under *Predict*.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools import notebooks, rules
+
+FOLDER = notebooks.ROOT / "build/student"
+KEPT_BY_THE_TEACHER = {"solution", "instructor"}
+UNSOLVED = "Not solved yet"  # how a check begins its answer to a stub
+
+NOTE = """\
+*This is the class's version: solutions and teaching notes are with your teacher. A check does not need them, and you
+can go on with an exercise unsolved.*"""
+
+# A later cell may need an answer. The course's own stands in for one that does not pass yet; its code is not shown.
+GO_ON = """\
+# The cells below need this answer. Until yours passes, they go on with the course's.
+if not checks.ALL["{check}"]({name}).passed:
+    {name} = checks.ALL["{check}"].solution"""
+
+
+def without_answers(source: Path) -> NotebookNode:
+    """The chapter at ``source`` (its .py) as a class gets it: not run, no solution, no teaching note."""
+    notebook = notebooks.read(source)
+    whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(rules.tags(cell))]
+    note = nbformat.v4.new_markdown_cell(NOTE, id="class-version", metadata={"slideshow": {"slide_type": "skip"}})
+    notebook.cells = [whole[0], note]
+    for index, cell in enumerate(whole[1:], 1):
+        notebook.cells.append(cell)
+        if "check" in rules.tags(cell) and (answer := checked(cell)) and _is_used(answer[1], whole[index + 1 :]):
+            notebook.cells.append(_go_on(cell, *answer))
+    return notebook
+
+
+def checked(cell: NotebookNode) -> tuple[str, str] | None:
+    """The check that a cell calls and the learner's name that it is given: ("02.mixture", "mixture_log_prob")."""
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Name):
+            if found := re.fullmatch(r"checks\.ALL\[(['\"])(.+)\1\]", ast.unparse(node.func)):
+                return found[2], node.args[0].id
+    return None
+
+
+def _is_used(name: str, cells: list[NotebookNode]) -> bool:
+    """Does a cell that is no part of an exercise need what the learner was asked for?"""
+    for cell in cells:
+        if cell.cell_type == "code" and not {"stub", "check"} & set(rules.tags(cell)):
+            nodes = [
+                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name) and node.id == name
+            ]
+            if nodes:
+                return not any(isinstance(node.ctx, ast.Store) for node in nodes)  # a new value needs no old one
+    return False
+
+
+def _go_on(cell: NotebookNode, check: str, name: str) -> NotebookNode:
+    source = GO_ON.format(check=check, name=name)
+    metadata = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "slideshow": {"slide_type": "skip"}}
+    return nbformat.v4.new_code_cell(source, id=f"{cell.id}-go-on", metadata=metadata)
+
+
+def write(source: Path, folder: Path = FOLDER) -> Path:
+    """Write the class's version of a chapter into ``folder``, which is not the chapter's own."""
+    if folder.resolve() == source.parent.resolve():
+        raise notebooks.ChapterError(f"folder = {folder} holds the chapters themselves; name another one")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / source.with_suffix(".ipynb").name
+    notebooks.write(without_answers(source), path)
+    return path
+
+
+def run(source: Path, folder: Path) -> NotebookNode:
+    """Run the class's version in ``folder``; ``ChapterError`` where a cell fails, or a check is not kind to a stub."""
+    notebook = without_answers(source)
+    notebooks.execute(notebook, source.stem, folder)
+    for index, cell in enumerate(notebook.cells):
+        if "check" in rules.tags(cell) and UNSOLVED not in rules.shown(cell):
+            said = rules.shown(cell)
+            raise notebooks.ChapterError(
+                f"{source.stem}, {notebooks.place(index, cell)} does not say {UNSOLVED!r}: {said}"
+            )
+    return notebook
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.student", description="Chapters without answers.")
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go")
+    parser.add_argument("--run", action="store_true", help="run each of them too")
+    options = parser.parse_args(arguments)
+    try:
+        for source in notebooks.sources(options.numbers):
+            path = write(source, options.folder)
+            if options.run:
+                run(source, options.folder)
+            print(f"{path}{'  runs' if options.run else ''}", flush=True)
+    except notebooks.ChapterError as error:
+        print(f"student: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
