@@ -6,10 +6,14 @@ The script that made ``NAME.json`` is benchmarks/NAME.py.
 from __future__ import annotations
 
 import json
+import os
+import platform
 from pathlib import Path
 from typing import Any
 
-from vaecourse import arguments
+import torch
+
+from vaecourse import arguments, atomic
 
 FOLDER = Path(__file__).parent
 
@@ -27,3 +31,61 @@ def load(name: str) -> dict[str, Any]:
     """
     known = sorted(file.stem for file in FOLDER.glob("*.json"))
     return json.loads(path(arguments.choice("name", name, known)).read_text())
+
+
+class Record:
+    """A result that grows run by run: each run is on disk once it is done, and a second call goes on after the last.
+
+    Arguments:
+        file: a JSON file of ``settings``, ``machine`` and ``runs``. One that is there already is gone on with.
+        settings: what all runs have in common.
+
+    Raises ``ValueError`` if the file holds runs with other settings, or is no such file. It is left as it is.
+    """
+
+    def __init__(self, file: str | Path, settings: dict[str, Any]) -> None:
+        self.file = Path(file)
+        self.settings = json.loads(json.dumps(settings))  # as they will be read back: no tuples
+        self.machine = machine()
+        self.runs: list[dict[str, Any]] = []
+        if self.file.exists():
+            self._go_on(self.file.read_text())
+
+    def has(self, **keys: object) -> bool:
+        """Whether a run with these entries is there."""
+        return any(all(run.get(key) == value for key, value in keys.items()) for run in self.runs)
+
+    def add(self, run: dict[str, Any]) -> None:
+        """Append a run and write the file, whole or not at all. A run made on another machine says so."""
+        here = machine()
+        self.runs.append(run if here == self.machine else run | {"machine": here})
+        content = {"settings": self.settings, "machine": self.machine, "runs": self.runs}
+        atomic.write(self.file, (json.dumps(content, indent=1) + "\n").encode())
+
+    def _go_on(self, text: str) -> None:
+        try:
+            before = json.loads(text)
+            settings, self.machine, self.runs = before["settings"], before["machine"], before["runs"]
+        except (ValueError, KeyError, TypeError) as failure:
+            raise ValueError(f"{self.file} is not a recorded result: name another file, or move it away.") from failure
+        if settings != self.settings:
+            raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what a result is made."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
