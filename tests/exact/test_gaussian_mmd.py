@@ -1,0 +1,70 @@
+"""The exact MMD^2 of Gaussians against direct integration and against sampled kernel means."""
+
+import math
+
+import pytest
+import torch
+
+from tests.stats import assert_mean, assert_not_mean
+from vaecourse import divergences, exact
+
+MEAN = torch.tensor([0.4, 0.0, -0.3], dtype=torch.float64)
+STD = torch.tensor([1.2, 0.7, 1.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("kernel, of", [("rbf", divergences.rbf), ("imq", divergences.imq)])
+@pytest.mark.parametrize("scale", [0.1, 1.7, 60.0])
+def test_against_integration_in_one_dimension(kernel, of, scale):
+    grid = torch.linspace(-9, 9, 1501, dtype=torch.float64).unsqueeze(1)
+    law = lambda mean, std: torch.distributions.Normal(mean, std).log_prob(grid[:, 0]).exp() * (grid[1] - grid[0])
+    difference = law(0.4, 1.2) - law(0.0, 1.0)
+    truth = difference @ of(grid, grid, scale) @ difference
+    mmd2 = exact.gaussian_mmd2(MEAN[:1], STD[:1], kernel, scale)
+    assert abs(mmd2 / truth - 1) < 1e-6
+
+
+@pytest.mark.parametrize("kernel, of", [("rbf", divergences.rbf), ("imq", divergences.imq)])
+def test_against_sampling_in_three_dimensions(kernel, of):
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda: torch.randn(200_000, 3, generator=generator, dtype=torch.float64)
+    x, x2, y, y2 = MEAN + STD * draw(), MEAN + STD * draw(), draw(), draw()
+    pairs = lambda a, b: _kernel_of_pairs(of, a, b, 1.7)
+    values = pairs(x, x2) + pairs(y, y2) - pairs(x, y) - pairs(x2, y2)
+    assert_mean(values, exact.gaussian_mmd2(MEAN, STD, kernel, 1.7))
+    assert_not_mean(values, 0.0)
+
+
+def _kernel_of_pairs(of, a, b, scale):
+    """k(a_i, b_i), written again: the package only has all pairs."""
+    squared = (a - b).square().sum(1)
+    return (-squared / (2 * scale**2)).exp() if of is divergences.rbf else scale / (scale + squared)
+
+
+def test_is_zero_for_the_prior_itself_and_bounded_by_two():
+    one = torch.ones(3)
+    for kernel in ("rbf", "imq"):
+        assert abs(exact.gaussian_mmd2(0 * one, one, kernel, 2.0)) < 1e-6
+        assert 1 < exact.gaussian_mmd2(100 * one, 1e-3 * one, kernel, 2.0) < 2
+
+
+def test_quadrature_gives_the_kernel_itself():
+    t, weights = exact.gaussian_mmd._exponential_quadrature()
+    for ratio in (0.0, 0.1, 1.0, 30.0):
+        assert math.isclose(
+            (weights * torch.exp(-torch.tensor(t) * ratio).numpy()).sum(), 1 / (1 + ratio), rel_tol=1e-8
+        )
+
+
+@pytest.mark.parametrize(
+    "mean, std, kernel, scale, words",
+    [
+        (torch.zeros(2), torch.ones(3), "rbf", 1.0, "same width L, got 2 and 3"),
+        (torch.zeros(2), torch.zeros(2), "rbf", 1.0, "std must be positive"),
+        (torch.zeros(2), torch.ones(2), "rfb", 1.0, "Did you mean 'rbf'"),
+        (torch.zeros(2), torch.ones(2), "imq", 0.0, "scale must lie in"),
+        (torch.tensor([math.nan]), torch.ones(1), "imq", 1.0, "contains NaN"),
+    ],
+)
+def test_bad_input(mean, std, kernel, scale, words):
+    with pytest.raises(ValueError, match=words):
+        exact.gaussian_mmd2(mean, std, kernel, scale)
