@@ -51,7 +51,7 @@ def test_expectation_is_zero_when_the_particles_come_from_p():
 
 @pytest.mark.parametrize("mean, std", [(0.8, 0.6), (-0.5, 1.5), (0.0, 1.0)])
 def test_kl_falls_along_it_at_the_rate_of_the_kernel_stein_discrepancy(mean, std):
-    """d/de KL(law of z + e phi(z) || p) = -E_q[phi . (score of p - score of q)], by quadrature; below 0 unless q = p."""
+    """d/de KL(law of z + e phi(z) || p) = -E_q[phi . (score of p - score of q)]; below 0 unless q = p."""
     grid = torch.linspace(-9, 9, 4001, dtype=torch.float64)
     q, p = Normal(torch.tensor(mean, dtype=torch.float64), std), Normal(0.0, 1.0)
     density, phi = q.log_prob(grid).exp(), expected(grid[:, None], q.mean[None], q.stddev[None])[:, 0]
