@@ -28,3 +28,15 @@ def test_samples_have_the_exact_entropy_and_the_exact_variance():
 def test_dim_is_a_count():
     with pytest.raises(ValueError, match="dim"):
         exact.LaplaceMixture(0)
+
+
+def test_posterior_draws_are_those_of_bayes_rule():
+    """A pair (z, psi) and the same z with a new psi from the posterior have one law."""
+    mixture = exact.LaplaceMixture(3)
+    z, psi = mixture.sample(40_000, torch.Generator().manual_seed(0))
+    again = mixture.sample_posterior(z, 1, torch.Generator().manual_seed(1))[0]
+    for statistic in (lambda p: p, lambda p: p.log(), lambda p: p * z.abs(), lambda p: p.log() * z.square()):
+        assert_mean(statistic(psi) - statistic(again), 0.0)
+    fixed = mixture.sample_posterior(torch.full((40_000, 3), -2.0), 1, torch.Generator().manual_seed(2))[0]
+    assert_mean(fixed, 3.0)  # E[psi | z] = 1 + |z|
+    assert_mean(1 / fixed, 0.5)  # E[1 / psi | z] = 1 / |z|

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Exponential, Laplace, Normal
+from torch.distributions import Exponential, Laplace
 
 from vaecourse import arguments
 
@@ -42,11 +42,12 @@ class LaplaceMixture:
 
     def log_conditional(self, z: Tensor, psi: Tensor) -> Tensor:
         """log q(z | psi). Shapes: ``[..., dim], [..., dim] -> [...]``."""
-        return Normal(0.0, psi.sqrt()).log_prob(z).sum(-1)
+        return -0.5 * (z.square() / psi + psi.log() + math.log(2 * math.pi)).sum(-1)
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of q(psi): ``[*shape, dim]``."""
-        return -2 * torch.rand(*shape, self.dim, generator=generator).neg().log1p()  # the inverse cdf
+        uniform = torch.rand(*shape, self.dim, generator=generator)  # may be 0, where the density of z would be infinite
+        return -2 * uniform.clamp_min(torch.finfo(uniform.dtype).tiny).neg().log1p()  # the inverse cdf
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """n draws of (z, psi): 2 x ``[n, dim]``."""
