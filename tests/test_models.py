@@ -248,3 +248,19 @@ def test_second_derivatives_of_the_fused_likelihood():
         return bernoulli._LinearLogLikelihood.apply(h, weight, bias, x)
 
     assert torch.autograd.gradgradcheck(fused, (h, head.weight, head.bias))
+
+
+def test_networks_of_the_wrong_width_are_refused():
+    """A width of 1 would broadcast, and train to nonsense."""
+    x = torch.zeros(5, 7)
+    for width in (1, 3, 8):
+        model = VAE(7, 2, encoder=torch.nn.Linear(7, width))
+        with pytest.raises(ValueError, match=f"encoder must give 2 latent_dim = 4 numbers for each point, got {width}"):
+            model.log_weights(x, M=2, K=3)
+    for likelihood in ("bernoulli", "gaussian"):
+        for decoder in (torch.nn.Linear(2, 1), torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))):
+            model = VAE(7, 2, likelihood=likelihood, decoder=decoder)
+            with pytest.raises(ValueError, match="decoder must give data_dim = 7 numbers for each point, got 1"):
+                model.log_weights(x, M=2, K=3)
+            with pytest.raises(ValueError, match="decoder must give data_dim = 7"):
+                model.sample(3)

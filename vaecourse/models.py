@@ -97,7 +97,8 @@ class VAE(LatentVariableModel):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and the log standard deviation of q(z | x). Shapes: ``[B, D] -> [B, L], [B, L]``."""
-        mean, log_std = self.encoder(self._data(x)).chunk(2, -1)
+        both = _width("encoder", self.encoder(self._data(x)), 2 * self.latent_dim, "2 latent_dim")
+        mean, log_std = both.chunk(2, -1)
         return mean, log_std
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
@@ -125,15 +126,15 @@ class VAE(LatentVariableModel):
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
         if self.likelihood == "gaussian":
-            scaled = (x - self.decoder(z)) * (-self.log_noise).exp()
+            scaled = (x - self._decoded(z)) * (-self.log_noise).exp()
             return standard_normal_log_prob(scaled) - self.data_dim * self.log_noise
-        if (head := _linear_head(self.decoder)) is not None:
+        if (head := _linear_head(self.decoder)) is not None and head.out_features == self.data_dim:
             return bernoulli.linear_log_likelihood(head, self.decoder[:-1](z), x)  # type: ignore[index]
-        return bernoulli.log_likelihood(self.decoder(z), x)
+        return bernoulli.log_likelihood(self._decoded(z), x)
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x | z). Shapes: ``[..., L] -> [..., D]``."""
-        out = self.decoder(z)
+        out = self._decoded(z)
         return out.sigmoid() if self.likelihood == "bernoulli" else out
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -165,6 +166,9 @@ class VAE(LatentVariableModel):
         names = ("data_dim", "latent_dim", "hidden", "likelihood")
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
+    def _decoded(self, z: Tensor) -> Tensor:
+        return _width("decoder", self.decoder(z), self.data_dim, "data_dim")
+
     def _data(self, x: Tensor) -> Tensor:
         if arguments.tensor("x", x, "BD").shape[1] != self.data_dim:
             raise ValueError(f"x must have data_dim = {self.data_dim} columns, got shape {list(x.shape)}.")
@@ -173,6 +177,13 @@ class VAE(LatentVariableModel):
                 f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {x.amin():g} to {x.amax():g}."
             )
         return x
+
+
+def _width(network: str, out: Tensor, width: int, meaning: str) -> Tensor:
+    """The output of a network, if it is as wide as it must be: one that is not might broadcast, silently."""
+    if out.shape[-1] != width:
+        raise ValueError(f"{network} must give {meaning} = {width} numbers for each point, got {out.shape[-1]}.")
+    return out
 
 
 def _linear_head(decoder: nn.Module) -> nn.Linear | None:

@@ -110,3 +110,10 @@ def test_the_difference_named_is_one():
     """inf - inf is NaN, and no difference."""
     check = Check("00.test", lambda: torch.tensor([torch.inf, 1.0]), [], "Right.")
     assert "2 where 1 is right" in check(lambda: torch.tensor([torch.inf, 2.0])).message
+
+
+def test_a_tuple_that_is_missing_is_told_as_such():
+    check = Check("00.test", lambda x: (x.sum(), x.mean()), [], "Right.", cases=lambda: [(torch.ones(3),)])
+    assert "2 results" in check(lambda x: x.sum()).message
+    assert "3 of them" in check(lambda x: (x.sum(), x.mean(), x)).message
+    assert "one result is needed" in FRAME(lambda x: (x.mean(0), x.mean(0))).message

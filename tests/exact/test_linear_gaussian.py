@@ -154,3 +154,17 @@ def test_log_weights_reparameterise(case):
 def test_bad_input_is_told_in_a_sentence(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("quantity", ["kl", "reverse_kl", "elbo", "eubo", "chi_squared"])
+def test_a_width_that_is_none_is_refused(quantity):
+    model, x, mean, std = exact.reference()
+    for wrong in (-std, 0 * std):
+        with pytest.raises(ValueError, match="std, the standard deviations of q, must be above 0"):
+            getattr(model, quantity)(x, mean, wrong)
+
+
+def test_weights_of_a_width_that_is_none_are_refused():
+    model, x, mean, std = exact.reference()
+    with pytest.raises(ValueError, match="std, the standard deviations of q, must be above 0, got -"):
+        model.log_weights(x, mean, -std, M=2, K=3)

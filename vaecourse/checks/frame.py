@@ -131,6 +131,11 @@ class Check:
         """The first case on which the answer is wrong, in words."""
         case, got, need = next((i, g, r) for i, (g, r) in enumerate(zip(given, right), 1) if not self._equal(g, r))
         where = f"In test case {case} of {len(right)} " if len(right) > 1 else ""
+        if _parts(got) != (wanted := _parts(need)):
+            needed = f"{wanted} results, one after the other as in `return a, b`, are" if wanted else "one result is"
+            return (
+                f"{where}{needed} needed; the answer is {f'{_parts(got)} of them' if _parts(got) else 'a single one'}."
+            )
         got_tensor, need_tensor = _as_tensor(got), _as_tensor(need)
         assert need_tensor is not None
         if got_tensor is None:
@@ -156,6 +161,12 @@ class Check:
 _UNSOLVED = (
     "Not solved yet: the cell still holds the starting point. Take your time; the hint on the card is a good next step."
 )
+
+
+def _parts(value: object) -> int:
+    """How many tensors a result consists of; 0 for a single one."""
+    several = isinstance(value, (tuple, list)) and any(isinstance(part, Tensor) for part in value)
+    return len(value) if several else 0  # type: ignore[arg-type]
 
 
 def _as_tensor(value: object) -> Tensor | None:

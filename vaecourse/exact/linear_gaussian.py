@@ -70,13 +70,13 @@ class LinearGaussian:
 
         Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
         """
-        offset, trace = self._offset_and_trace(x, mean, std)
+        offset, trace = self._offset_and_trace(x, mean, _positive(std))
         log_volumes = torch.logdet(self.covariance) - 2 * std.log().sum(-1)
         return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
 
     def reverse_kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         r"""Exact :math:`KL(p(z|x) \| q)`, the other way round. Shapes as in ``kl``."""
-        offset = ((mean - self.posterior(x).mean) / std).square().sum(-1)
+        offset = ((mean - self.posterior(x).mean) / _positive(std)).square().sum(-1)
         trace = (self.covariance.diagonal() / std**2).sum(-1)
         log_volumes = 2 * std.log().sum(-1) - torch.logdet(self.covariance)
         return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
@@ -97,14 +97,11 @@ class LinearGaussian:
         \exp(d^T (V^{-1} A^{-1} V^{-1} 2 - V^{-1}) d)`; infinite unless A is positive definite (in 1-d: std^2 > V / 2).
         """
         d = (mean - self.posterior(x).mean).unsqueeze(-1)  # [B, L, 1], posterior mean seen from q is -d
-        S_inv = torch.diag_embed(std**-2)  # [B, L, L]
+        S_inv = torch.diag_embed(_positive(std) ** -2)  # [B, L, L]
         A = 2 * self.precision - S_inv
         finite = torch.linalg.eigvalsh(A)[..., 0] > 0
-        A = torch.where(
-            finite[:, None, None],
-            A,
-            torch.eye(A.shape[-1], dtype=A.dtype, device=A.device),
-        )
+        identity = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+        A = torch.where(finite[:, None, None], A, identity)
         # log of  integral p^2 / q  with both Gaussians centred on the posterior mean
         pull = S_inv @ d
         exponent = 0.5 * (d.mT @ S_inv @ d + pull.mT @ torch.linalg.solve(A, pull)).flatten()
@@ -114,13 +111,8 @@ class LinearGaussian:
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw n pairs (x, z) from p(x, z). Shapes: ``[n, D], [n, L]``."""
         D, L = self.weight.shape
-        noise = torch.randn(
-            arguments.count("n", n),
-            L + D,
-            generator=generator,
-            dtype=self.weight.dtype,
-            device=self.weight.device,
-        )
+        shape = arguments.count("n", n), L + D
+        noise = torch.randn(shape, generator=generator, dtype=self.weight.dtype, device=self.weight.device)
         z = noise[:, :L]
         return z @ self.weight.T + self.bias + math.sqrt(self.noise_variance) * noise[:, L:], z
 
@@ -140,7 +132,7 @@ class LinearGaussian:
         B, L = mean.shape
         shape = arguments.count("M", M), arguments.count("K", K), B, L
         eps = torch.randn(shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - std.log().sum(-1)
+        log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - _positive(std).log().sum(-1)
         return self.log_joint(x, mean + std * eps) - log_q
 
     def _offset_and_trace(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,6 +143,12 @@ class LinearGaussian:
         if arguments.tensor("x", x, "BD").shape[1] != self.weight.shape[0]:
             raise ValueError(f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}.")
         return x
+
+
+def _positive(std: Tensor) -> Tensor:
+    if arguments.is_concrete(std) and not (std > 0).all():
+        raise ValueError(f"std, the standard deviations of q, must be above 0, got {float(std.min()):g}.")
+    return std
 
 
 class Case(NamedTuple):
