@@ -7,11 +7,13 @@ estimates, K importance samples in each, and B data points. A model makes log-we
 room               what it holds
 =================  ==========================================================================================
 ``bounds``         ELBO, IWAE, MIWAE, CIWAE, VR-IWAE, the jackknife, the effective sample size
+``divergences``    kernels and MMD, KL and JS by a discriminator, the minibatch KL, the Stein direction
 ``exact``          models whose every quantity is known in closed form
 ``objectives``     the table of estimators, and one function that fills ``.grad`` for a row of it
 ``gradients``      score-function gradients with baselines, VarGrad, signal-to-noise
 ``hierarchical``   HVM, SIVI, IWHVI: bounds on log q(z) where q is a mixture, and inverse models tau
 ``models``         the VAE: encoders, decoders, priors
+``priors``         the VampPrior; the aggregate posterior with its bounds from both sides
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
 ``train``          the training loop; ``checkpoint`` is its file, which survives a kill
 ``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
