@@ -2,13 +2,28 @@
 
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
-hierarchical inference, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
+hierarchical inference. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
+the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
 """
 
+from vaecourse.exact.exploding import Exploding, exploding_latent_space
 from vaecourse.exact.gaussian_mmd import gaussian_mmd2
 from vaecourse.exact.gaussian_toy import GaussianToy
+from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import Case, LinearGaussian, reference
 from vaecourse.exact.mean_mixture import MeanMixture
 
-__all__ = ["Case", "GaussianToy", "LaplaceMixture", "LinearGaussian", "MeanMixture", "gaussian_mmd2", "reference"]
+__all__ = [
+    "Case",
+    "Channel",
+    "Exploding",
+    "GaussianToy",
+    "Information",
+    "LaplaceMixture",
+    "LinearGaussian",
+    "MeanMixture",
+    "exploding_latent_space",
+    "gaussian_mmd2",
+    "reference",
+]
