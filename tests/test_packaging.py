@@ -27,7 +27,7 @@ FLOORS = {
     **dict.fromkeys(("arguments", "atomic", "bernoulli", "latent"), 0),
     **dict.fromkeys(("bounds", "divergences", "exact", "data", "recorded"), 1),
     **dict.fromkeys(("objectives", "hierarchical", "models", "priors", "gradients", "checkpoint"), 2),
-    **dict.fromkeys(("train", "evaluate", "plots"), 3),
+    **dict.fromkeys(("train", "infovae", "evaluate", "plots"), 3),
     **dict.fromkeys(("labs", "checks"), 4),
     **dict.fromkeys(("__main__", "doctor", "commands"), 5),
 }

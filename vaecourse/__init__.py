@@ -16,6 +16,7 @@ room               what it holds
 ``priors``         the VampPrior; the aggregate posterior with its bounds from both sides
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
 ``train``          the training loop; ``checkpoint`` is its file, which survives a kill
+``infovae``        the InfoVAE family: a rate, and a divergence of the codes as a whole from the prior
 ``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
 ``recorded``       results that take too long for a page, with their settings, seeds and times
 ``plots``          the course's figures and their one style

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,17 @@ from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
 from vaecourse.models import VAE
 from vaecourse.objectives import Objective
+
+
+class Climbable(Protocol):
+    """An objective beside the table, as ``infovae.InfoVAE`` is: it fills ``.grad`` itself and returns the ELBO ``[B]``."""
+
+    name: str
+    parameters: dict[str, Any]
+
+    def climb(self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor: ...
+
+    def begin(self, M: int, K: int, smallest: int, kept: bool) -> None: ...
 
 
 class Epoch(NamedTuple):
@@ -89,7 +100,7 @@ def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> 
 def fit(
     model: VAE,
     data: Tensor | Images,
-    objective: str | Objective,
+    objective: str | Objective | Climbable,
     M: int,
     K: int,
     epochs: int,
@@ -109,6 +120,7 @@ def fit(
     Arguments:
         data: ``[N, D]``, or ``Images`` whose training part is taken. With ``binarise`` these are grey levels in [0, 1],
             of which every step draws fresh zeros and ones; with ``binarise=False`` they are taken as they are.
+        objective: a row of ``objectives.TABLE`` or its name, or an ``infovae.InfoVAE``, whose history is the ELBO's.
         held_out: ``[N', D]``, whose bound is measured after each epoch, always on the same pixels and noise.
         checkpoint: a file. It is replaced after each full epoch. If it is there already, the run in it goes on, from
             its weights and not from those of ``model``; ``epochs`` counts from the very beginning.
@@ -127,9 +139,12 @@ def fit(
     data = _pixels("data", data.train if isinstance(data, Images) else data, model, binarise)
     held_out = None if held_out is None else _pixels("held_out", held_out, model, binarise)
     row = objectives.get(objective) if isinstance(objective, str) else objective
+    bound = row if isinstance(row, Objective) else objectives.get("elbo")
     M, K, epochs = arguments.count("M", M), arguments.count("K", K), arguments.count("epochs", epochs)
     batch_size = arguments.count("batch_size", batch_size)
     learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
+    if not isinstance(row, Objective):
+        row.begin(M, K, smallest=(len(data) - 1) % batch_size + 1, kept=checkpoint is not None)
     seed, device = arguments.count("seed", seed, at_least=0), choose_device(device)
 
     history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
@@ -171,7 +186,7 @@ def fit(
                         bar.update()
                     train, held = total / len(data), None
                     if held_out is not None:
-                        held = _held_out_bound(model, held_out, row, M, K, binarise, batch_size, device)
+                        held = _held_out_bound(model, held_out, bound, M, K, binarise, batch_size, device)
                     history.epochs.append(Epoch(train, held, time.perf_counter() - start))
                     bar.set_postfix_str(f"{row} {train:.2f} nats", refresh=False)
                     if kept is not None:
@@ -227,7 +242,7 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
 def _step(
     model: VAE,
     x: Tensor,
-    row: Objective,
+    row: Objective | Climbable,
     M: int,
     K: int,
     climber: torch.optim.Optimizer,
@@ -237,7 +252,10 @@ def _step(
     """One step of the optimizer; return the sum of the bound over the batch."""
     climber.zero_grad()
     try:
-        total = float(objectives.backward(model, x, row, M, K, noise).sum())
+        if isinstance(row, Objective):
+            total = float(objectives.backward(model, x, row, M, K, noise).sum())
+        else:
+            total = float(row.climb(model, x, M, K, noise).sum())
     except ValueError as failure:  # the data are good, so it is the log-weights
         raise FloatingPointError(_not_finite(where, str(failure))) from failure
     if not math.isfinite(total):
