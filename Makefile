@@ -18,7 +18,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters student times format bench screens clean
+.PHONY: help lab test lint types unit check execute browser chapters student times format bench mutants screens clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -61,6 +61,10 @@ format: $(TEST)  ## lay out the Python files as `make lint` wants them
 
 bench: $(TEST)  ## the measurements behind the performance figures
 	for name in step memory labs digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"
+	$(PIP) --quiet mutmut
+	$(BIN)/python -m tools.mutants $(ROOMS)
 
 screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
 	$(BIN)/python -m tools.screenshots

@@ -302,6 +302,14 @@ def test_gradients_are_the_normalised_weights():
         torch.testing.assert_close(gradient, weights, msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.parametrize("name", ["miwae", "ciwae", "vr_iwae", "jackknife"])
+def test_groups_and_points_far_apart_do_not_feel_each_other(name):
+    """A maximum taken over too much would underflow all but one of them."""
+    far = normal(M, K, B, seed=31) + 1000 * torch.arange(M * B).view(M, 1, B)
+    alone = torch.stack([EVERY[name](far[m : m + 1, :, b : b + 1]) for m in range(M) for b in range(B)]).view(M, B)
+    torch.testing.assert_close(EVERY[name](far), alone.mean(0))
+
+
 @pytest.mark.parametrize("name", ["elbo", "iwae", "miwae", "ciwae", "vr_iwae", "jackknife"])
 def test_gradcheck(name):
     log_w = normal(2, 4, 3, seed=20).requires_grad_()
@@ -338,6 +346,8 @@ def test_bad_log_weights_are_told_in_a_sentence(name, log_w, error, message):
         (lambda: bounds.vr_iwae(GOOD, 1.5), ValueError, r"alpha must lie in \[0, 1\], got 1.5"),
         (lambda: bounds.vr_iwae(GOOD, -1), ValueError, r"alpha must lie in \[0, 1\], got -1"),
         (lambda: bounds.jackknife(GOOD, K), ValueError, "order must be below the number of samples K = 6, got 6"),
+        (lambda: bounds.jackknife_coefficients(6, 6), ValueError, "order must be below the number of samples K = 6"),
+        (lambda: bounds.jackknife_coefficients(0, 0), ValueError, "K must be at least 1, got 0"),
         (lambda: bounds.jackknife(GOOD, -1), ValueError, "order must be at least 0, got -1"),
         (lambda: bounds.jackknife(GOOD, 1.0), TypeError, "order must be a whole number"),
         (lambda: bounds.jackknife(GOOD, True), TypeError, "order must be a whole number"),

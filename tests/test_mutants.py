@@ -1,0 +1,52 @@
+"""The tool that plants bugs: it knows every room, and its list of excused survivors is about code that exists."""
+
+import tomllib
+
+import pytest
+
+from tools import mutants
+
+LISTED = [(room, row) for room, rows in tomllib.loads(mutants.KNOWN.read_text()).items() for row in rows]
+DIFFERENCE = """\
+--- vaecourse/bounds.py
++++ vaecourse/bounds.py
+@@ -1,3 +1,3 @@
+     pooled = log_w.flatten(0, 1)
+-    return pooled.logsumexp(0) - math.log(len(pooled))
++    return pooled.logsumexp(0) + math.log(len(pooled))
+"""
+
+
+def source(room):
+    place = mutants.ROOT / "vaecourse" / room
+    files = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    return "\n".join(file.read_text() for file in files)
+
+
+@pytest.mark.parametrize("room", mutants.ROOMS)
+def test_every_room_has_code_and_tests(room):
+    assert source(room)
+    assert all((mutants.ROOT / path).exists() for path in mutants.ROOMS[room])
+
+
+@pytest.mark.parametrize(("room", "row"), LISTED)
+def test_an_excused_survivor_is_about_a_line_that_exists_and_says_why(room, row):
+    lines = " ".join(line.strip() for line in source(room).splitlines())
+    assert row["before"] in lines, "the line has changed: run `make mutants` and look at it again"
+    assert row["why"].endswith(".") and row["after"] and row["before"] not in row["after"]
+
+
+def test_the_changed_lines_are_read_from_a_difference():
+    mutant = mutants.changed_lines("a", DIFFERENCE)
+    assert mutant.before == "return pooled.logsumexp(0) - math.log(len(pooled))"
+    assert mutant.after == "return pooled.logsumexp(0) + math.log(len(pooled))"
+    assert not mutants.is_known("bounds", mutant)
+
+
+@pytest.mark.parametrize(
+    ("total", "survivors", "known", "passed"),
+    [(100, 5, 5, True), (100, 6, 6, False), (100, 1, 0, False), (0, 0, 0, False)],
+)
+def test_a_room_passes_with_few_survivors_all_of_them_listed(total, survivors, known, passed):
+    report = mutants.Report("bounds", total, [mutants.Mutant("a", "x", "y")] * survivors, known)
+    assert report.passed == passed
