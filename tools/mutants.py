@@ -97,7 +97,7 @@ def settings(room: str) -> str:
     package = ROOT / "vaecourse" / room
     source = f"vaecourse/{room}" if package.is_dir() else f"vaecourse/{room}.py"
     return (
-        f"\n[tool.mutmut]\nsource_paths = ["{source}"]\n"
+        f"\n[tool.mutmut]\nsource_paths = {json.dumps([source])}\n"
         f"pytest_add_cli_args_test_selection = {json.dumps(ROOMS[room])}\n"
         'pytest_add_cli_args = ["-p", "no:cacheprovider", "-q"]\n'
         'also_copy = ["vaecourse", "tests", "benchmarks", "README.md", "LICENSE"]\n'
