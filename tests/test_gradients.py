@@ -149,6 +149,11 @@ def test_log_variance_has_minus_the_leave_one_out_gradient_at_the_same_samples(c
         torch.testing.assert_close(one, -other)
 
 
+def test_log_variance_of_two_samples():
+    log_w = torch.tensor([[[1.0], [4.0]], [[0.0], [2.0]]])
+    torch.testing.assert_close(gradients.log_variance(log_w), torch.tensor([0.5 * (4.5 + 2.0) / 2]))
+
+
 def test_log_variance_by_quadrature_has_minus_the_elbo_s_gradient():
     """ERRATA B36, with no sampling: grad of half Var_r[log w] at r = q, r fixed, on the reference case."""
     model, x, mean, std = exact.reference(torch.float64)
@@ -202,7 +207,7 @@ def reference():
 def test_signal_to_noise_is_that_of_the_gradients_that_backward_makes(reference):
     vae, x = reference
     x = x.expand(B, 1)
-    for name in ("iwae", "piwae", "dreg", "miwae"):
+    for name in ("iwae", "piwae", "dreg", "miwae", objectives.get("ciwae", beta=0.1)):
         found = gradients.signal_to_noise(
             vae, x, name, M, K, draws=7, generator=torch.Generator().manual_seed(1), chunk=3
         )
@@ -266,13 +271,16 @@ LOG_W = torch.zeros(M, 1, B)
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: gradients.baseline(torch.zeros(M, K, B), "leave-one-out"), "Did you mean 'leave_one_out'"),
+        (lambda: gradients.baseline(torch.zeros(M, K, B), "leave-one-out"), "^baseline must be.* mean 'leave_one_out'"),
         (lambda: gradients.baseline(LOG_W, "leave_one_out"), "needs K >= 2, got K = 1"),
         (lambda: gradients.baseline(LOG_W, "optimal", LOG_W), "needs K >= 2, got K = 1"),
-        (lambda: gradients.baseline(torch.zeros(M, K, B), "optimal"), "needs squared_score"),
+        (
+            lambda: gradients.baseline(torch.zeros(M, K, B), "optimal"),
+            r"^baseline .* needs squared_score, .* \[M, K, B\]\.$",
+        ),
         (lambda: gradients.baseline(torch.zeros(K, B), "none"), "3 axes"),
         (lambda: gradients.baseline(torch.full((M, K, B), math.nan), "mean"), "contains NaN"),
-        (lambda: gradients.log_variance(LOG_W), "needs K >= 2"),
+        (lambda: gradients.log_variance(LOG_W), "^log_variance needs K >= 2 samples, got K = 1.$"),
         (lambda: gradients.signal_to_noise(VAE(3, 2), torch.zeros(B, 3), "iwea", 1, 2, 5), "Did you mean 'iwae'"),
         (lambda: gradients.signal_to_noise(VAE(3, 2), torch.zeros(B, 3), "iwae", 1, 2, 1), "draws must be at least 2"),
         (lambda: gradients.signal_to_noise(VAE(3, 2), torch.zeros(B, 3), "iwae", 1, 0, 5), "K must be at least 1"),

@@ -101,6 +101,28 @@ def test_weights_are_those_of_the_table(row):
     assert row.keeps_score == (row.name not in ("stl", "dreg"))
 
 
+def test_parameters_are_taken_and_told():
+    row = objectives.get("ciwae", beta=0.05)
+    assert row.parameters == {"beta": 0.05} and str(row) == "ciwae(beta=0.05)"
+    assert objectives.get("ciwae").parameters == {"beta": 0.5}  # the table's own row is as it was
+    assert str(objectives.get("iwae")) == "iwae"
+    log_w = torch.randn(M, K, B, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(row.value(log_w), bounds.ciwae(log_w, 0.05))
+    several = objectives.Objective("mine", bounds.elbo, objectives.uniform, objectives.uniform, True, {"a": 1, "b": 2})
+    assert str(several) == "mine(a=1, b=2)"
+
+
+def test_weights_carry_no_gradient():
+    log_w = torch.zeros(M, K, B, requires_grad=True)
+    for row in ROWS:
+        assert not row.theta_weights(log_w).requires_grad and not row.phi_weights(log_w).requires_grad
+
+
+def test_the_tilt_that_is_none_gives_uniform_weights_also_to_samples_of_weight_zero():
+    log_w = torch.tensor([[[0.0], [-torch.inf], [1.0]]])
+    torch.testing.assert_close(objectives.get("vr_iwae", alpha=1.0).phi_weights(log_w), torch.full((1, 3, 1), 1 / 3))
+
+
 def test_piwae_is_iwae_for_theta_and_miwae_for_phi(model, x):
     _, theta, phi = gradients_by(model, x, "piwae")
     torch.testing.assert_close(theta, gradients_by(model, x, "iwae")[1])
@@ -245,6 +267,11 @@ def test_value_is_detached_and_the_generator_is_what_decides(model, x):
             TypeError,
             lambda: objectives.backward(VAE(D, L), torch.zeros(B, D), "iwae", 1, 2.0),
             "K must be a whole",
+        ),
+        (
+            TypeError,
+            lambda: objectives.get("ciwae", gamma=1.0, alpha=0.5),
+            "^objective 'ciwae' takes beta, got alpha, gamma.$",
         ),
         (
             ValueError,

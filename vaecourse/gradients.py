@@ -109,8 +109,8 @@ def signal_to_noise(
         def surrogates(theta: dict[str, Tensor], phi: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
             log_p, log_q = functional_call(model, theta | phi, (x, eps, row.keeps_score))
             log_w = (log_p - log_q).detach()
-            for_theta = (row.theta_weights(log_w) * log_p).sum() / len(x)
-            return for_theta, (row.phi_weights(log_w) * (log_p - log_q)).sum() / len(x)
+            for_theta = row.theta_weights(log_w) * log_p
+            return for_theta.sum(), (row.phi_weights(log_w) * (log_p - log_q)).sum()  # a factor 1 / B would cancel
 
         by_theta = grad(lambda t: surrogates(t, phi)[0])(theta)
         by_phi = grad(lambda p: surrogates(theta, p)[1])(phi)

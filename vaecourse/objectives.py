@@ -24,7 +24,7 @@ from vaecourse.latent import LatentVariableModel
 def uniform(log_w: Tensor) -> Tensor:
     """1 / (M K). Shapes: ``[M, K, B] -> [M, K, B]``."""
     M, K, _ = arguments.log_weights(log_w).shape
-    return torch.full_like(log_w, 1 / (M * K), requires_grad=False)
+    return torch.full_like(log_w, 1 / (M * K))
 
 
 def pooled(log_w: Tensor) -> Tensor:
