@@ -11,7 +11,9 @@ from vaecourse.hierarchical.bounds import jackknife, lower_bound, midpoint, uppe
 from vaecourse.hierarchical.gradient import dreg
 from vaecourse.hierarchical.inverse import GatedInverse, LinearInverse, MixingPrior, Posterior
 from vaecourse.hierarchical.law import InverseModel, Law
+from vaecourse.hierarchical.learning import learn
 from vaecourse.hierarchical.ratios import Curve, curve, log_ratios
+from vaecourse.hierarchical.toy import Toy, laplace_toy
 
 __all__ = [
     "Curve",
@@ -21,9 +23,12 @@ __all__ = [
     "LinearInverse",
     "MixingPrior",
     "Posterior",
+    "Toy",
     "curve",
     "dreg",
     "jackknife",
+    "laplace_toy",
+    "learn",
     "log_ratios",
     "lower_bound",
     "midpoint",

@@ -22,8 +22,7 @@ def _lab(place: str) -> Callable[[], Lab]:
     file, experiment = place.split(".")
 
     def make() -> Lab:
-        frame = import_module("vaecourse.labs.frame")
-        return frame.Lab(getattr(import_module(f"vaecourse.labs.{file}"), experiment)())
+        return getattr(import_module(f"vaecourse.labs.{file}"), experiment)().live()
 
     return make
 
@@ -43,6 +42,11 @@ ALL: dict[str, Callable[[], Lab]] = _Labs(
         "02.baseline": _lab("baseline.BaselineLab"),
         "03.iwae": _lab("iwae.Iwae"),
         "04.signal": _lab("signal.SignalLab"),
+        "06.latent": _lab("latent_space.LatentSpace"),
         "05.estimators": _lab("estimators.EstimatorsLab"),
+        "07.samplers": _lab("samplers.SamplersLab"),
+        "06.explode": _lab("explode.ExplodeLab"),
+        "06.mmd": _lab("mmd.MmdLab"),
+        "07.bounds": _lab("hierarchical.HierarchicalLab"),
     }
 )

@@ -1,0 +1,50 @@
+r"""Learning tau: Adam on the mean of U_K over fresh pairs (z, psi_0), with the doubly reparameterised gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vaecourse import arguments
+from vaecourse.hierarchical.gradient import dreg
+from vaecourse.hierarchical.law import Law
+
+
+def learn(
+    law: Law,
+    tau: nn.Module,
+    steps: int,
+    K: int = 5,
+    batch: int = 64,
+    learning_rate: float = 1e-2,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Minimise E U_K in the parameters of tau, in place; the law stays as it is. The rate falls linearly to 0.
+
+    .. math:: \min_\eta\; E_{q(z, \psi_0)}\, E_{\tau_\eta(\psi_{1:K} | z)}\, U_K
+
+    ``law.sample(batch, generator)`` gives the pairs; tau is a module with ``sample`` and ``log_prob``.
+
+    Shapes: ``-> [steps]``, the estimates of E U_K on the way, in nats. Raises ``ValueError`` for steps or K < 0, for a
+    batch < 1 and for a learning rate that is not positive. Source: arXiv 1905.03290, section 6.1.
+
+    >>> from vaecourse import exact, hierarchical
+    >>> learn(exact.LaplaceMixture(3), hierarchical.GatedInverse(), steps=2).shape
+    torch.Size([2])
+    """
+    steps = arguments.count("steps", steps, at_least=0)
+    batch = arguments.count("batch", batch)
+    optimizer = torch.optim.Adam(
+        tau.parameters(), lr=arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / max(steps, 1))
+    values = torch.empty(steps)
+    for step in range(steps):
+        z, psi_0 = law.sample(batch, generator)
+        loss = dreg(law, tau, z, psi_0, K, generator).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        values[step] = loss.detach()
+    return values

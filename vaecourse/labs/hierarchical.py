@@ -1,0 +1,323 @@
+r"""Lab "07.bounds": U_K and L_K close on log q(z), for a tau that does not look at z, has learned to, or is exact.
+
+The Gaussian mean mixture. Both curves are exact expectations at one z, for any number of dimensions: log w is a square
+distance, hence noncentral chi-square, and one integral over it is left. Only the histograms are sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+from scipy.special import ive
+from torch import Tensor
+
+from vaecourse import exact, hierarchical, plots
+from vaecourse.labs.controls import Slider
+from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
+from vaecourse.labs.quadrature import log_laplace
+
+PRIOR, LEARNED, POSTERIOR = "prior (SIVI)", "learned (IWHVI)", "exact posterior"
+LARGEST_K, MOST_STEPS, RATE, RUNS = 1000, 200, 0.02, 200
+ALL_K = (0, *np.unique(np.geomspace(1, LARGEST_K, 24).round().astype(int)).tolist())
+PSI = np.linspace(-7, 9, 241)
+FURTHEST = 300.0  # of the curves, in nats from the exact value
+EDGES = np.concatenate([-np.geomspace(100, 0.1, 25)[:-1], np.linspace(-0.1, 0.1, 13), np.geomspace(0.1, 100, 25)[1:]])
+
+# The law, and what tau learns ----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def learning_path() -> list[tuple[float, float]]:
+    r"""(slope, std) of tau = N(slope z, std^2) after 0, 1, ..., ``MOST_STEPS`` exact gradient steps from the prior.
+
+    They go down, in slope and log std, the mean of U_0, the bound of HVM: but for a constant and per dimension
+
+    .. math:: E[-\log \tau(\psi|z)] = \log t + \frac{s^2 - 2 a s^2 + a^2 (s^2 + r^2)}{2 t^2}
+    """
+    law = exact.MeanMixture(1)
+    s2, r2 = law.spread**2, law.noise**2
+    slope, log_std, path = 0.0, math.log(law.spread), []
+    for _ in range(MOST_STEPS + 1):
+        path.append((slope, math.exp(log_std)))
+        t2 = math.exp(2 * log_std)
+        residual = s2 - 2 * slope * s2 + slope**2 * (s2 + r2)
+        slope, log_std = slope - RATE * (slope * (s2 + r2) - s2) / t2, log_std - RATE * (1 - residual / t2)
+    return path
+
+
+def inverse_model(tau: str, steps: int) -> tuple[float, float]:
+    """(slope, std) of the tau that the controls name."""
+    law = exact.MeanMixture(1)
+    return {PRIOR: (0.0, law.spread), POSTERIOR: (law.slope, law.std)}.get(tau) or learning_path()[steps]
+
+
+class Ratio(NamedTuple):
+    r"""log r = log q(z, psi) - log tau(psi|z) - log q(z) is ``top - bend d^2``: d is the distance of eps from a point.
+
+    psi = slope z + std eps, and every z_d is alike. Under tau eps is standard normal and the point is ``away`` from 0;
+    under the posterior eps has the standard deviation ``narrow``, and its mean is ``posterior_away`` from the point.
+    """
+
+    dim: int
+    top: float
+    bend: float
+    away: float
+    posterior_away: float
+    narrow: float
+
+
+def ratio(dim: int, z: float, slope: float, std: float) -> Ratio:
+    """The log-ratio at z_d = z in every dimension. Raises ``ValueError`` unless tau is wider than the posterior."""
+    law = exact.MeanMixture(dim)
+    t, v, offset = std**2, law.std**2, abs(law.slope - slope) * z
+    if t <= v:
+        raise ValueError(f"std must be above the posterior's {law.std:g}, got {std:g}.")
+    top = dim * (0.5 * math.log(t / v) + offset**2 / (2 * (t - v)))
+    away = math.sqrt(dim) * offset * std / (t - v)
+    return Ratio(dim, top, (t - v) / (2 * v), away, away * v / t, math.sqrt(v / t))
+
+
+# Exact expectations --------------------------------------------------------------------------------------------------
+
+
+def ratios_on_a_grid(law: Ratio, panels: int = 75) -> tuple[Tensor, Tensor]:
+    """log r, and the mass of tau, at Gauss-Legendre points of the distance d: noncentral chi. Shapes: ``2 x [N]``."""
+    order, away = 0.5 * law.dim - 1, max(law.away, 1e-6)
+    low, high = max(0.0, law.posterior_away - 9), law.away + math.sqrt(law.dim) + 9
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    width = (high - low) / panels
+    d = (low + width * (np.arange(panels)[:, None] + 0.5 * (nodes + 1))).flatten()
+    log_density = -0.5 * (d - away) ** 2 + (order + 1) * np.log(d) - order * math.log(away)
+    log_density += np.log(np.maximum(ive(order, away * d), 1e-300))
+    mass = np.exp(log_density) * np.tile(0.5 * width * weights, panels)
+    return law.top - law.bend * torch.from_numpy(d**2), torch.from_numpy(mass)
+
+
+class ExpectedBounds:
+    r"""Exact :math:`E[U_K]` and :math:`E[L_K]`, in nats from log q(z), for a log r on a grid. Shapes: ``[N], [N]``.
+
+    .. math:: E \log S = \int_0^\infty \left( e^{-t} - E\, e^{-tS} \right) \frac{dt}{t}
+
+    with :math:`E\, e^{-tS} = \varphi(t / K)^K` for L_K. For U_K one of its K + 1 factors, that of psi_0, is taken under
+    the posterior, whose mass is that of tau times r. The Laplace transforms are computed once.
+    """
+
+    def __init__(self, log_r: Tensor, mass: Tensor) -> None:
+        masses = torch.stack([mass, mass * log_r.exp()], 1)  # [N, 2]
+        seen = (masses > 1e-14).any(1)  # rarer ratios change nothing
+        log_r, masses = log_r[seen], masses[seen]
+        self.log_t, self.volume = log_grid(-max(log_r.max().item(), 0.0) - 40, -min(log_r.min().item(), 0.0) + 6)
+        self.by_tau, self.by_posterior = log_laplace(log_r, masses, self.log_t).unbind(1)
+
+    def upper(self, K: int) -> float:
+        """E[U_K]."""
+        others = K * self.by_tau if K else 0.0  # where by_tau is -inf, 0 times it would be NaN
+        return self._integral(K + 1, others + self.by_posterior)
+
+    def lower(self, K: int) -> float:
+        """E[L_K]; NaN for K = 0, where there is none."""
+        return self._integral(K, K * self.by_tau) if K else math.nan
+
+    def _integral(self, n: int, log_transform: Tensor) -> float:
+        return ((-(self.log_t + math.log(n)).exp()).exp() - log_transform.exp()).dot(self.volume).item()
+
+
+def log_grid(low: float, high: float, step: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Points in log t and their volumes: ``step`` apart up to some 15, then wider, as only the spread of log r counts.
+
+    Shapes: ``2 x [T]``.
+    """
+    stretch, bend = max(0.0, (high - low) / 32 - 1), 5.0
+    s = torch.arange(low, high, step, dtype=torch.float64)
+    log_t = s + stretch * bend * torch.nn.functional.softplus((s - 15) / bend)
+    inside = log_t <= high
+    return log_t[inside], step * (1 + stretch * ((s - 15) / bend).sigmoid())[inside]
+
+
+def single_bounds(law: Ratio, K: int, seed: int) -> tuple[Tensor, Tensor]:
+    """``RUNS`` single U_K, and L_K of the same draws without psi_0, in nats from log q(z). ``2 x [RUNS]``."""
+    along, across = _noise(seed, law.dim)  # psi_0 first
+    first = (law.posterior_away - law.narrow * along[:1]).square() + law.narrow**2 * across[:1]
+    others = (law.away - along[1 : K + 1]).square() + across[1 : K + 1]
+    log_r = law.top - law.bend * torch.cat([first, others])  # [K + 1, RUNS]
+    return hierarchical.upper_bound(log_r), hierarchical.lower_bound(log_r) if K else torch.empty(0)
+
+
+@lru_cache(maxsize=4)
+def _noise(seed: int, dim: int) -> tuple[Tensor, Tensor]:
+    """A normal number for the way to the point, and the squared length of the dim - 1 others. 2 x [1 + K, RUNS]."""
+    generator, shape = np.random.default_rng(seed), (LARGEST_K + 1, RUNS)
+    along = generator.standard_normal(shape, dtype=np.float32)
+    across = 2 * generator.standard_gamma(0.5 * (dim - 1), shape, dtype=np.float32)  # chi-square; 0 for dim = 1
+    return torch.from_numpy(along), torch.from_numpy(across)
+
+
+@lru_cache(maxsize=32)
+def _expected(law: Ratio) -> tuple[ExpectedBounds, NDArray[np.floating], NDArray[np.floating]]:
+    """Both bounds, and their curves along ``ALL_K``."""
+    bounds = ExpectedBounds(*ratios_on_a_grid(law))
+    return bounds, np.array([bounds.upper(k) for k in ALL_K]), np.array([bounds.lower(k) for k in ALL_K])
+
+
+# The lab -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WholeFromZero(Whole):
+    """A slider over whole numbers in equal ratios, with 0 before the first."""
+
+    def make(self) -> Slider:
+        slider = super().make()
+        slider.min, slider.stops, slider.value = 0.0, [0.0, *slider.stops], self.default
+        return slider
+
+
+class Bounds(NamedTuple):
+    """The settings, and bounds in nats from log q(z): expected ones at K and along ``ALL_K``, single ones."""
+
+    K: int
+    dim: int
+    name: str  # of tau
+    log_q: float
+    chi_squared: float
+    upper: float
+    lower: float  # NaN for K = 0
+    upper_curve: NDArray[np.floating]
+    lower_curve: NDArray[np.floating]
+    tau: NDArray[np.floating]  # density of psi_1, on PSI
+    posterior: NDArray[np.floating]
+    upper_runs: NDArray[np.floating]
+    lower_runs: NDArray[np.floating]
+
+
+class HierarchicalLab(Experiment):
+    title = "Two bounds on log q(z)"
+    size = (8.8, 4.8)
+    controls = [
+        WholeFromZero("K", "Draws K of tau", 1, LARGEST_K, default=5, log=True),
+        Choice("tau", "tau(ψ | z)", [PRIOR, LEARNED, POSTERIOR], default=PRIOR),
+        Whole("steps", "Steps of learning (if tau is learned)", 0, MOST_STEPS, default=10),
+        Whole("dim", "Dimensions", 1, 50, default=5),
+        Number("z", "Every z_d, in standard deviations", 0.0, 2.0, default=1.0, stops=41),
+        Seed(),
+    ]
+    presets = {
+        "HVM (K = 0)": {"K": 0, "tau": LEARNED},
+        "SIVI": {"K": 50},
+        "IWHVI": {"K": 50, "tau": LEARNED, "steps": 30},
+        "exact tau": {"K": 0, "tau": POSTERIOR},
+        "SIVI in 50 dimensions": {"K": 1000, "dim": 50},
+        "IWHVI in 50 dimensions": {"K": 50, "dim": 50, "tau": LEARNED, "steps": 60},
+        "z far out": {"K": 50, "z": 2.0},
+    }
+    stills = ["SIVI", "IWHVI", "SIVI in 50 dimensions"]
+
+    def compute(self, K: int, tau: str, steps: int, dim: int, z: float, seed: int) -> Bounds:
+        law = exact.MeanMixture(dim)
+        z_d = z * math.hypot(law.spread, law.noise)
+        slope, std = inverse_model(tau, steps)
+        at = torch.full((dim,), z_d, dtype=torch.float64)
+        if tau == POSTERIOR:
+            upper = lower = 0.0
+            upper_curve = lower_curve = np.zeros(len(ALL_K))
+            runs = torch.zeros(RUNS), torch.zeros(RUNS if K else 0)
+        else:
+            ratios = ratio(dim, z_d, slope, std)
+            bounds, upper_curve, lower_curve = _expected(ratios)
+            upper, lower = bounds.upper(K), bounds.lower(K)
+            runs = single_bounds(ratios, K, seed)
+        normal = lambda mean, sd: np.exp(-0.5 * ((PSI - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
+        return Bounds(
+            K=K,
+            dim=dim,
+            name=f"learned for {steps} step{'s' * (steps != 1)}" if tau == LEARNED else tau,
+            log_q=law.log_prob(at).item(),
+            chi_squared=max(law.chi_squared(at, slope, std).item(), 0.0),
+            upper=upper,
+            lower=lower if K else math.nan,
+            upper_curve=upper_curve,
+            lower_curve=lower_curve,
+            tau=normal(slope * z_d, std),
+            posterior=normal(law.slope * z_d, law.std),
+            upper_runs=runs[0].numpy(),
+            lower_runs=runs[1].numpy(),
+        )
+
+    def build(self, figure: Figure) -> SimpleNamespace:
+        axes = figure.subplot_mosaic([["curve", "psi"], ["curve", "runs"]], width_ratios=[1.3, 1])
+        curve, density, runs = axes["curve"], axes["psi"], axes["runs"]
+        look = {"markersize": 11, "markeredgecolor": "white"}
+        plots.exact_line(curve, 0, "exact log q(z)")
+        upper = curve.plot([], [], color=plots.UPPER, label="exact $E[U_K]$")[0]
+        lower = curve.plot([], [], color=plots.IWAE, label="exact $E[L_K]$")[0]
+        middle = curve.plot([], [], ":", color=plots.PRIOR, label="their midpoint")[0]
+        upper_dot = curve.plot([], [], "o", color=plots.UPPER, **look)[0]
+        lower_dot = curve.plot([], [], "o", color=plots.IWAE, **look)[0]
+        curve.set_xscale("symlog", linthresh=1)
+        curve.set_yscale("symlog", linthresh=0.1)
+        ticks = [0.1, 1, 10, 100]
+        curve.set(xlim=(-0.25, 1300), ylim=(-20 * FURTHEST, FURTHEST), xticks=[0, 1, 10, 100, 1000])
+        curve.set(yticks=[*(-tick for tick in reversed(ticks)), 0, *ticks])
+        curve.set(xlabel="draws K of tau (log scale)", ylabel="nats from log q(z) (log scale)")
+        for axis in (curve.xaxis, curve.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+        curve.legend(loc="lower right", fontsize=10, ncols=2)
+
+        law = exact.MeanMixture(1)
+        prior = np.exp(-0.5 * (PSI / law.spread) ** 2) / (law.spread * math.sqrt(2 * math.pi))
+        density.plot(PSI, prior, color=plots.PRIOR, linewidth=1.5, label="prior")
+        tau = density.plot([], [], color=plots.Q, linewidth=4, label="tau")[0]
+        posterior = density.plot([], [], color=plots.EXACT, linestyle="--", label="posterior")[0]
+        density.set(xlim=(PSI[0], PSI[-1]), ylim=(0, 0.5), yticks=[], xlabel="$\\psi$, one dimension of it")
+        density.legend(loc="upper left", fontsize=10, handlelength=1.2, borderaxespad=0)
+
+        empty = np.zeros(len(EDGES) - 1)
+        lower_bars = runs.stairs(empty, EDGES, fill=True, color=plots.IWAE, alpha=0.55)
+        upper_bars = runs.stairs(empty, EDGES, color=plots.UPPER, linewidth=2.5)
+        plots.exact_line(runs, 0, vertical=True)
+        runs.set_xscale("symlog", linthresh=0.1)
+        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xticks=[-10, -1, 0, 1, 10])
+        runs.set_xlabel("single $U_K$ and $L_K$, nats from log q(z)")
+        runs.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+        return SimpleNamespace(
+            upper=upper, lower=lower, middle=middle, upper_dot=upper_dot, lower_dot=lower_dot, tau=tau,
+            posterior=posterior, upper_bars=upper_bars, lower_bars=lower_bars,
+        )  # fmt: skip
+
+    def update(self, artists: SimpleNamespace, data: Bounds) -> None:
+        so_far = np.array([k for k in ALL_K if k < data.K] + [data.K])  # what lies ahead is the learner's to predict
+        upper = np.array([*data.upper_curve[: len(so_far) - 1], data.upper])
+        lower = np.array([*data.lower_curve[: len(so_far) - 1], data.lower])
+        lower = np.maximum(lower, -FURTHEST)
+        artists.upper.set_data(so_far, np.minimum(upper, FURTHEST))
+        artists.lower.set_data(so_far, lower)
+        artists.middle.set_data(so_far, (upper + lower) / 2)
+        artists.upper_dot.set_data([data.K], [min(data.upper, FURTHEST)])
+        artists.lower_dot.set_data([data.K], [lower[-1]])
+        artists.tau.set_data(PSI, data.tau)
+        artists.posterior.set_data(PSI, data.posterior)
+        for bars, runs in ((artists.upper_bars, data.upper_runs), (artists.lower_bars, data.lower_runs)):
+            inside = np.clip(runs, EDGES[0] + 1e-9, EDGES[-1] - 1e-9)  # what is off the scale stands at its edge
+            bars.set_data(np.minimum(np.histogram(inside, EDGES)[0] / RUNS, 0.3))
+
+    def sentence(self, data: Bounds) -> str:
+        law = data.chi_squared / (2 * (data.K + 1))
+        if law > 1:
+            rate = "χ²/(2(K+1)) is above 1: too early for the law"
+        else:
+            rate = f"χ²/(2(K+1)) says {law:.3f}"
+        below = f"E[L_K] is {abs(data.lower):.3f} below" if data.K else "without draws of tau there is no L_K"
+        return (
+            f"K = {data.K}, tau: {data.name}, {data.dim} dimension{'s' * (data.dim != 1)}: log q(z) = {data.log_q:.3f} "
+            f"nats. E[U_K] is {abs(data.upper):.3f} above it ({rate}), {below}. "
+            f"{(data.upper_runs < -1e-12).mean():.0%} of the single U_K are below log q(z)."
+        )
