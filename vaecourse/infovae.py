@@ -2,8 +2,8 @@ r"""InfoVAE: the ELBO with a word about the codes as a whole, and one interface 
 
 .. math:: E \log p_\theta(x|z) - (1 - \alpha)\, E\, KL(q(z|x) \| p(z)) - (\alpha + \lambda - 1)\, D(q(z) \| p(z))
 
-With D = KL this is :math:`\alpha I_q - E\, KL(q(x|z) \| p_\theta(x|z)) - \lambda\, KL(q(z) \| p(z)) - H(p_D)`: alpha pays
-for information, lambda for an aggregate q(z) that is the prior. Any other D is a substitution.
+With D = KL this is :math:`\alpha I_q - E\, KL(q(x|z) \| p_\theta(x|z)) - \lambda\, KL(q(z) \| p(z)) - H(p_D)`: alpha
+pays for information, lambda for an aggregate q(z) that is the prior. Any other D is a substitution.
 
 =======================  ============================
 alpha, lambda            the name it has
@@ -139,11 +139,16 @@ class Adversarial:
         self,
         kind: str,
         hidden: Sequence[int] = (64, 64),
-        learning_rate: float = 1e-3,
-        steps: int = 1,
+        learning_rate: float = 3e-3,
+        steps: int = 3,
         seed: int = 0,
+        saturating: bool = False,
     ) -> None:
-        self.kind, self.hidden = kind, tuple(arguments.count("hidden", width) for width in hidden)
+        self.kind, self.saturating, self.hidden = (
+            kind,
+            saturating,
+            tuple(arguments.count("hidden", width) for width in hidden),
+        )
         self.learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
         self.steps, self.seed = arguments.count("steps", steps), arguments.count("seed", seed, at_least=0)
         self.discriminator: divergences.Discriminator | None = None
@@ -161,14 +166,15 @@ class Adversarial:
         logits_q = functional_call(discriminator, held, (z,))
         if self.kind == "kl":
             return divergences.adversarial_kl(logits_q)
-        return divergences.adversarial_js(logits_q, functional_call(discriminator, held, (codes.prior_draws(),)))
+        logits_p = functional_call(discriminator, held, (codes.prior_draws(),))
+        return divergences.adversarial_js(logits_q, logits_p, self.saturating)
 
     def _prepared(self, z: Tensor) -> divergences.Discriminator:
         if self.discriminator is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 self.discriminator = divergences.Discriminator(z.shape[1], self.hidden).to(z)
-            self.climber = torch.optim.Adam(self.discriminator.parameters(), lr=self.learning_rate)
+            self.climber = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, betas=(0.5, 0.99))
         return self.discriminator
 
 

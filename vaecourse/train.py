@@ -22,7 +22,7 @@ from vaecourse.objectives import Objective
 
 
 class Climbable(Protocol):
-    """An objective beside the table, as ``infovae.InfoVAE`` is: it fills ``.grad`` itself and returns the ELBO ``[B]``."""
+    """An objective beside the table, as ``infovae.InfoVAE`` is: it fills ``.grad`` itself and returns the ELBO, [B]."""
 
     name: str
     parameters: dict[str, Any]

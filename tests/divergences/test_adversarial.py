@@ -81,6 +81,31 @@ def test_gradient_through_z_with_the_discriminator_held_is_the_divergences_own(w
     assert_not_mean(found, -truth)
 
 
+def test_gradient_without_saturation_is_that_of_half_the_kl_minus_js():
+    wide = lambda by: Normal(Q.mean, Q.stddev + by)
+    value = lambda q: 0.5 * kl_divergence(q, PRIOR) - exact_js(q)
+    truth = (value(wide(1e-4)) - value(wide(-1e-4))) / 2e-4
+
+    def one(z, p):
+        std = Q.stddev.clone().requires_grad_()
+        moved = log_ratio(Q.mean + std * (z - Q.mean) / Q.stddev)
+        js = adversarial_js(moved, log_ratio(p), saturating=False)
+        torch.testing.assert_close(js, adversarial_js(moved, log_ratio(p)))
+        js.backward()
+        return std.grad
+
+    found = repeated(one)
+    assert_mean(found, truth)
+    assert_not_mean(found, (exact_js(wide(1e-4)) - exact_js(wide(-1e-4))) / 2e-4)
+
+
+def test_only_without_saturation_does_a_code_that_is_found_out_hear_of_it():
+    for saturating, size in ((True, 0.0), (False, 0.5)):
+        sure = torch.full((4,), 40.0, requires_grad=True)
+        adversarial_js(sure, -sure.detach(), saturating).backward()
+        assert float(sure.grad.sum()) == pytest.approx(size, abs=1e-6)
+
+
 def test_gradients():
     t, u = (
         torch.randn(5, dtype=torch.float64, requires_grad=True),

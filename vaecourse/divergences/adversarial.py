@@ -64,15 +64,21 @@ def adversarial_kl(logits_q: Tensor) -> Tensor:
     return _logits("logits_q", logits_q).mean()
 
 
-def adversarial_js(logits_q: Tensor, logits_p: Tensor) -> Tensor:
+def adversarial_js(logits_q: Tensor, logits_p: Tensor, saturating: bool = True) -> Tensor:
     r"""The Jensen-Shannon divergence from the discriminator's loss, in nats, at most log 2.
 
     .. math:: JS(q \| p) = \log 2 + \tfrac12 E_q[\log \sigma(T)] + \tfrac12 E_p[\log(1 - \sigma(T))]
 
-    With T short of its best this is a lower bound. Where T is sure that z is a code, the gradient by z vanishes.
-    Shapes: ``[N], [P]`` -> a scalar. Source: Makhzani et al. 2015 (arXiv 1511.05644), adversarial autoencoders.
+    With T short of its best this is a lower bound. Where T is sure that z is a code, its gradient by z vanishes. With
+    ``saturating=False`` the value is the same and the gradient by z that of :math:`\tfrac12 E_q[-\log(1 - \sigma(T))]`,
+    which does not: at the best T it is the gradient of KL / 2 - JS, and near q = p the same as that of JS.
+    Shapes: ``[N], [P]`` -> a scalar. Source: Makhzani et al. 2015 (arXiv 1511.05644), adversarial autoencoders;
+    Goodfellow et al. 2014, section 3, for the other gradient.
     """
-    return math.log(2) - 0.5 * discriminator_loss(logits_q, logits_p)
+    if saturating:
+        return math.log(2) - 0.5 * discriminator_loss(logits_q, logits_p)
+    downhill = 0.5 * softplus(_logits("logits_q", logits_q)).mean()
+    return math.log(2) - 0.5 * discriminator_loss(logits_q.detach(), logits_p) + downhill - downhill.detach()
 
 
 def _logits(name: str, logits: Tensor) -> Tensor:
