@@ -28,7 +28,7 @@ FLOORS = {
     **dict.fromkeys(("bounds", "divergences", "exact", "data", "recorded"), 1),
     **dict.fromkeys(("objectives", "hierarchical", "models", "priors", "gradients", "checkpoint"), 2),
     **dict.fromkeys(("train", "infovae", "evaluate", "plots"), 3),
-    **dict.fromkeys(("labs", "checks"), 4),
+    **dict.fromkeys(("labs", "checks", "reproduce"), 4),
     **dict.fromkeys(("__main__", "doctor", "commands"), 5),
 }
 

@@ -22,6 +22,7 @@ room               what it holds
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
 ``checks``         what an exercise calls
+``reproduce``      the papers' tables, made again: seeds side by side, several processes, at any scale
 =================  ==========================================================================================
 """
 

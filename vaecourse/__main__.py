@@ -1,4 +1,4 @@
-"""The command line: ``python -m vaecourse doctor | train | evaluate``. An error is a sentence, and exit code 2."""
+"""``python -m vaecourse doctor | train | evaluate | reproduce``. An error is a sentence, and exit code 2."""
 
 from __future__ import annotations
 
@@ -130,6 +130,47 @@ def evaluate(
         if len(x) > 1:
             typer.echo(f"active units: {evaluation.active_units(model, x)} of {model.latent_dim}")
         typer.echo(f"mutual information of x and z: {information:.2f} nats, at most log {len(some)}")
+
+
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(help="iwae or tighter", metavar="TABLE")],
+    to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
+    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "mnist",
+    seeds: Annotated[int, typer.Option(help="of each row")] = 1,
+    row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
+    stages: Annotated[int, typer.Option(help="of the paper's schedule: stage i has 3^i passes")] = 8,
+    epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
+    limit: Limit = None,
+    test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
+    samples: Annotated[int, typer.Option(help="K of log p(x)")] = 5000,
+    together: Annotated[
+        int | None, typer.Option(help="seeds trained side by side; all on a GPU, 1 on a CPU if not given")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32, tf32 or bf16")] = "float32",
+    compiled: Annotated[bool, typer.Option("--compile", help="let torch.compile make the kernels")] = False,
+    device: Device = None,
+) -> None:
+    """Make a paper's table again, and print it beside the paper's numbers. The same line again goes on.
+
+    Several processes share each batch: torchrun --nproc-per-node 2 -m vaecourse reproduce ...
+    """
+    with _sentences():
+        from vaecourse import reproduce as reproductions
+        from vaecourse import train as training
+        from vaecourse.reproduce.crew import crew
+
+        scale = reproductions.Scale(data, stages, epochs, limit, test, samples)
+        file = Path(f"{table}.json") if to is None else to
+        with crew(training.choose_device(device)) as (ours, place):
+            machinery = reproductions.Machinery(place, precision, compiled, ours)
+            try:
+                made = reproductions.make(table, file, scale, seeds, row, together, machinery, progress=ours.leads)
+            except KeyboardInterrupt:
+                typer.echo(f"Interrupted. {file} keeps what is done, and the same line goes on.", err=True)
+                raise typer.Exit(130) from None
+            if ours.leads:
+                typer.echo(f"{made}\n{file} and {file.with_suffix('.md')} hold this.")
 
 
 def _first(images, limit: int | None):  # type: ignore[no-untyped-def] # data.Images, whose import takes seconds

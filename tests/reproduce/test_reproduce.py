@@ -1,0 +1,146 @@
+"""Tables: what is measured, kept, gone on with, and printed beside the paper's numbers."""
+
+import json
+import math
+import re
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from vaecourse import data, evaluate, reproduce, train
+from vaecourse.__main__ import app
+from vaecourse.reproduce import report, vaes
+from vaecourse.reproduce.stack import Stack
+from vaecourse.reproduce.table import Quoted
+
+
+def call(*words):
+    result = CliRunner().invoke(app, ["reproduce", *map(str, words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A table at the scale of CI, and what was said."""
+    file = tmp_path_factory.mktemp("tables") / "iwae.json"
+    words = ["iwae", "--data", "digits", "--epochs", 1, "--limit", 500, "--samples", 64, "--to", file]
+    return file, words, call(*words)
+
+
+def test_a_table_has_every_row_and_the_papers_numbers(small):
+    file, _, (code, said, bar) = small
+    assert code == 0 and "step" in bar
+    for row, number in {"k = 1": "86.76", "IWAE, k = 5": "85.54", "IWAE, k = 50": "84.78"}.items():
+        assert re.search(rf"\| {row} \| 1 \| \d\d\.\d\d \| {number} \| \d+ \|", said)
+    assert "**A shortened schedule**, 1 passes of 3280; digits, 500 images" in said and "| z |" not in said
+    assert file.with_suffix(".md").read_text() in said
+
+
+def test_a_record_says_settings_seeds_versions_device_and_time(small):
+    record = json.loads(small[0].read_text())
+    assert record["settings"]["schedule"] == {"passes": 1, "of": 3280, "last_rate": 1e-3, "batch_size": 20}
+    assert record["settings"]["train_images"] == 500 and record["settings"]["scale"]["limit"] == 500
+    assert {"torch", "python", "processor"} <= set(record["machine"])
+    for run in record["runs"]:
+        assert run["seed"] == 0 and run["wall_seconds"] > 0 and run["device"] == "cpu, float32"
+        assert 15 < run["nll"] < 40 and run["nll_spread"] > 1
+
+
+def test_the_same_line_again_runs_nothing_and_more_seeds_add_runs(small):
+    file, words, (_, said, _) = small
+    before = file.read_bytes()
+    assert call(*words)[1] == said and file.read_bytes() == before
+    code, more, _ = call(*words, "--seeds", 3, "--row", "k = 1", "--together", 2)
+    assert code == 0 and re.search(r"\| k = 1 \| 3 \| \d\d\.\d\d ± ", more)
+    runs = json.loads(file.read_text())["runs"]
+    assert [(run["seed"], run["side_by_side"]) for run in runs if run["row"] == "k = 1"] == [(0, 1), (1, 1), (2, 1)]
+    assert not file.with_name("iwae.json.runs").exists()
+
+
+def test_another_scale_needs_another_file(small):
+    code, _, error = call(*small[1], "--samples", 65)
+    assert code == 2 and "holds runs with other settings" in error
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["iwea"], "table must be one of .*'iwea'. Did you mean 'iwae'"),
+        (["iwae", "--row", "k = 2"], "row must be one of k = 1,.*got 'k = 2'"),
+        (["iwae", "--seeds", 0], "seeds must be at least 1, got 0"),
+        (["iwae", "--limit", 0], "limit must be at least 1, got 0"),
+        (["iwae", "--test", 0], "test must be at least 1, got 0"),
+        (["iwae", "--samples", 0], "samples must be at least 1, got 0"),
+        (["iwae", "--together", 0], "together must be at least 1, got 0"),
+        (["iwae", "--stages", 9], "stages must be at most 8, got 9"),
+        (["iwae", "--epochs", 0], "epochs must be at least 1, got 0"),
+        (["iwae", "--precision", "fp8"], "precision must be one of float32, tf32, bf16, got 'fp8'"),
+        (["iwae", "--data", "minst"], "name must be one of .*Did you mean 'mnist'"),
+    ],
+)
+def test_an_error_is_a_sentence(words, said, tmp_path):
+    digits = [] if "--data" in words else ["--data", "digits"]
+    code, _, error = call(*words, *digits, "--to", tmp_path / "file.json")
+    assert code == 2 and re.search(said, re.sub(r"\s+", " ", error)) and "Traceback" not in error
+    assert not (tmp_path / "file.json").exists()
+
+
+def test_tighter_measures_what_its_names_say(tmp_path):
+    scale = reproduce.Scale("digits", epochs=1, limit=60, samples=200)
+    reproduce.make("tighter", tmp_path / "t.json", scale, rows=["PIWAE(4, 16)"])
+    (run,) = json.loads((tmp_path / "t.json").read_text())["runs"]
+    images = vaes.images_of(scale)
+    stack = Stack([train.untrained(images, 0)])
+    row, M, K = vaes.row_of(vaes.TIGHTER_ROWS["PIWAE(4, 16)"])
+    vaes.climb(stack, images.train, row, M, K, [1e-3], [0])
+    (model,) = stack.models()
+    x, noises = images.binary_test(), [torch.Generator().manual_seed(seed) for seed in range(1, 17)]
+    again = {
+        "log_p": [evaluate.log_likelihood(model, x, 200, noise).mean() for noise in noises],
+        "iwae_64": [evaluate.bound(model, x, "iwae", 1, 64, noise).mean() for noise in noises],
+    }
+    for name, values in again.items():
+        values = torch.stack(values)
+        assert abs(run[name] - values.mean()) / (values.std() * (1 + 1 / 16) ** 0.5) < 4
+    assert run["minus_kl"] == pytest.approx(run["iwae_64"] - run["log_p"], abs=1e-3)
+
+
+def test_the_rows_keep_to_the_budget_and_have_a_number_each():
+    for setting in vaes.TIGHTER_ROWS.values():
+        _, M, K = vaes.row_of(setting)
+        assert M * K == vaes.BUDGET
+    for table in reproduce.TABLES.values():
+        for numbers in table.paper.values():
+            assert numbers.keys() <= table.rows.keys()
+
+
+def test_numbers_nobody_checked_carry_a_dagger():
+    assert str(Quoted(-85.68, 0.06, checked=False)) == "-85.68 ± 0.06 †" and str(Quoted(19)) == "19"
+    table = reproduce.TABLES["tighter"]
+    for bound, log_p, gap in zip(*(table.paper[name].values() for name in table.measures), strict=True):
+        assert gap.value == pytest.approx(bound.value - log_p.value, abs=0.011)
+
+
+def test_a_z_score_counts_seeds_images_and_the_papers_error():
+    ours = [86.0, 86.2, 86.4]
+    assert report.z_score(ours, Quoted(86.0)) == pytest.approx(0.2 / math.sqrt(0.04 / 3))
+    assert report.z_score(ours, Quoted(86.0, 0.3)) == pytest.approx(0.2 / math.sqrt(0.04 / 3 + 0.09))
+    whole = report.z_score(ours, Quoted(86.0), spread=25.0, images=10_000)
+    assert whole == pytest.approx(0.2 / math.sqrt(0.04 / 3))
+    part = report.z_score(ours, Quoted(86.0), spread=25.0, images=1000)
+    assert part == pytest.approx(0.2 / math.sqrt(0.04 / 3 + 625 * (1e-3 - 1e-4)))
+    assert report.z_score([86.0], Quoted(85.0)) is None
+
+
+def test_z_is_printed_where_the_experiment_is_the_papers(monkeypatch):
+    mnist = data.digits()._replace(train=torch.zeros(60_000, 1), test=torch.zeros(10_000, 1), name="mnist")
+    monkeypatch.setitem(data.ALL, "mnist", lambda: mnist)
+    table, scale = reproduce.TABLES["iwae"], reproduce.Scale()
+    assert table.comparable(scale) and not table.comparable(reproduce.Scale(stages=7))
+    assert not table.comparable(reproduce.Scale(limit=59_999))
+    runs = [{"row": "k = 1", "seed": s, "nll": 86.7 + s / 10, "active_units": 19} for s in range(2)]
+    record = {"settings": table.settings(scale), "machine": {"processor": "", "torch": ""}, "runs": runs}
+    said = report.markdown(table, scale, record)
+    assert "| k = 1 | 2 | 86.75 ± 0.05 | 86.76 | -0.2 | 19.00 ± 0.00 | 19 |  |" in said and "The full schedule" in said

@@ -1,0 +1,88 @@
+"""What a table to reproduce is: rows, what is measured in each, and what its paper says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vaecourse import arguments
+from vaecourse.reproduce.climb import Machinery
+
+
+class Quoted(NamedTuple):
+    """A number of a paper, its ± if it has one, and whether we read it in the paper or beside it."""
+
+    value: float
+    error: float | None = None
+    checked: bool = True
+
+    def __str__(self) -> str:
+        error = "" if self.error is None else f" ± {self.error:.2f}"
+        return f"{plain(self.value)}{error}{'' if self.checked else ' †'}"
+
+
+def plain(value: float) -> str:
+    """A count as it is, anything else with two decimals."""
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of the full experiment is done. What a table has no use for, it leaves alone.
+
+    Arguments:
+        data: the images.
+        stages: of the schedule of ``schedule.rates``.
+        epochs: stop after so many passes, or training epochs of another kind; all of them if not given.
+        limit: use the first images, training and test, only.
+        test: use the first test images only.
+        samples: K of log p^.
+    """
+
+    data: str = "mnist"
+    stages: int = 8
+    epochs: int | None = None
+    limit: int | None = None
+    test: int | None = None
+    samples: int = 5000
+
+    def __post_init__(self) -> None:
+        for name in ("stages", "samples"):
+            arguments.count(name, getattr(self, name))
+        for name in ("epochs", "limit", "test"):
+            if getattr(self, name) is not None:
+                arguments.count(name, getattr(self, name))
+
+
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a paper.
+
+    Arguments:
+        name: as the command line calls it.
+        title: and ``source``, for the head of the Markdown table.
+        rows: the name of every row, with its settings.
+        measures: what is measured, with its heading.
+        paper: measure -> row -> number.
+        settings: what all runs have in common, at a scale.
+        measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed.
+        remark: what a reader of the Markdown table must know, at a scale.
+        comparable: whether the paper's numbers and ours are of the same experiment, at a scale.
+    """
+
+    name: str
+    title: str
+    source: str
+    rows: dict[str, dict[str, Any]]
+    measures: dict[str, str]
+    paper: dict[str, dict[str, Quoted]]
+    settings: Callable[[Scale], dict[str, Any]]
+    measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], list[Run]]
+    remark: Callable[[Scale], str]
+    comparable: Callable[[Scale], bool]
+    heading: str = field(default="row")
