@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from vaecourse.checks import chapter_00, chapter_01, chapter_02, chapter_03, chapter_04, chapter_05, chapter_07
+from vaecourse.checks import (
+    chapter_00,
+    chapter_01,
+    chapter_02,
+    chapter_03,
+    chapter_04,
+    chapter_05,
+    chapter_06,
+    chapter_07,
+)
 from vaecourse.checks.frame import Check, Mistake, Verdict
 
 __all__ = ["ALL", "Check", "Mistake", "Verdict"]
 
-CHAPTERS = (chapter_00, chapter_01, chapter_02, chapter_03, chapter_04, chapter_05, chapter_07)
+CHAPTERS = (chapter_00, chapter_01, chapter_02, chapter_03, chapter_04, chapter_05, chapter_06, chapter_07)
 
 ALL: dict[str, Check] = {check.name: check for chapter in CHAPTERS for check in chapter.CHECKS}
