@@ -71,6 +71,10 @@ class Experiment:
         """What the picture shows, in words and numbers."""
         raise NotImplementedError
 
+    def live(self) -> Lab:
+        """The panel around it."""
+        return Lab(self)
+
 
 class Lab:
     """An experiment made live: as the last line of a cell it shows itself.
@@ -133,19 +137,7 @@ class Lab:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        try:
-            data = self.experiment.compute(**self.settings)
-            self.experiment.update(self._canvas.artists, data)
-            picture, sentence = fast_png(self._canvas.pixels()), self.experiment.sentence(data)
-        except Exception as error:  # noqa: BLE001 - it must be told in the lab, where the learner looks; a timer has no cell
-            self.error = f"{type(error).__name__}: {error}"
-            sentence = f"This setting cannot be shown. {self.error} The picture is that of the setting before."
-        else:
-            self.error = None
-            self._image.value = picture
-        self.updates += 1
-        self._image.alt = f"{self.experiment.title}. {sentence}"
-        self._sentence.value = html.escape(sentence, quote=False)
+        self._tell(self._draw())
 
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
@@ -183,6 +175,27 @@ class Lab:
         if self.pending:
             self.flush()
 
+    def _draw(self) -> str:
+        """Draw the picture of the settings; return what there is to tell of it, or why there is no new one."""
+        self.updates += 1
+        try:
+            data = self._compute(self.settings)
+            self.experiment.update(self._canvas.artists, data)
+            picture, sentence = fast_png(self._canvas.pixels()), self.experiment.sentence(data)
+        except Exception as error:  # noqa: BLE001 - it must be told in the lab, where the learner looks; a timer has no cell
+            self.error = f"{type(error).__name__}: {error}"
+            return f"This setting cannot be shown. {self.error} The picture is that of the setting before."
+        self.error = None
+        self._image.value = picture
+        return sentence
+
+    def _tell(self, sentence: str) -> None:
+        self._image.alt = f"{self.experiment.title}. {sentence}"
+        self._sentence.value = html.escape(sentence, quote=False)
+
+    def _compute(self, settings: Mapping[str, Any]) -> Any:
+        return self.experiment.compute(**settings)
+
     def _preset(self, name: str) -> dict[str, Any]:
         if name not in self.presets:
             near = difflib.get_close_matches(str(name), self.presets, n=1, cutoff=0.0)
@@ -214,7 +227,7 @@ class Lab:
         title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
         buttons = [self._button(name, lambda _, name=name: self._set(self._preset(name))) for name in self.presets]
         buttons += [widget for widget in self.controls.values() if isinstance(widget, SeedWidget)]
-        buttons.append(self._button("Reset", lambda _: self._set(self.defaults), "vaecourse-reset"))
+        buttons.append(self._button("Reset", lambda _: self.reset(), "vaecourse-reset"))
         settings = [widget for widget in self.controls.values() if not isinstance(widget, SeedWidget)]
         boxes = [
             title,

@@ -1,0 +1,355 @@
+"""A lab that trains: the trainer by itself, and the panel on an event loop, with a problem small enough to know."""
+
+import asyncio
+import gc
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from vaecourse.labs import live
+from vaecourse.labs.frame import Number, Whole
+
+
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.at = nn.Parameter(torch.zeros(3))
+
+
+class Climber(live.Trainer):
+    """Moves a point towards ``goal``, with noise of its own; ``breaks`` is the step at which it goes wrong."""
+
+    columns = ["distance", "goal"]
+    every = 5
+
+    def __init__(self, seed):
+        super().__init__(Line(), torch.full((20, 3), 0.5), seed, batch_size=7, rate=0.1)
+        self.seen = []
+
+    def backward(self, x, settings):
+        self.seen.append((self.steps, settings["goal"]))
+        if self.steps == settings["breaks"]:
+            raise RuntimeError("planted")
+        noise = torch.randn(3, generator=self.random)
+        (self.model.at - settings["goal"] + 0.01 * noise + 0.01 * x.mean()).square().sum().backward()
+
+    def measure(self, settings):
+        distance = (self.model.at - settings["goal"]).norm().item()
+        yield
+        return [distance, settings["goal"]]
+
+
+class Climb(live.Training):
+    title = "A climb"
+    controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, 999, default=999)]
+    presets = {"down": {"goal": -1.0}}
+    stills = ["down", {"goal": 2.0}]
+    still_steps = 10
+
+    def begin(self, seed):
+        return Climber(seed)
+
+    def look(self, trainer, settings):
+        return trainer.steps, trainer.model.at.detach().numpy().copy(), settings["goal"]
+
+    def build(self, figure):
+        axes = figure.subplots()
+        axes.set(xlim=(-2, 2), ylim=(-2, 2))
+        return SimpleNamespace(dot=axes.plot([0], [0], "o")[0])
+
+    def update(self, artists, data):
+        artists.dot.set_data([data[1][0]], [data[2]])
+
+    def sentence(self, data):
+        return f"Step {data[0]}: at {data[1][0]:.3f}, goal {data[2]:.2f}."
+
+
+@pytest.fixture
+def lab():
+    made = Climb().live()
+    yield made
+    made.close()
+
+
+GOAL = {"goal": 1.0, "breaks": 999}
+
+
+def parameters(trainer):
+    return torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
+
+
+def on_a_loop(scenario):
+    """Run a coroutine, and prove that it left no task and no thread behind, and no exception that nobody heard of."""
+    problems, threads = [], set(threading.enumerate())
+
+    async def run():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        result = await scenario()
+        await asyncio.sleep(0.02)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left"
+        return result
+
+    result = asyncio.run(run())
+    gc.collect()
+    assert not problems
+    assert set(threading.enumerate()) <= threads, "a thread is left"
+    return result
+
+
+async def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        await asyncio.sleep(0.002)
+
+
+# The trainer ---------------------------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_settings_same_bits():
+    one, same, other = (Climber(seed).train(GOAL, 23) for seed in (3, 3, 4))
+    assert torch.equal(parameters(one), parameters(same)) and one.history == same.history
+    assert not torch.equal(parameters(one), parameters(other))
+
+
+def test_measuring_leaves_the_training_alone():
+    one, pieces = Climber(0).train(GOAL, 20), Climber(0)
+    for _ in range(20):
+        pieces.train(GOAL, 1)
+    assert torch.equal(parameters(one), parameters(pieces))
+    assert [row[0] for row in one.history] == [0, 5, 10, 15, 20]
+    assert [row[0] for row in pieces.history] == list(range(1, 21)) or pieces.history[0][0] == 0
+
+
+def test_the_next_step_has_the_new_setting():
+    trainer, settings = Climber(0), dict(GOAL)
+    for step, _ in enumerate(trainer.work(lambda: settings, 12)):
+        settings["goal"] = float(step)  # turned after each piece of work, measurements among them
+    assert len(trainer.seen) == 12
+    pieces_before = [-(-(step + 1) // 5) for step, _ in trainer.seen]  # one yield for each measurement so far
+    assert [goal for _, goal in trainer.seen][1:] == [
+        float(step + measured - 1) for (step, _), measured in zip(trainer.seen, pieces_before)
+    ][1:]
+    assert trainer.turns == list(range(1, 12))
+
+
+def test_a_saved_run_goes_on_to_the_same_bits(tmp_path):
+    whole = Climber(5).train(GOAL, 20).train({**GOAL, "goal": -1.0}, 20)
+    half = Climber(5).train(GOAL, 20)
+    half.save(tmp_path / "run", {**GOAL, "goal": 0.5})
+    taken_up = Climber(0)
+    assert taken_up.load(tmp_path / "run") == {**GOAL, "goal": 0.5}
+    taken_up.train({**GOAL, "goal": -1.0}, 20)
+    assert torch.equal(parameters(whole), parameters(taken_up))
+    assert (whole.history, whole.turns, whole.steps, whole.seed) == (
+        taken_up.history, taken_up.turns, taken_up.steps, taken_up.seed,
+    )  # fmt: skip
+    assert whole.turns == [20]
+
+
+def test_a_file_that_is_none_of_ours_changes_nothing(tmp_path, lab):
+    lab.step(7)
+    before = parameters(lab.trainer), lab.sentence.value
+    (tmp_path / "torn").write_bytes(b"no checkpoint")
+    lab.save(tmp_path / "cut")
+    (tmp_path / "cut").write_bytes((tmp_path / "cut").read_bytes()[:-5])
+    for name, kind in (("torn", ValueError), ("cut", ValueError), ("missing", FileNotFoundError)):
+        with pytest.raises(kind, match=name):
+            lab.load(tmp_path / name)
+        lab._obey({"do": "load", "file": str(tmp_path / name)})
+        assert name in lab.transport.state
+    assert torch.equal(parameters(lab.trainer), before[0]) and lab.sentence.value == before[1]
+
+
+def test_a_gradient_that_is_not_finite_is_not_taken():
+    trainer = Climber(0).train(GOAL, 3)
+    before = parameters(trainer)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        trainer.train({**GOAL, "goal": float("inf")}, 1)
+    assert torch.equal(parameters(trainer), before) and trainer.steps == 3
+
+
+def test_a_long_history_is_thinned_and_keeps_its_ends():
+    trainer = Climber(0)
+    trainer.every = 1
+    trainer.train({**GOAL, "breaks": -1}, 3 * live.LONGEST)
+    steps, values = trainer.curve("distance")
+    assert live.LONGEST / 2 <= len(steps) <= live.LONGEST
+    assert steps[0] == 0 and steps[-1] == trainer.steps and (steps[1:] > steps[:-1]).all()
+    assert values[-1] == trainer.latest("distance")
+
+
+# The panel -----------------------------------------------------------------------------------------------------------
+
+
+def test_start_turn_pause(lab):
+    async def scenario():
+        lab.start()
+        assert lab.running and lab.transport.running
+        await until(lambda: lab.trainer.steps > 20)
+        lab.controls["goal"].value = -2.0
+        at = lab.trainer.steps
+        await until(lambda: lab.trainer.steps > at + 20)
+        lab.pause()
+        steps = lab.trainer.steps
+        await asyncio.sleep(0.05)
+        assert lab.trainer.steps == steps and not lab.running and not lab.transport.running
+        assert lab.trainer.turns == [at]
+        assert all(goal == (1.0 if step < at else -2.0) for step, goal in lab.trainer.seen)
+        assert f"Step {steps}:" in lab.sentence.value and lab.error is None
+
+    on_a_loop(scenario)
+
+
+def test_training_is_the_same_live_and_by_itself(lab):
+    async def scenario():
+        lab.start(steps=33)
+        await until(lambda: not lab.running)
+
+    on_a_loop(scenario)
+    assert torch.equal(parameters(lab.trainer), parameters(Climber(0).train(GOAL, 33)))
+
+
+def test_pictures_and_sentences_are_few(lab, monkeypatch):
+    told = []
+    lab.sentence.observe(lambda change: told.append(change["new"]), "value")
+
+    async def scenario():
+        updates, start = lab.updates, time.monotonic()
+        lab.start()
+        await asyncio.sleep(1.2)
+        lab.pause()
+        assert 2 <= lab.updates - updates <= 2 + (time.monotonic() - start) / live.PICTURES
+
+    on_a_loop(scenario)
+    assert lab.trainer.steps > 20
+    assert len(told) == 1, "the sentence waits for its turn, and for the pause"
+
+
+def test_an_error_is_told_stays_told_and_can_be_mended(lab):
+    lab.controls["breaks"].value = 12
+
+    async def scenario():
+        lab.start()
+        await until(lambda: not lab.running)
+
+    on_a_loop(scenario)
+    for _ in range(2):
+        assert lab.error == "RuntimeError: planted"
+        assert "Training stopped after step 12. RuntimeError: planted" in lab.sentence.value
+        assert "stopped by an error" in lab.transport.state
+        lab.controls["goal"].value = 0.3  # redraws, and must not hide it
+    lab.step()
+    assert lab.error == "RuntimeError: planted" and lab.trainer.steps == 12
+    lab.controls["breaks"].value = 999
+    lab.step(3)
+    assert lab.error is None and lab.trainer.steps == 15 and "planted" not in lab.sentence.value
+
+
+def test_one_trains_at_a_time(lab):
+    async def scenario():
+        second = Climb().live()
+        lab.start()
+        await until(lambda: lab.trainer.steps > 3)
+        second.start()
+        assert not lab.running and "another lab" in lab.transport.state
+        third = Climb().live()  # what running the cell again does
+        assert not second.running and "opened again" in second.transport.state
+        for made in (second, third):
+            made.close()
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "renew", "close_all"])
+def test_nothing_is_left(end):
+    async def scenario():
+        made = Climb().live()
+        made.start()
+        await until(lambda: made.trainer.steps > 3)
+        match end:
+            case "close":
+                made.close()
+            case "reset":
+                made.reset()
+                assert made.trainer.steps == 0
+            case "renew":
+                made.renew(4)
+                assert made.trainer.seed == 4 and "seed 4" in made.transport.state
+            case "close_all":
+                made.widget.close()  # what closing the panel from the page does
+        await until(lambda: not made.running)
+
+    on_a_loop(scenario)
+
+
+def test_it_pauses_when_the_page_has_gone(lab, monkeypatch):
+    monkeypatch.setattr(live, "LOST", 0.3)
+
+    async def scenario():
+        lab.start()
+        await asyncio.sleep(0.5)
+        assert lab.running, "a page that never answered may be a notebook that runs without one"
+        lab.transport.seen = lab.transport.shown
+        await until(lambda: not lab.running)
+        assert "no longer answers" in lab.transport.state
+
+    on_a_loop(scenario)
+
+
+def test_the_buttons(lab, tmp_path):
+    file = str(tmp_path / "state")
+
+    async def scenario():
+        for message in ("start", "pause", "step", "renew"):
+            lab._obey({"do": message})
+            await asyncio.sleep(0.05)
+            if message == "step":
+                await until(lambda: not lab.running)
+        assert lab.trainer.seed == 1 and lab.trainer.steps == 0
+        lab.step(4)
+        lab.controls["goal"].value = 0.2
+        lab._obey({"do": "save", "file": file})
+        assert "saved in" in lab.transport.state
+        lab.reset()
+        lab._obey({"do": "load", "file": file})
+        assert (lab.trainer.steps, lab.trainer.seed, lab.settings["goal"]) == (4, 1, 0.2)
+        lab._obey({"do": "save", "file": str(tmp_path / "a file" / "below")})
+        (tmp_path / "file").write_text("")
+        lab._obey({"do": "save", "file": str(tmp_path / "file" / "below")})
+        assert "Error" in lab.transport.state
+
+    on_a_loop(scenario)
+
+
+def test_without_an_event_loop_start_says_so_and_step_works(lab):
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        lab.start()
+    assert not lab.running
+    lab.step(4)
+    assert "Step 4:" in lab.sentence.value
+
+
+def test_the_loop_turns_between_the_pieces(lab):
+    """A count, not a time: whatever else the machine does, everybody gets a turn after each piece of work."""
+
+    async def scenario():
+        ticks = 0
+        lab.start()
+        while lab.trainer.steps < 200:
+            await asyncio.sleep(0)
+            ticks += 1
+        lab.pause()
+        assert ticks >= 200
+
+    on_a_loop(scenario)
+
+
+def test_torch_has_its_threads_back(lab):
+    before = torch.get_num_threads()
+    lab.step(2)
+    assert torch.get_num_threads() == before

@@ -1,0 +1,434 @@
+"""The frame of a lab that trains while its controls are turned.
+
+.. code-block:: python
+
+    class Climber(Trainer):                        # what is trained, without any widget: seeded, saved, tested
+        columns = ["bound"]
+        def backward(self, x, settings): ...       # fill .grad of the loss under the controls as they stand
+        def measure(self, settings): yield; ...; return [value]   # in pieces; the numbers of ``columns``
+
+    class LatentSpace(Training):
+        controls, presets, stills = ...            # as in every lab
+        def begin(self, seed): return Climber(...) # untrained
+        def look(self, trainer, settings): ...     # -> what ``update`` and ``sentence`` need; a few milliseconds
+
+The training lives on the kernel's event loop: a piece of work, a few milliseconds long, then whatever has arrived, then
+the next piece. There is no thread: no control turns in the middle of a step, and nothing can outlive the kernel.
+benchmarks/live.py has the measurement behind this choice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import ipywidgets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from traitlets import Bool, Int, Unicode
+
+from vaecourse import arguments, checkpoint, data
+from vaecourse.labs.controls import HERE
+from vaecourse.labs.frame import Experiment, Lab
+
+__all__ = ["LiveLab", "Trainer", "Training"]
+
+Settings = Mapping[str, Any]
+
+PICTURES = 0.25  # seconds from one picture to the next while it trains
+WORDS = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
+LOST = 20.0  # seconds without an answer from the page, after which nobody is looking
+LONGEST = 400  # rows of a history; then every second one is let go
+
+# What is trained -----------------------------------------------------------------------------------------------------
+
+
+class Trainer:
+    """A model, its optimiser, its random numbers, and what was measured on the way.
+
+    ``steps`` are behind it. ``history`` has a row for each measurement, the step and then the numbers of ``columns``;
+    ``turns`` are the steps at which a setting had changed. Two trainers with the same seed and the same settings at
+    each step are equal to the last bit, whatever was saved, loaded or shown in between.
+    """
+
+    model: nn.Module
+    columns: ClassVar[Sequence[str]]
+    every: ClassVar[int] = 20  # steps from one measurement to the next
+
+    def __init__(self, model: nn.Module, pixels: Tensor, seed: int, batch_size: int = 100, rate: float = 5e-3) -> None:
+        self.model, self.pixels, self.seed, self.batch_size = model, pixels, seed, batch_size
+        self.climber = torch.optim.Adam(model.parameters(), lr=rate)
+        self.random = torch.Generator().manual_seed(seed)
+        self.steps = 0
+        self.history: list[list[float]] = []
+        self.turns: list[int] = []
+        self._before: dict[str, Any] | None = None
+
+    def backward(self, x: Tensor, settings: Settings) -> None:
+        """Fill ``.grad`` of the loss on x ``[B, D]``, zeros and ones, with noise from ``self.random``."""
+        raise NotImplementedError
+
+    def measure(self, settings: Settings) -> Generator[None, None, Sequence[float]]:
+        """Return the numbers of ``columns``; ``yield`` wherever a control may be answered. Draws its own noise."""
+        raise NotImplementedError
+
+    def step(self, settings: Settings) -> None:
+        """One step of the optimiser, under these settings.
+
+        Raises ``FloatingPointError`` if a gradient is not finite; then the model is as it was.
+        """
+        settings = dict(settings)
+        if self._before not in (None, settings):
+            self.turns.append(self.steps)
+        self._before = settings
+        batch = torch.randperm(len(self.pixels), generator=self.random)[: self.batch_size]
+        self.climber.zero_grad()
+        self.backward(data.binarise(self.pixels[batch], self.random), settings)
+        norms = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
+        if not torch.stack(norms).isfinite().all():
+            raise FloatingPointError("the gradient has entries that are not finite.")
+        self.climber.step()
+        self.steps += 1
+
+    @property
+    def due(self) -> bool:
+        """Whether the next thing to do is to measure."""
+        return not self.history or (self.steps % self.every == 0 and self.history[-1][0] < self.steps)
+
+    def note(self, settings: Settings) -> Iterator[None]:
+        """Measure, in pieces, and add a row to the history."""
+        step = self.steps
+        numbers = yield from self.measure(settings)
+        self.history.append([step, *numbers])
+        if len(self.history) > LONGEST:
+            self.history = self.history[::2] if len(self.history) % 2 else [*self.history[::2], self.history[-1]]
+
+    def work(self, settings: Callable[[], Settings], steps: float = math.inf) -> Iterator[None]:
+        """Train for ``steps`` steps, in pieces of a few milliseconds, and measure; each reads the controls anew."""
+        goal = self.steps + steps
+        while self.steps < goal:
+            if self.due:
+                yield from self.note(settings())
+            self.step(settings())
+            yield
+        if self.history[-1][0] < self.steps:
+            yield from self.note(settings())
+
+    def train(self, settings: Settings, steps: int) -> Trainer:
+        """Train for ``steps`` steps and measure, now."""
+        for _ in self.work(lambda: settings, steps):
+            pass
+        return self
+
+    def curve(self, column: str) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """The steps at which ``column`` was measured, and its values."""
+        rows = np.array(self.history, dtype=float).reshape(-1, 1 + len(self.columns))
+        return rows[:, 0], rows[:, 1 + list(self.columns).index(column)]
+
+    def latest(self, column: str) -> float:
+        """The last value of ``column``."""
+        return self.history[-1][1 + list(self.columns).index(column)]
+
+    def save(self, path: str | Path, settings: Settings) -> None:
+        """Keep the whole state in a file, and the controls with it. Raises ``OSError`` if it cannot be written."""
+        file = self._checkpoint(path)
+        file.settings |= {"steps": self.steps, "seed": self.seed, "turns": self.turns}
+        file.settings |= {"before": self._before, "controls": dict(settings)}
+        file.save([tuple(row) for row in self.history])
+
+    def load(self, path: str | Path) -> dict[str, Any]:
+        """Take up the state in a file; return the controls as they stood.
+
+        Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged or of another lab; then nothing has
+        changed.
+        """
+        _, run = checkpoint.read(Path(path))
+        history = self._checkpoint(path).resume(epochs=LONGEST + 1)
+        saved = run["settings"]
+        self.history, self.steps, self.turns = history, saved["steps"], saved["turns"]
+        self._before, self.seed = saved["before"], saved["seed"]
+        return saved["controls"]
+
+    def _checkpoint(self, path: str | Path) -> checkpoint.Checkpoint:
+        shapes = {name: list(tensor.shape) for name, tensor in self.model.state_dict().items()}
+        settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
+        return checkpoint.Checkpoint(Path(path), settings, self.model, self.climber, {"trainer": self.random})
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: these models are too small for two, and the other core is the page's."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def digits() -> data.Images:
+    """The digits, read once."""
+    return data.digits()
+
+
+# What its author writes ----------------------------------------------------------------------------------------------
+
+
+class Training(Experiment):
+    """An experiment that trains. ``still_steps`` is how long it does so for a picture without a kernel."""
+
+    still_steps: ClassVar[int] = 200
+
+    def begin(self, seed: int) -> Trainer:
+        """An untrained trainer."""
+        raise NotImplementedError
+
+    def look(self, trainer: Any, settings: Settings) -> Any:
+        """What the picture and the sentence need, from the state as it is. Leaves it as it is."""
+        raise NotImplementedError
+
+    def compute(self, trainer: Trainer | None = None, **settings: Any) -> Any:
+        """What ``look`` sees in ``trainer``; without one, in one that trained ``still_steps`` steps from seed 0."""
+        if trainer is None:
+            trainer = _trained(type(self), tuple(sorted(settings.items())))  # type: ignore[arg-type]
+        return self.look(trainer, settings)
+
+    def live(self) -> LiveLab:
+        return LiveLab(self)
+
+
+@lru_cache(maxsize=32)
+def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) -> Trainer:
+    with one_thread():
+        return experiment().begin(0).train(dict(settings), experiment.still_steps)
+
+
+# The panel -----------------------------------------------------------------------------------------------------------
+
+
+class Transport(anywidget.AnyWidget):
+    """Start and pause, one step, new weights, save and load. ``seen`` is the page's answer to ``shown``."""
+
+    _esm = HERE / "transport.js"
+    _css = HERE / "lab.css"
+    running = Bool(False).tag(sync=True)
+    state = Unicode().tag(sync=True)  # what is told beside the buttons
+    file = Unicode().tag(sync=True)
+    shown = Int(0).tag(sync=True)
+    seen = Int(0).tag(sync=True)
+
+
+class LiveLab(Lab):
+    """A ``Training`` made live: what every lab has, and ``start``, ``pause``, ``step``, ``renew``, ``save``, ``load``.
+
+    Its controls are read at every step. One lab of a kernel trains at a time: starting another pauses this one, and so
+    does making a second one of the same kind, which is what running the cell again does. It pauses by itself when the
+    page stops answering, and ends with its widgets. What stops a training is kept in ``error`` and told in the panel
+    until the lab is started, stepped, renewed, reset or loaded.
+    """
+
+    experiment: Training
+    _at_work: ClassVar[weakref.ref[LiveLab] | None] = None  # the one that trains, or did last
+
+    def __init__(self, experiment: Training) -> None:
+        if (other := _last_at_work()) is not None and type(other.experiment) is type(experiment):
+            other.pause("paused: this lab was opened again")
+        self.trainer = experiment.begin(0)
+        self.failure: str | None = None  # what the training stopped with
+        self.note = ""  # why it paused, or what became of a file
+        self._task: asyncio.Task[None] | None = None
+        self._drawn = self._told = -math.inf
+        self._answered = math.inf  # when the page last did; not yet
+        name = type(experiment).__name__.lower()
+        self.transport = Transport(file=f"{name}.safetensors")
+        super().__init__(experiment)
+        self.transport.on_msg(lambda _, message, __: self._obey(message))
+        self.transport.observe(self._hear, "seen")
+
+    @property
+    def running(self) -> bool:
+        """Whether it trains."""
+        return self._task is not None
+
+    def start(self, steps: float = math.inf) -> None:
+        """Train in the background until ``pause``, or for ``steps`` steps.
+
+        Raises ``RuntimeError`` where no event loop runs, as outside of a notebook; ``step`` does without one.
+        """
+        loop = asyncio.get_running_loop()
+        if (other := _last_at_work()) is not None and other is not self:
+            other.pause("paused: another lab trains")
+        self._halt()
+        LiveLab._at_work = weakref.ref(self)
+        self._answered = math.inf
+        self._task = loop.create_task(_train(weakref.ref(self), self.trainer.work(lambda: self.settings, steps)))
+        self._show_state()
+
+    def pause(self, note: str = "") -> None:
+        """Stop after the step at hand; ``note`` is told in the panel. Does nothing if it does not train."""
+        if self.running:
+            self._halt(note)
+            self.flush()
+
+    def step(self, steps: int = 1) -> None:
+        """Train for ``steps`` steps, now."""
+        self._halt()
+        try:
+            with one_thread():
+                self.trainer.train(self.settings, arguments.count("steps", steps))
+        except Exception as error:  # noqa: BLE001 - it must be told in the lab, as in a training that runs
+            self._fail(error)
+        self.flush()
+
+    def renew(self, seed: int) -> None:
+        """Begin again with the first weights of ``seed``, under the controls as they are."""
+        self._halt()
+        self.trainer = self.experiment.begin(arguments.count("seed", seed, at_least=0))
+        self.flush()
+
+    def reset(self) -> None:
+        """Pause, put every control back to where it was at the start, and begin again with seed 0."""
+        self._halt()
+        self._set(self.defaults)
+        self.renew(0)
+
+    def save(self, path: str | Path) -> None:
+        """Keep state and controls in a file. Raises ``OSError`` if it cannot be written."""
+        self.trainer.save(path, self.settings)
+
+    def load(self, path: str | Path) -> None:
+        """Pause, and take up state and controls from a file. Raises as ``Trainer.load`` does."""
+        self._halt()
+        trainer = self.experiment.begin(0)
+        controls = trainer.load(path)
+        self.trainer = trainer
+        self._set(controls)
+        self.flush()
+
+    def close(self) -> None:
+        """End the training and take the panel away."""
+        self._halt()
+        for widget in (self.transport, self._image, self._sentence, *self.controls.values(), self.widget):
+            widget.close()
+
+    def flush(self) -> None:
+        super().flush()
+        self._drawn = self._told = time.monotonic()
+        self._show_state()
+
+    def tick(self) -> None:
+        """What a running training calls after each piece of work: show the state, if it is time to."""
+        now = time.monotonic()
+        behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._drawn < 2
+        if self.widget.comm is None:
+            self._halt()
+        elif now - self._answered > LOST:
+            self.pause("paused: the page no longer answers")
+        elif now - self._drawn > PICTURES and not behind and not self.pending:
+            sentence = self._draw()
+            self._drawn = time.monotonic()
+            if now - self._told > WORDS or self.error:
+                self._told = now
+                self._tell(sentence)
+            self._show_state()
+
+    def finish(self, error: Exception | None = None) -> None:
+        """What a running training calls when it ends, and with what."""
+        self._halt()
+        if error is not None:
+            self._fail(error)
+        self.flush()
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = f"{type(error).__name__}: {error}"
+
+    def _halt(self, note: str = "") -> None:
+        """No training, no failure of an earlier one, and only this note."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task, self.failure, self.note = None, None, note
+
+    def _compute(self, settings: Settings) -> Any:
+        with one_thread():
+            return self.experiment.compute(trainer=self.trainer, **settings)
+
+    def _draw(self) -> str:
+        sentence = super()._draw()
+        if self.failure is not None and self.error is None:
+            self.error = self.failure
+            sentence = f"Training stopped after step {self.trainer.steps}. {self.failure} {sentence}"
+        return sentence
+
+    def _show_state(self) -> None:
+        doing = "training" if self.running else "stopped by an error" if self.failure else "paused"
+        if not self.trainer.steps and not self.running:
+            doing = "not started"
+        self.transport.running = self.running
+        self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.note or doing}"
+        self.transport.shown += 1
+
+    def _hear(self, _change: object) -> None:
+        self._answered = time.monotonic()
+
+    def _obey(self, message: Mapping[str, Any]) -> None:
+        """Do what a button of the page asks for. An error is told in the panel: a message has no cell."""
+        file = str(message.get("file"))
+        note = {"save": f"saved in {file}", "load": f"loaded from {file}"}.get(message["do"], "")
+        try:
+            match message["do"]:
+                case "start":
+                    self.start()
+                case "pause":
+                    self.pause()
+                case "step":
+                    self.start(steps=1)
+                case "renew":
+                    self.renew(self.trainer.seed + 1)
+                case "save":
+                    self.save(file)
+                case "load":
+                    self.load(file)
+        except Exception as error:  # noqa: BLE001
+            note = f"{type(error).__name__}: {error}"
+        if note:
+            self.note = note
+            self._show_state()
+
+    def _arrange(self) -> ipywidgets.VBox:
+        panel = super()._arrange()
+        title, picture, sentence, *rows = panel.children
+        panel.children = (title, picture, sentence, self.transport, *rows)
+        return panel
+
+
+def _last_at_work() -> LiveLab | None:
+    return None if LiveLab._at_work is None else LiveLab._at_work()
+
+
+async def _train(owner: weakref.ref[LiveLab], pieces: Iterator[None]) -> None:
+    """A piece of work, then whatever else has arrived, until the work is done or the lab is gone.
+
+    A pause cancels it here, between two pieces.
+    """
+    while (lab := owner()) is not None:
+        try:
+            with one_thread():
+                next(pieces)
+        except StopIteration:
+            return lab.finish()
+        except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
+            return lab.finish(error)
+        lab.tick()
+        del lab
+        await asyncio.sleep(0)
