@@ -127,7 +127,7 @@ def test_seed_decides_the_single_estimates_and_nothing_else():
 
 def test_live():
     lab = labs.ALL["07.bounds"]()
-    assert "K = 5, tau: prior (SIVI), 5 dimensions" in lab.sentence.value
+    assert "K = 5, tau: learned for 10 steps, 5 dimensions" in lab.sentence.value
     for preset in lab.presets:
         lab.apply(preset)
         assert lab.error is None, preset
@@ -145,3 +145,9 @@ def test_live():
                         lab.controls[name].value = value
                     assert lab.error is None, settings
                     assert "nan" not in lab.sentence.value and "-0.000" not in lab.sentence.value
+
+
+def test_more_draws_are_added_to_those_that_were_there():
+    few, many = lab_file._noise(3, 4, 2), lab_file._noise(3, 4, 50)
+    for a, b in zip(few, many):
+        torch.testing.assert_close(a, b[:3])

@@ -89,11 +89,12 @@ def ratio(dim: int, z: float, slope: float, std: float) -> Ratio:
 # Exact expectations --------------------------------------------------------------------------------------------------
 
 
-def ratios_on_a_grid(law: Ratio, panels: int = 75) -> tuple[Tensor, Tensor]:
+def ratios_on_a_grid(law: Ratio, panel: float = 0.25) -> tuple[Tensor, Tensor]:
     """log r, and the mass of tau, at Gauss-Legendre points of the distance d: noncentral chi. Shapes: ``2 x [N]``."""
     order, away = 0.5 * law.dim - 1, max(law.away, 1e-6)
     low, high = max(0.0, law.posterior_away - 9), law.away + math.sqrt(law.dim) + 9
-    nodes, weights = np.polynomial.legendre.leggauss(20)
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    panels = math.ceil((high - low) / panel)
     width = (high - low) / panels
     d = (low + width * (np.arange(panels)[:, None] + 0.5 * (nodes + 1))).flatten()
     log_density = -0.5 * (d - away) ** 2 + (order + 1) * np.log(d) - order * math.log(away)
@@ -145,19 +146,22 @@ def log_grid(low: float, high: float, step: float = 0.5) -> tuple[Tensor, Tensor
 
 def single_bounds(law: Ratio, K: int, seed: int) -> tuple[Tensor, Tensor]:
     """``RUNS`` single U_K, and L_K of the same draws without psi_0, in nats from log q(z). ``2 x [RUNS]``."""
-    along, across = _noise(seed, law.dim)  # psi_0 first
+    along, across = (part[: K + 1] for part in _noise(seed, law.dim, 30 if K <= 30 else LARGEST_K))  # psi_0 first
     first = (law.posterior_away - law.narrow * along[:1]).square() + law.narrow**2 * across[:1]
-    others = (law.away - along[1 : K + 1]).square() + across[1 : K + 1]
+    others = (law.away - along[1:]).square() + across[1:]
     log_r = law.top - law.bend * torch.cat([first, others])  # [K + 1, RUNS]
     return hierarchical.upper_bound(log_r), hierarchical.lower_bound(log_r) if K else torch.empty(0)
 
 
 @lru_cache(maxsize=4)
-def _noise(seed: int, dim: int) -> tuple[Tensor, Tensor]:
-    """A normal number for the way to the point, and the squared length of the dim - 1 others. 2 x [1 + K, RUNS]."""
-    generator, shape = np.random.default_rng(seed), (LARGEST_K + 1, RUNS)
-    along = generator.standard_normal(shape, dtype=np.float32)
-    across = 2 * generator.standard_gamma(0.5 * (dim - 1), shape, dtype=np.float32)  # chi-square; 0 for dim = 1
+def _noise(seed: int, dim: int, K: int) -> tuple[Tensor, Tensor]:
+    """A normal number for the way to the point, and the squared length of the dim - 1 others. 2 x ``[K + 1, RUNS]``.
+
+    Row k is the same for every K.
+    """
+    normal, gamma = (np.random.default_rng([seed, part]) for part in range(2))
+    along = normal.standard_normal((K + 1, RUNS), dtype=np.float32)
+    across = 2 * gamma.standard_gamma(0.5 * (dim - 1), along.shape, dtype=np.float32)  # chi-square; 0 for dim = 1
     return torch.from_numpy(along), torch.from_numpy(across)
 
 
@@ -204,20 +208,20 @@ class HierarchicalLab(Experiment):
     size = (8.8, 4.8)
     controls = [
         WholeFromZero("K", "Draws K of tau", 1, LARGEST_K, default=5, log=True),
-        Choice("tau", "tau(ψ | z)", [PRIOR, LEARNED, POSTERIOR], default=PRIOR),
+        Choice("tau", "tau(ψ | z)", [PRIOR, LEARNED, POSTERIOR], default=LEARNED),
         Whole("steps", "Steps of learning (if tau is learned)", 0, MOST_STEPS, default=10),
         Whole("dim", "Dimensions", 1, 50, default=5),
         Number("z", "Every z_d, in standard deviations", 0.0, 2.0, default=1.0, stops=41),
         Seed(),
     ]
     presets = {
-        "HVM (K = 0)": {"K": 0, "tau": LEARNED},
-        "SIVI": {"K": 50},
-        "IWHVI": {"K": 50, "tau": LEARNED, "steps": 30},
+        "HVM (K = 0)": {"K": 0},
+        "SIVI": {"K": 50, "tau": PRIOR},
+        "IWHVI": {"K": 50, "steps": 30},
         "exact tau": {"K": 0, "tau": POSTERIOR},
-        "SIVI in 50 dimensions": {"K": 1000, "dim": 50},
-        "IWHVI in 50 dimensions": {"K": 50, "dim": 50, "tau": LEARNED, "steps": 60},
-        "z far out": {"K": 50, "z": 2.0},
+        "SIVI in 50 dimensions": {"K": 1000, "dim": 50, "tau": PRIOR},
+        "IWHVI in 50 dimensions": {"K": 50, "dim": 50, "steps": 60},
+        "z far out": {"K": 50, "z": 2.0, "tau": PRIOR},
     }
     stills = ["SIVI", "IWHVI", "SIVI in 50 dimensions"]
 
