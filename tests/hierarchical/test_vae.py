@@ -291,6 +291,14 @@ def test_the_split_layer_is_the_layer_on_both_inputs():
     assert layer.start_at_zero()(layer.project(X), y).abs().max() == 0
 
 
+def test_at_first_z_hardly_hears_psi():
+    torch.manual_seed(0)
+    encoder = HierarchicalVAE(D, L, P, (40,)).encoder.conditional
+    glorot = math.sqrt(6 / (D + P + 40))
+    assert 0.8 * glorot < encoder.project.weight.abs().max() <= glorot
+    assert encoder.other.weight.abs().max() <= 0.1 * glorot
+
+
 def test_an_untrained_tau_is_sivi():
     torch.manual_seed(0)
     learned = HierarchicalVAE(D, L, P, (7,), likelihood="gaussian", inner=INNER).double()

@@ -9,6 +9,7 @@ not be normalised: it equals log Z - KL(q || p) - E[U_K - log q]. Everything is 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -237,6 +238,16 @@ def density(sampler: NeuralSampler, x: Tensor, y: Tensor, draws: int = 4096) -> 
     return along[1] @ along[0].T / draws
 
 
+@torch.no_grad()
+def divergence(q: NeuralSampler | MultivariateNormal, target: Target) -> float:
+    """KL(q || p) in nats, by quadrature over a grid that holds the mass of all three targets."""
+    x, y = torch.arange(-10, 10.01, 0.1), torch.arange(-9, 30.01, 0.1)
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [Y, X, 2]
+    mass = 0.01 * (density(q, x, y) if isinstance(q, NeuralSampler) else q.log_prob(grid).exp())
+    return float((mass * ((mass / 0.01).clamp_min(1e-30).log() - target.log_prob(grid))).double().sum())
+
+
+@functools.cache
 def _sobol(n: int) -> Tensor:
     """n points of a Sobol sequence, as standard normal ones: ``[n, 2]``."""
     uniform = torch.quasirandom.SobolEngine(DIM, scramble=True, seed=0).draw(n)

@@ -23,6 +23,7 @@ from vaecourse.models import VAE, Prior, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
 GRADIENTS = ["plain", "dreg"]
+WHISPER = 0.1  # the first weights of psi in q(z | psi, x), in units of Glorot's
 
 
 class Gaussian(NamedTuple):
@@ -78,12 +79,18 @@ class SplitMLP(nn.Module):
 
 
 class HierarchicalEncoder(nn.Module):
-    """The networks of q(psi | x), q(z | psi, x) and, if it is learned, tau(psi | z, x)."""
+    """The networks of q(psi | x), q(z | psi, x) and, if it is learned, tau(psi | z, x).
+
+    At first z hardly hears psi, so q(z | x) begins as nearly one Gaussian: with weights of the usual size the noise of
+    psi drowns what z says about x, and on the digits with L = 2 training never came back from it.
+    """
 
     def __init__(self, data_dim: int, latent_dim: int, mixing_dim: int, hidden: Sequence[int], learned: bool) -> None:
         super().__init__()
         self.mixing = mlp([data_dim, *hidden, 2 * mixing_dim])
         self.conditional = SplitMLP(data_dim, mixing_dim, hidden, 2 * latent_dim)
+        with torch.no_grad():
+            self.conditional.other.weight.mul_(WHISPER)
         if learned:
             self.inverse = SplitMLP(data_dim, latent_dim, hidden, 2 * mixing_dim).start_at_zero()
 
