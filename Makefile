@@ -2,6 +2,7 @@
 # PYTHON=python3.12  the Python that makes .venv
 # TORCH=cpu          take PyTorch from its own index of that name (cpu, cu126, ...) and not from PyPI
 # CHAPTER="01 03"    these chapters only, for `make chapters`, `make student` and `make times`
+# REPOSITORY=https://github.com/ME/COURSE     the public address, for `make book`'s buttons
 # ARGS="..."         more words for JupyterLab, for example ARGS=--no-browser
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters student times format bench mutants screens clean
+.PHONY: help lab test lint types unit check execute browser chapters book student times format bench mutants screens clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -48,6 +49,9 @@ browser: $(TEST)  ## JupyterLab in a real browser
 
 chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
 	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)
+
+book: $(TEST)  ## the site into build/site, from the stored outputs, a warning is an error; REPOSITORY=https://... adds buttons
+	$(call phase,book,$(BIN)/python -m tools.site $(if $(REPOSITORY),--repository $(REPOSITORY)))
 
 student: $(TEST)  ## the class's notebooks, without solutions and teaching notes, into build/student; CHAPTER=01 for one
 	$(BIN)/python -m tools.student $(CHAPTER)

@@ -83,9 +83,13 @@ def test_environment_has_the_same_pins_for_all_that_a_learner_needs():
 
 def test_the_book_lists_the_chapters_that_exist():
     book = yaml.safe_load((ROOT / "book.yml").read_text())
-    listed = [book["root"], *(entry["file"] for entry in book["chapters"])]
-    assert listed == [f"chapters/{path.stem}" for path in notebooks.sources()]
-    assert {path.stem for path in notebooks.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in listed}
+    listed = [entry["file"] for part in book["parts"] for entry in part["chapters"]]
+    chapters = [page for page in listed if re.match(r"chapters/\d\d-", page)]
+    assert chapters == [f"chapters/{path.stem}" for path in notebooks.sources()]
+    assert {path.stem for path in notebooks.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in chapters}
+    for page in {book["root"], *listed} - set(chapters):
+        folder = "" if "/" in page else "site/"
+        assert (ROOT / f"{folder}{page}.md").exists(), f"book.yml names {page}, which is not there"
 
 
 def test_version_and_licence_are_told_alike():

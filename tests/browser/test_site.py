@@ -1,0 +1,125 @@
+"""The built site, from disk with no network: formulas drawn, pictures there and told in words, nothing asked for."""
+
+import json
+import os
+
+import nbformat
+import pytest
+
+from tools import site, vendor
+
+OUTSIDE = "**/*"
+SCREENS = {"laptop": (1366, 768), "projector": (1280, 720), "phone": (390, 844)}
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The site as ``make book`` builds it, a warning being an error."""
+    try:
+        site.build()
+    except vendor.NoPackages as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+    return site.SITE
+
+
+@pytest.fixture
+def open_page(chromium, book):
+    """Open a page of the site from disk; whatever it asks for elsewhere is refused and told."""
+    contexts = []
+
+    def open_it(name: str, screen: str = "laptop", theme: str = "light"):
+        width, height = SCREENS[screen]
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(f"page error: {error}"))
+        page.on("console", lambda said: said.type == "error" and page.problems.append(f"console: {said.text}"))
+        page.on("requestfailed", lambda asked: page.problems.append(f"not there: {asked.url}"))
+
+        def only_files(route, request):
+            if request.url.startswith("file://"):
+                return route.continue_()
+            page.problems.append(f"asked for {request.url}")
+            return route.abort()
+
+        page.route(OUTSIDE, only_files)
+        page.goto((book / name).as_uri())
+        page.wait_for_function("!window.MathJax || MathJax.startup?.promise")
+        page.evaluate("() => window.MathJax?.startup?.promise")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+def names() -> list[str]:
+    pages = [f"{name}.html" for name in site.listed()]
+    return [*pages, *(f"api/{room}.html" for room in site.rooms())]
+
+
+CHAPTERS = [name for name in names() if name.startswith("chapters/0")]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_page_is_whole_with_no_network(open_page, name):
+    page = open_page(name)
+    assert page.locator("h1").count() == 1
+    formulas, drawn = page.locator("article .math").count(), page.locator("article .math mjx-container svg").count()
+    assert drawn >= formulas and page.locator("[data-mjx-error], mjx-merror").count() == 0
+    for picture in page.locator("article img").all():
+        assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 50
+        assert len(picture.get_attribute("alt").split()) >= 4, picture.get_attribute("src")
+    assert "$" not in page.evaluate(PROSE), "a formula was not recognised"
+    assert not page.problems, "\n".join(page.problems)
+
+
+# The text of the page without code and outputs.
+PROSE = """() => {
+    const article = document.querySelector("article").cloneNode(true);
+    article.querySelectorAll("pre, code, .math, dl.py, .doctest").forEach((node) => node.remove());
+    return article.textContent;
+}"""
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_has_its_outputs_its_labs_in_words_and_a_way_to_run_it(open_page, name):
+    page = open_page(name)
+    notebook = nbformat.read(site.ROOT / name.replace(".html", ".ipynb"), as_version=4)
+    pictures = sum("image/png" in output.get("data", {}) for c in notebook.cells for output in c.get("outputs", []))
+    assert page.locator("article .cell_output img").count() == pictures > 0
+    assert page.locator("article .lab li").count() >= 1
+    assert "make lab" in page.locator("article .lab").first.inner_text()
+    assert page.locator("details.run").count() == 1 and page.locator("details.instructor").count() > 1
+    solutions = page.locator("details:has(> summary:has-text('Solution'))")
+    assert solutions.count() >= 4 and not any(s.evaluate("(d) => d.open") for s in solutions.all())
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chapter_fits_every_screen_in_both_themes(open_page, screen, theme):
+    page = open_page(CHAPTERS[3], screen, theme)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    wide = """[...document.querySelectorAll('article .section > p, article section > p')].filter((node) =>
+        node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX === 'visible').length"""
+    assert page.evaluate(wide) == 0
+
+
+@pytest.mark.parametrize("name", ["index.html", "glossary.html", "api/bounds.html", *CHAPTERS[:1]])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_for_a_screen_reader(open_page, name, theme):
+    page = open_page(name, theme=theme)
+    page.add_script_tag(path=vendor.fetch() / vendor.AXE)
+    found = page.evaluate("axe.run(document.querySelector('article'), {resultTypes: ['violations']})")["violations"]
+    ours = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in SERIOUS]
+    assert not ours, json.dumps(ours, indent=1)
+
+
+def test_the_search_finds_a_word_from_disk(open_page):
+    page = open_page("search.html?q=jackknife")
+    page.locator("#search-results li").first.wait_for(timeout=30_000)
+    assert "Better gradients" in page.locator("#search-results").inner_text()
+    assert not page.problems, "\n".join(page.problems)

@@ -1,0 +1,48 @@
+"""What the site adds to the chapters: ways to run them, labs in words, papers with their addresses."""
+
+from tools import notebooks, site
+
+
+def test_a_public_address_gives_buttons_and_none_gives_the_way_to_get_them():
+    with_address = site.how_to_run("03-iwae", "https://github.com/me/course.git")
+    assert "https://mybinder.org/v2/gh/me/course/HEAD?urlpath=lab/tree/chapters/03-iwae.ipynb" in with_address
+    assert "https://colab.research.google.com/github/me/course/blob/HEAD/chapters/03-iwae.ipynb" in with_address
+    without = site.how_to_run("03-iwae")
+    assert "make lab" in without and "REPOSITORY=" in without and "https://mybinder" not in without
+
+
+def test_a_lab_is_told_in_words_for_each_state_of_its_picture():
+    words = site.lab_in_words("00.bound")
+    assert "1. K = 1" in words and "3. " in words and "make lab" in words
+
+
+def test_a_paper_named_by_its_number_gets_its_address():
+    assert site.linked("arXiv 1509.00519") == "[arXiv 1509.00519](https://arxiv.org/abs/1509.00519)"
+    done = "[arXiv 1509.00519](https://arxiv.org/abs/1509.00519)"
+    assert site.linked(done) == done
+    assert "forum?id=HyZoi-WRb" in site.linked("ICLR, openreview HyZoi-WRb (the bias)")
+
+
+def test_what_a_hint_holds_is_read_as_markdown():
+    folded = site.unfolded("<details><summary>Hint</summary>How $K$ goes</details>")
+    assert folded.split("\n\n")[1] == "How $K$ goes"
+
+
+def test_every_paper_is_there_once_with_all_chapters_that_name_it():
+    chapters = [path.with_suffix(".ipynb") for path in notebooks.sources()]
+    (burda,) = [line for line in site.references(chapters).splitlines() if "1509.00519" in line]
+    assert "[00](chapters/00" in burda and "[03](chapters/03" in burda
+
+
+def test_every_room_of_the_package_has_a_page():
+    assert {"bounds", "objectives", "exact", "labs"} <= set(site.rooms())
+    for room in site.rooms():
+        assert f"automodule:: vaecourse.{room}" in site.api_page(room)
+
+
+def test_only_what_changed_is_written(tmp_path):
+    site.lay_out({"a.md": "1", "b/c.md": "2"}, tmp_path)
+    before = (tmp_path / "a.md").stat().st_mtime_ns
+    site.lay_out({"a.md": "1", "b/d.md": "3"}, tmp_path)
+    assert (tmp_path / "a.md").stat().st_mtime_ns == before
+    assert sorted(path.name for path in tmp_path.rglob("*.md")) == ["a.md", "d.md"]

@@ -1,0 +1,254 @@
+"""The course as a site that works from disk with no network: ``make book`` builds it into build/site/.
+
+    python -m tools.site                                           the site
+    python -m tools.site --repository https://github.com/ME/COURSE     with buttons for Binder and Colab
+
+Sphinx reads a folder that is laid out here: the chapters as they are stored (nothing is run), with what a page needs
+and a notebook does not have; a page for each room of the package; the references of all chapters as one list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+import vaecourse
+from tools import notebooks, rules, vendor
+from vaecourse import labs
+
+ROOT = notebooks.ROOT
+SOURCE, SITE = ROOT / "build/site-source", ROOT / "build/site"
+PAGES = ROOT / "site"
+
+# Pages ---------------------------------------------------------------------------------------------------------------
+
+
+def listed() -> list[str]:
+    """The pages that book.yml names, in its order."""
+    book = yaml.safe_load((ROOT / "book.yml").read_text())
+    return [book["root"], *(entry["file"] for part in book["parts"] for entry in part["chapters"])]
+
+
+def pages(repository: str | None = None) -> dict[str, str]:
+    """Every source file of the site by its name: what Sphinx reads, whole."""
+    chapters = [ROOT / f"{name}.ipynb" for name in listed() if re.fullmatch(r"chapters/\d\d-.+", name)]
+    found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
+    found |= {f"chapters/{path.name}": path.read_text() for path in (ROOT / "chapters").glob("*.md")}
+    found |= {path.name: path.read_text() for path in PAGES.glob("*.md")}
+    found["index.md"] += chapter_table()
+    found["references.md"] += references(chapters)
+    found["api.md"] += api_list()
+    found |= {f"api/{room}.rst": api_page(room) for room in rooms()}
+    return found
+
+
+def chapter_table() -> str:
+    """The table of chapters that the README has, with links for the site."""
+    (table,) = re.findall(r"(?:^\|.*\n)*\| \[00 .*\n(?:\|.*\n)*", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    return "\n" + table
+
+
+# Chapters ------------------------------------------------------------------------------------------------------------
+
+
+def chapter(path: Path, repository: str | None = None) -> NotebookNode:
+    """The stored notebook at ``path`` as a page: solutions and notes folded, labs told in words, a way to run it."""
+    notebook = nbformat.read(path, as_version=4)
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = linked(unfolded(cell.source))
+            if "instructor" in rules.tags(cell):
+                cell.source = _details("For the teacher", cell.source, "instructor")
+        elif "solution" in rules.tags(cell):
+            cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
+            cell.metadata.mystnb = {**cell.metadata.get("mystnb", {}), "code_prompt_show": "Solution"}
+        cells.append(cell)
+        if "solution" not in rules.tags(cell):
+            cells += [_text(lab_in_words(name)) for name in re.findall(r'labs\.ALL\["([^"]+)"\]\(', _code(cell))]
+    cells.insert(1, _text(how_to_run(path.stem, repository)))
+    notebook.cells = cells
+    return notebook
+
+
+def how_to_run(name: str, repository: str | None = None) -> str:
+    """Three ways to run a chapter: here, on Binder, on Colab. The last two need the repository's public address."""
+    local = f"""\
+**On your machine.** In the course's folder, `make lab`; then open `{name}.ipynb` from the list on the left.
+A notebook without solutions is made by `make student`."""
+    if repository is None:
+        away = """\
+**Binder and Colab** need a public address of the repository: `make book REPOSITORY=https://github.com/NAME/COURSE`
+puts their buttons here."""
+    else:
+        name_there = repository.removesuffix("/").removesuffix(".git").removeprefix("https://github.com/")
+        binder = f"https://mybinder.org/v2/gh/{name_there}/HEAD?urlpath=lab/tree/chapters/{name}.ipynb"
+        colab = f"https://colab.research.google.com/github/{name_there}/blob/HEAD/chapters/{name}.ipynb"
+        away = f"""\
+[Launch on Binder]({binder}) [Open in Colab]({colab})
+
+Colab has not got the package: run `%pip install git+https://github.com/{name_there}` in a cell of its own first.
+(Neither was tried where the course was written: that machine reaches package registries only.)"""
+    return _details("Run this chapter", f"{local}\n\n{away}", "run")
+
+
+def lab_in_words(name: str) -> str:
+    """What the still picture of a lab says, setting by setting, and how to have it live."""
+    lab = labs.ALL[name]()
+    said = [f"{i}. {words}" for i, words in enumerate(sentences(lab), 1)]
+    handles = ", ".join(f"*{control.label}*" for control in lab.experiment.controls)
+    how = f"**Live in JupyterLab:** `make lab`, then run the cells down to this one and move {handles}."
+    return ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*said, "", how, ":::"])
+
+
+def sentences(lab: object) -> Iterator[str]:
+    """The live sentence of each state that the still picture shows."""
+    experiment = lab.experiment
+    for still in experiment.stills or [{}]:
+        change = experiment.presets[still] if isinstance(still, str) else still
+        yield experiment.sentence(experiment.compute(**{**lab.defaults, **change}))
+
+
+def unfolded(markdown: str) -> str:
+    """Blank lines around what a <details> holds, so that Markdown and formulas in it are read as such."""
+    inner = re.compile(r"(<details[^>]*>\s*<summary>.*?</summary>)(.*?)(</details>)", flags=re.DOTALL)
+    return inner.sub(lambda m: f"\n{m[1]}\n\n{m[2].strip()}\n\n{m[3]}\n", markdown)
+
+
+def linked(markdown: str) -> str:
+    """Papers that are named by a bare number get their address."""
+    markdown = re.sub(r"(?<!\[)arXiv (\d{4}\.\d{4,5})", r"[arXiv \1](https://arxiv.org/abs/\1)", markdown)
+    markdown = re.sub(
+        r"(?<!\[)openreview ([\w-]{9,12})", r"[openreview \1](https://openreview.net/forum?id=\1)", markdown
+    )
+    return markdown
+
+
+def _details(summary: str, markdown: str, kind: str) -> str:
+    return f'<details class="{kind}"><summary>{summary}</summary>\n\n{markdown}\n\n</details>'
+
+
+def _text(markdown: str) -> NotebookNode:
+    return nbformat.v4.new_markdown_cell(markdown)
+
+
+def _code(cell: NotebookNode) -> str:
+    return cell.source if cell.cell_type == "code" else ""
+
+
+# References ----------------------------------------------------------------------------------------------------------
+
+NUMBER = re.compile(r"arxiv\.org/abs/(?P<arxiv>[\d.]+)|doi\.org/(?P<doi>10\.[^\s)]+)|forum\?id=(?P<review>[\w-]+)")
+
+
+def references(chapters: list[Path]) -> str:
+    """Every paper that a chapter names under its *References*, once, with the chapters that name it."""
+    papers: dict[str, str] = {}
+    named_in: dict[str, list[str]] = {}
+    for path in chapters:
+        for entry in _entries(linked(nbformat.read(path, as_version=4).cells[-1].source)):
+            key = next((m.group() for m in NUMBER.finditer(entry)), entry)
+            papers[key] = max(papers.get(key, ""), entry, key=lambda text: (text.count("](http"), len(text)))
+            here = f"[{path.stem[:2]}](chapters/{path.name})"
+            if here not in named_in.setdefault(key, []):
+                named_in[key].append(here)
+    lines = [f"- {paper} <br>Chapters {', '.join(named_in[key])}" for key, paper in papers.items()]
+    return "\n" + "\n".join(sorted(lines, key=_surname)) + "\n"
+
+
+def _entries(markdown: str) -> list[str]:
+    """The items of the list under the heading *References*."""
+    _, _, tail = re.sub(r"^#+ .*References.*$", "\f", markdown, flags=re.MULTILINE).partition("\f")
+    tail = re.split(r"^#", tail, flags=re.MULTILINE)[0]
+    return [" ".join(item.split()) for item in re.split(r"^[*-] +", tail, flags=re.MULTILINE)[1:]]
+
+
+def _surname(line: str) -> str:
+    """What the first author is sorted by: initials left out."""
+    return re.sub(r"^- (?:(?:[A-Z]\.[- ]?)+ *)?", "", line).lower()
+
+
+# The package ---------------------------------------------------------------------------------------------------------
+
+
+def rooms() -> dict[str, str]:
+    """The package's rooms and what they hold, as its own docstring says it."""
+    rows = re.findall(r"^``(\w+)`` +(.+)$", vaecourse.__doc__, flags=re.MULTILINE)
+    return dict(rows)
+
+
+def api_list() -> str:
+    rows = "\n".join(f"| [{room}](api/{room}.rst) | {holds} |" for room, holds in rooms().items())
+    return f"\n| room | what it holds |\n|---|---|\n{rows}\n"
+
+
+INSIDE = {"labs": ["frame", "controls"], "checks": ["frame"]}  # the other files there are experiments and answers
+
+
+def api_page(room: str) -> str:
+    """One page for a room: its docstring, and every public function and class of it with signature and docstring."""
+    module = importlib.import_module(f"vaecourse.{room}")
+    inside = [name for _, name, _ in pkgutil.iter_modules(getattr(module, "__path__", []))]
+    names = [module.__name__, *(f"{module.__name__}.{name}" for name in INSIDE.get(room, inside))]
+    blocks = [f"{room}\n{'=' * len(room)}"]
+    for name in names:
+        if len(names) > 1:
+            blocks.append(f"{name}\n{'-' * len(name)}")
+        blocks.append(f".. automodule:: {name}")
+    return "\n\n".join(blocks) + "\n"
+
+
+# Building ------------------------------------------------------------------------------------------------------------
+
+
+def lay_out(files: Mapping[str, str], folder: Path = SOURCE) -> None:
+    """Make ``folder`` hold these files. What has not changed is not written, so that Sphinx need not read it again."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and str(path.relative_to(folder)) not in files:
+            path.unlink()
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def build(repository: str | None = None, source: Path = SOURCE, site: Path = SITE) -> None:
+    """Lay out and build; a warning of Sphinx is an error."""
+    lay_out(pages(repository), source)
+    vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
+    shutil.copy(ROOT / "docs/lab.png", source)
+    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder", "html"]
+    command += ["--conf-dir", PAGES, "--doctree-dir", source.with_name(f"{site.name}-doctrees"), source, site]
+    subprocess.run(command, check=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description="The course as a site.")
+    parser.add_argument("--repository", help="the public address, for the buttons of Binder and Colab")
+    options = parser.parse_args(arguments)
+    try:
+        build(options.repository or None)
+    except vendor.NoPackages as error:
+        print(f"site: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError:
+        print("site: not built; mend what is said above", file=sys.stderr)
+        return 1
+    print(f"{SITE}/index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

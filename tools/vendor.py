@@ -1,0 +1,57 @@
+"""Fetches what pages and slides load in a browser: with npm, once, by the hashes of site/package-lock.json.
+
+    python -m tools.vendor       -> build/npm/node_modules/
+
+Nothing of it is committed; ``copy`` puts the few files that a page needs beside that page.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools.notebooks import ROOT
+
+NPM = ROOT / "build/npm"
+LISTS = ("package.json", "package-lock.json")
+
+# One file of formulas drawn as SVG: no fonts to load, so it works from disk in every browser.
+MATHJAX = "mathjax/es5/tex-svg.js"
+AXE = "axe-core/axe.min.js"
+
+
+class NoPackages(Exception):
+    """npm is not here, or did not fetch."""
+
+
+def fetch() -> Path:
+    """The folder node_modules, made anew where the lists have changed. npm refuses a file whose hash is another."""
+    stamp, wanted = NPM / "fetched", "".join((ROOT / "site" / name).read_text() for name in LISTS)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        NPM.mkdir(parents=True, exist_ok=True)
+        for name in LISTS:
+            shutil.copy(ROOT / "site" / name, NPM)
+        if (npm := shutil.which("npm")) is None:
+            raise NoPackages("npm fetches MathJax and reveal.js, and is not on this machine; install Node.js")
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        ran = subprocess.run(command, cwd=NPM, capture_output=True, text=True)
+        if ran.returncode:
+            raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
+        stamp.write_text(wanted)
+    return NPM / "node_modules"
+
+
+def copy(name: str, folder: Path) -> Path:
+    """One file or folder of the packages, for example ``MATHJAX``, into ``folder`` under its own last name."""
+    source, target = fetch() / name, folder / Path(name).name
+    folder.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)
+    return target
+
+
+if __name__ == "__main__":
+    print(fetch())
