@@ -493,9 +493,9 @@ assert verdict.passed
 verdict
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The plane of alpha and lambda. White: both weights are at least 0; grey: refused, to the right of alpha = 1 and below the line lambda = 1 - alpha. On that line lie the VAE at (0, 1) and the beta-VAE at (-3, 4). On the vertical line alpha = 1 lie the AAE-like point (1, 1) and MMD-VAE. InfoVAE of the paper is at (0, 1000), far above. A cross at (0, 0.001) lies in the refused region."}}
-a, l = torch.meshgrid(torch.linspace(-5, 2, 281), torch.logspace(-4, 4, 321), indexing="xy")
-refused = weights_on_the_map(a.flatten(), l.flatten())[0].isnan().view(a.shape)
-plt.contourf(a, l, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
+alpha, lam = torch.meshgrid(torch.linspace(-5, 2, 281), torch.logspace(-4, 4, 321), indexing="xy")
+refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
+plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 line = torch.linspace(-5, 1, 100)[:-1]
 plt.plot(line, 1 - line, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
 points = {"VAE ": (0, 1), "β-VAE, β = 4 ": (-3, 4), " AAE-like (JS)": (1, 1), " MMD-VAE, λ = 10": (1, 10), "InfoVAE, paper ": (0, 1000)}
@@ -685,8 +685,8 @@ for d in dims:
         power[name, d] = (U > null.quantile(0.95)).double().mean().item()
 print("mean of U over sd of its null".ljust(30), *(f"d = {d:<5}" for d in dims))
 for name in kernels(2):
-    seen = lambda d: f"{signal[name, d]:<9.1f}" if (name, d) != ("RBF, h = 1", 128) else "-"  # k is e^-128 there
-    print(name.ljust(30), *(seen(d) for d in dims))
+    row = [f"{signal[name, d]:<9.1f}" if (name, d) != ("RBF, h = 1", 128) else "-" for d in dims]  # k is e^-128 there
+    print(name.ljust(30), *row)
 
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Power of the test against dimension for five kernels. All have about 0.3 at d = 2. With h squared = d, IMQ and the sum over scales, power rises to 1 at d = 50. RBF over d squared falls to about 0.1, RBF with h = 1 rises at d = 5 and then falls to the level 0.05."}}
 for (name, color), style in zip(zip(kernels(2), (plots.PRIOR, plots.ELBO, plots.CIWAE, plots.IWAE, plots.PIWAE)), (":", "-", "-", "-", "--")):
@@ -959,8 +959,7 @@ assert torch.isclose(packaged, batch_kl(mean, z, True), atol=1e-5)
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def stein_direction(z, h):
-    K = rbf_kernel(z, z, h)  # [N, N]
-    # Your lines here: [N, L]
+    # Your lines here, with K = rbf_kernel(z, z, h), [N, N]: from [N, L] to [N, L]
     ...
 
 

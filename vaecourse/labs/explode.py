@@ -88,12 +88,12 @@ class ExplodeLab(Experiment):
     title = "Two data points, and a bound without a top"
     size = (8.8, 3.9)
     controls = [
-        Number("tau", "Width τ of the codes", 0.1, 2.0, default=1.0, log=True, stops=80),
+        Number("tau", "Width τ of the codes", 0.1, 2.0, default=0.7, log=True, stops=80),
         Number("lam", "Weight λ of KL(q(z) ‖ p)", 1.0, 30.0, default=1.0, log=True, stops=60),
-        Number("floor", "Least noise of the decoder", 0.0, 0.5, default=0.0, stops=51),
+        Number("floor", "Least noise of the decoder", 0.0, 1.0, default=0.0, stops=51),
     ]
     presets = {
-        "τ = 1": {},
+        "τ = 1": {"tau": 1.0},
         "τ = 0.3": {"tau": 0.3},
         "τ = 0.1: burst": {"tau": 0.1},
         "λ = 10": {"tau": 0.1, "lam": 10.0},
