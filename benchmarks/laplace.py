@@ -12,15 +12,12 @@ of one of three layers of 500 units that sees all of z; and in the steps, which 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from pathlib import Path
 
 import torch
 
-from vaecourse import atomic, recorded
+from vaecourse import recorded
 from vaecourse.exact import LaplaceMixture
 from vaecourse.hierarchical import MixingPrior, learn, toy
 
@@ -71,20 +68,6 @@ def settings() -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Where and with what it ran."""
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
 def _rounded(value: torch.Tensor) -> float:
     return round(float(value), 4)
 
@@ -96,19 +79,12 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=recorded.path("laplace"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    result = {"settings": json.loads(json.dumps(settings())), "machine": machine(), "runs": []}
-    if options.to.exists():
-        before = json.loads(options.to.read_text())
-        if before["settings"] != result["settings"]:
-            raise SystemExit(f"{options.to} holds runs with other settings: name another file with --to.")
-        result["runs"] = before["runs"]
-    done = {(run["steps"], run["seed"]) for run in result["runs"]}
+    record = recorded.Record(options.to, settings())
     for seed in range(options.seeds):
         for steps in STEPS:
-            if (steps, seed) not in done:
-                result["runs"].append(measure(steps, seed))
-                print({key: value for key, value in result["runs"][-1].items() if key != "points"}, flush=True)
-                atomic.write(options.to, (json.dumps(result, indent=1) + "\n").encode())
+            if not record.has(steps=steps, seed=seed):
+                record.add(measure(steps, seed))
+                print({key: value for key, value in record.runs[-1].items() if key != "points"}, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from vaecourse import recorded
+from vaecourse.hierarchical import toy
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -68,3 +70,46 @@ def test_one_budget_compares_all_rows_on_the_same_seeds():
     for run in result["runs"]:
         assert run["elbo"] < run["iwae_64"] < run["log_p"]
         assert 0 < run["processor_seconds"] <= run["wall_seconds"]
+
+
+def test_laplace_is_what_its_script_makes():
+    result, made_by = recorded.load("laplace"), script("laplace")
+    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+    assert {"processor", "threads", "torch", "python"} <= set(result["machine"])
+    done = [(run["steps"], run["seed"]) for run in result["runs"]]
+    seeds = {seed for _, seed in done}
+    assert len(done) == len(set(done)) and len(seeds) >= 3
+    assert set(done) == {(steps, seed) for steps in made_by.STEPS for seed in seeds}
+
+
+def test_laplace_reproduces_sivi():
+    """ERRATA B20's row, whose standard errors are .02 to .06, and U_0 in closed form."""
+    sivi = toy.averages(recorded.load("laplace"))[0]
+    known = [-73.85, -74.52, -75.63, -76.22, -77.14, -77.77, -78.41, -80.53]
+    assert sivi.K == (0, 1, 5, 10, 25, 50, 100, 1000) and sivi.exact == pytest.approx(-84.657, abs=1e-3)
+    for ours, error, theirs in zip(sivi.upper.tolist(), sivi.upper_error.tolist(), known):
+        assert abs(ours - theirs) < 4 * math.hypot(error, 0.02)
+    closed = -25 * (math.log(2 * math.pi) + 1 + math.log(2) - 0.5772156649)
+    assert abs(sivi.upper[0] - closed) < 4 * sivi.upper_error[0]
+
+
+def test_laplace_bounds_are_above_and_below_and_close_with_K():
+    for curve in toy.averages(recorded.load("laplace")).values():
+        known = ~curve.lower.isnan()
+        assert (curve.upper > curve.exact - 4 * curve.upper_error).all()
+        assert (curve.lower < curve.exact + 4 * curve.lower_error)[known].all()
+        assert (curve.upper.diff() < 4 * curve.upper_error[1:]).all()
+        assert (curve.lower[known].diff() > -4 * curve.lower_error[known][1:]).all()
+
+
+def test_laplace_training_removes_the_gap_of_sivi():
+    """300 steps on: 87 % at K = 0, 95 % at K = 5, 98 % from K = 50 on; ten steps remove a fifth to a half."""
+    curves = toy.averages(recorded.load("laplace"))
+    gap = {steps: curve.upper - curve.exact for steps, curve in curves.items()}
+    for steps in (300, 1000, 3000):
+        removed = dict(zip(curves[0].K, (1 - gap[steps] / gap[0]).tolist()))
+        assert removed[0] > 0.87 and removed[5] > 0.95
+        assert min(removed[50], removed[100], removed[1000]) > 0.98
+    assert 0.2 < 1 - gap[10][0] / gap[0][0] < 0.5
+    for fewer, more in ((0, 10), (10, 30), (30, 100), (100, 300)):
+        assert (gap[more] < gap[fewer] + 4 * curves[more].upper_error).all()

@@ -2,8 +2,9 @@ r"""The Laplace toy of arXiv 1905.03290, section 6.1: bounds on E log q(z) where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -67,3 +68,27 @@ def evaluate(
     truth, root = -law.entropy(), draws**0.5
     upper, lower = bounds.upper - law.log_prob(z), bounds.lower - law.log_prob(z)  # [J, draws]
     return Toy(tuple(K), truth + upper.mean(1), upper.std(1) / root, truth + lower.mean(1), lower.std(1) / root, truth)
+
+
+def averages(result: Mapping[str, Any]) -> dict[int, Toy]:
+    """The recorded result "laplace", averaged over its seeds: steps of training -> bounds along K.
+
+    What was not recorded is NaN. The standard errors are those of the draws: how tau differs between seeds is not in
+    them.
+
+    >>> from vaecourse import recorded
+    >>> sorted(averages(recorded.load("laplace")))[:2]  # 0 is SIVI
+    [0, 10]
+    """
+    exact = result["settings"]["exact"]
+    lengths = sorted({run["steps"] for run in result["runs"]})
+    return {n: _average([run["points"] for run in result["runs"] if run["steps"] == n], exact) for n in lengths}
+
+
+def _average(seeds: list[list[dict[str, float]]], exact: float) -> Toy:
+    """The points of several seeds, averaged."""
+    column = lambda name: torch.tensor([[point.get(name, math.nan) for point in points] for points in seeds])
+    mean = lambda name: column(name).mean(0)
+    error = lambda name: column(name).square().sum(0).sqrt() / len(seeds)
+    K = tuple(point["K"] for point in seeds[0])
+    return Toy(K, mean("upper"), error("upper_error"), mean("lower"), error("lower_error"), exact)

@@ -1,0 +1,93 @@
+"""Learning tau, and the Laplace toy: its start in closed form, its end nearer the exact value."""
+
+import math
+
+import pytest
+import torch
+
+from vaecourse import exact, hierarchical
+from vaecourse.hierarchical import GatedInverse, LinearInverse, toy
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def exact_gap(law, tau):
+    """E_q(z) KL(q(psi|z) || tau) per dimension, for a Gaussian law and a linear tau."""
+    slope, t, v = tau.slope.item(), math.exp(2 * tau.log_std.item()), law.std**2
+    second = (slope - law.slope) ** 2 * (law.spread**2 + law.noise**2)
+    return 0.5 * ((v + second) / t - 1 + math.log(t / v))
+
+
+@pytest.mark.parametrize("K", [0, 5])
+def test_learning_goes_to_the_posterior(K):
+    law = exact.MeanMixture(3)
+    tau = LinearInverse(0.0, law.spread)
+    before = exact_gap(law, tau)
+    values = hierarchical.learn(law, tau, 200, K, batch=64, learning_rate=0.03, generator=generator())
+    assert values.shape == (200,)
+    assert before > 0.7 and exact_gap(law, tau) < 0.01 * before
+    assert abs(tau.slope.item() - law.slope) < 0.05
+
+
+def test_no_steps_change_nothing():
+    law, tau = exact.LaplaceMixture(3), GatedInverse((8,))
+    before = {name: value.clone() for name, value in tau.state_dict().items()}
+    assert hierarchical.learn(law, tau, 0).shape == (0,)
+    for name, value in tau.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("bad", [{"steps": -1}, {"K": -1}, {"batch": 0}, {"learning_rate": 0.0}])
+def test_bad_settings_of_learning_are_named(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        hierarchical.learn(exact.LaplaceMixture(3), GatedInverse((8,)), **{"steps": 2} | bad)
+
+
+def test_toy_without_training_is_sivi():
+    """U_0 of SIVI is E log q(z | psi_0) = -dim (log 2 pi + 1 + E log psi) / 2; E log psi = log 2 - Euler's gamma."""
+    found = hierarchical.laplace_toy(steps=0, K=(0, 3), draws=4000, dim=5)
+    truth = -2.5 * (math.log(2 * math.pi) + 1 + math.log(2) - 0.5772156649)
+    assert abs(found.upper[0] - truth) < 4 * found.upper_error[0]
+    assert abs(found.upper[0] - found.exact) > 8 * found.upper_error[0]
+    assert found.exact == pytest.approx(-5 * (1 + math.log(2)))
+
+
+def test_toy_with_training_is_nearer_and_still_above():
+    settings = {"K": (0, 5, 20), "draws": 500, "dim": 5}
+    sivi, iwhvi = (hierarchical.laplace_toy(steps=steps, **settings) for steps in (0, 60))
+    assert (iwhvi.upper - sivi.exact < 0.6 * (sivi.upper - sivi.exact)).all()
+    assert (iwhvi.upper > iwhvi.exact - 4 * iwhvi.upper_error).all()
+    assert (iwhvi.lower[1:] < iwhvi.exact + 4 * iwhvi.lower_error[1:]).all() and iwhvi.lower[0] == -math.inf
+    again = hierarchical.laplace_toy(steps=60, **settings)
+    torch.testing.assert_close(again.upper, iwhvi.upper, rtol=0, atol=0)
+    other = hierarchical.laplace_toy(steps=60, seed=1, **settings)
+    assert (other.upper != iwhvi.upper).all()
+
+
+def test_the_first_weights_leave_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    toy.untrained(0)
+    torch.testing.assert_close(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("bad, name", [({"draws": 1}, "draws"), ({"dim": 0}, "dim"), ({"K": (5, 1)}, "K must")])
+def test_bad_settings_of_the_toy_are_named(bad, name):
+    with pytest.raises(ValueError, match=name):
+        hierarchical.laplace_toy(**{"steps": 0, "draws": 10, "dim": 2} | bad)
+
+
+def test_averages_over_seeds():
+    points = lambda shift: [
+        {"K": 0, "upper": 1.0 + shift, "upper_error": 0.3},
+        {"K": 9, "upper": 0.5, "upper_error": 0.4, "lower": -1.0 + shift, "lower_error": 0.6},
+    ]
+    runs = [{"steps": 7, "seed": seed, "points": points(2.0 * seed)} for seed in range(2)]
+    (found,) = toy.averages({"settings": {"exact": -3.0}, "runs": runs}).values()
+    assert found.K == (0, 9) and found.exact == -3.0
+    torch.testing.assert_close(found.upper, torch.tensor([2.0, 0.5]))
+    torch.testing.assert_close(found.upper_error, torch.tensor([0.3, 0.4]) / 2**0.5)
+    assert found.lower[0].isnan() and found.lower[1] == 0.0
