@@ -134,7 +134,7 @@ def evaluate(
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="iwae or tighter", metavar="TABLE")],
+    table: Annotated[str, typer.Argument(help="iwae, tighter, laplace, sivi or infovae", metavar="TABLE")],
     to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
     data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "mnist",
     seeds: Annotated[int, typer.Option(help="of each row")] = 1,

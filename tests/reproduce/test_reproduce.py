@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from vaecourse import data, evaluate, reproduce, train
 from vaecourse.__main__ import app
 from vaecourse.reproduce import report, vaes
+from vaecourse.reproduce.crew import Crew
 from vaecourse.reproduce.stack import Stack
 from vaecourse.reproduce.table import Quoted
 
@@ -144,3 +145,41 @@ def test_z_is_printed_where_the_experiment_is_the_papers(monkeypatch):
     record = {"settings": table.settings(scale), "machine": {"processor": "", "torch": ""}, "runs": runs}
     said = report.markdown(table, scale, record)
     assert "| k = 1 | 2 | 86.75 ± 0.05 | 86.76 | -0.2 | 19.00 ± 0.00 | 19 |  |" in said and "The full schedule" in said
+
+
+def test_the_laplace_toy_keeps_to_the_exact_value_and_the_known_bounds(tmp_path):
+    scale = reproduce.Scale(epochs=1, limit=100)
+    said = reproduce.make("laplace", tmp_path / "l.json", scale, rows=["SIVI", "IWHVI, 100 steps"])
+    sivi, iwhvi = json.loads((tmp_path / "l.json").read_text())["runs"]
+    known = reproduce.TABLES["laplace"].paper
+    for K, name in zip((0, 5, 50, 1000), ("U_0", "U_5", "U_50", "U_1000"), strict=True):
+        z = report.z_score([sivi[name]], known[name]["SIVI"], error=sivi[f"{name}_error"])
+        assert z is not None and abs(z) < 4, (K, z)
+        assert iwhvi[name] < sivi[name] - 1
+        assert iwhvi[name] > -84.6574 - 4 * iwhvi[f"{name}_error"]
+    assert "**Shortened**: no row has more than 100 steps" in said and "| IWHVI, 3000 steps | 0 | not run |" in said
+
+
+def test_sivis_targets_are_held_against_the_exact_density(tmp_path):
+    scale, rows = reproduce.Scale(epochs=1, limit=1000), ["banana: Gaussian", "banana: IWHVI, K = 20"]
+    said = reproduce.make("sivi", tmp_path / "s.json", scale, rows=rows)
+    gaussian, sampler = json.loads((tmp_path / "s.json").read_text())["runs"]
+    assert gaussian["kl"] == gaussian["gap"] == pytest.approx(0.32, abs=0.02)
+    assert 0 < sampler["kl"] < sampler["gap"] + 4 * sampler["gap_error"]
+    assert "paper" not in said and "| z" not in said and re.search(r"\| banana: Gaussian \| 1 \| 0.32 ± 0.00 \|", said)
+
+
+def test_the_family_measures_what_its_settings_say(tmp_path):
+    scale = reproduce.Scale("digits", epochs=1, limit=200, samples=50)
+    reproduce.make("infovae", tmp_path / "i.json", scale, rows=["VAE", "AAE"])
+    record = json.loads((tmp_path / "i.json").read_text())
+    for run in record["runs"]:
+        assert 0 < run["information"] < math.log(200) and -40 < run["log_p"] < -20 and run["active_units"] <= 10
+    assert record["settings"]["schedule"]["epochs"] == 1
+    assert not (tmp_path / "i.json.runs").exists()
+
+
+def test_what_cannot_be_shared_is_not(tmp_path):
+    machinery = reproduce.Machinery(crew=Crew(0, 2))
+    with pytest.raises(ValueError, match="laplace has runs that are too short to share"):
+        reproduce.make("laplace", tmp_path / "l.json", reproduce.Scale(), machinery=machinery)

@@ -14,13 +14,15 @@ from typing import Any
 
 from vaecourse import arguments, atomic
 from vaecourse.recorded import Record
-from vaecourse.reproduce import report, vaes
+from vaecourse.reproduce import family, report, toys, vaes
 from vaecourse.reproduce.climb import Machinery
 from vaecourse.reproduce.table import Scale, Table
 
 __all__ = ["TABLES", "Machinery", "Scale", "Table", "make"]
 
-TABLES: dict[str, Table] = {table.name: table for table in (vaes.IWAE, vaes.TIGHTER)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (vaes.IWAE, vaes.TIGHTER, toys.LAPLACE, toys.SIVI, family.INFOVAE)
+}
 
 
 def make(
@@ -41,7 +43,8 @@ def make(
         rows: these only; all if not given.
         together: how many seeds are trained side by side; all of them on a GPU, one on a CPU if not given.
 
-    Raises ``ValueError`` for an unknown table or row, and for a file with other settings.
+    Raises ``ValueError`` for an unknown table or row, for a file with other settings, and for several processes where
+    only one can work.
     """
     table = TABLES[arguments.choice("table", name, list(TABLES))]
     chosen = [arguments.choice("row", row, list(table.rows)) for row in rows or table.rows]
@@ -51,6 +54,8 @@ def make(
     if together is None:
         together = seeds if machinery.device.type == "cuda" else 1
     together = arguments.count("together", together)
+    if crew.size > 1 and not table.shared:
+        raise ValueError(f"{name} has runs that are too short to share: start it without torchrun, as one process.")
     record = Record(file, {"table": name, "scale": asdict(scale), **table.settings(scale)})
     folder = file.with_name(f"{file.name}.runs")
     for first in range(0, seeds, together):

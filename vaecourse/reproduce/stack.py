@@ -24,8 +24,9 @@ class Stack(LatentVariableModel):
     Arguments:
         models: S of them, alike but for their parameters.
 
-    >>> stack = Stack([VAE(data_dim=64, latent_dim=8) for _ in range(3)])
-    >>> stack.log_weights(torch.zeros(3 * 5, 64), M=2, K=4, generator=Noise(range(3))).shape
+    >>> stack, noise = Stack([VAE(data_dim=64, latent_dim=8) for _ in range(3)]), Noise(seeds=range(3))
+    >>> x = noise.binary(torch.rand(100, 64), [order[:5] for order in noise.orders(100)])  # [3 * 5, 64]
+    >>> stack.log_weights(x, M=2, K=4, generator=noise).shape
     torch.Size([2, 4, 15])
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,8 +35,8 @@ class Scale:
     Arguments:
         data: the images.
         stages: of the schedule of ``schedule.rates``.
-        epochs: stop after so many passes, or training epochs of another kind; all of them if not given.
-        limit: use the first images, training and test, only.
+        epochs: stop after so many passes; all of them if not given. For a toy, which has no data, 100 steps are one.
+        limit: use the first images, training and test, only. For a toy, the draws that it is judged by.
         test: use the first test images only.
         samples: K of log p^.
     """
@@ -73,6 +73,8 @@ class Table:
         measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed.
         remark: what a reader of the Markdown table must know, at a scale.
         comparable: whether the paper's numbers and ours are of the same experiment, at a scale.
+        beside: the heading of the numbers beside ours.
+        shared: whether several processes can share a run.
     """
 
     name: str
@@ -85,4 +87,5 @@ class Table:
     measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], list[Run]]
     remark: Callable[[Scale], str]
     comparable: Callable[[Scale], bool]
-    heading: str = field(default="row")
+    beside: str = "paper"
+    shared: bool = False

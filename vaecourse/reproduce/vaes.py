@@ -180,6 +180,7 @@ def table(
         measure=partial(measure, rows, measures),
         remark=remark,
         comparable=comparable,
+        shared=True,
     )
 
 
