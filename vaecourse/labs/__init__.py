@@ -43,6 +43,7 @@ ALL: dict[str, Callable[[], Lab]] = _Labs(
         "03.iwae": _lab("iwae.Iwae"),
         "04.signal": _lab("signal.SignalLab"),
         "06.latent": _lab("latent_space.LatentSpace"),
+        "08.cockpit": _lab("cockpit.CockpitLab"),
         "05.estimators": _lab("estimators.EstimatorsLab"),
         "07.samplers": _lab("samplers.SamplersLab"),
         "06.explode": _lab("explode.ExplodeLab"),

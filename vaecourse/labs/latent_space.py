@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -19,31 +20,48 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecourse import divergences, evaluate, plots
+from vaecourse import divergences, evaluate, infovae, plots
 from vaecourse.labs.frame import Choice, Number
 from vaecourse.labs.live import Settings, Trainer, Training, digits
 from vaecourse.models import VAE
 from vaecourse.train import Setting, untrained
 
 SIZE = Setting(latent_dim=2, hidden=(64, 64), epochs=0)
-DIVERGENCES = ["mmd-imq", "mmd-rbf", "kl-minibatch"]
+DIVERGENCES = ["mmd-imq", "mmd-rbf", "kl-minibatch", "stein"]  # those that remember nothing from step to step
 RULER = divergences.multi_scale(divergences.imq, [0.2, 2.0, 20.0])  # the kernel of the curve, whichever trains
 
 # What is trained -----------------------------------------------------------------------------------------------------
 
 
-class Weights(NamedTuple):
-    """What the rate and the divergence are multiplied by in the loss; ``refused`` is the second one if negative."""
+class Loss(NamedTuple):
+    """InfoVAE's loss, and alpha + lambda - 1 if that is negative and so refused: 0 is taken in its place."""
 
-    rate: float
-    divergence: float
+    objective: infovae.InfoVAE
     refused: float | None
 
+    def __str__(self) -> str:
+        return (
+            f"distortion + {self.objective.of_rate:.2f} rate + {self.objective.of_divergence:.4g} {self.objective.name}"
+        )
 
-def weights(alpha: float, lambda_: float) -> Weights:
-    """1 - alpha and alpha + lambda - 1. A negative weight would push q(z) away from p(z): 0 is taken in its place."""
+    @property
+    def refusal(self) -> str:
+        """What the sentence adds if a coefficient is refused."""
+        if self.refused is None:
+            return ""
+        return f" (α + λ − 1 = {self.refused:.3g} is refused: it would push q(z) away from p(z). 0 is taken.)"
+
+
+@lru_cache(maxsize=64)
+def loss(divergence: str, alpha: float, lambda_: float, width: float | None = None) -> Loss:
+    """The loss at these controls. Kernels of the same ``width`` have the same curvature at 0; None is the usual one."""
+    settings = {"mmd-rbf": "bandwidth", "stein": "bandwidth", "mmd-imq": "scale"}
+    given = {}
+    if width is not None and divergence in settings:
+        given = {settings[divergence]: 2 * width**2 if divergence == "mmd-imq" else width}
     wanted = alpha + lambda_ - 1
-    return Weights(1 - alpha, max(wanted, 0.0), wanted if wanted < -1e-9 else None)
+    refused = wanted if wanted < -1e-9 else None
+    return Loss(infovae.InfoVAE(divergence, alpha, lambda_ if refused is None else 1 - alpha, **given), refused)
 
 
 class LatentTrainer(Trainer):
@@ -60,23 +78,7 @@ class LatentTrainer(Trainer):
         self.prior = torch.randn(500, 2, generator=torch.Generator().manual_seed(2))
 
     def backward(self, x: Tensor, settings: Settings) -> None:
-        weight = weights(settings["alpha"], settings["lambda_"])
-        mean, log_std = self.model.encode(x)
-        z = mean + log_std.exp() * torch.randn(mean.shape, generator=self.random)
-        loss = weight.rate * rate(mean, log_std).mean() - self.model.log_likelihood(x, z).mean()
-        if weight.divergence:
-            loss = loss + weight.divergence * self.divergence(z, mean, log_std, settings)
-        loss.backward()
-
-    def divergence(self, z: Tensor, mean: Tensor, log_std: Tensor, settings: Settings) -> Tensor:
-        if settings["divergence"] == "kl-minibatch":
-            return divergences.minibatch_kl(z, mean, log_std)
-        width = settings["width"]
-        kernel = {
-            "mmd-rbf": lambda x, y: divergences.rbf(x, y, width),
-            "mmd-imq": lambda x, y: divergences.imq(x, y, 2 * width**2),
-        }[settings["divergence"]]
-        return divergences.mmd2(z, torch.randn(200, 2, generator=self.random), kernel)
+        loss(**settings).objective.backward(self.model, x, self.random)
 
     @torch.no_grad()
     def codes(self) -> Tensor:
@@ -168,16 +170,10 @@ class Space(NamedTuple):
 
     alpha: float
     lambda_: float
-    divergence: str
-    width: float
-    weights: Weights
+    loss: Loss
+    width: str
     trainer: LatentTrainer
     z: NDArray[np.floating]
-
-    @property
-    def compared_by(self) -> str:
-        width = "" if self.divergence == "kl-minibatch" else f" (width {self.width:.2f})"
-        return f"{self.divergence}{width}"
 
 
 class LatentSpace(Training):
@@ -197,21 +193,22 @@ class LatentSpace(Training):
         "kernel too narrow": {"alpha": 1.0, "lambda_": 200.0, "divergence": "mmd-rbf", "width": 0.05},
     }
     stills = ["VAE", "MMD-VAE"]
-    still_steps = 160
+    still_steps = 120
 
     def begin(self, seed: int) -> LatentTrainer:
         return LatentTrainer(seed)
 
     def look(self, trainer: LatentTrainer, settings: Settings) -> Space:
-        weight = weights(settings["alpha"], settings["lambda_"])
-        return Space(**settings, weights=weight, trainer=trainer, z=trainer.codes().numpy())
+        unused = settings["divergence"] == "kl-minibatch"
+        width = f"{'unused' if unused else 'kernel'} width {settings['width']:.2f}"
+        return Space(settings["alpha"], settings["lambda_"], loss(**settings), width, trainer, trainer.codes().numpy())
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic(
             [["z", "reconstruction"], ["z", "nats"], ["z", "mmd"]], width_ratios=[1.12, 1], height_ratios=[1, 1.2, 1]
         )
         scatter = Scatter(axes["z"])
-        loss = figure.suptitle(" ", fontsize=14)
+        title = figure.suptitle(" ", fontsize=14)
         ceiling = math.log(len(digits().test))
         axes["reconstruction"].set(ylim=(-32, -16), ylabel="nats")
         axes["nats"].set(ylim=(0.02, 200), yscale="log", ylabel="nats", yticks=[0.1, 1, 10, 100])
@@ -231,29 +228,23 @@ class LatentSpace(Training):
             curve.axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             curve.axes.tick_params(labelbottom=curve.axes is axes["mmd"])
         self._scatter, self._curves = scatter, curves
-        return SimpleNamespace(points=scatter.points, loss=loss, curves=[curve.artists for curve in curves])
+        return SimpleNamespace(points=scatter.points, loss=title, curves=[curve.artists for curve in curves])
 
     def update(self, artists: SimpleNamespace, data: Space) -> None:
         self._scatter.update(data.z, digits().test_labels.numpy())
         for curve in self._curves:
             curve.update(data.trainer)
-        weight = data.weights
-        artists.loss.set_text(
-            f"loss = distortion + {weight.rate:.2f} rate + {weight.divergence:.4g} {data.compared_by}"
-        )
+        artists.loss.set_text(f"loss = {data.loss} ({data.width})")
 
     def sentence(self, data: Space) -> str:
-        weight, trainer = data.weights, data.trainer
-        loss = (
-            f"α = {data.alpha:.2f}, λ = {data.lambda_:.4g}: the loss is the distortion + {weight.rate:.2f} rate + "
-            f"{weight.divergence:.4g} {data.compared_by}."
+        trainer = data.trainer
+        turned = (
+            f"α = {data.alpha:.2f}, λ = {data.lambda_:.4g}: the loss is {data.loss} ({data.width}).{data.loss.refusal}"
         )
-        if weight.refused is not None:
-            loss += f" (α + λ − 1 = {weight.refused:.3g} is refused: it would push q(z) away from p(z).)"
         if not trainer.history:
-            return f"Not trained yet. {loss}"
+            return f"Not trained yet. {turned}"
         step, now = int(trainer.history[-1][0]), {name: trainer.latest(name) for name in trainer.columns}
         return (
             f"Step {step}: E log p(x|z) = {now['reconstruction']:.2f} nats, rate {now['rate']:.2f}, of which "
-            f"{now['information']:.2f} tell which digit it was; MMD² {now['mmd']:.4f}. {loss}"
+            f"{now['information']:.2f} tell which digit it was; MMD² {now['mmd']:.4f}. {turned}"
         )
