@@ -40,7 +40,7 @@ def test_ends_of_both_curves_are_kls(dim, z, steps):
 
 @pytest.mark.parametrize("dim, z, steps", CASES)
 def test_both_curves_close_on_the_exact_value(dim, z, steps):
-    _, upper, lower = lab_file._expected(law_of(dim, z, steps)[0])
+    _, (upper, lower) = lab_file._expected(law_of(dim, z, steps)[0])
     assert (np.diff(upper) < 0).all() and (upper > 0).all()
     assert (np.diff(lower[1:]) > 0).all() and (lower[1:] < 0).all() and math.isnan(lower[0])
 

@@ -46,7 +46,7 @@ class LaplaceMixture:
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of q(psi): ``[*shape, dim]``."""
-        uniform = torch.rand(*shape, self.dim, generator=generator)  # may be 0, where the density of z would be infinite
+        uniform = torch.rand(*shape, self.dim, generator=generator)  # it may be 0: no variance
         return -2 * uniform.clamp_min(torch.finfo(uniform.dtype).tiny).neg().log1p()  # the inverse cdf
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,8 @@ class LaplaceMixture:
         Shapes: ``[..., dim] -> [K, ..., dim]``. Source: Michael, Schucany and Haas 1976.
         """
         shape = arguments.count("K", K), *z.shape
-        like = {"generator": generator, "dtype": z.dtype, "device": z.device}
-        half, size = 0.5 * torch.randn(shape, **like).square(), z.abs()
+        y = torch.randn(shape, generator=generator, dtype=z.dtype, device=z.device)
+        pick = torch.rand(shape, generator=generator, dtype=z.dtype, device=z.device)
+        half, size = 0.5 * y.square(), z.abs()
         large = size + half + (half * (2 * size + half)).sqrt()
-        return torch.where(torch.rand(shape, **like) * (large + size) < large, large, size.square() / large)
+        return torch.where(pick * (large + size) < large, large, size.square() / large)

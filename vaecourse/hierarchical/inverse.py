@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from vaecourse import arguments
-from vaecourse.hierarchical.law import Law
+from vaecourse.hierarchical.law import Law, TractableLaw
 
 
 class MixingPrior:
@@ -49,7 +49,7 @@ class Posterior:
     torch.Size([5, 7, 3])
     """
 
-    def __init__(self, law: Law) -> None:
+    def __init__(self, law: TractableLaw) -> None:
         if not hasattr(law, "sample_posterior"):
             raise TypeError(f"law must have sample_posterior and log_posterior, which {type(law).__name__} has not.")
         self.law = law

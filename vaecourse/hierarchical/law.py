@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Law(Protocol):
@@ -25,6 +25,23 @@ class Law(Protocol):
         """Draws of q(psi): ``[*shape, P]``. A context of batch B has B as the last entry of ``shape``."""
 
 
+class SampledLaw(Law, Protocol):
+    """A law that gives pairs, which learning and judging tau needs."""
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """n draws of (z, psi). Shapes: ``[n, L], [n, P]``."""
+
+
+class TractableLaw(Law, Protocol):
+    """A law that knows its posterior q(psi | z)."""
+
+    def log_posterior(self, psi: Tensor, z: Tensor) -> Tensor:
+        """log q(psi | z). Shapes: ``[..., P], [..., L] -> [...]``."""
+
+    def sample_posterior(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
+        """K draws of q(psi | z) for every z. Shapes: ``[..., L] -> [K, ..., P]``."""
+
+
 class InverseModel(Protocol):
     """tau(psi | z): a guess at q(psi | z), the law of the psi that made z."""
 
@@ -33,3 +50,10 @@ class InverseModel(Protocol):
 
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log tau(psi | z). Shapes: ``[K, ..., P], [..., L] -> [K, ...]``."""
+
+
+class LearnedInverse(InverseModel, Protocol):
+    """A tau with parameters, as every ``nn.Module`` with the two methods above is."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What an optimizer turns."""

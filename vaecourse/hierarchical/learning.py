@@ -3,16 +3,16 @@ r"""Learning tau: Adam on the mean of U_K over fresh pairs (z, psi_0), with the 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaecourse import arguments
 from vaecourse.hierarchical.gradient import dreg
-from vaecourse.hierarchical.law import Law
+from vaecourse.hierarchical.law import LearnedInverse, SampledLaw
 
 
 def learn(
-    law: Law,
-    tau: nn.Module,
+    law: SampledLaw,
+    tau: LearnedInverse,
     steps: int,
     K: int = 5,
     batch: int = 64,
@@ -23,7 +23,7 @@ def learn(
 
     .. math:: \min_\eta\; E_{q(z, \psi_0)}\, E_{\tau_\eta(\psi_{1:K} | z)}\, U_K
 
-    ``law.sample(batch, generator)`` gives the pairs; tau is a module with ``sample`` and ``log_prob``.
+    tau is an ``nn.Module`` with ``sample`` and ``log_prob``.
 
     Shapes: ``-> [steps]``, the estimates of E U_K on the way, in nats. Raises ``ValueError`` for steps or K < 0, for a
     batch < 1 and for a learning rate that is not positive. Source: arXiv 1905.03290, section 6.1.

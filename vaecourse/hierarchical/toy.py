@@ -90,5 +90,5 @@ def _average(seeds: list[list[dict[str, float]]], exact: float) -> Toy:
     column = lambda name: torch.tensor([[point.get(name, math.nan) for point in points] for points in seeds])
     mean = lambda name: column(name).mean(0)
     error = lambda name: column(name).square().sum(0).sqrt() / len(seeds)
-    K = tuple(point["K"] for point in seeds[0])
+    K = tuple(int(point["K"]) for point in seeds[0])
     return Toy(K, mean("upper"), error("upper_error"), mean("lower"), error("lower_error"), exact)

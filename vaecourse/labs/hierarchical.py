@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -166,10 +166,10 @@ def _noise(seed: int, dim: int, K: int) -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=32)
-def _expected(law: Ratio) -> tuple[ExpectedBounds, NDArray[np.floating], NDArray[np.floating]]:
-    """Both bounds, and their curves along ``ALL_K``."""
+def _expected(law: Ratio) -> tuple[ExpectedBounds, NDArray[np.floating]]:
+    """Both bounds, and their curves along ``ALL_K``: upper and lower, ``[2, J]``."""
     bounds = ExpectedBounds(*ratios_on_a_grid(law))
-    return bounds, np.array([bounds.upper(k) for k in ALL_K]), np.array([bounds.lower(k) for k in ALL_K])
+    return bounds, np.array([[bounds.upper(k) for k in ALL_K], [bounds.lower(k) for k in ALL_K]])
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -232,11 +232,11 @@ class HierarchicalLab(Experiment):
         at = torch.full((dim,), z_d, dtype=torch.float64)
         if tau == POSTERIOR:
             upper = lower = 0.0
-            upper_curve = lower_curve = np.zeros(len(ALL_K))
+            curves: NDArray[np.floating] = np.zeros((2, len(ALL_K)))
             runs = torch.zeros(RUNS), torch.zeros(RUNS if K else 0)
         else:
             ratios = ratio(dim, z_d, slope, std)
-            bounds, upper_curve, lower_curve = _expected(ratios)
+            bounds, curves = _expected(ratios)
             upper, lower = bounds.upper(K), bounds.lower(K)
             runs = single_bounds(ratios, K, seed)
         normal = lambda mean, sd: np.exp(-0.5 * ((PSI - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
@@ -248,8 +248,8 @@ class HierarchicalLab(Experiment):
             chi_squared=max(law.chi_squared(at, slope, std).item(), 0.0),
             upper=upper,
             lower=lower if K else math.nan,
-            upper_curve=upper_curve,
-            lower_curve=lower_curve,
+            upper_curve=curves[0],
+            lower_curve=curves[1],
             tau=normal(slope * z_d, std),
             posterior=normal(law.slope * z_d, law.std),
             upper_runs=runs[0].numpy(),
@@ -259,7 +259,7 @@ class HierarchicalLab(Experiment):
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic([["curve", "psi"], ["curve", "runs"]], width_ratios=[1.3, 1])
         curve, density, runs = axes["curve"], axes["psi"], axes["runs"]
-        look = {"markersize": 11, "markeredgecolor": "white"}
+        look: dict[str, Any] = {"markersize": 11, "markeredgecolor": "white"}
         plots.exact_line(curve, 0, "exact log q(z)")
         upper = curve.plot([], [], color=plots.UPPER, label="exact $E[U_K]$")[0]
         lower = curve.plot([], [], color=plots.IWAE, label="exact $E[L_K]$")[0]
