@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ from vaecourse.labs.controls import Slider
 from vaecourse.labs.frame import Choice, Experiment, Seed
 
 X, Y = torch.linspace(-6, 6, 121), torch.linspace(-4.5, 7.5, 121)
-DRAWS, DOTS = 2048, 250
+DRAWS, DOTS = 2048, 150
 LOWEST = -1.2  # of the curve's axis, in nats below log Z
 TAU = {"does not look at z": "prior", "learned": "learned"}
 
@@ -164,17 +165,19 @@ class SamplersLab(Experiment):
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic([["p", "q", "curve"]], width_ratios=[1, 1, 1.05])
+        shade = LinearSegmentedColormap.from_list
+        shades = {"p": shade("p", ["white", plots.EXACT]), "q": shade("q", ["white", plots.Q])}
         images = {}
-        for name, title in {"p": "target p, exact", "q": "learned q, and draws"}.items():
+        for name, title in {"p": "target p, exact", "q": "learned q and draws"}.items():
             box = axes[name]
             images[name] = box.imshow(
-                np.zeros((len(Y), len(X))), cmap="Greys" if name == "p" else "Oranges", vmin=0, vmax=1, origin="lower",
+                np.zeros((len(Y), len(X))), cmap=shades[name], vmin=0, vmax=1, origin="lower",
                 extent=(float(X[0]), float(X[-1]), float(Y[0]), float(Y[-1])), interpolation="bilinear",
             )  # fmt: skip
             box.set(title=title, xlabel="$z_1$", xticks=[-4, 0, 4], yticks=[-4, 0, 4])
             box.grid(False)
         axes["p"].set_ylabel("$z_2$")
-        dots = axes["q"].plot([], [], ".", color=plots.EXACT, markersize=2, alpha=0.5)[0]
+        dots = axes["q"].plot([], [], ".", color=plots.IWAE, markersize=2.5, alpha=0.6)[0]
         ellipses = [axes[name].plot([], [], color=plots.ELBO, label="best Gaussian, 2 sd")[0] for name in ("p", "q")]
         axes["p"].legend(loc="lower center", fontsize=10, handlelength=1.2)
         curve = axes["curve"]
@@ -194,8 +197,8 @@ class SamplersLab(Experiment):
 
     def update(self, artists: SimpleNamespace, data: Learned) -> None:
         top = data.p.max()
-        artists.p.set_data(data.p / top)
-        artists.q.set_data(np.minimum(data.q / top, 1.0))
+        artists.p.set_data(np.sqrt(data.p / top))  # the square root: what is faint must be seen
+        artists.q.set_data(np.sqrt(np.minimum(data.q / top, 1.0)))
         artists.dots.set_data(*data.dots.T)
         for line in artists.ellipses:
             line.set_data(*data.ellipse)
