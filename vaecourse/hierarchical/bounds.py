@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments
+from vaecourse.bounds import jackknife_coefficients
 
 
 def upper_bound(log_ratio: Tensor) -> Tensor:
@@ -84,8 +85,7 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     if arguments.count("order", order, at_least=0) >= n:
         raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
     value = torch.zeros_like(log_ratio[0])
-    for j in range(order + 1):
-        coefficient = (-1) ** j * (n - j) ** order / (math.factorial(order - j) * math.factorial(j))
+    for j, coefficient in enumerate(jackknife_coefficients(n, order)):
         value = value + coefficient * _mean_over_subsets(log_ratio, j)
     return value
 
