@@ -1,7 +1,7 @@
 # Two commands carry the course: `make lab` and `make test`. `make help` lists the others.
 # PYTHON=python3.12  the Python that makes .venv
 # TORCH=cpu          take PyTorch from its own index of that name (cpu, cu126, ...) and not from PyPI
-# CHAPTER="01 03"    these chapters only, for `make chapters`, `make student` and `make times`
+# CHAPTER="01 03"    these chapters only, for chapters, slides, present, student and times
 # REPOSITORY=https://github.com/ME/COURSE     the public address, for `make book`'s buttons
 # ARGS="..."         more words for JupyterLab, for example ARGS=--no-browser
 
@@ -19,7 +19,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book student times format bench mutants screens clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench mutants screens clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CH
 
 book: $(TEST)  ## the site into build/site, from the stored outputs, a warning is an error; REPOSITORY=https://... adds buttons
 	$(call phase,book,$(BIN)/python -m tools.site $(if $(REPOSITORY),--repository $(REPOSITORY)))
+
+slides: $(TEST)  ## a deck for each chapter into build/slides; CHAPTER=01 for one
+	$(BIN)/python -m tools.slides $(CHAPTER)
+
+present: $(TEST)  ## the live labs of one chapter, full screen: make present CHAPTER=03
+	$(BIN)/python -m tools.present $(CHAPTER) $(ARGS)
 
 student: $(TEST)  ## the class's notebooks, without solutions and teaching notes, into build/student; CHAPTER=01 for one
 	$(BIN)/python -m tools.student $(CHAPTER)

@@ -52,6 +52,7 @@ html_theme = "sphinx_book_theme"
 html_title = "vaecourse"
 html_static_path = ["static", str(ROOT / "build/npm/static")]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_copy_source = True
 html_show_sourcelink = False
 html_last_updated_fmt = None

@@ -205,7 +205,8 @@ def api_page(room: str) -> str:
     for name in names:
         if len(names) > 1:
             blocks.append(f"{name}\n{'-' * len(name)}")
-        blocks.append(f".. automodule:: {name}")
+        only_words = "\n   :no-members:" if name == module.__name__ and inside else ""  # its files have the members
+        blocks.append(f".. automodule:: {name}{only_words}")
     return "\n\n".join(blocks) + "\n"
 
 

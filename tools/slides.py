@@ -1,0 +1,218 @@
+"""Every chapter as slides that work from disk with no network: ``make slides`` writes build/slides/NN-name.html.
+
+    python -m tools.slides           every chapter
+    python -m tools.slides 01 03     these chapters
+
+What is on a slide says the cells' slide metadata. The `instructor` cells become the speaker's notes (key S).
+site/slides/slides.js lays the cells out in the browser, on as many slides as they need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from tools import notebooks, rules, site, vendor
+from vaecourse import labs
+
+FOLDER = notebooks.ROOT / "build/slides"
+OWN = notebooks.ROOT / "site/slides"
+FILES = ["reveal.js/dist/reveal.css", "reveal.js/dist/reveal.js", "reveal.js/plugin/notes/notes.js", vendor.MATHJAX]
+STYLE = "a11y-high-contrast-light"
+
+
+@dataclass
+class Slide:
+    """HTML blocks, and what the teacher sees beside them. A block's ``data-step`` says when it appears."""
+
+    blocks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    steps: int = 0
+
+
+def stacks(notebook: NotebookNode) -> list[list[Slide]]:
+    """The slides of a chapter: `slide` begins a stack, `subslide` a slide in it, `fragment` a step of that slide."""
+    found: list[list[Slide]] = []
+    for cell in notebook.cells:
+        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        if kind == "slide" or not found:
+            found.append([Slide()])
+        elif kind == "subslide":
+            found[-1].append(Slide())
+        slide = found[-1][-1]
+        if kind == "notes":
+            slide.notes.append(markdown(cell.source))
+        elif kind != "skip":
+            slide.steps += kind == "fragment"
+            step = f' data-step="{slide.steps}"' if kind == "fragment" else ""
+            slide.blocks += [block.replace(">", f"{step}>", 1) for block in blocks(cell)]
+    return found
+
+
+# One cell ------------------------------------------------------------------------------------------------------------
+
+
+def blocks(cell: NotebookNode) -> list[str]:
+    """The HTML of a cell, a list of elements of which each can stand on a slide by itself."""
+    if cell.cell_type == "markdown":
+        return elements(markdown(cell.source))
+    if lab := re.search(r'labs\.ALL\["([^"]+)"\]\(\)', cell.source):
+        return list(lab_states(lab[1]))
+    found = [] if rules.folded(cell) else [code(cell.source)]
+    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+    return found + [block for output in cell.outputs if (block := shown(output, alt))]
+
+
+def markdown(source: str) -> str:
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    reader.use(dollarmath_plugin, allow_labels=False, double_inline=True, renderer=_formula)
+    return reader.render(site.unfolded(site.linked(source)))
+
+
+def _formula(content: str, options: dict[str, bool]) -> str:
+    text = html.escape(content)
+    return rf"\[{text}\]" if options["display_mode"] else rf"\({text}\)"
+
+
+def elements(text: str) -> list[str]:
+    """The top-level elements of a piece of HTML, as strings."""
+    found, depth, start = [], 0, 0
+    for tag in re.finditer(r"<(/?)(\w+)[^>]*?(/?)>|<!--.*?-->", text, flags=re.DOTALL):
+        if tag[2] is None or tag[2] in VOID or tag[3]:
+            continue
+        if not tag[1]:
+            start = tag.start() if depth == 0 else start
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                found.append(text[start : tag.end()])
+    return found
+
+
+VOID = {"br", "hr", "img", "input"}
+
+
+def code(source: str) -> str:
+    lines = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    return f'<pre class="code highlight" style="--columns: {_columns(source)}">{lines}</pre>'
+
+
+def _columns(text: str) -> int:
+    return max(map(len, text.splitlines()), default=1) + 2
+
+
+def shown(output: NotebookNode, alt: str) -> str | None:
+    """A stored output: the picture, or else the words."""
+    data = output.get("data", {"text/plain": output.get("text", "")})
+    if "image/png" in data:
+        return figure(data["image/png"], alt)
+    if "text/html" in data:
+        return f'<div class="html">{data["text/html"]}</div>'
+    text = re.sub(r"\x1b\[[0-9;]*m", "", data.get("text/plain", "")).rstrip()
+    return f'<pre class="output" style="--columns: {_columns(text)}">{html.escape(text)}</pre>' if text else None
+
+
+def figure(png: str, alt: str, caption: str = "") -> str:
+    words = f"<figcaption>{caption}</figcaption>" if caption else ""
+    kind = ' class="wide"' if caption else ""
+    return f'<figure{kind}><img src="data:image/png;base64,{png.strip()}" alt="{html.escape(alt)}">{words}</figure>'
+
+
+def lab_states(name: str) -> Iterator[str]:
+    """A lab as its pictures one by one, each with its sentence: what it shows live is a matter of ``make present``."""
+    lab = labs.ALL[name]()
+    for still in lab.experiment.stills or [{}]:
+        for control, value in {**lab.defaults, **_settings(lab, still)}.items():
+            lab.controls[control].value = value
+        lab.flush()
+        sentence = re.sub("<.*?>", "", lab.sentence.value)
+        yield figure(base64.b64encode(lab.image.value).decode(), html.unescape(sentence), sentence)
+
+
+def _settings(lab: labs.frame.Lab, still: object) -> dict[str, object]:
+    return lab.presets[still] if isinstance(still, str) else dict(still)
+
+
+# The deck ------------------------------------------------------------------------------------------------------------
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="stylesheet" href="vendor/reveal.css">
+<link rel="stylesheet" href="slides.css">
+<style>{code_style}</style>
+<script>window.MathJax = {{svg: {{fontCache: "global"}}, options: {{enableMenu: false}}}};</script>
+<script defer src="vendor/tex-svg.js"></script>
+<script defer src="vendor/reveal.js"></script>
+<script defer src="vendor/notes.js"></script>
+<script defer src="slides.js"></script>
+</head>
+<body>
+<main class="reveal"><div class="slides" id="deck"></div></main>
+<div id="source" hidden>
+{stacks}
+</div>
+</body>
+</html>
+"""
+
+
+def deck(path: Path) -> str:
+    """The whole page of the chapter whose notebook is at ``path``."""
+    notebook = nbformat.read(path, as_version=4)
+    title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+    parts = ["<section>" + "\n".join(map(_section, stack)) + "</section>" for stack in stacks(notebook)]
+    style = HtmlFormatter(style=STYLE).get_style_defs(".highlight").replace("background:", "--unused:")
+    return PAGE.format(title=html.escape(title), code_style=style, stacks="\n".join(parts))
+
+
+def _section(slide: Slide) -> str:
+    notes = f'<aside class="notes">{"".join(slide.notes)}</aside>' if slide.notes else ""
+    return "<section>" + "\n".join([*slide.blocks, notes]) + "</section>"
+
+
+def write(source: Path, folder: Path = FOLDER) -> Path:
+    """Write the deck of a chapter (its .py) and what it loads."""
+    for file in FILES:
+        vendor.copy(file, folder / "vendor")
+    for name in ("slides.js", "slides.css"):
+        (folder / name).write_text((OWN / name).read_text())
+    path = folder / f"{source.stem}.html"
+    path.write_text(deck(source.with_suffix(".ipynb")))
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Chapters as slides.")
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
+    options = parser.parse_args(arguments)
+    try:
+        for source in notebooks.sources(options.numbers):
+            print(write(source), flush=True)
+    except (notebooks.ChapterError, vendor.NoPackages) as error:
+        print(f"slides: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
