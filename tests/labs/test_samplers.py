@@ -89,7 +89,11 @@ def test_a_value_between_the_stops_goes_to_the_nearest():
 
 @pytest.mark.parametrize(
     "settings, name",
-    [({}, "X, IWHVI, K = 5"), ({"K": 0}, "X, HVM, K = 0"), ({"tau": "does not look at z"}, "X, SIVI, K = 5")],
+    [
+        ({}, "The cross by IWHVI, K = 5"),
+        ({"K": 0}, "The cross by HVM, K = 0"),
+        ({"tau": "does not look at z"}, "The cross by SIVI, K = 5"),
+    ],
 )
 def test_sentence_names_the_method(settings, name):
     data = compute(**settings)

@@ -27,6 +27,7 @@ from vaecourse.labs.frame import Choice, Experiment, Seed
 X, Y = torch.linspace(-6, 6, 121), torch.linspace(-4.5, 7.5, 121)
 DRAWS, DOTS = 2048, 150
 LOWEST = -1.2  # of the curve's axis, in nats below log Z
+SAID = {"banana": "The bent target", "X": "The cross", "two modes": "Two modes"}  # how the sentence begins
 TAU = {"does not look at z": "prior", "learned": "learned"}
 
 
@@ -210,7 +211,7 @@ class SamplersLab(Experiment):
     def sentence(self, data: Learned) -> str:
         below = data.log_z - data.bound
         return (
-            f"{data.target}, {data.method}, K = {data.K}, {data.steps} steps: the bound is {data.bound:.3f} ± "
+            f"{SAID[data.target]} by {data.method}, K = {data.K}, {data.steps} steps: the bound is {data.bound:.3f} ± "
             f"{data.error:.3f} nats, {below:.3f} below log Z = {data.log_z:.3f}. Of this, KL(q ‖ p) is {data.kl:.3f}, "
             f"and {max(below - data.kl, 0.0):.3f} is how far U_K lies above log q. "
             f"The best Gaussian has a KL of {data.gaussian_kl:.3f}."
