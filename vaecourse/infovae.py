@@ -144,11 +144,8 @@ class Adversarial:
         seed: int = 0,
         saturating: bool = False,
     ) -> None:
-        self.kind, self.saturating, self.hidden = (
-            kind,
-            saturating,
-            tuple(arguments.count("hidden", width) for width in hidden),
-        )
+        self.kind, self.saturating = kind, saturating
+        self.hidden = tuple(arguments.count("hidden", width) for width in hidden)
         self.learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
         self.steps, self.seed = arguments.count("steps", steps), arguments.count("seed", seed, at_least=0)
         self.discriminator: divergences.Discriminator | None = None
