@@ -145,7 +145,7 @@ def reproduce(
     test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
     samples: Annotated[int, typer.Option(help="K of log p(x)")] = 5000,
     together: Annotated[
-        int | None, typer.Option(help="seeds trained side by side; all on a GPU, 1 on a CPU if not given")
+        int | None, typer.Option(help="seeds trained side by side; whatever is faster if not given")
     ] = None,
     precision: Annotated[str, typer.Option(help="float32, tf32 or bf16")] = "float32",
     compiled: Annotated[bool, typer.Option("--compile", help="let torch.compile make the kernels")] = False,

@@ -41,7 +41,7 @@ def make(
         file: a JSON file, ``recorded.Record``. FILE.md gets the table; FILE.runs holds the run under way.
         seeds: 0, 1, ... of each row; seed by seed, so that what is there compares all rows.
         rows: these only; all if not given.
-        together: how many seeds are trained side by side; all of them on a GPU, one on a CPU if not given.
+        together: how many seeds are trained side by side; if not given all or one, whichever was found faster.
 
     Raises ``ValueError`` for an unknown table or row, for a file with other settings, and for several processes where
     only one can work.
@@ -51,21 +51,20 @@ def make(
     seeds = arguments.count("seeds", seeds)
     machinery = machinery or Machinery()
     crew = machinery.crew
-    if together is None:
-        together = seeds if machinery.device.type == "cuda" else 1
-    together = arguments.count("together", together)
+    together = None if together is None else arguments.count("together", together)
     if crew.size > 1 and not table.shared:
         raise ValueError(f"{name} has runs that are too short to share: start it without torchrun, as one process.")
     record = Record(file, {"table": name, "scale": asdict(scale), **table.settings(scale)})
     folder = file.with_name(f"{file.name}.runs")
-    for first in range(0, seeds, together):
+    for seed in range(seeds):
         for row in chosen:
-            group = range(first, min(first + together, seeds))
-            missing = crew.agree([seed for seed in group if not record.has(row=row, seed=seed)])
-            if not missing:
+            wide = together or (seeds if table.side_by_side(row, scale, machinery) else 1)
+            group = [other for other in range(seed, seeds)[:wide] if not record.has(row=row, seed=other)]
+            group = crew.agree(group)
+            if seed not in group:
                 continue
-            checkpoint = folder / f"{_slug(row)}-{'-'.join(map(str, missing))}.safetensors"
-            for run in table.measure(row, missing, scale, machinery, checkpoint, progress):
+            checkpoint = folder / f"{_slug(row)}-{'-'.join(map(str, group))}.safetensors"
+            for run in table.measure(row, group, scale, machinery, checkpoint, progress):
                 if crew.leads:
                     record.add(run)
             if crew.leads:

@@ -134,7 +134,7 @@ def climb(
                 group["lr"] = rate
             total = torch.zeros(stack.S, device=device)
             for batches in zip(*(order.split(batch_size) for order in noise.orders(len(data))), strict=True):
-                total += _step(stack, noise.binary(data, batches), used, M, K, climber, noise, machinery, number)
+                total += step(stack, noise.binary(data, batches), used, M, K, climber, noise, machinery, number)
                 bar.update()
             mean = (crew.sum(total) / len(data)).tolist()
             if not all(math.isfinite(value) for value in mean):
@@ -146,7 +146,7 @@ def climb(
     return passes
 
 
-def _step(
+def step(
     stack: Stack,
     x: Tensor,
     row: Objective,

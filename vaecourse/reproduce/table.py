@@ -75,6 +75,7 @@ class Table:
         comparable: whether the paper's numbers and ours are of the same experiment, at a scale.
         beside: the heading of the numbers beside ours.
         shared: whether several processes can share a run.
+        side_by_side: whether a row's seeds are faster together than one by one.
     """
 
     name: str
@@ -89,3 +90,4 @@ class Table:
     comparable: Callable[[Scale], bool]
     beside: str = "paper"
     shared: bool = False
+    side_by_side: Callable[[str, Scale, Machinery], bool] = lambda row, scale, machinery: False

@@ -97,8 +97,8 @@ LAPLACE = Table(
     laplace_run,
     remark=lambda scale: (
         f"{shortened(scale)}Exact: E log q = {-LaplaceMixture(DIM).entropy():.3f} nats, which no bound may pass. "
-        "Beside SIVI's bounds stand values computed by other code (standard errors at most .06). tau is a small network that sees one "
-        "dimension of z, and not the paper's three layers of 500 units."
+        "Beside SIVI's bounds stand values computed by other code (standard errors at most .06). tau is a small "
+        "network that sees one dimension of z, and not the paper's three layers of 500 units."
     ),
     comparable=lambda scale: True,
     beside="known",

@@ -160,6 +160,16 @@ def comparable(scale: Scale) -> bool:
     return said["data"] == "mnist" and full and scale.samples == 5000
 
 
+def side_by_side(rows: dict[str, dict[str, Any]], row: str, scale: Scale, machinery: Machinery) -> bool:
+    """Whether the seeds of a row are faster together, as benchmarks/seeds.py measured it on a CPU; on a GPU, a guess.
+
+    Up to 5000 numbers in the images that a data point's samples are decoded to, a step is mostly overhead, which S
+    seeds share (1.3 to 8 times as fast). Beyond, the likelihood fused for CPUs, which vmap cannot use, is worth more.
+    """
+    _, M, K = row_of(rows[row])
+    return machinery.device.type == "cuda" or M * K * images_of(scale).train.shape[1] <= 5000
+
+
 def table(
     name: str,
     title: str,
@@ -181,6 +191,7 @@ def table(
         remark=remark,
         comparable=comparable,
         shared=True,
+        side_by_side=partial(side_by_side, rows),
     )
 
 
