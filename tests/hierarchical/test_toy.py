@@ -31,6 +31,22 @@ def test_learning_goes_to_the_posterior(K):
     assert abs(tau.slope.item() - law.slope) < 0.05
 
 
+def test_the_rate_falls_to_zero():
+    """Adam's steps are about as long as its rate: the last of 50 is a fiftieth of the first."""
+    law, slopes = exact.MeanMixture(3), []
+
+    class Recording(LinearInverse):
+        def sample(self, z, K, generator=None):
+            slopes.append(self.slope.item())
+            return super().sample(z, K, generator)
+
+    tau = Recording(0.0, law.spread)
+    hierarchical.learn(law, tau, 50, 5, learning_rate=1e-3, generator=generator())
+    steps = torch.tensor([*slopes, tau.slope.item()]).diff()
+    assert len(steps) == 50 and steps[0].item() == pytest.approx(1e-3, rel=1e-3)
+    assert 0 < steps[-1] < 2 * 1e-3 / 50
+
+
 def test_no_steps_change_nothing():
     law, tau = exact.LaplaceMixture(3), GatedInverse((8,))
     before = {name: value.clone() for name, value in tau.state_dict().items()}
