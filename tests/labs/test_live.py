@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from vaecourse.labs import live
 from vaecourse.labs.frame import Number, Whole
+from vaecourse.labs.picture import Canvas
 
 
 class Line(nn.Module):
@@ -353,3 +355,12 @@ def test_torch_has_its_threads_back(lab):
     before = torch.get_num_threads()
     lab.step(2)
     assert torch.get_num_threads() == before
+
+
+def test_a_title_that_moves_leaves_nothing_of_the_one_before():
+    """A figure draws its own texts into the background, animated or not."""
+    figure = Figure()
+    title = figure.suptitle("the first title, which is long")
+    canvas = Canvas(figure, SimpleNamespace(title=title))
+    title.set_text("")
+    assert canvas.pixels().min() == 255

@@ -136,7 +136,7 @@ class Cockpit(NamedTuple):
 
 class CockpitLab(Training):
     title = "The training cockpit"
-    size = (8.8, 4.3)
+    size = (8.8, 4.0)
     controls = [
         Whole("K", "Samples K", 1, 64, default=1, log=True),
         Whole("M", "Estimates M", 1, 64, default=1, log=True),
@@ -178,7 +178,7 @@ class CockpitLab(Training):
             [["z", "bound", "samples"], ["z", "snr", "pairs"]], width_ratios=[1.3, 1.3, 0.85], height_ratios=[1.2, 1]
         )
         title = figure.suptitle(" ", fontsize=14)
-        waits = figure.supxlabel(" ", fontsize=10, color="#5F5F5F", x=0.01, ha="left")
+        waits = figure.text(0.01, 0.015, " ", fontsize=10, color="#5F5F5F")
         self._scatter = Scatter(axes["z"])
         axes["bound"].set(ylim=(-29, -22), ylabel="held-out nats")
         axes["snr"].set(ylim=(0.05, 20), yscale="log", ylabel="gradient SNR", xlabel="steps", yticks=[0.1, 1, 10])
@@ -214,12 +214,13 @@ class CockpitLab(Training):
     def sentence(self, data: Cockpit) -> str:
         now, trainer = data.plan, data.trainer
         refusal = now.loss.refusal if now.loss is not None else ""
-        turned = f"The objective is {now}.{refusal} Not in use: {now.waits}."
+        waits = f"{refusal} Not in use: {now.waits}."
         if not trainer.history:
-            return f"Not trained yet. {turned}"
+            return f"Not trained yet: {now}.{waits}"
         step, found = int(trainer.history[-1][0]), {name: trainer.latest(name) for name in trainer.columns}
         kind = "bound" if now.row is not None else "ELBO"
         return (
-            f"Step {step}: {kind} {found['bound']:.2f} nats, log p(x) {found['log_p']:.2f}, rate {found['rate']:.2f}; "
-            f"signal-to-noise {found['encoder']:.2f} in the encoder, {found['decoder']:.2f} in the decoder. {turned}"
+            f"Step {step}, {now}: {kind} {found['bound']:.2f} nats, log p(x) {found['log_p']:.2f}, rate "
+            f"{found['rate']:.2f}; signal-to-noise {found['encoder']:.2f} in the encoder, {found['decoder']:.2f} in "
+            f"the decoder.{waits}"
         )

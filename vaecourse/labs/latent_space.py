@@ -178,7 +178,7 @@ class Space(NamedTuple):
 
 class LatentSpace(Training):
     title = "A latent space, trained while you turn the loss"
-    size = (8.8, 4.4)
+    size = (8.8, 4.2)
     controls = [
         Number("alpha", "α", -9.0, 1.0, default=0.0, stops=41),
         Number("lambda_", "λ", 0.1, 1000.0, default=1.0, log=True, stops=81, digits=1),
@@ -238,9 +238,8 @@ class LatentSpace(Training):
 
     def sentence(self, data: Space) -> str:
         trainer = data.trainer
-        turned = (
-            f"α = {data.alpha:.2f}, λ = {data.lambda_:.4g}: the loss is {data.loss} ({data.width}).{data.loss.refusal}"
-        )
+        turned = f"With α = {data.alpha:.2f}, λ = {data.lambda_:.4g} the loss is {data.loss} ({data.width})."
+        turned += data.loss.refusal
         if not trainer.history:
             return f"Not trained yet. {turned}"
         step, now = int(trainer.history[-1][0]), {name: trainer.latest(name) for name in trainer.columns}

@@ -218,15 +218,22 @@ def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) 
 
 
 class Transport(anywidget.AnyWidget):
-    """Start and pause, one step, new weights, save and load. ``seen`` is the page's answer to ``shown``."""
+    """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
 
     _esm = HERE / "transport.js"
     _css = HERE / "lab.css"
     running = Bool(False).tag(sync=True)
     state = Unicode().tag(sync=True)  # what is told beside the buttons
-    file = Unicode().tag(sync=True)
     shown = Int(0).tag(sync=True)
     seen = Int(0).tag(sync=True)
+
+
+class Store(anywidget.AnyWidget):
+    """A file's name, save and load."""
+
+    _esm = HERE / "store.js"
+    _css = HERE / "lab.css"
+    file = Unicode().tag(sync=True)
 
 
 class LiveLab(Lab):
@@ -250,10 +257,11 @@ class LiveLab(Lab):
         self._task: asyncio.Task[None] | None = None
         self._drawn = self._told = -math.inf
         self._answered = math.inf  # when the page last did; not yet
-        name = type(experiment).__name__.lower()
-        self.transport = Transport(file=f"{name}.safetensors")
+        self.transport = Transport()
+        self.store = Store(file=f"{type(experiment).__name__.lower()}.safetensors")
         super().__init__(experiment)
-        self.transport.on_msg(lambda _, message, __: self._obey(message))
+        for widget in (self.transport, self.store):
+            widget.on_msg(lambda _, message, __: self._obey(message))
         self.transport.observe(self._hear, "seen")
 
     @property
@@ -319,7 +327,7 @@ class LiveLab(Lab):
     def close(self) -> None:
         """End the training and take the panel away."""
         self._halt()
-        for widget in (self.transport, self._image, self._sentence, *self.controls.values(), self.widget):
+        for widget in (self.transport, self.store, self._image, self._sentence, *self.controls.values(), self.widget):
             widget.close()
 
     def flush(self) -> None:
@@ -406,10 +414,11 @@ class LiveLab(Lab):
             self._show_state()
 
     def _arrange(self) -> ipywidgets.VBox:
+        """What is pressed in a lecture stands right under the picture."""
         panel = super()._arrange()
-        title, picture, sentence, *rows = panel.children
-        panel.children = (title, picture, sentence, self.transport, *rows)
-        return panel
+        title, picture, sentence, settings, buttons = panel.children
+        panel.children = (title, picture, sentence, self.transport, buttons, settings, self.store)
+        return panel.add_class("vaecourse-live")
 
 
 def _last_at_work() -> LiveLab | None:
