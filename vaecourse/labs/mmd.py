@@ -219,12 +219,12 @@ class MmdLab(Experiment):
         prior = plane.plot([], [], "o", color=plots.PRIOR, markersize=5, markeredgecolor="white", label="prior")[0]
         codes = plane.plot([], [], "o", color=plots.Q, markersize=5, markeredgecolor="#333333", label="codes")[0]
         pull = plane.plot([], [], color=plots.ELBO, linewidth=1.4, label="pull, λ times")[0]
-        plane.set(
-            xlim=extent[:2], ylim=extent[2:], xlabel="$z_1$", ylabel="$z_2$", xticks=[-2, 0, 2], yticks=[-2, 0, 2]
-        )
-        plane.set_title("witness over its noise (colour: −8 to 8)", fontsize=11)
+        plane.set(xlim=extent[:2], ylim=extent[2:], ylabel="$z_2$", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         plane.grid(False)
-        plane.legend(loc="lower center", ncols=3, fontsize=9, handletextpad=0.2, columnspacing=0.9, frameon=True)
+        plane.set_xlabel("$z_1$   (colour: witness over its noise, −8 to 8)", fontsize=11)
+        plane.legend(  # outside: the picture of the witness is drawn over whatever does not move
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=10, handletextpad=0.3, columnspacing=1.0
+        )
 
         null = axes["null"]
         bars = null.stairs(np.zeros(len(Z_EDGES) - 1), Z_EDGES, fill=True, color=plots.PRIOR, label="labels shuffled")
