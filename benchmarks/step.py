@@ -1,10 +1,10 @@
-"""One training step, as ratios measured in one run: ours, its own bare matrix products, plain PyTorch, pythae.
+"""A training step, and log p(x), as ratios measured in one run: ours, matrix products, plain PyTorch, pythae, Pyro.
 
     make bench            (or: python benchmarks/step.py --rounds 40)
 
 The model is the IWAE paper's: 784-200-200-50 tanh, Bernoulli pixels; B = 100, K = 50, Adam, 2 threads. In each round
 every candidate takes one step, in turn, so that a busy machine slows all of them; a ratio is formed within a round, and
-the median and the quartiles over the rounds are printed. pythae 0.1.2 takes part if it can be imported.
+the median and the quartiles over the rounds are printed. pythae 0.1.2 and Pyro take part if they can be imported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vaecourse import objectives
+from vaecourse import evaluate, objectives
 from vaecourse.models import VAE
 
 D, L, HIDDEN, B, K = 784, 50, (200, 200), 100, 50
@@ -80,8 +80,8 @@ def matrix_products() -> Callable[[], object]:
     return step
 
 
-def pythae_step(x: Tensor) -> Callable[[], object] | None:
-    """The step of pythae 0.1.2's IWAE with the same networks, or None if pythae is not installed."""
+def pythae_model() -> nn.Module | None:
+    """pythae 0.1.2's IWAE with the same networks, or None if pythae is not installed."""
     try:
         from pythae.models import IWAE, IWAEConfig
         from pythae.models.base.base_utils import ModelOutput
@@ -109,7 +109,13 @@ def pythae_step(x: Tensor) -> Callable[[], object] | None:
             return ModelOutput(reconstruction=self.layers(z).sigmoid())
 
     config = IWAEConfig(input_dim=(D,), latent_dim=L, number_samples=K, reconstruction_loss="bce")
-    model = IWAE(config, encoder=Encoder(), decoder=Decoder())
+    return IWAE(config, encoder=Encoder(), decoder=Decoder())
+
+
+def pythae_step(x: Tensor) -> Callable[[], object] | None:
+    """A step of pythae's, or None if it is not installed."""
+    if (model := pythae_model()) is None:
+        return None
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def step() -> None:
@@ -118,6 +124,65 @@ def pythae_step(x: Tensor) -> Callable[[], object] | None:
         optimizer.step()
 
     return step
+
+
+def pyro_parts(x: Tensor, samples: int) -> tuple[nn.Module, Callable[[], float], Callable[[], float]] | None:
+    """Pyro's RenyiELBO at alpha = 0, which is IWAE, with the same networks: the networks, the loss with its gradient,
+    and the loss alone; None if Pyro is not installed. Its checks of arguments are off."""
+    try:
+        import pyro
+        import pyro.distributions as law
+        from pyro.infer import RenyiELBO
+    except ImportError:
+        return None
+    torch.manual_seed(0)
+    ours = VAE(D, L, HIDDEN)
+    pyro.enable_validation(False)
+
+    def model(x: Tensor) -> None:
+        pyro.module("decoder", ours.decoder)
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", law.Normal(torch.zeros(L), torch.ones(L)).to_event(1))
+            pyro.sample("x", law.Bernoulli(logits=ours.decoder(z)).to_event(1), obs=x)
+
+    def guide(x: Tensor) -> None:
+        pyro.module("encoder", ours.encoder)
+        with pyro.plate("data", len(x)):
+            mean, log_std = ours.encoder(x).chunk(2, -1)
+            pyro.sample("z", law.Normal(mean, log_std.exp()).to_event(1))
+
+    bound = RenyiELBO(alpha=0, num_particles=samples, vectorize_particles=True, max_plate_nesting=1)
+    return ours, lambda: bound.loss_and_grads(model, guide, x), lambda: bound.loss(model, guide, x)
+
+
+def pyro_step(x: Tensor) -> Callable[[], object] | None:
+    """A step of Pyro's, with the Adam of all the others."""
+    if (parts := pyro_parts(x, K)) is None:
+        return None
+    networks, loss_and_gradient, _ = parts
+    optimizer = torch.optim.Adam(networks.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss_and_gradient()
+        optimizer.step()
+
+    return step
+
+
+def evaluations(x: Tensor, samples: int) -> dict[str, Callable[[], object] | None]:
+    """log p(x) of the same points with the same number of samples."""
+    torch.manual_seed(0)
+    ours, pythae, pyro = VAE(D, L, HIDDEN), pythae_model(), pyro_parts(x, samples)
+
+    def without_gradients(call: Callable[[], object]) -> Callable[[], object]:
+        return torch.no_grad()(call)
+
+    return {
+        "vaecourse log_likelihood": lambda: evaluate.log_likelihood(ours, x, samples),
+        "pythae 0.1.2 get_nll": pythae and without_gradients(lambda: pythae.get_nll(x, samples, 100)),
+        "Pyro RenyiELBO(alpha=0).loss": pyro and without_gradients(pyro[2]),
+    }
 
 
 def measure(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -152,12 +217,18 @@ def main() -> None:
         "vaecourse piwae, M = 5, K = 10": our_step("piwae", 5, 10, x),
         "plain PyTorch iwae": plain_step(x),
         "pythae 0.1.2 iwae": pythae_step(x),
+        "Pyro RenyiELBO(alpha=0)": pyro_step(x),
     }
-    seconds = measure({name: step for name, step in candidates.items() if step}, options.rounds)
     print(f"torch {torch.__version__}, {options.threads} threads, {platform.processor() or platform.machine()}")
+    seconds = measure({name: step for name, step in candidates.items() if step}, options.rounds)
     for base in ("bare matrix products", "vaecourse iwae, K = 50"):
         print(f"\n| step | ms | times {base} | quartiles |\n|---|---|---|---|")
         print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
+    points, samples = x[:20], 500
+    seconds = measure({name: call for name, call in evaluations(points, samples).items() if call}, options.rounds // 4)
+    base = "vaecourse log_likelihood"
+    print(f"\n| {len(points)} points, K = {samples} | ms | times {base} | quartiles |\n|---|---|---|---|")
+    print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
 
 
 if __name__ == "__main__":
