@@ -35,7 +35,7 @@ def test_samplers_with_more_psi_and_a_learned_tau_come_nearer():
         assert kl[target, 20, "learned"] < 0.1 * gaussian
         assert kl[target, 20, "learned"] < kl[target, 0, "learned"]
         assert kl[target, 20, "learned"] < kl[target, 20, "prior"] + 0.005
-        assert kl[target, 5, "learned"] < kl[target, 5, "prior"]
+        assert kl[target, 5, "learned"] < kl[target, 5, "prior"] + 0.005
 
 
 def log_p(row, key="log_p"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -124,7 +124,7 @@ class NeuralSampler(nn.Module):
         """log q(z | psi). Shapes: ``[..., 2], [..., 2] -> [...]``."""
         return standard_normal_log_prob((z - self.mean(psi)) * (-self.log_std).exp()) - self.log_std.sum()
 
-    def sample_mixing(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+    def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of psi: ``[*shape, 2]``."""
         return torch.randn(*shape, DIM, generator=generator)
 
@@ -140,7 +140,8 @@ class GaussianInverse(nn.Module):
     def __init__(self, hidden: tuple[int, ...] = (24, 24)) -> None:
         super().__init__()
         self.network = mlp([DIM, *(arguments.count("hidden", width) for width in hidden), 2 * DIM])
-        nn.init.zeros_(self.network[-1].weight)
+        for parameter in self.network[-1].parameters():
+            nn.init.zeros_(parameter)
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K reparameterised draws for every z. Shapes: ``[..., 2] -> [K, ..., 2]``."""
@@ -200,16 +201,15 @@ def fit(
         if step == steps:
             break
         z, psi_0 = sampler.sample(batch_size, generator)
-        u = dreg if tau == "learned" else _plain
+        if tau == "learned":
+            u = dreg(sampler, chosen, z, psi_0, K, generator)
+        else:
+            u = upper_bound(log_ratios(sampler, chosen, z, psi_0, K, generator))
         climber.zero_grad()
-        (u(sampler, chosen, z, psi_0, K, generator) - target.log_unnormalised(z)).mean().backward()
+        (u - target.log_unnormalised(z)).mean().backward()
         climber.step()
         decay.step()
     return result
-
-
-def _plain(*arguments_of_log_ratios: object) -> Tensor:
-    return upper_bound(log_ratios(*arguments_of_log_ratios))  # type: ignore[arg-type]
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vaecourse import plots, recorded
 from vaecourse.hierarchical import samplers
 from vaecourse.labs.controls import Slider
-from vaecourse.labs.frame import Choice, Experiment, Seed
+from vaecourse.labs.frame import Choice, Experiment, Seed, Whole
 
 X, Y = torch.linspace(-6, 6, 121), torch.linspace(-4.5, 7.5, 121)
 DRAWS, DOTS = 2048, 150
@@ -32,18 +32,15 @@ TAU = {"does not look at z": "prior", "learned": "learned"}
 
 
 @dataclass(frozen=True)
-class Stops:
+class Stops(Whole):
     """A slider over a few whole numbers. From Python it takes any between them; the lab goes to the nearest stop."""
 
-    name: str
-    label: str
-    stops: tuple[int, ...]
-    default: int
+    stops: tuple[int, ...] = ()
 
     def make(self) -> Slider:
         return Slider(
             kind="slider", label=self.label, whole=True, digits=0, stops=[float(stop) for stop in self.stops],
-            min=self.stops[0], max=self.stops[-1], step=1, value=self.default,
+            min=self.low, max=self.high, step=1, value=self.default,
         )  # fmt: skip
 
 
@@ -123,9 +120,9 @@ class SamplersLab(Experiment):
     size = (8.8, 3.9)
     controls = [
         Choice("target", "Target", list(samplers.TARGETS), default="X"),
-        Stops("K", "K, psi in the bound beside psi₀", (0, 1, 5, 20), default=5),
+        Stops("K", "K, psi in the bound beside psi₀", 0, 20, default=5, stops=(0, 1, 5, 20)),
         Choice("tau", "tau(psi | z)", list(TAU), default="learned"),
-        Stops("steps", "Steps of training", (0, 50, 150, 400, 800, 1500), default=1500),
+        Stops("steps", "Steps of training", 0, 1500, default=1500, stops=(0, 50, 150, 400, 800, 1500)),
         Seed(label="New dots"),
     ]
     presets = {
