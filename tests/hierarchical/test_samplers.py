@@ -119,7 +119,7 @@ def test_the_bound_is_below_log_z_by_kl_and_looseness(K):
     area = (x[1] - x[0]) ** 2
     entropy = (q * q.clamp_min(1e-30).log()).sum() * area
     kl = entropy - (q * target.log_prob(grid)).sum() * area
-    assert kl.item() == pytest.approx(samplers.divergence(made, target), abs=1e-3)
+    assert kl.item() == pytest.approx(samplers.divergence(made, target), rel=1e-3)  # tails beyond this grid
     assert runs.mean() < target.log_normaliser - kl + 4 * runs.std() / 20_000**0.5
     looseness = (u.mean() - entropy).item()
     error = (runs.var() / 20_000 + u.var() / 4000).sqrt().item()
