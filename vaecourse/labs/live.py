@@ -48,6 +48,7 @@ Settings = Mapping[str, Any]
 PICTURES = 0.25  # seconds from one picture to the next while it trains
 WORDS = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
 LOST = 20.0  # seconds without an answer from the page, after which nobody is looking
+YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
 
 # What is trained -----------------------------------------------------------------------------------------------------
@@ -439,5 +440,8 @@ async def _train(owner: weakref.ref[LiveLab], pieces: Iterator[None]) -> None:
         except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
             return lab.finish(error)
         lab.tick()
+        for _ in range(YIELDS):
+            await asyncio.sleep(0)
+        while lab.pending:  # a control has moved: its picture comes first
+            await asyncio.sleep(0.002)
         del lab
-        await asyncio.sleep(0)
