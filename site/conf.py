@@ -54,6 +54,7 @@ html_static_path = ["static", str(ROOT / "build/npm/static")]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = True
+html_show_search_summary = False  # it would fetch the pages found, which a browser refuses from disk
 html_show_sourcelink = False
 html_last_updated_fmt = None
 html_context = {"default_mode": "auto"}

@@ -80,6 +80,7 @@ def blocks(cell: NotebookNode) -> list[str]:
 def markdown(source: str) -> str:
     reader = MarkdownIt("commonmark", {"html": True}).enable("table")
     reader.use(dollarmath_plugin, allow_labels=False, double_inline=True, renderer=_formula)
+    reader.add_render_rule("fence", lambda self, tokens, index, options, env: code(tokens[index].content.rstrip()))
     return reader.render(site.unfolded(site.linked(source)))
 
 
@@ -113,7 +114,8 @@ def code(source: str) -> str:
 
 
 def _columns(text: str) -> int:
-    return max(map(len, text.splitlines()), default=1) + 2
+    """What the letters' size follows; a longer line is wrapped rather than made illegible."""
+    return min(max(map(len, text.splitlines()), default=1) + 2, 116)
 
 
 def shown(output: NotebookNode, alt: str) -> str | None:

@@ -63,11 +63,23 @@ function join(page) {
   }
 }
 
+// The height that is left for the last thing on a page.
+function roomFor(unit, page) {
+  return HEIGHT - parseFloat(getComputedStyle(page).paddingBottom) - (unit.getBoundingClientRect().top - page.getBoundingClientRect().top);
+}
+
 function shrink(unit, page) {
-  const room = HEIGHT - parseFloat(getComputedStyle(page).paddingBottom) - (unit.getBoundingClientRect().top - page.getBoundingClientRect().top);
-  const size = Math.min(room / unit.getBoundingClientRect().height, 1);
-  unit.style.zoom = Math.floor(size * 98) / 100;
-  unit.dataset.shrunk = unit.style.zoom;
+  const picture = unit.matches("figure") && unit.querySelector("img");
+  const height = unit.getBoundingClientRect().height, room = roomFor(unit, page);
+  if (picture) {
+    const box = picture.getBoundingClientRect();
+    const size = (box.height - (height - room) - 2) / box.height;
+    picture.style.width = `${Math.floor(box.width * size)}px`;
+    unit.dataset.shrunk = size;
+  } else {
+    unit.style.zoom = Math.floor(Math.min(room / height, 1) * 98) / 100;
+    unit.dataset.shrunk = unit.style.zoom;
+  }
 }
 
 let piece = 0;
@@ -104,8 +116,9 @@ function layOut(section, measure, above) {
         continue;
       }
     }
-    const parts = unit.dataset.piece ? null : pieces(unit);
-    if (parts && (alone || unit.getBoundingClientRect().height > 0.6 * HEIGHT)) {
+    const long = alone || unit.getBoundingClientRect().height > 0.6 * HEIGHT;
+    const parts = long && !unit.dataset.piece ? pieces(unit) : null; // takes the items out of the unit
+    if (parts) {
       unit.remove();
       piece += 1;
       for (const part of parts) part.dataset.piece = piece;

@@ -1,6 +1,7 @@
 """Every slide of every chapter, from disk with no network: nothing runs over 1280 x 720, the notes are beside."""
 
 import os
+import re
 
 import pytest
 
@@ -50,7 +51,13 @@ def test_every_slide_fits(chromium, folder, source):
     found = page.evaluate(REACH)
     for slide in found:
         assert slide["visible"] and slide["bottom"] <= 720 and slide["right"] <= 1280, slide
-        assert slide["shrunk"] >= SMALLEST and slide["letters"] >= 14, slide
+        assert slide["shrunk"] >= SMALLEST and slide["letters"] >= 16, slide
+    text = re.sub(r"<aside.*?</aside>", "", slides.deck(source.with_suffix(".ipynb")), flags=re.DOTALL)
+    laid_out = page.evaluate("['li', 'td', 'p'].map((tag) => document.querySelectorAll(`#deck section ${tag}`).length)")
+    in_notes = page.evaluate("['li', 'td', 'p'].map((tag) => document.querySelectorAll(`#deck aside ${tag}`).length)")
+    running = page.locator("#deck .running").count()
+    for tag, there, aside, more in zip(("li", "td", "p"), laid_out, in_notes, (0, 0, running)):
+        assert there - aside - more == len(re.findall(f"<{tag}[ >]", text)), f"<{tag}> was lost, or came twice"
     stacks = slides.stacks(notebooks.nbformat.read(source.with_suffix(".ipynb"), as_version=4))
     assert len(found) >= sum(map(len, stacks)) - 3
     assert page.locator("mjx-container").count() > 20 and page.locator("mjx-merror").count() == 0
