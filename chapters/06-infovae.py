@@ -337,7 +337,7 @@ assert abs(again - parts[0]) < 0.1 and math.isclose(parts.sum(), (log_q - log_pr
 assert 1.5 < parts[0] < 4 and round(math.log(360), 2) == 5.89 and 0 < parts[1] < 0.6
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Far below the ceiling of $5.89$ nats: on these small pictures the ELBO buys some two or three nats about *which digit it was*, and lets the rest go. Nearly all of the rate is information; the mismatch is small, and part of it is the bias of
+# Far below the ceiling of $5.89$ nats: on these small pictures the ELBO buys some two or three nats about *which picture it was*, and lets the rest go. Nearly all of the rate is information; the mismatch is small, and part of it is the bias of
 # $\hat q(z)$, which lands in both numbers with opposite signs.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -506,7 +506,7 @@ assert verdict.passed
 verdict
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "The plane of alpha and lambda. White: both weights are at least 0; grey: refused, to the right of alpha = 1 and below the line lambda = 1 - alpha. On that line lie the VAE at (0, 1) and the beta-VAE at (-3, 4). On the vertical line alpha = 1 lie the AAE-like point (1, 1) and MMD-VAE. InfoVAE of the paper is at (0, 1000), far above. A cross at (0, 0.001) lies in the refused region."}}
-alpha, lam = torch.meshgrid(torch.linspace(-5, 2, 281), torch.logspace(-4, 4, 321), indexing="xy")
+alpha, lam = torch.meshgrid(torch.linspace(-5, 3, 321), torch.logspace(-4, 4, 321), indexing="xy")
 refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 line = torch.linspace(-5, 1, 100)[:-1]
@@ -539,7 +539,7 @@ plt.show()
 #
 # $$ \text{RBF: } e^{-|z - z'|^2 / (2 h^2)}, \qquad \text{inverse multiquadratic, IMQ: } \frac{C}{C + |z - z'|^2} . $$
 #
-# In one dimension and with an RBF kernel, everything about Gaussian clouds is exact, since a bump averaged over $\mathcal N(m, v)$ is a wider bump.
+# (Some texts write the first as $e^{-|z - z'|^2/\sigma}$: their $\sigma$ is $2h^2$, a squared length. $C$ is one too.) In one dimension and with an RBF kernel, everything about Gaussian clouds is exact, since a bump averaged over $\mathcal N(m, v)$ is a wider bump.
 
 # %% slideshow={"slide_type": "subslide"}
 h, m, v = 0.6, 1.3, 0.2  # bandwidth; codes at -m and m with variance v
@@ -674,7 +674,17 @@ labs.ALL["06.mmd"]()
 # * A published implementation divides by $d$ twice: it averages $|z - z'|^2$ over dimensions and then makes the width grow with $d$ as well. What was written $e^{-|\Delta|^2/\sigma}$ computes $e^{-|\Delta|^2/(2 d^2 v)}$, at $2d$ about $e^{-1/(dv)} \approx 1$. Every pair looks alike.
 # * $h^2 \propto d$, or the **median heuristic** ($h$ = median distance of the points), puts the fall where the distances are. So does IMQ with $C = 2d$.
 # * A **sum over scales** hedges: one of its terms will fall in the right place.
-#
+
+# %% slideshow={"slide_type": "fragment"}
+for d in (2, 20, 128):
+    x, y = torch.randn(2, 64, d, generator=torch.Generator().manual_seed(d))
+    h = divergences.median_distance(x, y)  # the median heuristic
+    k = {"h = 1": -d, "d twice": -1 / d, "median": -d / h**2}  # log k at the distance sqrt(2d)
+    print(f"d = {d:3}: median distance {h:5.2f}, sqrt(2d) = {math.sqrt(2 * d):5.2f}   k there:", end=" ")
+    print("   ".join(f"{name} {math.exp(value):.1e}" for name, value in k.items()))
+    assert abs(h / math.sqrt(2 * d) - 1) < (0.25 if d == 2 else 0.05)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # How much does it matter? Codes $\mathcal N(0, 1.44 I)$, $n = 64$ in each cloud. For each kernel: the mean of $U$ in standard deviations of its null, and the share of runs in which a test of level 5% sees the difference, its **power**.
 
 
@@ -825,7 +835,7 @@ assert 10_000**2 * 4 == 400e6
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A published loss, read line by line
 #
-# Here is the InfoVAE loss of a well-known collection, in our words. $n$ is the batch size.
+# Here is the InfoVAE loss of a well-known collection, PyTorch-VAE, as many texts quote it; in our words. $n$ is the batch size.
 #
 # ```
 # bias_corr = n * (n - 1)
@@ -1084,7 +1094,7 @@ for name, color in groups.items():
     right.plot([], [], "o", color=color, label=name)
 left.set(xlabel="information $I_q$, nats", ylabel="log p^ on test, nats")
 right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)")
-right.set_yscale("symlog", linthresh=1e-3), right.legend(fontsize=10)
+right.legend(fontsize=10, loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1129,7 +1139,7 @@ for c, value in live.items():
     print(f"{c:>18}: live {value:.2f}, recorded {[round(float(v), 2) for v in seen['MMD-VAE, IMQ'][c]]}")
     assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 1.0  # nats; two seeds differ by some tenths
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, for both they look like digits. Below: the first two principal axes of the codes of the test digits, coloured by digit, over the prior's circles; the codes of MMD-VAE form tighter groups."}}
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, for both they look like digits. Below: the codes of the test digits along their two widest directions, coloured by digit, over the prior's circles; both clouds fill the circles, and codes of one digit lie loosely together."}}
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), height_ratios=[1, 1.6])
 for (top, bottom), network, title in zip(axes.T, (vae, fresh), ("VAE", "MMD-VAE, λ = 1000")):
     with torch.no_grad():
