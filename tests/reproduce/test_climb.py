@@ -103,6 +103,15 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         short(images, tmp_path / "run", rates=(1e-3, 2e-3))
 
 
+def test_every_pass_has_its_own_rate():
+    images = data.digits()
+    stacks = [Stack([train.untrained(images, 0)]) for _ in range(2)]
+    for stack, rates in zip(stacks, ([1e-3, 1e-30], [1e-3]), strict=True):
+        climb(stack, images.train[:60], objectives.get("iwae"), 1, 3, rates, (0,))
+    for one, other in zip(*(stack.parameters() for stack in stacks), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_bound_that_is_not_finite_stops_the_run():
     with pytest.raises(FloatingPointError, match="Pass 1"):
         short(data.digits(), rates=(1e30,))

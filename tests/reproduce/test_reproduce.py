@@ -109,9 +109,11 @@ def test_tighter_measures_what_its_names_say(tmp_path):
 
 
 def test_the_rows_keep_to_the_budget_and_have_a_number_each():
-    for setting in vaes.TIGHTER_ROWS.values():
+    for row, setting in vaes.TIGHTER_ROWS.items():
         _, M, K = vaes.row_of(setting)
-        assert M * K == vaes.BUDGET
+        assert M * K == vaes.BUDGET and row in (setting["objective"].upper() + f"({M}, {K})", row.split("(")[0])
+    for row, setting in vaes.IWAE_ROWS.items():
+        assert row.endswith(f"k = {vaes.row_of(setting)[2]}") and setting["M"] == 1
     for table in reproduce.TABLES.values():
         for numbers in table.paper.values():
             assert numbers.keys() <= table.rows.keys()
