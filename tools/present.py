@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import nbformat
+from jupyter_core.paths import jupyter_path
 
 from tools import notebooks
 
@@ -57,6 +59,17 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     return path
 
 
+def offline(folder: Path = FOLDER) -> dict[str, str]:
+    """The environment in which Voila asks nothing of the network: its page without a CDN's icons, used by no lab."""
+    (lab,) = [path for data in jupyter_path("voila", "templates") if (path := Path(data, "lab")).is_dir()][:1]
+    own = folder / "voila/templates/lab"
+    shutil.copytree(lab, own, dirs_exist_ok=True)
+    page = own / "index.html.j2"
+    page.write_text("\n".join(line for line in page.read_text().splitlines() if "cdn.jsdelivr.net" not in line))
+    paths = [str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths)}
+
+
 def command(path: Path, *more: str) -> list[str]:
     """What serves the notebook at ``path``."""
     return [sys.executable, "-m", "voila", str(path), "--strip_sources=True", "--theme=light", *more]
@@ -73,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"present: {error}", file=sys.stderr)
         return 1
     print(f"The labs of {source.stem}; end with Ctrl-C", flush=True)
-    os.execv(sys.executable, command(path, *more))
+    os.execve(sys.executable, command(path, *more), offline())
 
 
 if __name__ == "__main__":
