@@ -52,3 +52,14 @@ def test_digits_compare_all_rows_on_the_same_seeds():
     assert set(done) == {(row, seed) for row in result["settings"]["rows"] for seed in seeds}
     for run in result["runs"]:
         assert run["elbo"] < run["log_p"] < -20
+
+
+def test_digits_gain_from_width_and_from_the_vampprior_and_not_from_the_law_of_q():
+    """Seed by seed where the sign is the same each time; a z-score where it is not."""
+    for row in ("Gaussian, wide", "Gaussian, VampPrior"):
+        assert (log_p(row) > log_p("Gaussian")).all()
+    assert log_p("IWHVI", "encoder_parameters")[0] >= log_p("Gaussian, wide", "encoder_parameters")[0]
+    for row in ("HVM", "SIVI", "IWHVI"):
+        assert (log_p(row) < log_p("Gaussian, wide")).all()
+        gain = log_p(row) - log_p("Gaussian")
+        assert gain.mean().abs() < 4 * gain.std() / len(gain) ** 0.5
