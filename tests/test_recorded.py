@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
-from vaecourse import recorded
+from vaecourse import infovae, recorded
 from vaecourse.hierarchical import toy
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -113,3 +114,42 @@ def test_laplace_training_removes_the_gap_of_sivi():
     assert 0.2 < 1 - gap[10][0] / gap[0][0] < 0.5
     for fewer, more in ((0, 10), (10, 30), (30, 100), (100, 300)):
         assert (gap[more] < gap[fewer] + 4 * curves[more].upper_error).all()
+
+
+def test_infovae_is_what_its_script_makes():
+    result, made_by = recorded.load("infovae"), script("infovae")
+    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+    assert {"processor", "threads", "torch", "python"} <= set(result["machine"])
+    for row in result["settings"]["rows"].values():
+        infovae.InfoVAE(row["divergence"], row["alpha"], row["lambda"])  # none is refused
+
+
+def by_row(name):
+    """Every measured entry, row by row, over the seeds in order: {row: {entry: [S]}}."""
+    runs = sorted(recorded.load("infovae")["runs"], key=lambda run: run["seed"])
+    rows = {row: [run for run in runs if run["row"] == row] for row in recorded.load("infovae")["settings"]["rows"]}
+    return {row: torch.tensor([run[name] for run in found], dtype=torch.float64) for row, found in rows.items()}
+
+
+def test_infovae_compares_all_rows_on_the_same_seeds():
+    result = recorded.load("infovae")
+    done = [(run["row"], run["seed"]) for run in result["runs"]]
+    seeds = {seed for _, seed in done}
+    assert len(done) == len(set(done)) and len(seeds) >= 3
+    assert set(done) == {(row, seed) for row in result["settings"]["rows"] for seed in seeds}
+    for run in result["runs"]:
+        assert run["reconstruction"] - run["rate"] < run["log_p"] < 0 < run["aggregate_kl"]
+        assert 0 < run["mutual_information"] < math.log(1437) + 1e-3
+        assert 0.1 < run["linear_probe"] <= 1 and 0.1 < run["nearest_5"] <= 1
+
+
+def test_infovae_information_is_bought_by_alpha_and_costs_likelihood_unless_the_divergence_holds():
+    """Seed by seed, so every difference has its sign each time."""
+    information, log_p, apart = by_row("mutual_information"), by_row("log_p"), by_row("aggregate_kl")
+    assert (information["beta-VAE 2"] < information["VAE"]).all()
+    for row in set(information) - {"VAE", "beta-VAE 2", "InfoVAE 0, MMD-IMQ"}:
+        assert (information[row] > information["VAE"]).all(), row
+    for row in ("KL adversarial", "AAE (JS adversarial)", "Stein"):  # codes far from the prior as a whole
+        assert (apart[row] > 2).all() and (log_p[row] < log_p["VAE"] - 2).all()
+    for row in ("beta-VAE .5", "InfoVAE .5, KL minibatch", "KL minibatch"):  # more information, and a better model
+        assert (log_p[row] > log_p["VAE"]).all()
