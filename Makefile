@@ -10,7 +10,7 @@ BIN := .venv/bin
 LAB := .venv/installed-lab
 TEST := .venv/installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
-PYTHONS := vaecourse tests tools benchmarks
+PYTHONS := vaecourse tests tools benchmarks site
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 
 # A worker, or a kernel, counts with one thread: two of them fill two cores.

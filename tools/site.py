@@ -158,7 +158,7 @@ def references(chapters: list[Path]) -> str:
     named_in: dict[str, list[str]] = {}
     for path in chapters:
         for entry in _entries(linked(nbformat.read(path, as_version=4).cells[-1].source)):
-            key = next((m.group() for m in NUMBER.finditer(entry)), entry)
+            key = next((m.group() for m in NUMBER.finditer(entry)), re.sub(r"\W", "", entry).lower())
             papers[key] = max(papers.get(key, ""), entry, key=lambda text: (text.count("](http"), len(text)))
             here = f"[{path.stem[:2]}](chapters/{path.name})"
             if here not in named_in.setdefault(key, []):
