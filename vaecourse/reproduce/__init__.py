@@ -68,20 +68,20 @@ def make(
                 if crew.leads:
                     record.add(run)
             if crew.leads:
-                _publish(table, scale, record, file)
+                _publish(table, record, file)
                 _clear(folder, _slug(row))
-    return _publish(table, scale, record, file) if crew.leads else ""
+    return _publish(table, record, file) if crew.leads else ""
 
 
-def _publish(table: Table, scale: Scale, record: Record, file: Path) -> str:
-    text = report.markdown(table, scale, _content(record))
+def _publish(table: Table, record: Record, file: Path) -> str:
+    text = report.markdown(table, _content(record))
     atomic.write(file.with_suffix(".md"), text.encode())
     return text
 
 
 def _content(record: Record) -> dict[str, Any]:
     content = {"settings": record.settings, "machine": record.machine, "runs": record.runs}
-    return json.loads(json.dumps(content))
+    return json.loads(json.dumps(content))  # as a reader of the file sees it
 
 
 def _clear(folder: Path, row: str) -> None:

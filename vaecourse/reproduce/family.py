@@ -124,9 +124,9 @@ INFOVAE = Table(
     {},
     settings,
     run,
-    remark=lambda scale: (
-        f"{scale.data}, {epochs_of(scale)} epochs; information of {CODES} training images, at most "
+    remark=lambda said: (
+        f"{said['data']}, {said['schedule']['epochs']} epochs; information of {CODES} training images, at most "
         f"{torch.tensor(float(CODES)).log():.2f} nats. The divergence and lambda of each row are in the record."
     ),
-    comparable=lambda scale: False,
+    comparable=lambda said: False,
 )

@@ -13,19 +13,19 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from vaecourse.reproduce.table import Quoted, Scale, Table, plain
+from vaecourse.reproduce.table import Quoted, Table, plain
 
 WHOLE_TEST = 10_000  # images, of MNIST
 
 
-def markdown(table: Table, scale: Scale, record: dict[str, Any]) -> str:
-    """The table, with a head that says what was done and a foot that says what the marks mean."""
-    comparable = table.comparable(scale)
+def markdown(table: Table, record: dict[str, Any]) -> str:
+    """The table of a record, with a head that says what was done and a foot that says what the marks mean."""
+    comparable = table.comparable(record["settings"])
     heads = [cell for name, head in table.measures.items() for cell in (head, *_beside(table, name, comparable))]
     lines = [
         f"# {table.title}",
         "",
-        f"Source: {table.source}. {table.remark(scale)}",
+        f"Source: {table.source}. {table.remark(record['settings'])}",
         "",
         f"| row | seeds | {' | '.join(heads)} |",
         f"|{'---|' * (len(heads) + 2)}",

@@ -71,8 +71,8 @@ class Table:
         paper: measure -> row -> number.
         settings: what all runs have in common, at a scale.
         measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed.
-        remark: what a reader of the Markdown table must know, at a scale.
-        comparable: whether the paper's numbers and ours are of the same experiment, at a scale.
+        remark: what a reader of the Markdown table must know, by the settings in a record.
+        comparable: whether the paper's numbers and ours are of the same experiment, by the settings in a record.
         beside: the heading of the numbers beside ours.
         shared: whether several processes can share a run.
         side_by_side: whether a row's seeds are faster together than one by one.
@@ -86,8 +86,8 @@ class Table:
     paper: dict[str, dict[str, Quoted]]
     settings: Callable[[Scale], dict[str, Any]]
     measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], list[Run]]
-    remark: Callable[[Scale], str]
-    comparable: Callable[[Scale], bool]
+    remark: Callable[[dict[str, Any]], str]
+    comparable: Callable[[dict[str, Any]], bool]
     beside: str = "paper"
     shared: bool = False
     side_by_side: Callable[[str, Scale, Machinery], bool] = lambda row, scale, machinery: False

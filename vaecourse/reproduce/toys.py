@@ -37,11 +37,12 @@ def steps_of(setting: dict[str, Any], scale: Scale) -> int:
     return setting["steps"] if scale.epochs is None else min(setting["steps"], STEPS_OF_AN_EPOCH * scale.epochs)
 
 
-def shortened(scale: Scale) -> str:
-    """What must be said if training is cut short."""
-    if scale.epochs is None:
+def shortened(said: dict[str, Any]) -> str:
+    """What must be said of a record's settings if training was cut short."""
+    if said["scale"]["epochs"] is None:
         return ""
-    return f"**Shortened**: no row has more than {STEPS_OF_AN_EPOCH * scale.epochs} steps, whatever its name says. "
+    steps = STEPS_OF_AN_EPOCH * said["scale"]["epochs"]
+    return f"**Shortened**: no row has more than {steps} steps, whatever its name says. "
 
 
 def laplace_settings(scale: Scale) -> dict[str, Any]:
@@ -95,12 +96,12 @@ LAPLACE = Table(
     {f"U_{K}": {"SIVI": Quoted(value, 0.06)} for K, value in SIVI_BOUND.items()},
     laplace_settings,
     laplace_run,
-    remark=lambda scale: (
-        f"{shortened(scale)}Exact: E log q = {-LaplaceMixture(DIM).entropy():.3f} nats, which no bound may pass. "
+    remark=lambda said: (
+        f"{shortened(said)}Exact: E log q = {-LaplaceMixture(DIM).entropy():.3f} nats, which no bound may pass. "
         "Beside SIVI's bounds stand values computed by other code (standard errors at most .06). tau is a small "
         "network that sees one dimension of z, and not the paper's three layers of 500 units."
     ),
-    comparable=lambda scale: True,
+    comparable=lambda said: True,
     beside="known",
 )
 
@@ -160,8 +161,8 @@ SIVI = Table(
     {},
     sivi_settings,
     sivi_run,
-    remark=lambda scale: (
-        f"{shortened(scale)}In nats. KL(q, p) is exact up to quadrature and at most the gap; the best is 0 for both."
+    remark=lambda said: (
+        f"{shortened(said)}In nats. KL(q, p) is exact up to quadrature and at most the gap; the best is 0 for both."
     ),
-    comparable=lambda scale: True,
+    comparable=lambda said: True,
 )

@@ -142,22 +142,20 @@ def _mean_and_spread(name: str, ours: Tensor, n: int, crew: Any) -> Run:
     return {name: round(mean, 4), f"{name}_spread": round(variance**0.5, 4)}
 
 
-def remark(scale: Scale) -> str:
-    """How far this is from the full experiment."""
-    said = settings({}, scale)
+def remark(said: dict[str, Any]) -> str:
+    """How far the run of these settings is from the full experiment."""
     passes, of = said["schedule"]["passes"], said["schedule"]["of"]
     whole = "The full schedule" if passes == of else f"**A shortened schedule**, {passes} passes of {of}"
     return (
         f"{whole}; {said['data']}, {said['train_images']} images to train and {said['test_images']} to test on; "
-        f"log p^ with K = {scale.samples}."
+        f"log p^ with K = {said['evaluation']['samples']}."
     )
 
 
-def comparable(scale: Scale) -> bool:
-    """Whether this is the papers' experiment: all of MNIST's training images and the full schedule."""
-    said = settings({}, scale)
+def comparable(said: dict[str, Any]) -> bool:
+    """Whether this is the papers' experiment: all of MNIST's training images, the full schedule, K = 5000."""
     full = said["schedule"]["passes"] == said["schedule"]["of"] and said["train_images"] == 60000
-    return said["data"] == "mnist" and full and scale.samples == 5000
+    return said["data"] == "mnist" and full and said["evaluation"]["samples"] == 5000
 
 
 def side_by_side(rows: dict[str, dict[str, Any]], row: str, scale: Scale, machinery: Machinery) -> bool:

@@ -1,0 +1,32 @@
+"""Recorded reproductions: each is what its table makes at its scale; the Markdown in benchmarks is printed from it."""
+
+import json
+
+import pytest
+
+from tools import notebooks
+from vaecourse import recorded, reproduce
+from vaecourse.reproduce import report
+
+RECORDS = sorted(file.stem for file in recorded.FOLDER.glob("reproduce_*.json"))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_is_what_its_table_makes(name):
+    record = recorded.load(name)
+    said, table = record["settings"], reproduce.TABLES[record["settings"]["table"]]
+    if said["data"] == "digits":  # the others may not be on this machine
+        scale = reproduce.Scale(**said["scale"])
+        assert said == json.loads(json.dumps({"table": table.name, "scale": said["scale"], **table.settings(scale)}))
+    assert said["rows"] == table.rows
+    done = [(run["row"], run["seed"]) for run in record["runs"]]
+    assert len(done) == len(set(done)) and {row for row, _ in done} <= set(table.rows)
+    for run in record["runs"]:
+        assert set(table.measures) <= set(run) and run["wall_seconds"] > 0 and run["device"]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_table_is_printed_from_the_record(name):
+    record = recorded.load(name)
+    printed = notebooks.ROOT / "benchmarks" / f"{name}.md"
+    assert printed.read_text() == report.markdown(reproduce.TABLES[record["settings"]["table"]], record)
