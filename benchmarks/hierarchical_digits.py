@@ -69,9 +69,7 @@ def measure(name: str, seed: int) -> dict[str, object]:
     elbo = evaluate.bound(model, x, "elbo", 100, 1, noise(), batch_size=20)
     if hierarchical:
         model.inner = EVALUATION["inner"]
-        log_p = vae.log_likelihood(model, x, EVALUATION["samples"], noise(), chunk=50, batch_size=20)
-    else:
-        log_p = evaluate.log_likelihood(model, x, EVALUATION["samples"], noise(), chunk=50, batch_size=20)
+    log_p = evaluate.log_likelihood(model, x, EVALUATION["samples"], noise(), chunk=50, batch_size=20)
     return {
         "row": name,
         "seed": seed,

@@ -44,11 +44,10 @@ def log_likelihood(
     K, chunk = arguments.count("K", K), arguments.count("chunk", chunk)
 
     def streamed(points: Tensor) -> Tensor:
-        mean, log_std = model.encode(points)
-        total = mean.new_full((len(points),), -math.inf)  # the log of a sum over no samples
+        log_weights = model.weigh(points)
+        total = points.new_full((len(points),), -math.inf)  # the log of a sum over no samples
         for done in range(0, K, chunk):
-            eps = model.noise(points, 1, min(chunk, K - done), generator)
-            log_w = _log_weights(model, points, mean, log_std, eps)
+            log_w = log_weights(model.noise(points, 1, min(chunk, K - done), generator))
             total = torch.logaddexp(total, arguments.log_weights(log_w)[0].logsumexp(0))
         return total - math.log(K)
 
@@ -136,15 +135,6 @@ def mutual_information(
                 every = constant + z @ (mean * precision).T - 0.5 * z.square() @ precision.T  # log q(z | x_b'), [b, B]
                 total += float((own - every.logsumexp(-1) + math.log(len(mean))).sum())
     return total / samples / len(mean)
-
-
-def _log_weights(model: VAE, x: Tensor, mean: Tensor, log_std: Tensor, eps: Tensor) -> Tensor:
-    r"""log w at :math:`z = \mu + \sigma \epsilon` for a q(z | x) already at hand, so that x need not be encoded again.
-
-    Shapes: ``[B, D], [B, L], [B, L], [M, K, B, L] -> [M, K, B]``.
-    """
-    log_q = standard_normal_log_prob(eps) - log_std.sum(-1)
-    return model.log_joint(x, mean + log_std.exp() * eps) - log_q
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -43,5 +45,16 @@ class LatentVariableModel(nn.Module):
 
     def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
-        log_p, log_q = self(x, self.noise(x, M, K, generator))
-        return log_p - log_q
+        return self.weigh(x)(self.noise(x, M, K, generator))
+
+    def weigh(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """log w as a function of the noise: for one x and much noise. A subclass may do what x alone needs only once.
+
+        Shapes: ``[B, D]`` -> a function ``[M, K, B, L] -> [M, K, B]``.
+        """
+
+        def log_w(eps: Tensor) -> Tensor:
+            log_p, log_q = self(x, eps)
+            return log_p - log_q
+
+        return log_w

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -118,6 +118,16 @@ class VAE(LatentVariableModel):
             mean, log_std = mean.detach(), log_std.detach()
             eps = (z - mean) * (-log_std).exp()
         return z, standard_normal_log_prob(eps) - log_std.sum(-1)
+
+    def weigh(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """log w as a function of the noise; x is encoded here, once. Shapes as in ``LatentVariableModel.weigh``."""
+        mean, log_std = self.encode(x)
+
+        def log_w(eps: Tensor) -> Tensor:
+            log_q = standard_normal_log_prob(eps) - log_std.sum(-1)
+            return self.log_joint(x, mean + log_std.exp() * eps) - log_q
+
+        return log_w
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""

@@ -4,13 +4,15 @@ r"""The VAE with a hierarchical encoder: an upper bound U of log q(z | x) takes 
           U = \log \frac{1}{J + 1} \sum_{j=0}^J \frac{q(z | \psi_j, x)\, q(\psi_j | x)}{\tau(\psi_j | z, x)}
 
 with :math:`\psi_0` the one that made z and :math:`\psi_{1:J} \sim \tau`. J is ``inner``: the letter K is taken by the
-importance samples of z. As log w = log p(x, z) - U, the course's bounds and objectives work on it, and ``bounds.iwae``
-of these log-weights is M-IWHVI.
+importance samples of z. As log w = log p(x, z) - U, the course's bounds, objectives and evaluations work on it, and
+``bounds.iwae`` of these log-weights is M-IWHVI, a bound on log p(x). The proof in one line: z and
+:math:`\psi_0, \dots, \psi_J`, put into a random order, have the density :math:`e^U \prod_j \tau(\psi_j | z, x)`, so
+exp(log p - U) is an importance weight for the target :math:`p(x, z) \prod_j \tau(\psi_j | z, x)`, which integrates to
+p(x).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from vaecourse import arguments
 from vaecourse.hierarchical.bounds import upper_bound
+from vaecourse.latent import LatentVariableModel
 from vaecourse.models import VAE, Prior, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
@@ -161,9 +164,11 @@ class HierarchicalVAE(VAE):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Not here: q(z | x) has no mean and standard deviation in closed form. Raises ``TypeError``."""
         raise TypeError(
-            "a hierarchical encoder has no mean and log_std of q(z | x). For log p(x) use "
-            "hierarchical.vae.log_likelihood, for samples of z use draw."
+            "a hierarchical encoder has no mean and log_std of q(z | x). For samples of z use draw, for log p(x) "
+            "evaluate.log_likelihood."
         )
+
+    weigh = LatentVariableModel.weigh
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for z, psi_0, and the inner psi, side by side: ``[M, K, B, L + P + inner P]``."""
@@ -218,36 +223,3 @@ class HierarchicalVAE(VAE):
             return mixing
         shift, stretch = self.encoder.inverse(self.encoder.inverse.project(x), z).chunk(2, -1)
         return Gaussian(mixing.at(shift), mixing.log_std + stretch)
-
-
-def log_likelihood(
-    model: HierarchicalVAE,
-    x: Tensor,
-    M: int = 5000,
-    generator: torch.Generator | None = None,
-    chunk: int = 50,
-    batch_size: int = 100,
-) -> Tensor:
-    r"""M-IWHVI in flat memory, ``chunk`` samples of z at a time: an estimate of log p(x) from below.
-
-    .. math:: \log \frac1M \sum_{m=1}^M e^{\log p(x, z_m) - U_m} \le \log p(x) \text{ in expectation}
-
-    The proof in one line: z and psi_0, ..., psi_J, put into a random order, have the density
-    :math:`e^{U} \prod_j \tau(\psi_j | z, x)`, so each exp(log p - U) is an importance weight for the target
-    :math:`p(x, z) \prod_j \tau(\psi_j | z, x)`, whose integral is p(x).
-
-    Shapes: ``[B, D] -> [B]``. Source: arXiv 1905.03290, section 4.1.
-    """
-    M, chunk = arguments.count("M", M), arguments.count("chunk", chunk)
-    was_training = model.training
-    model.eval()
-    rows = []
-    with torch.no_grad():
-        for points in arguments.tensor("x", x, "BD").split(arguments.count("batch_size", batch_size)):
-            total = points.new_full((len(points),), -math.inf)
-            for done in range(0, M, chunk):
-                log_w = model.log_weights(points, min(chunk, M - done), 1, generator)
-                total = torch.logaddexp(total, arguments.log_weights(log_w)[:, 0].logsumexp(0))
-            rows.append(total - math.log(M))
-    model.train(was_training)
-    return torch.cat(rows)
