@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from vaecourse import data, evaluate, reproduce, train
 from vaecourse.__main__ import app
-from vaecourse.reproduce import report, vaes
+from vaecourse.reproduce import climb, report, vaes
 from vaecourse.reproduce.crew import Crew
 from vaecourse.reproduce.stack import Stack
 from vaecourse.reproduce.table import Quoted
@@ -60,6 +60,19 @@ def test_the_same_line_again_runs_nothing_and_more_seeds_add_runs(small):
     assert not file.with_name("iwae.json.runs").exists()
 
 
+def test_ctrl_c_says_that_the_same_line_goes_on(monkeypatch, tmp_path):
+    def press(*_):
+        raise KeyboardInterrupt
+
+    words = ["iwae", "--data", "digits", "--epochs", 1, "--limit", 40, "--samples", 9, "--row", "k = 1"]
+    monkeypatch.setattr(climb, "step", press)
+    code, _, error = call(*words, "--to", tmp_path / "file.json")
+    assert code == 130 and "Interrupted" in error and "the same line goes on" in error
+    monkeypatch.undo()
+    code, said, _ = call(*words, "--to", tmp_path / "file.json")
+    assert code == 0 and re.search(r"\| k = 1 \| 1 \| \d\d", said)
+
+
 def test_another_scale_needs_another_file(small):
     code, _, error = call(*small[1], "--samples", 65)
     assert code == 2 and "holds runs with other settings" in error
@@ -78,6 +91,7 @@ def test_another_scale_needs_another_file(small):
         (["iwae", "--stages", 9], "stages must be at most 8, got 9"),
         (["iwae", "--epochs", 0], "epochs must be at least 1, got 0"),
         (["iwae", "--precision", "fp8"], "precision must be one of float32, tf32, bf16, got 'fp8'"),
+        (["iwae", "--precision", "tf32", "--device", "cpu"], "'tf32' needs a CUDA device, got cpu"),
         (["iwae", "--data", "minst"], "name must be one of .*Did you mean 'mnist'"),
     ],
 )

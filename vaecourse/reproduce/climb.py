@@ -41,7 +41,8 @@ class Machinery:
         compiled: whether ``torch.compile`` makes the kernels.
         crew: the processes that share each batch.
 
-    On a GPU none of this was tried by the authors: what is tested is the CPU.
+    Raises ``ValueError`` for a precision that the device does not have. On a GPU none of this was tried by the authors:
+    what is tested is the CPU.
     """
 
     device: torch.device = torch.device("cpu")
@@ -51,6 +52,8 @@ class Machinery:
 
     def __post_init__(self) -> None:
         arguments.choice("precision", self.precision, PRECISIONS)
+        if self.precision == "tf32" and self.device.type != "cuda":
+            raise ValueError(f"precision 'tf32' needs a CUDA device, got {self.device.type}: take float32 or bf16.")
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high" if self.precision == "tf32" else "highest")
 
