@@ -154,7 +154,7 @@ class CockpitLab(Training):
         "save it with MMD": {"objective": "infovae", "alpha": 1.0, "lambda_": 200.0},
     }
     stills = ["VAE", "save it with MMD"]
-    still_steps = 120
+    still_steps = 80
 
     def begin(self, seed: int) -> CockpitTrainer:
         return CockpitTrainer(seed)

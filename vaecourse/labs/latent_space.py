@@ -193,7 +193,7 @@ class LatentSpace(Training):
         "kernel too narrow": {"alpha": 1.0, "lambda_": 200.0, "divergence": "mmd-rbf", "width": 0.05},
     }
     stills = ["VAE", "MMD-VAE"]
-    still_steps = 120
+    still_steps = 80
 
     def begin(self, seed: int) -> LatentTrainer:
         return LatentTrainer(seed)
