@@ -796,7 +796,7 @@ plt.show()
 labs.ALL["07.samplers"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With $K = 0$ and the prior as $\tau$ the bound charges for all that $\psi$ decides about $z$. So the sampler lets $\psi$ decide nothing, and becomes a Gaussian: that is the pressure on $q$, visible. The X again, after 1500 steps, as KL from $q$ to the target:
+# With $K = 0$ and the prior as $\tau$ the bound charges for all that $\psi$ decides about $z$. So the sampler lets $\psi$ decide nothing, and becomes a Gaussian (a diagonal one, with $\sigma_1, \sigma_2$): that is the pressure on $q$, visible. The X again, after 1500 steps, as KL from $q$ to the target:
 #
 # | | $K = 0$ | $K = 5$ | $K = 20$ |
 # |---|---|---|---|
