@@ -1100,26 +1100,26 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Five things to read there.
 #
-# 1. **The price of information is obeyed.** Along the $\beta$-VAEs, $\beta = 2, 1, 0.5$: about $1.1$, $2.7$ and $6.0$ nats, and the 5 nearest neighbours name about $60$, $73$ and $84$ of $100$ digits.
+# 1. **The price of information is obeyed.** Along the $\beta$-VAEs, $\beta = 2, 1, 0.5$: about $0.9$, $2.9$ and $5.9$ nats, and the 5 nearest neighbours name about $59$, $75$ and $82$ of $100$ digits.
 # 2. **No rate, and no harm.** $\alpha = 1$ with the minibatch KL: some $5$ nats of information, and a $\log \hat p$ that is not below the VAE's. The ELBO's optimum was flat in the information, you remember.
-# 3. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has $5.8$ nats, an MMD² of $0.002$ like the VAE, and a mismatch of about $1$ nat where the VAE has $0.2$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
+# 3. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has about $5.4$ nats, an MMD² of $0.002$ like the VAE, and a mismatch of about $1$ nat where the VAE has $0.2$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
 # 4. **A discriminator that lags is a burst.** In the two adversarial rows the information sits at its ceiling, $7.27$, the mismatch is above $10$ nats and $\log \hat p$ below $-30$: needles, as in the first lab, and between them nothing that the decoder was trained on. Stein, a
 #    direction from 100 particles in ten dimensions, is on the same road, with a cloud that has shrunk as well (log det below $-2$).
-# 5. **Which picture is not which digit.** MMD-VAE knows about twice as many nats about the picture as the VAE, and its neighbours name no more digits. Mutual information counts all of it, whatever you need it for.
+# 5. **Which picture is not which digit.** MMD-VAE knows more than one and a half times as many nats about the picture as the VAE, and its neighbours name no more digits. Mutual information counts all of it, whatever you need it for.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert round(math.log(1437), 2) == 7.27
 found = lambda row, c: seen[row][c].mean()
-for row, nats, hits in (("beta-VAE 2", 1.1, 60), ("VAE", 2.7, 73), ("beta-VAE .5", 6.0, 84)):
+for row, nats, hits in (("beta-VAE 2", 0.9, 59), ("VAE", 2.9, 75), ("beta-VAE .5", 5.9, 82)):
     assert abs(found(row, "mutual_information") - nats) < 0.4 and abs(100 * found(row, "nearest_5") - hits) < 6
 assert abs(found("KL minibatch", "mutual_information") - 5) < 0.5 and found("KL minibatch", "log_p") > found("VAE", "log_p") - 0.1
-assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.8) < 0.6 and found("MMD-VAE, IMQ", "mmd2") < 0.003
+assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.4) < 0.6 and found("MMD-VAE, IMQ", "mmd2") < 0.003
 assert abs(found("MMD-VAE, IMQ", "aggregate_kl") - 1) < 0.5 and abs(found("VAE", "aggregate_kl") - 0.2) < 0.1
 assert abs(found("VAE", "log_p") - found("MMD-VAE, IMQ", "log_p") - 1) < 0.5
 for row in ("KL adversarial", "AAE (JS adversarial)"):
     assert round(found(row, "mutual_information"), 1) == 7.3 and found(row, "aggregate_kl") > 10 and found(row, "log_p") < -30
 assert found("Stein", "mutual_information") > 6.5 and found("Stein", "log_det") < -2
-assert found("MMD-VAE, IMQ", "mutual_information") > 1.8 * found("VAE", "mutual_information")
+assert found("MMD-VAE, IMQ", "mutual_information") > 1.5 * found("VAE", "mutual_information")
 assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5") + 0.03
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -1137,7 +1137,7 @@ live = {
 }
 for c, value in live.items():
     print(f"{c:>18}: live {value:.2f}, recorded {[round(float(v), 2) for v in seen['MMD-VAE, IMQ'][c]]}")
-    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 1.0  # nats; two seeds differ by some tenths
+    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 2.0  # nats, four sds of a seed
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, for both they look like digits. Below: the codes of the test digits along their two widest directions, coloured by digit, over the prior's circles; both clouds fill the circles, and codes of one digit lie loosely together."}}
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), height_ratios=[1, 1.6])
