@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 import torch
@@ -36,8 +37,8 @@ def number(
     return number
 
 
-def tensor(name: str, value: object, axes: str) -> Tensor:
-    """Return ``value``, a non-empty floating-point tensor without NaN, of one axis for each letter in ``axes``."""
+def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
+    """Return ``value``, a non-empty floating-point tensor without NaN, of one axis for each of the names ``axes``."""
     shape = f"[{', '.join(axes)}]"
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of shape {shape}, got {type(value).__name__}.")

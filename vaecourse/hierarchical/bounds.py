@@ -106,7 +106,7 @@ def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:
     rank = log_ratio.dim() if isinstance(log_ratio, Tensor) else 1
     if rank < 1:
         raise ValueError("log_ratio must have the shape [K + 1, ...], psi_0 first, got a scalar.")
-    value = arguments.tensor("log_ratio", log_ratio, ("K + 1", *["..."] * (rank - 1)))  # type: ignore[arg-type]
+    value = arguments.tensor("log_ratio", log_ratio, ("K + 1", *["..."] * (rank - 1)))
     if len(value) <= at_least:
         raise ValueError(
             f"log_ratio must hold psi_0 and at least K = {at_least} draws of tau for this bound, "

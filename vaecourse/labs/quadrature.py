@@ -105,5 +105,6 @@ def expected_upper(log_w: Tensor, mass: Tensor, K: int) -> float:
     posterior = (log_w + mass.log()).softmax(0)
     log_t = torch.cat([log_t, log_t[-1] + step * torch.arange(1, 61)])
     by_q, by_posterior = (log_laplace(log_w - top, m, log_t) for m in (mass, posterior))
-    integrand = (-((log_t + math.log(K + 1)).exp())).exp() - (K * by_q + by_posterior).exp()
+    others = K * by_q if K else 0.0  # 0 times -inf is nan
+    integrand = (-((log_t + math.log(K + 1)).exp())).exp() - (others + by_posterior).exp()
     return (top + integrand.sum() * step).item()
