@@ -8,12 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 
 from vaecourse.labs import live
 from vaecourse.labs.frame import Number, Whole
-from vaecourse.labs.picture import Canvas
 
 
 class Line(nn.Module):
@@ -355,15 +353,3 @@ def test_torch_has_its_threads_back(lab):
     before = torch.get_num_threads()
     lab.step(2)
     assert torch.get_num_threads() == before
-
-
-def test_a_title_that_moves_leaves_nothing_of_the_one_before():
-    """A figure draws its own texts into the background, animated or not."""
-    figure = Figure()
-    figure.subplots().set_axis_off()
-    title = figure.suptitle("the first title, which is long")
-    canvas = Canvas(figure, SimpleNamespace(title=title))
-    canvas.pixels()
-    figure.stale = False  # as it is once nothing but moving artists changes
-    title.set_text("")
-    assert canvas.pixels().min() == 255

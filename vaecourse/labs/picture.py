@@ -66,12 +66,7 @@ class Canvas:
         return np.asarray(self.canvas.buffer_rgba())[..., :3]
 
     def _keep_background(self) -> None:
-        titles = [artist for artist in self.moving if artist.axes is None]  # a figure draws its own though animated
-        for artist in titles:
-            artist.set_visible(False)
         self.canvas.draw()
-        for artist in titles:
-            artist.set_visible(True)
         self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
 
