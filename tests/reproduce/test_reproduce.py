@@ -35,6 +35,7 @@ def test_a_table_has_every_row_and_the_papers_numbers(small):
     assert code == 0 and "step" in bar
     for row, number in {"k = 1": "86.76", "IWAE, k = 5": "85.54", "IWAE, k = 50": "84.78"}.items():
         assert re.search(rf"\| {row} \| 1 \| \d\d\.\d\d \| {number} \| \d+ \|", said)
+    assert "| row | seeds | NLL | paper, MNIST | active units | paper, MNIST |" in said
     assert "**A shortened schedule**, 1 passes of 3280; digits, 500 images" in said and "| z |" not in said
     assert file.with_suffix(".md").read_text() in said
 

@@ -21,7 +21,8 @@ WHOLE_TEST = 10_000  # images, of MNIST
 def markdown(table: Table, record: dict[str, Any]) -> str:
     """The table of a record, with a head that says what was done and a foot that says what the marks mean."""
     comparable = table.comparable(record["settings"])
-    heads = [cell for name, head in table.measures.items() for cell in (head, *_beside(table, name, comparable))]
+    elsewhere = ", MNIST" if record["settings"].get("data", "mnist") != "mnist" else ""
+    heads = [cell for name in table.measures for cell in _heads(table, name, comparable, elsewhere)]
     lines = [
         f"# {table.title}",
         "",
@@ -50,11 +51,11 @@ def z_score(
     return (statistics.mean(ours) - paper.value) / total if total > 0 else None
 
 
-def _beside(table: Table, measure: str, comparable: bool) -> list[str]:
-    """The headings of the columns that stand beside ours: none if nobody printed such a number."""
+def _heads(table: Table, measure: str, comparable: bool, elsewhere: str) -> list[str]:
+    """The headings of a measure: ours, and what stands beside it, which is nothing if nobody printed such a number."""
     if measure not in table.paper:
-        return []
-    return [table.beside, "z"] if comparable else [table.beside]
+        return [table.measures[measure]]
+    return [table.measures[measure], f"{table.beside}{elsewhere}", *(["z"] if comparable else [])]
 
 
 def _cells(
@@ -64,16 +65,16 @@ def _cells(
     paper = table.paper.get(measure, {}).get(row)
     ours = [run[measure] for run in runs]
     cells = [_mean(ours, runs[0].get(f"{measure}_error") if runs else None)]
-    beside = _beside(table, measure, comparable)
-    if beside:
-        cells.append("" if paper is None else str(paper))
-    if len(beside) == 2:
-        z = None
-        if ours and paper is not None:
-            spread = statistics.mean(run.get(f"{measure}_spread", 0.0) for run in runs)
-            z = z_score(ours, paper, spread, images, runs[0].get(f"{measure}_error"))
-        cells.append("" if z is None else f"{z:+.1f}")
-    return cells
+    if measure not in table.paper:
+        return cells
+    cells.append("" if paper is None else str(paper))
+    if not comparable:
+        return cells
+    z = None
+    if ours and paper is not None:
+        spread = statistics.mean(run.get(f"{measure}_spread", 0.0) for run in runs)
+        z = z_score(ours, paper, spread, images, runs[0].get(f"{measure}_error"))
+    return [*cells, "" if z is None else f"{z:+.1f}"]
 
 
 def _mean(values: list[float], error: float | None) -> str:
