@@ -651,10 +651,9 @@ verdict
 # ## A map of the course
 #
 # Each chapter repairs something that the one before left open. The picture reads from top to bottom: on the left what a chapter
-# gives you, on the right what is still wrong after it. Chapters with a filled box are here now (00 to 05); those with a
-# dashed outline are planned and not written yet.
+# gives you, on the right what is still wrong after it.
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Nine boxes from top to bottom, one for each chapter from 00 start here to 08 one budget. Beside each box stands what that chapter leaves open, and an arrow leads to the next. Boxes 00 to 05 are filled, 06 to 08 have dashed outlines: they are to come."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Nine boxes from top to bottom, one for each chapter from 00 start here to 08 one budget. Beside each box stands what that chapter leaves open, and an arrow leads to the next."}}
 STEPS = [
     ("00  start here", "log-weights, in nats", "why is the bound below, and by how much?"),
     ("01  ELBO", "one sample, one bound, a first VAE", "the gap is as large as q is wrong"),
@@ -668,10 +667,8 @@ STEPS = [
 ]
 _, axes = plt.subplots(figsize=(9.8, 7.4))
 for step, (title, gives, leaves) in enumerate(STEPS):
-    here, y = step <= 5, -step
-    box = plt.Rectangle((0, y - 0.33), 5.6, 0.66, linewidth=1.6, edgecolor=plots.IWAE, linestyle="-" if here else "--")
-    box.set_facecolor("#D6E8F5" if here else "white")
-    axes.add_patch(box)
+    y = -step
+    axes.add_patch(plt.Rectangle((0, y - 0.33), 5.6, 0.66, linewidth=1.6, edgecolor=plots.IWAE, facecolor="#D6E8F5"))
     axes.text(0.15, y + 0.13, title, va="center", weight="bold", size=12.5)
     axes.text(0.15, y - 0.15, gives, va="center", size=11.5)
     if leaves:
@@ -693,9 +690,90 @@ plt.show()
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 | ready |
 # | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 45 + 45 | ready |
 # | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 45 | ready |
-# | 06 InfoVAE | a latent code that carries no information | | to come |
-# | 07 hierarchical | a guess $q$ that is only a Gaussian | | to come |
-# | 08 one budget | the question which of all these to use | | to come |
+# | [06 InfoVAE](06-infovae.ipynb) | a latent code that carries no information | 55 + 50 | ready |
+# | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 60 + 45 | ready |
+# | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 40 + 50 | ready |
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** MIWAE is averaged over more groups: $M$ goes from 10 to 1000, and $K$ stays 8. What happens to its expected
+# value?
+#
+# <details><summary>A · It rises towards log p(x)</summary>
+#
+# That is what a larger $K$ does. The groups are averaged *after* their logarithms, and an average has the mean of its
+# terms, however many they are.
+#
+# </details>
+#
+# <details><summary>B · It stays; only the scatter falls</summary>
+#
+# Right. Each group has the mean $L_8$, so their average has it too. Its standard deviation falls like $1/\sqrt M$.
+#
+# </details>
+#
+# <details><summary>C · It falls to the ELBO</summary>
+#
+# The ELBO takes a logarithm of every single weight. Here each logarithm still holds the mean of eight, whatever $M$
+# is.
+#
+# </details>
+#
+# **2 ·** The exact $\log p(x)$ of a toy is known. A colleague's IWAE estimate from 28 draws lies above it. What
+# follows?
+#
+# <details><summary>A · The code is wrong: a lower bound cannot lie above</summary>
+#
+# The bound is a statement about the *mean* over all draws. A single estimate is a random number, and it may land on
+# either side.
+#
+# </details>
+#
+# <details><summary>B · The guess q must be the posterior</summary>
+#
+# With that $q$ every weight is $p(x)$, and the estimate would be exact: neither above nor below.
+#
+# </details>
+#
+# <details><summary>C · The sum was not divided by the number of draws</summary>
+#
+# This slip would lift the estimate, by $\log 28$. But luck lifts an estimate too, and one value cannot tell the two
+# apart.
+#
+# </details>
+#
+# <details><summary>D · Nothing yet: repeat it, and compare the mean with its standard error</summary>
+#
+# Right. If the mean of many such estimates lies above $\log p(x)$ by more than four standard errors, then something
+# is wrong.
+#
+# </details>
+#
+# **3 ·** A test with 100 draws gives a z-score of 1. With 10 000 draws of the same code the z-score is 10. What do
+# you believe?
+#
+# <details><summary>A · There is a small error, which the first test could not see</summary>
+#
+# Right. The error stays as it is and the standard error shrinks like $1/\sqrt N$. A hundred times the draws make ten
+# times the z-score.
+#
+# </details>
+#
+# <details><summary>B · The first test showed that the code is right; the second was bad luck</summary>
+#
+# A small z-score does not prove that there is no error: it may be hidden in the noise. And nobody has bad luck of ten
+# standard errors.
+#
+# </details>
+#
+# <details><summary>C · z-scores grow with N, so the alarm at 4 should grow as well</summary>
+#
+# Only the z-score of an *error* grows. Where nothing is wrong it keeps its ordinary size of 1 or 2 for every $N$.
+#
+# </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you take with you

@@ -997,6 +997,87 @@ verdict = checks.ALL["01.active_units"](count_active)
 assert verdict.passed
 verdict
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** The decoder is frozen and the encoder is trained further. The ELBO of a data point, computed exactly, rises
+# by one nat. What do you know?
+#
+# <details><summary>A · log p(x) rose by one nat: the model is better</summary>
+#
+# $\log p(x)$ contains the prior and the decoder only. Both are frozen, so it cannot move.
+#
+# </details>
+#
+# <details><summary>B · The KL from q to the prior fell by one nat</summary>
+#
+# The KL to the *prior* is one of two terms, and it may well have risen while the reconstruction gained more.
+#
+# </details>
+#
+# <details><summary>C · The KL from q to the posterior fell by one nat</summary>
+#
+# Right. ELBO + KL to the posterior is $\log p(x)$, and that stands still. What one gains the other loses.
+#
+# </details>
+#
+# **2 ·** For one $x$ the encoder returns exactly the posterior. What is then true?
+#
+# <details><summary>A · Every sample z has log w = log p(x)</summary>
+#
+# Right. $p(x, z) / p(z \mid x) = p(x)$ for every $z$, so there is no scatter at all, and one sample is enough.
+#
+# </details>
+#
+# <details><summary>B · The KL from q to the prior is 0</summary>
+#
+# That is a *collapsed* encoder. The posterior differs from the prior as soon as $x$ says something about $z$.
+#
+# </details>
+#
+# <details><summary>C · The reconstruction log p(x | z) has no scatter</summary>
+#
+# By itself it has: it differs from one $z$ to the next. Only together with $\log p(z) - \log q(z \mid x)$ does the
+# scatter cancel.
+#
+# </details>
+#
+# <details><summary>D · The ELBO is 0</summary>
+#
+# The *gap* is 0. The ELBO itself has then reached $\log p(x)$, which is some other number.
+#
+# </details>
+#
+# **3 ·** A linear VAE has a fixed noise variance of 1. The largest eigenvalue of the data's covariance is 0.7, and
+# all units are dead. What helps?
+#
+# <details><summary>A · A better encoder</summary>
+#
+# Even the exact posterior does not help: then the ELBO is $\log p(x)$, and the likelihood itself prefers no code.
+#
+# </details>
+#
+# <details><summary>B · A smaller noise variance, or one that is learned</summary>
+#
+# Right. A unit lives if and only if its eigenvalue exceeds $\sigma^2$. The likelihood was wrong, not the bound.
+#
+# </details>
+#
+# <details><summary>C · More latent units</summary>
+#
+# Each unit needs a direction in which the data vary by more than the noise. There is none, for ten units or for a
+# thousand.
+#
+# </details>
+#
+# <details><summary>D · The mean over pixels in place of the sum</summary>
+#
+# This makes the reconstruction count less, as a *larger* noise variance would: the units die more surely.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What you have now
 #

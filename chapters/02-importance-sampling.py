@@ -1039,6 +1039,90 @@ verdict
 # %% slideshow={"slide_type": "skip"} jupyter={"source_hidden": true} tags=["hide-input"]
 assert round(math.log(1e-10), 2) == -23.03  # the floor of exercise 8
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** The mean weight $\frac1K \sum_k w_k$ estimates $p(x)$. Why does nobody train an encoder by climbing it?
+#
+# <details><summary>A · Only the ELBO gives an encoder a gradient</summary>
+#
+# Many objectives do: $E \log$ of the mean weight, the Rényi bounds, $\chi^2$, the KL in the other direction. Flat is
+# this one.
+#
+# </details>
+#
+# <details><summary>B · It is biased when K is small</summary>
+#
+# It is unbiased for every $K$, even for $K = 1$. Its *logarithm* is biased.
+#
+# </details>
+#
+# <details><summary>C · Its expectation is p(x) for every q, so there is no slope</summary>
+#
+# Right. The encoder changes the spread of the weights and not their mean. A curved function, such as the logarithm,
+# makes the spread count.
+#
+# </details>
+#
+# <details><summary>D · The weights overflow</summary>
+#
+# They may, and log-sum-exp mends that. In exact arithmetic the slope would be zero as well.
+#
+# </details>
+#
+# **2 ·** $q$ is a Gaussian in the posterior's centre, half as wide. A thousand weights look alike and the 95%
+# interval is narrow. What do you conclude?
+#
+# <details><summary>A · The estimate is good: the effective sample size raises no alarm</summary>
+#
+# The effective sample size is computed from the samples that came. The weights that make the variance infinite are
+# those that did not come yet.
+#
+# </details>
+#
+# <details><summary>B · The interval means little: the variance of a weight is infinite</summary>
+#
+# Right. $\sigma^2 = v/4$ is below $v/2$. The tails of $q$ decide that, and no sample shows it.
+#
+# </details>
+#
+# <details><summary>C · Some of the posterior's mass is missing, for q does not cover it</summary>
+#
+# A Gaussian is positive everywhere, so it covers. Coverage gives the right mean; it does not give a finite variance.
+#
+# </details>
+#
+# <details><summary>D · The estimate is biased: its expectation is too low</summary>
+#
+# Most *runs* are too low. Rare huge weights make up for it, and the expectation is $p(x)$.
+#
+# </details>
+#
+# **3 ·** A score-function gradient uses the mean of all $K$ values $\log w_k$ as baseline, the sample's own value
+# included. What does that do to its expectation?
+#
+# <details><summary>A · It is multiplied by (K − 1)/K</summary>
+#
+# Right. A part of each $\log w_k$ is subtracted from itself. Leave the own sample out, and the baseline is as good as
+# a constant.
+#
+# </details>
+#
+# <details><summary>B · Nothing: every baseline leaves the mean as it is</summary>
+#
+# Every *constant* does. This baseline contains $\log w_k$ and so depends on $z_k$; their product does not average to
+# zero.
+#
+# </details>
+#
+# <details><summary>C · It is wrong for K = 1 only</summary>
+#
+# For $K = 1$ the gradient is 0, which anybody sees. For $K = 2$ it is still only half of what it should be.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What we learned
 #

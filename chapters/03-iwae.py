@@ -887,6 +887,89 @@ verdict
 # too, a hidden cell asserts it. "Too few epochs": all three had the same. "Noise": the sd fell. Ask now: *if L_K is tight for
 # any q, what reason has q to be good?* Leave it open. Chapter 04 starts with the division of the two numbers.
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** For some $q$ and $K = 1000$ the gap $\log p(x) - L_K$ is nearly 0. What does that say about $q$?
+#
+# <details><summary>A · It is nearly the posterior</summary>
+#
+# The gap is $KL(q \,\|\, p(z \mid x))$ for $K = 1$ only. With many samples a poor $q$ has a small gap too: about
+# $\chi^2/(2K)$.
+#
+# </details>
+#
+# <details><summary>B · It is at least as wide as the posterior</summary>
+#
+# A somewhat narrower $q$ will do: for Gaussians a variance above half the posterior's makes $\chi^2$ finite.
+#
+# </details>
+#
+# <details><summary>C · A mean of 1000 of its weights scatters little; its KL may be large</summary>
+#
+# Right. The gap measures how even the *average* of the weights is. For a fixed $q$ the KL does not change with $K$.
+#
+# </details>
+#
+# **2 ·** Model A was trained with the ELBO and model B with $L_{64}$. A table reports the ELBO of A and $L_{64}$ of
+# B, and B is one nat higher. What follows?
+#
+# <details><summary>A · B is the better model</summary>
+#
+# Perhaps. The nat contains a difference of models *and* a difference of bounds, and the table cannot tell them apart.
+#
+# </details>
+#
+# <details><summary>B · Nothing: both need the same, large K in the evaluation</summary>
+#
+# Right. $L_{64}$ of A lies above the ELBO of A as well. Which part of the nat is tightness you see when both are
+# measured alike.
+#
+# </details>
+#
+# <details><summary>C · B is not better: L₆₄ lies above log p(x)</summary>
+#
+# $L_{64}$ is a lower bound, like the ELBO. It is nearer to $\log p(x)$, from below.
+#
+# </details>
+#
+# <details><summary>D · A has the better encoder</summary>
+#
+# The table holds nothing about that. For it one would compare the ELBO of each model with its *own* $\log p(x)$.
+#
+# </details>
+#
+# **3 ·** A script trains on $\sum_k \tilde w_k \log w_k$ with detached shares, and prints this number as the bound.
+# What is right in it?
+#
+# <details><summary>A · The gradient is right, the printed number is too high</summary>
+#
+# Right. The number exceeds $\log \frac1K \sum_k w_k$ by $\log K - H(\tilde w)$, which is 0 only if all weights are
+# equal.
+#
+# </details>
+#
+# <details><summary>B · Both are right</summary>
+#
+# Detaching makes the *gradient* right. The value is a weighted mean of logarithms, and not the logarithm of a mean.
+#
+# </details>
+#
+# <details><summary>C · Neither: the gradient has to flow through the shares as well</summary>
+#
+# The shares already come from differentiating the logarithm. Differentiate them once more, and the gradient gets a
+# second term that can turn its sign.
+#
+# </details>
+#
+# <details><summary>D · The printed number is the ELBO</summary>
+#
+# The ELBO gives each sample the credit $1/K$. Here the larger weights count more, so the number is higher.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along
 #

@@ -912,6 +912,86 @@ assert medians[1, 64][1] > 2 * medians[1, 1][1]
 # **10 minutes.** Before the last cell, take bets on three numbers. Ask now: *log p(x) did not move, so what did we gain?* An encoder that can be used: for features, for denoising, for fast evaluation
 # ($K = 64$ in place of 5000). Ask: *which row of the big table would you use, and for what?* There is no single answer; that is the answer.
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** With $M = 1$ and a growing $K$ the encoder's signal-to-noise ratio falls. Why?
+#
+# <details><summary>A · The gradient gets noisier</summary>
+#
+# Its standard deviation *falls*, like $1/\sqrt K$. A ratio has a numerator too.
+#
+# </details>
+#
+# <details><summary>B · A tight bound means that q is the posterior, so nothing is left to learn</summary>
+#
+# With $q$ held fixed the gap closes and the KL stays what it was. There is as much to learn as before.
+#
+# </details>
+#
+# <details><summary>C · The goals conflict: a tight bound pulls the encoder elsewhere</summary>
+#
+# Where the family of $q$ holds the posterior the goal is the same. Averaging many estimates of the *same* tight bound
+# trains the encoder well.
+#
+# </details>
+#
+# <details><summary>D · The mean of the gradient falls faster than its noise</summary>
+#
+# Right. The mean falls like $1/K$ and the noise like $1/\sqrt K$: in the limit $\log p(x)$ is all that is left, and
+# it does not contain $q$.
+#
+# </details>
+#
+# **2 ·** Your budget is 64 samples. You go from IWAE, $(M, K) = (1, 64)$, to MIWAE, $(8, 8)$. What do you expect?
+#
+# <details><summary>A · The encoder's ratio rises about eightfold, the decoder's keeps its order, the bound is looser</summary>
+#
+# Right. $\sqrt{M/K}$ goes from 1/8 to 1, $\sqrt{MK}$ is 8 both times, and $L_8$ lies below $L_{64}$.
+#
+# </details>
+#
+# <details><summary>B · Both ratios rise about eightfold</summary>
+#
+# The decoder's follows $\sqrt{MK}$, and the budget holds that fixed. Both rise only when you pay for more samples.
+#
+# </details>
+#
+# <details><summary>C · The same expected bound with less variance</summary>
+#
+# That would be so if $M$ grew and $K$ stayed. Here $K$ fell from 64 to 8, and the expected bound is $L_K$.
+#
+# </details>
+#
+# **3 ·** In your code the axes of $M$ and $K$ are exchanged. Which test sees it?
+#
+# <details><summary>A · Train with M = K = 8 and compare with published results</summary>
+#
+# With $M = K$ the exchange changes no expected value. It would train just as well.
+#
+# </details>
+#
+# <details><summary>B · Compare the mean value with the exact bound at M = 2, K = 50</summary>
+#
+# Right. The exchanged code averages fifty bounds of two samples: it tends to $L_2$, and with enough draws that is
+# many standard errors below $L_{50}$.
+#
+# </details>
+#
+# <details><summary>C · Check that the result has the shape [B]</summary>
+#
+# Both axes are gone in the end, whichever of them stood under the logarithm.
+#
+# </details>
+#
+# <details><summary>D · Check that the value is below log p(x) on average</summary>
+#
+# So it is, for either order: $L_2$ and $L_{50}$ are both lower bounds.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along
 #

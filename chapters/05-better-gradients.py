@@ -1034,6 +1034,82 @@ assert abs(expectation(r * grid.score) + slope_kl) < 1e-6 and abs(expectation(r 
 assert abs(expectation(r**2 * grid.path) + slope_chi / 2) < 1e-6
 assert abs(1024 * moments("IWAE", ENCODER, 1024)[0] + slope_chi / 2) < 0.01
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** The score term has mean zero. Why may one drop it from the gradient of the ELBO, and not from that of $L_K$
+# for $K > 1$?
+#
+# <details><summary>A · One may: for large K the difference vanishes</summary>
+#
+# It does not vanish. It tends to $-\nabla_\phi KL(p(z \mid x) \,\|\, q)$, while the gradient that is wanted vanishes.
+#
+# </details>
+#
+# <details><summary>B · In L_K each score is multiplied by a share that depends on the same sample</summary>
+#
+# Right. The score alone has mean zero. Its product with something that goes up and down with it need not have.
+#
+# </details>
+#
+# <details><summary>C · In L_K the score has a larger variance</summary>
+#
+# Noise never moves a mean. What is dropped must have *mean* zero, be it quiet or noisy.
+#
+# </details>
+#
+# **2 ·** Two samples have shares ½ and ½. DReG weighs their path terms with ¼ and ¼, which do not add up to 1. Is the
+# gradient too small?
+#
+# <details><summary>A · Yes: the squared shares should be divided by their sum</summary>
+#
+# Then the mean would be another one. How small $\sum_k \tilde w_k^2$ is belongs to the gradient: for large $K$ it is
+# of the order $1/K$, and so is the signal.
+#
+# </details>
+#
+# <details><summary>B · Yes, but Adam makes up for the scale</summary>
+#
+# Nothing is to be made up for. The mean is that of the full gradient, exactly.
+#
+# </details>
+#
+# <details><summary>C · No: what is missing is what the score term takes away on average</summary>
+#
+# Right. $\mathbb E[\tilde w_k s_k] = \mathbb E[(\tilde w_k - \tilde w_k^2)\, h_k]$, so $\tilde w_k h_k - \tilde w_k
+# s_k$ has the mean of $\tilde w_k^2 h_k$.
+#
+# </details>
+#
+# **3 ·** The jackknife of order 1 is much nearer to $\log p(x)$ than $L_K$ is. Why not train an encoder on it?
+#
+# <details><summary>A · It may lie above log p(x) on average, so that a worse q can raise it</summary>
+#
+# Right. It is a good *estimate* and no bound. On the reference model its gradient pushes $q$ away from the posterior.
+#
+# </details>
+#
+# <details><summary>B · Its variance is too large</summary>
+#
+# Not in general: on the reference model its standard deviation is *below* that of $L_K$.
+#
+# </details>
+#
+# <details><summary>C · It needs many more decoder passes</summary>
+#
+# It needs none. It puts the same $K$ log-weights under more logarithms.
+#
+# </details>
+#
+# <details><summary>D · A smaller bias is of no use for a gradient</summary>
+#
+# It is of use for the *decoder*: on the reference model the jackknife's gradient is the one nearer to that of $\log
+# p(x)$.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along
 #

@@ -23,9 +23,10 @@ from tools import notebooks
 LINES = 15  # of code in a cell that a learner reads
 CELL_BYTES, NOTEBOOK_BYTES = 1_500_000, 2_000_000
 SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
-TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output"}
+TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output", "quiz"}
 METADATA = {"tags", "slideshow", "editable", "name", "mystnb", "jupyter"}  # as in pyproject.toml, [tool.jupytext]
 EXERCISES = 4  # fewest in a chapter
+NO_QUIZ_YET = {"06", "07", "08"}  # chapters that may be without one; a quiz that they have is held to the rule
 
 Finding = tuple[int | None, str]
 
@@ -267,6 +268,45 @@ def _headings(markdown: str) -> list[str]:
     return re.findall(r"^# .+", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL), flags=re.MULTILINE)
 
 
+def quiz(chapter: Chapter) -> Iterator[Finding]:
+    """A chapter asks two to four questions, and each choice explains itself where it is opened."""
+    found = chapter.tagged("quiz")
+    if len(found) > 1 or not (found or chapter.number in NO_QUIZ_YET):
+        yield None, f"has {len(found)} cells tagged `quiz`; it needs one, before the recap"
+    for i, cell in found:
+        questions = re.split(r"^\*\*\d ·\*\* ", cell.source, flags=re.MULTILINE)[1:]
+        if not 2 <= len(questions) <= 4:
+            yield i, f"asks {len(questions)} questions, each from `**1 ·** ` on; 2 to 4 are wanted"
+        for number, question in enumerate(questions, 1):
+            yield from ((i, f"has in question {number} {fault}") for fault in _faults_of(question))
+        rights = [letter for question in questions for letter, _, text in _choices(question) if _is_right(text)]
+        if len(rights) > 1 and len(set(rights)) == 1:
+            yield i, f"has {rights[0]} as the right answer every time; move one"
+
+
+def _faults_of(question: str) -> Iterator[str]:
+    choices = _choices(question)
+    letters = "".join(letter for letter, _, _ in choices)
+    if letters not in {"ABC", "ABCD"} or question.count("<details>") != len(choices):
+        yield f"the choices {letters!r}; 3 or 4 are wanted, from A on, with a blank line around each text"
+    if short := [letter for letter, _, text in choices if len(text.split()) < 6]:
+        yield f"no reason for {short}; say why it is right, or what leads there"
+    if len(right := [letter for letter, _, text in choices if _is_right(text)]) != 1:
+        yield f"{right} as right answers; exactly one text begins with `Right.`"
+    if formulas := [letter for letter, summary, _ in choices if "$" in summary]:
+        yield f"a formula in the summary of {formulas}; nothing renders it there, so write letters"
+
+
+def _choices(question: str) -> list[tuple[str, str, str]]:
+    """Letter, summary and text of each choice."""
+    choice = r"^<details><summary>([A-Z]) · (.+?)</summary>\n\n(.*?)\n\n</details>$"
+    return re.findall(choice, question, flags=re.MULTILINE | re.DOTALL)
+
+
+def _is_right(text: str) -> bool:
+    return text.startswith("Right.")
+
+
 _REFRESH = "run `make chapters`"
 
 Rule = Callable[[Chapter], Iterator[Finding]]
@@ -289,6 +329,7 @@ RULES: dict[str, Rule] = {
         checks_speak,
         notes_for_the_teacher,
         begins_with_its_title,
+        quiz,
     )
 }
 

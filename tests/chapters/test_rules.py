@@ -5,7 +5,7 @@ import pytest
 
 from tools import notebooks, rules
 
-TEXT, PLUMBING, NOTES, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION = range(9)  # the cells of the sample
+TEXT, PLUMBING, NOTES, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION, QUIZ = range(10)  # the cells of the sample
 
 
 def _without(*keys):
@@ -50,6 +50,16 @@ def _says(source):
     return lambda cell: cell.update(source=source)
 
 
+def _reads(old, new):
+    """A fault: this cell says something else in one place."""
+
+    def plant(cell):
+        assert old in cell.source
+        cell.source = cell.source.replace(old, new, 1)
+
+    return plant
+
+
 def _is_tagged(*names):
     return lambda cell: cell.metadata.update(tags=list(names))
 
@@ -92,10 +102,32 @@ FAULTS = {
     "notes on a slide": ("notes_for_the_teacher", NOTES, _with(slideshow={"slide_type": "slide"}), "on a slide"),
     "notes in code": ("notes_for_the_teacher", FIGURE, _is_tagged("instructor"), "is not text"),
     "no title": ("begins_with_its_title", TEXT, _says("Welcome"), "must be text that begins with"),
+    "no quiz": ("quiz", QUIZ, _is_tagged(), "has 0 cells tagged `quiz`"),
+    "two quizzes": ("quiz", TEXT, _is_tagged("quiz"), "has 2 cells tagged `quiz`"),
+    "one question": ("quiz", QUIZ, _reads("**2 ·** And", "And"), "asks 1 questions"),
+    "two choices": ("quiz", QUIZ, _reads("<summary>C ·", "<summary>"), "in question 1 the choices 'AB'"),
+    "letters out of order": ("quiz", QUIZ, _reads("<summary>B ·", "<summary>D ·"), "in question 1 the choices 'ADC'"),
+    "no blank line": ("quiz", QUIZ, _reads("three.\n\n</details>", "three.\n</details>"), "a blank line around"),
+    "no explanation": ("quiz", QUIZ, _reads("They add up to $3$, and there are three.", ""), "no reason for ['A']"),
+    "nothing right": ("quiz", QUIZ, _reads("Right. They", "They"), "in question 1 [] as right answers"),
+    "two right": ("quiz", QUIZ, _reads("This is their", "Right. This is their"), "in question 1 ['A', 'B'] as right"),
+    "formula in a summary": (
+        "quiz",
+        QUIZ,
+        _reads("B · −∞", r"B · $-\infty$"),
+        "in question 2 a formula in the summary of ['B']",
+    ),
+    "always B": (
+        "quiz",
+        QUIZ,
+        lambda cell: (_reads("Right. They", "They")(cell), _reads("This is their", "Right. This is their")(cell)),
+        "has B as the right answer every time",
+    ),
     "two titles": ("begins_with_its_title", CARD, _says("# Exercise"), "second heading"),
 }
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
-SEEN_AT = {"no check": SOLUTION, "no solution": CHECK, "no stub": None, "no notes": None}
+SEEN_AT = {"no check": SOLUTION, "no solution": CHECK}
+SEEN_AT |= dict.fromkeys(["no stub", "no notes", "no quiz", "two quizzes"])
 # What is wrong with the text file, as a replacement in it.
 SLIPS = {
     "unknown tag": ("metadata_is_known", 'tags=["stub"]', 'tags=["stubb"]', "['stubb']"),
@@ -170,6 +202,15 @@ def test_a_chapter_with_too_few_exercises(sample, monkeypatch):
     monkeypatch.setattr(rules, "EXERCISES", 4)
     (found,) = rules.problems(sample)
     assert "has 1 exercises (cells tagged `stub`); it needs at least 4" in found
+
+
+def test_a_chapter_that_may_be_without_a_quiz(sample, monkeypatch):
+    notebook = nbformat.read(sample.with_suffix(".ipynb"), as_version=4)
+    notebook.cells.pop(QUIZ)
+    sample.with_suffix(".ipynb").write_text(nbformat.writes(notebook))
+    assert rules.problems(sample, ["quiz"])
+    monkeypatch.setattr(rules, "NO_QUIZ_YET", {"98"})
+    assert rules.problems(sample, ["quiz"]) == []
 
 
 def test_check_prints_the_problems_and_fails(sample, capsys):

@@ -47,3 +47,46 @@ def elbo(log_w):
 verdict = check(elbo)
 assert verdict.passed
 verdict
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: two questions
+#
+# **1 ·** What is the mean of $0$, $1$ and $2$?
+#
+# <details><summary>A · 1</summary>
+#
+# Right. They add up to $3$, and there are three.
+#
+# </details>
+#
+# <details><summary>B · 3</summary>
+#
+# This is their sum. It was not divided by three.
+#
+# </details>
+#
+# <details><summary>C · 2</summary>
+#
+# This is the largest of them, not the mean.
+#
+# </details>
+#
+# **2 ·** And of their logarithms?
+#
+# <details><summary>A · log 1</summary>
+#
+# This is the logarithm of the mean, which is larger.
+#
+# </details>
+#
+# <details><summary>B · −∞</summary>
+#
+# Right. The logarithm of $0$ outweighs the two others.
+#
+# </details>
+#
+# <details><summary>C · log 3</summary>
+#
+# This is the logarithm of their sum, which is larger.
+#
+# </details>
