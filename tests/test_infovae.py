@@ -330,6 +330,9 @@ def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
         ),
         (lambda: InfoVAE("mmd-imq", 0.0, 1.0, scale=0.0), ValueError, "scale must lie in"),
         (lambda: InfoVAE("mmd-rbf", 0.0, 1.0, bandwidth=[1.0, -1.0]), ValueError, "bandwidth must lie in"),
+        (lambda: InfoVAE("mmd-imq", 0.0, 2.0, scale=[]), ValueError, "scale must hold at least one number, got none"),
+        (lambda: InfoVAE("kl-adversarial", 0.0, 2.0, saturating=True), ValueError, "KL has one gradient only"),
+        (lambda: infovae.Adversarial("JS"), ValueError, "Did you mean 'js'"),
         (lambda: InfoVAE("stein", 0.0, 1.0, bandwidth=-1.0), ValueError, "bandwidth must lie in"),
         (lambda: InfoVAE("kl-adversarial", 0.0, 1.0, steps=0), ValueError, "steps must be at least 1"),
         (
@@ -344,6 +347,14 @@ def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_two_codes_of_one_point_have_no_other_component(monkeypatch):
+    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    for batch_size, M in ((10, 2), (1, 3)):
+        with pytest.raises(ValueError, match="batch_size must leave no batch of one point"):
+            objective = InfoVAE("kl-minibatch", 0.0, 5.0, own=False)
+            infovae.fit(small(), pixels(21), objective, 1, M=M, batch_size=batch_size, progress=False, device="cpu")
 
 
 def test_a_last_batch_of_one_point_is_refused_before_training():

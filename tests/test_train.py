@@ -325,6 +325,12 @@ def test_a_bound_that_is_not_finite_stops_the_run():
     assert all(p.isfinite().all() for p in model.parameters())
 
 
+def test_a_mistake_in_the_model_is_told_as_it_is():
+    model = VAE(data_dim=D, latent_dim=2, encoder=nn.Linear(D, 7))
+    with pytest.raises(ValueError, match=r"^encoder must give 2 latent_dim = 4 numbers for each point, got 7\.$"):
+        run(model)
+
+
 def test_a_gradient_that_is_not_finite_is_not_taken():
     model, calls = new_model(), []
 

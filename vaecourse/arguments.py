@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 
 
+class NotFinite(ValueError):
+    """NaN or inf where a number is needed: what a training that diverges meets, and no mistake of the caller."""
+
+
 def count(name: str, value: object, at_least: int = 1) -> int:
     """Return ``value`` as an int that is at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -50,7 +54,7 @@ def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
         if size < 1:
             raise ValueError(f"{name} must have at least one entry along {axis}, got shape {list(value.shape)}.")
     if is_concrete(value) and value.isnan().any():
-        raise ValueError(f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries).")
+        raise NotFinite(f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries).")
     return value
 
 
@@ -58,7 +62,7 @@ def log_weights(log_w: object) -> Tensor:
     """Return ``log_w`` if it is a tensor [M, K, B] without NaN or +inf; -inf, a weight of zero, is allowed."""
     value = tensor("log_w", log_w, "MKB")
     if is_concrete(value) and (value == math.inf).any():
-        raise ValueError("log_w contains +inf: a weight p(x, z) / q(z | x) must be finite.")
+        raise NotFinite("log_w contains +inf: a weight p(x, z) / q(z | x) must be finite.")
     return value
 
 

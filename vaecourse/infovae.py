@@ -144,7 +144,9 @@ class Adversarial:
         seed: int = 0,
         saturating: bool = False,
     ) -> None:
-        self.kind, self.saturating = kind, saturating
+        self.kind, self.saturating = arguments.choice("kind", kind, ["kl", "js"]), saturating
+        if saturating and kind == "kl":
+            raise ValueError("saturating=True is for the Jensen-Shannon divergence: KL has one gradient only.")
         self.hidden = tuple(arguments.count("hidden", width) for width in hidden)
         self.learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
         self.steps, self.seed = arguments.count("steps", steps), arguments.count("seed", seed, at_least=0)
@@ -169,7 +171,7 @@ class Adversarial:
     def _prepared(self, z: Tensor) -> divergences.Discriminator:
         if self.discriminator is None:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed)
+                torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed a GPU too, for good
                 self.discriminator = divergences.Discriminator(z.shape[1], self.hidden).to(z)
             self.climber = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, betas=(0.5, 0.99))
         return self.discriminator
@@ -231,7 +233,7 @@ class InfoVAE:
         """
         if K != 1:
             raise ValueError(f"K must be 1, as InfoVAE has no importance weights, got {K}.")
-        if M * smallest < 2:
+        if M * smallest < 2 or (smallest < 2 and not self._settings.get("own", True)):
             raise ValueError(
                 "batch_size must leave no batch of one point, of whose code nobody can say how it is spread."
             )
@@ -288,6 +290,8 @@ def _mmd(
     unbiased: bool,
 ) -> Divergence:
     given = lengths if isinstance(lengths, Sequence) else [] if lengths is None else [lengths]
+    if lengths is not None and not given:
+        raise ValueError(f"{name} must hold at least one number, got none.")
     for length in given:
         arguments.number(name, length, 0.0, open_low=True)
 

@@ -176,6 +176,10 @@ class VAE(LatentVariableModel):
         names = ("data_dim", "latent_dim", "hidden", "likelihood")
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
+    def traits(self) -> dict[str, object]:
+        """What a checkpoint cannot tell from the weights of a model without a ``config``, and must agree with."""
+        return {}
+
     def _decoded(self, z: Tensor) -> Tensor:
         return _width("decoder", self.decoder(z), self.data_dim, "data_dim")
 

@@ -92,7 +92,7 @@ def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> 
     """
     setting = SETTINGS.get(images.name, MNIST) if setting is None else setting
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(arguments.count("seed", seed, at_least=0))
+        torch.default_generator.manual_seed(arguments.count("seed", seed, at_least=0))
         model = VAE(images.train.shape[1], setting.latent_dim, setting.hidden)
     return model.start_at_pixel_means(images.train.mean(0))
 
@@ -256,7 +256,7 @@ def _step(
             total = float(objectives.backward(model, x, row, M, K, noise).sum())
         else:
             total = float(row.climb(model, x, M, K, noise).sum())
-    except ValueError as failure:  # the data are good, so it is the log-weights
+    except arguments.NotFinite as failure:  # any other ValueError is a mistake, and says which
         raise FloatingPointError(_not_finite(where, str(failure))) from failure
     if not math.isfinite(total):
         raise FloatingPointError(_not_finite(where, f"the bound is {total}."))
@@ -303,7 +303,7 @@ def _describe_model(model: VAE) -> dict[str, Any]:
     try:
         return description | {"config": model.config()}
     except TypeError:  # networks of one's own: their shapes must do
-        return description | {"shapes": shapes}
+        return description | {"shapes": shapes} | model.traits()
 
 
 def _describe_optimizer(climber: torch.optim.Optimizer) -> str:

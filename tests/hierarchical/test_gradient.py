@@ -150,3 +150,47 @@ def test_dreg_without_the_term_of_psi_0_would_be_wrong():
     (path * psi).sum().backward()
     right = gradients(plain, K, n, slope, std, seed=7)
     assert z_score(right[:, 0] - tau.slope.grad[:, 0], 0.0).abs() > 8
+
+
+class Window:
+    """A law whose psi cannot leave [-1, 1]: many a draw of tau has a ratio of 0."""
+
+    def log_mixing(self, psi):
+        return torch.where((psi.abs() < 1).all(-1), psi.new_zeros(()), -math.inf)
+
+    def log_conditional(self, z, psi):
+        return -0.5 * (z - psi).square().sum(-1)
+
+
+def test_a_ratio_of_zero_gives_dreg_neither_a_value_nor_a_gradient():
+    tau, z, psi_0 = LinearInverse(0.5, 1.2), torch.randn(7, 3, generator=generator()), torch.zeros(7, 3)
+    ratios = hierarchical.log_ratios(Window(), tau, z, psi_0, 5, generator(1))
+    assert (ratios == -math.inf).any(0).all()
+    bound = hierarchical.dreg(Window(), tau, z, psi_0, 5, generator(1))
+    torch.testing.assert_close(bound, hierarchical.upper_bound(ratios))
+    share = ratios.detach().softmax(0)[1:]
+    psi = tau.sample(z, 5, generator(1))
+    # log r_k = const - |z - psi|^2 / 2 + |psi - a z|^2 / (2 s^2); along the path psi = a z + s eps
+    path = (z - psi) + (psi - tau.slope * z) / 1.2**2
+    by_hand = (share.square() * (path.detach() * psi).sum(-1)).sum() - (
+        (1 - share.sum(0)) * tau.log_prob(psi_0.unsqueeze(0), z)[0]
+    ).sum()
+    (expected,) = torch.autograd.grad(by_hand, tau.slope)
+    (gradient,) = torch.autograd.grad(bound.sum(), tau.slope)
+    torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("K", [0, 4])
+def test_dreg_refuses_what_log_ratios_refuses(K):
+    z, psi_0 = LAW.sample(7, generator())
+    with pytest.raises(ValueError, match=r"psi_0 must hold .* got z \[7, 2\] and psi_0 \[1, 2\]"):
+        hierarchical.dreg(LAW, LinearInverse(), z, psi_0[:1], K)
+    with pytest.raises(ValueError, match="K must be at least 0, got -1"):
+        hierarchical.dreg(LAW, LinearInverse(), z, psi_0, -1)
+
+
+def test_dreg_without_gradients_is_the_bound():
+    z, psi_0 = LAW.sample(7, generator())
+    with torch.no_grad():
+        one, other = (bound(LAW, LinearInverse(), z, psi_0, 4, generator(1)) for bound in (plain, hierarchical.dreg))
+    assert torch.equal(one, other)

@@ -7,7 +7,10 @@ import torch
 from torch.distributions import Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse.hierarchical import MixingPrior, log_ratios, samplers, upper_bound
+from vaecourse import data, train
+from vaecourse.hierarchical import MixingPrior, learn, log_ratios, samplers, toy, upper_bound
+from vaecourse.infovae import InfoVAE
+from vaecourse.models import VAE
 
 FINE = {"dtype": torch.float64}
 X, Y = torch.linspace(-14, 14, 561, **FINE), torch.linspace(-12, 50, 1241, **FINE)
@@ -178,3 +181,29 @@ def test_bad_input():
     ):
         with pytest.raises(ValueError, match=match):
             samplers.fit(target, **bad)
+
+
+def test_a_sampler_follows_its_type():
+    sampler, tau = samplers.NeuralSampler().double(), samplers.GaussianInverse().double()
+    z, psi = sampler.sample(7, torch.Generator().manual_seed(0))
+    assert z.dtype == psi.dtype == tau.sample(z, 3).dtype == torch.float64
+    assert log_ratios(sampler, tau, z, psi, 3).dtype == torch.float64
+    x, y = torch.linspace(-1, 1, 3).double(), torch.linspace(-1, 1, 5).double()
+    fine = samplers.density(sampler, x, y)
+    assert fine.dtype == torch.float64
+    torch.testing.assert_close(samplers.density(sampler.float(), x.float(), y.float()), fine.float())
+
+
+def test_first_weights_leave_the_generators_of_a_gpu_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail(f"the GPU was seeded with {seed}"))
+    samplers.fit(samplers.TARGETS["banana"], 1, steps=1)
+    toy.untrained()
+    train.untrained(data.digits())
+    InfoVAE("js-adversarial", 1.0, 2.0).backward(VAE(4, 2, (3,)), torch.zeros(5, 4))
+
+
+def test_learning_tau_leaves_no_gradient_at_the_law():
+    law, tau = samplers.NeuralSampler(), samplers.GaussianInverse()
+    learn(law, tau, steps=2, K=3, batch=5)
+    assert all(p.grad is None for p in law.parameters())
+    assert all(p.grad is not None for p in tau.parameters())

@@ -355,6 +355,19 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, tau, gradient):
         train.load(tmp_path / "file")
 
 
+@pytest.mark.parametrize("other", [{"inner": 0}, {"inner": 5}, {"shared": True}, {"gradient": "dreg"}])
+def test_a_checkpoint_of_another_bound_is_refused(tmp_path, other):
+    fit(new_model(inner=3), 1, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match=f"belongs to another run.*'{next(iter(other))}'"):
+        fit(new_model(**{"inner": 3, **other}), 2, checkpoint=tmp_path / "file")
+
+
+def test_a_row_without_the_score_is_refused_in_training_too_and_no_learning_rate_is_blamed():
+    with pytest.raises(ValueError, match="keeps_score=False .* use elbo") as failure:
+        train.fit(new_model(), GREY, "stl", 1, 2, 1, progress=False, device="cpu")
+    assert "learning_rate" not in str(failure.value)
+
+
 def test_inner_grows_during_training():
     model = new_model()
     values = []

@@ -105,5 +105,5 @@ def points(name: str, value: object, at_least: int = 1) -> Tensor:
     if len(cloud) < at_least:
         raise ValueError(f"{name} must hold at least {at_least} points, got {len(cloud)}.")
     if arguments.is_concrete(cloud) and not cloud.isfinite().all():
-        raise ValueError(f"{name} contains inf: a point must be finite.")
+        raise arguments.NotFinite(f"{name} contains inf: a point must be finite.")
     return cloud

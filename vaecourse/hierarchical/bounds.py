@@ -113,5 +113,5 @@ def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:
             f"got {len(value)} row(s): K = {len(value) - 1}."
         )
     if arguments.is_concrete(value) and (value == math.inf).any():
-        raise ValueError("log_ratio contains +inf: tau(psi | z) must be positive wherever q(z, psi) is.")
+        raise arguments.NotFinite("log_ratio contains +inf: tau(psi | z) must be positive wherever q(z, psi) is.")
     return value

@@ -43,7 +43,7 @@ def learn(
         z, psi_0 = law.sample(batch, generator)
         loss = dreg(law, tau, z, psi_0, K, generator).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward(inputs=list(tau.parameters()))  # the law may have parameters too: their .grad is not ours
         optimizer.step()
         schedule.step()
         values[step] = loss.detach()

@@ -32,7 +32,7 @@ def log_ratios(
     >>> log_ratios(law, MixingPrior(law), z, psi_0, K=5).shape
     torch.Size([6, 7])
     """
-    z, psi_0 = _pair(z, psi_0)
+    z, psi_0 = pair(z, psi_0)
     psi = psi_0.unsqueeze(0)
     if arguments.count("K", K, at_least=0):
         psi = torch.cat([psi, tau.sample(z, K, generator)])  # [K + 1, ..., P]
@@ -70,7 +70,7 @@ def curve(
     Shapes: ``[..., L], [..., P], J whole numbers -> 2 x [J, ...]``, without a gradient. Raises ``ValueError`` if K is
     empty, holds a number below 0 or does not rise, and for a chunk < 1.
     """
-    z, psi_0 = _pair(z, psi_0)
+    z, psi_0 = pair(z, psi_0)
     stops = _rising(K)
     first = log_ratio(law, tau, z, psi_0.unsqueeze(0))[0]
     total = torch.full_like(first, -math.inf)
@@ -97,7 +97,7 @@ def _rising(K: Sequence[int]) -> list[int]:
     return stops
 
 
-def _pair(z: Tensor, psi_0: Tensor) -> tuple[Tensor, Tensor]:
+def pair(z: Tensor, psi_0: Tensor) -> tuple[Tensor, Tensor]:
     """(z, psi_0) if they are tensors whose axes but the last agree."""
     for name, value in {"z": z, "psi_0": psi_0}.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():

@@ -126,12 +126,12 @@ class NeuralSampler(nn.Module):
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of psi: ``[*shape, 2]``."""
-        return torch.randn(*shape, DIM, generator=generator)
+        return _randn(shape, self.log_std, generator)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """n reparameterised draws of (z, psi): 2 x ``[n, 2]``."""
         psi = self.sample_mixing((arguments.count("n", n),), generator)
-        return self.mean(psi) + self.log_std.exp() * torch.randn(n, DIM, generator=generator), psi
+        return self.mean(psi) + self.log_std.exp() * _randn((n,), self.log_std, generator), psi
 
 
 class GaussianInverse(nn.Module):
@@ -146,12 +146,17 @@ class GaussianInverse(nn.Module):
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K reparameterised draws for every z. Shapes: ``[..., 2] -> [K, ..., 2]``."""
         mean, log_std = self.network(z).chunk(2, -1)
-        return mean + log_std.exp() * torch.randn(arguments.count("K", K), *mean.shape, generator=generator)
+        return mean + log_std.exp() * _randn((arguments.count("K", K), *mean.shape[:-1]), mean, generator)
 
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log tau(psi | z). Shapes: ``[K, ..., 2], [..., 2] -> [K, ...]``."""
         mean, log_std = self.network(z).chunk(2, -1)
         return standard_normal_log_prob((psi - mean) * (-log_std).exp()) - log_std.sum(-1)
+
+
+def _randn(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal noise ``[*shape, 2]`` with the type and the device of ``like``."""
+    return torch.randn(*shape, DIM, generator=generator, dtype=like.dtype, device=like.device)
 
 
 class Fit(NamedTuple):
@@ -187,7 +192,7 @@ def fit(
     K, steps = arguments.count("K", K, at_least=0), arguments.count("steps", steps)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU too, for good
         sampler = NeuralSampler()
         learned = GaussianInverse()
     chosen: InverseModel = learned if arguments.choice("tau", tau, TAUS) == "learned" else MixingPrior(sampler)
@@ -230,7 +235,7 @@ def density(sampler: NeuralSampler, x: Tensor, y: Tensor, draws: int = 4096) -> 
 
     Shapes: ``[X], [Y] -> [Y, X]``, a row for each y.
     """
-    mean, std = sampler.mean(_sobol(arguments.count("draws", draws))), sampler.log_std.exp()
+    mean, std = sampler.mean(_sobol(arguments.count("draws", draws)).to(sampler.log_std)), sampler.log_std.exp()
     along = [
         (-0.5 * ((axis[:, None] - mean[:, i]) / std[i]).square()).exp() / (std[i] * math.sqrt(2 * math.pi))
         for i, axis in enumerate((x, y))

@@ -31,7 +31,7 @@ class Toy(NamedTuple):
 def untrained(seed: int = 0) -> GatedInverse:
     """The toy's tau before its first step, where it is the prior: the bound of SIVI."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(arguments.count("seed", seed, at_least=0))
+        torch.default_generator.manual_seed(arguments.count("seed", seed, at_least=0))
         return GatedInverse()
 
 

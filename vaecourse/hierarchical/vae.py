@@ -168,6 +168,10 @@ class HierarchicalVAE(VAE):
             "evaluate.log_likelihood."
         )
 
+    def traits(self) -> dict[str, object]:
+        """``inner``, ``shared`` and ``gradient``, which decide how the same weights are trained."""
+        return {"inner": self.inner, "shared": self.shared, "gradient": self.gradient}
+
     weigh = LatentVariableModel.weigh
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
