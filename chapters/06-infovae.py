@@ -1172,6 +1172,83 @@ labs.ALL["06.latent"]()
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Let it run from *collapsed* and turn α up slowly, asking now: *when will it wake up?* Then *pulled apart* for ten seconds, and *MMD-VAE*: the cloud is pulled in while everybody watches. The sentence under the picture says all the numbers.
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** The decoder of a VAE can represent $p_D(x)$ without any help of $z$. Training reaches the best ELBO there
+# is, $-H(p_D)$. How much does $z$ tell about $x$?
+#
+# <details><summary>A · Nothing: at the optimum z and x are independent</summary>
+#
+# That is *an* optimum. Others reach the same number with a code that says a great deal.
+#
+# </details>
+#
+# <details><summary>B · All there is to tell: the best ELBO has the best code</summary>
+#
+# The best ELBO asks for a right model and a right posterior. How much the code says does not occur in it.
+#
+# </details>
+#
+# <details><summary>C · The ELBO does not say</summary>
+#
+# Right. Along the flat line of this chapter the information goes from 0 to its maximum, and the ELBO stays the same.
+#
+# </details>
+#
+# **2 ·** On one batch the $U$-statistic for MMD² is slightly negative. What do you do?
+#
+# <details><summary>A · Look for the bug: a squared distance is not negative</summary>
+#
+# MMD² is not; this is an *estimate* of it. An estimate without bias, of something near 0, has to be negative now and
+# then.
+#
+# </details>
+#
+# <details><summary>B · Nothing: it says 0, give or take its noise</summary>
+#
+# Right. If the two laws are equal it is negative about half of the time. That is what makes it right on average.
+#
+# </details>
+#
+# <details><summary>C · Clip it at 0</summary>
+#
+# Then its mean is too large, and on every clipped batch the encoder gets no gradient from it.
+#
+# </details>
+#
+# <details><summary>D · Use the V-statistic, which is never negative, in its place</summary>
+#
+# It is never negative because something positive was added to its mean, the pairs of each point with itself. The
+# noise stays.
+#
+# </details>
+#
+# **3 ·** Somebody wants a plain VAE with a faint penalty on the mismatch of the codes, and sets $\alpha = 0$,
+# $\lambda = 0.001$ in the InfoVAE objective. What is trained?
+#
+# <details><summary>A · A model that is rewarded for mismatch</summary>
+#
+# Right. The weight of the divergence is $\alpha + \lambda - 1$, nearly $-1$: the further $q(z)$ is from the prior,
+# the better. The package refuses it.
+#
+# </details>
+#
+# <details><summary>B · What was wanted</summary>
+#
+# $\lambda$ is not the weight of the penalty. The rate contains one unit of mismatch already, so $\lambda = 1$ is the
+# plain VAE, and more needs $\lambda > 1$.
+#
+# </details>
+#
+# <details><summary>C · An autoencoder that pays nothing for information</summary>
+#
+# That is $\alpha = 1$. With $\alpha = 0$ the whole rate is paid, and the information in it.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along
 #
