@@ -1048,13 +1048,13 @@ assert abs(1024 * moments("IWAE", ENCODER, 1024)[0] + slope_chi / 2) < 0.01
 #
 # </details>
 #
-# <details><summary>B · In L_K each score is multiplied by a share that depends on the same sample</summary>
+# <details><summary>B · There each score is multiplied by a share that depends on the same sample</summary>
 #
 # Right. The score alone has mean zero. Its product with something that goes up and down with it need not have.
 #
 # </details>
 #
-# <details><summary>C · In L_K the score has a larger variance</summary>
+# <details><summary>C · There the score has a larger variance</summary>
 #
 # Noise never moves a mean. What is dropped must have *mean* zero, be it quiet or noisy.
 #
