@@ -165,6 +165,33 @@ def test_a_file_that_is_none_of_ours_changes_nothing(tmp_path, lab):
     assert torch.equal(parameters(lab.trainer), before[0]) and lab.sentence.value == before[1]
 
 
+@pytest.mark.parametrize("controls", [{"goal": 0.5, "gaol": 3}, {"goal": 0.5}, {"goal": 0.5, "breaks": "never"}])
+def test_a_file_with_other_controls_changes_nothing(tmp_path, lab, controls):
+    lab.trainer.train(GOAL, 5).save(tmp_path / "old", controls)
+    lab.step(2)
+    before = parameters(lab.trainer), lab.settings, lab.sentence.value
+
+    async def scenario():
+        lab.start(1)
+        with pytest.raises(ValueError, match="old .*control"):
+            lab.load(tmp_path / "old")
+        assert lab.running
+        await until(lambda: not lab.running)
+
+    with pytest.raises(ValueError, match="old .*control"):
+        lab.load(tmp_path / "old")
+    assert torch.equal(parameters(lab.trainer), before[0]) and (lab.settings, lab.sentence.value) == before[1:]
+    on_a_loop(scenario)
+    assert lab.trainer.steps == 8 and lab.failure is None
+
+
+def test_no_steps_measure_and_do_not_fail(lab):
+    assert Climber(0).train(GOAL, 0).history[0][0] == 0
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        lab.step(0)
+    assert lab.failure is None
+
+
 def test_a_gradient_that_is_not_finite_is_not_taken():
     trainer = Climber(0).train(GOAL, 3)
     before = parameters(trainer)

@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from traitlets import Bool, Int, Unicode
+from traitlets import Bool, Int, TraitError, Unicode
 
 from vaecourse import arguments, checkpoint, data
 from vaecourse.labs.controls import HERE
@@ -122,7 +122,7 @@ class Trainer:
                 yield from self.note(settings())
             self.step(settings())
             yield
-        if self.history[-1][0] < self.steps:
+        if not self.history or self.history[-1][0] < self.steps:
             yield from self.note(settings())
 
     def train(self, settings: Settings, steps: int) -> Trainer:
@@ -292,10 +292,11 @@ class LiveLab(Lab):
 
     def step(self, steps: int = 1) -> None:
         """Train for ``steps`` steps, now."""
+        steps = arguments.count("steps", steps)
         self._halt()
         try:
             with one_thread():
-                self.trainer.train(self.settings, arguments.count("steps", steps))
+                self.trainer.train(self.settings, steps)
         except Exception as error:  # noqa: BLE001 - it must be told in the lab, as in a training that runs
             self._fail(error)
         self.flush()
@@ -317,12 +318,22 @@ class LiveLab(Lab):
         self.trainer.save(path, self.settings)
 
     def load(self, path: str | Path) -> None:
-        """Pause, and take up state and controls from a file. Raises as ``Trainer.load`` does."""
-        self._halt()
-        trainer = self.experiment.begin(0)
+        """Take up state and controls from a file, and pause.
+
+        Raises as ``Trainer.load`` does, and ``ValueError`` for controls that this lab does not have; then nothing has
+        changed, and what trained goes on.
+        """
+        trainer, before = self.experiment.begin(0), self.settings
         controls = trainer.load(path)
+        if controls.keys() != before.keys():
+            raise ValueError(f"{path} must have the controls {', '.join(before)}, got {', '.join(controls)}.")
+        try:
+            self._set(controls)
+        except TraitError as failure:
+            self._set(before)
+            raise ValueError(f"{path} has a control that this lab cannot take: {failure}") from failure
+        self._halt()
         self.trainer = trainer
-        self._set(controls)
         self.flush()
 
     def close(self) -> None:
