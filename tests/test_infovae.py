@@ -365,3 +365,15 @@ def test_a_last_batch_of_one_point_is_refused_before_training():
 
 def test_says_what_it_is():
     assert str(InfoVAE("mmd-imq", 0.0, 5.0, scale=2.0)) == "infovae(mmd-imq, alpha=0.0, lambda_=5.0, scale=2.0)"
+
+
+def test_a_prior_that_learns_gets_its_gradient_of_the_adversarial_kl():
+    r"""d KL(q || p) by the prior is -E_q d log p; the discriminator, which is held fixed, does not know it."""
+    encoder = mlp([D, 7, 2 * L]).double()
+    model = VAE(D, L, hidden=(7,), encoder=encoder, prior=VampPrior(encoder, pixels(3))).double()
+    z = torch.randn(2, B, L, generator=seeded(), dtype=torch.float64)
+    value = infovae.Adversarial("kl")(infovae.Codes(z, model, pixels(), seeded()))
+    (gradient,) = torch.autograd.grad(value, model.prior.inputs)
+    (expected,) = torch.autograd.grad(-model.prior.log_prob(z).mean(), model.prior.inputs)
+    assert expected.abs().max() > 1e-4
+    torch.testing.assert_close(gradient, expected)

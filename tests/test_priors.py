@@ -250,6 +250,15 @@ def test_bad_input():
             bad()
 
 
+def test_codes_of_another_width_do_not_broadcast():
+    q, narrow = AggregatePosterior(torch.zeros(N, L), torch.zeros(N, L)), torch.zeros(B, 1)
+    encoder = mlp([D, 2 * L])
+    for density in (q.log_prob, lambda z: q.lower_bound(z, K), lambda z: q.upper_bound(z, torch.zeros(B).long(), K),
+                    VampPrior(encoder, torch.rand(N, D)).log_prob):  # fmt: skip
+        with pytest.raises(ValueError, match=r"z must have L = 2 as its last axis, got shape \[5, 1\]"):
+            density(narrow)
+
+
 def test_the_aggregate_posterior_of_a_model():
     model = VAE(D, L, (6,))
     q = AggregatePosterior.of(model, X)

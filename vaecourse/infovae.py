@@ -164,7 +164,8 @@ class Adversarial:
         held = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
         logits_q = functional_call(discriminator, held, (z,))
         if self.kind == "kl":
-            return divergences.adversarial_kl(logits_q)
+            log_p = codes.model.prior.log_prob(z.detach()).mean()  # a prior that learns: T, held fixed, is blind to it
+            return divergences.adversarial_kl(logits_q) + (log_p.detach() - log_p)
         logits_p = functional_call(discriminator, held, (codes.prior_draws(),))
         return divergences.adversarial_js(logits_q, logits_p, self.saturating)
 

@@ -27,13 +27,13 @@ def mixture_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     .. math:: \log \frac1N \sum_n \prod_l N(z_l; \mu_{nl}, \sigma_{nl}^2)
 
     The product is inside the sum. A logarithm of the sum for each l, added up afterwards, has N^L ghost modes.
-    Shapes: ``[..., L], [N, L], [N, L] -> [...]``.
+    Shapes: ``[..., L], [N, L], [N, L] -> [...]``. Raises ``ValueError`` for a z of another width.
 
     >>> corners = torch.tensor([[9.0, 9.0], [-9.0, -9.0]])  # two modes, and no third one at (9, -9)
     >>> mixture_log_prob(torch.tensor([[9.0, 9.0], [9.0, -9.0]]), corners, torch.zeros(2, 2))
     tensor([  -2.5310, -163.8379])
     """
-    components = gaussian_log_prob(z.unsqueeze(-2), mean, log_std)  # [..., N]
+    components = gaussian_log_prob(_codes(z, mean).unsqueeze(-2), mean, log_std)  # [..., N]
     return components.logsumexp(-1) - math.log(len(mean))
 
 
@@ -149,7 +149,15 @@ class AggregatePosterior:
         return gaussian_log_prob(z, self.mean[chosen], self.log_std[chosen]).logsumexp(0) - math.log(K)
 
     def _others(self, z: Tensor, K: int, generator: torch.Generator | None) -> Tensor:
+        z = _codes(z, self.mean)
         return torch.randint(len(self.mean), (K, *z.shape[:-1]), generator=generator, device=z.device)
+
+
+def _codes(z: Tensor, mean: Tensor) -> Tensor:
+    """z, if it is as wide as the components: one that is not might broadcast, silently."""
+    if z.shape[-1] != mean.shape[-1]:
+        raise ValueError(f"z must have L = {mean.shape[-1]} as its last axis, got shape {list(z.shape)}.")
+    return z
 
 
 def _draw(n: int, mean: Tensor, log_std: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -138,6 +138,7 @@ def test_scale_must_be_positive(call, scale):
         (lambda: multi_scale(rbf, [1.0, -2.0])(CLOUD, CLOUD), "bandwidth must lie in"),
         (lambda: median_distance(CLOUD[:1]), "at least 2 points together"),
         (lambda: median_distance(CLOUD), "no bandwidth"),
+        (lambda: median_distance(CLOUD, torch.rand(4, CLOUD.shape[1] + 1)), "same width L"),
     ],
 )
 def test_bad_input(call, words):

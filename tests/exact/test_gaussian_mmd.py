@@ -47,6 +47,16 @@ def test_is_zero_for_the_prior_itself_and_bounded_by_two():
         assert 1 < exact.gaussian_mmd2(100 * one, 1e-3 * one, kernel, 2.0) < 2
 
 
+@pytest.mark.parametrize("std", [0.5, 3.0, 100.0])
+def test_six_digits_where_the_scale_is_tiny_and_the_dimensions_are_many(std):
+    """|x - y|^2 is v times a chi-square of L degrees, and E[C / (C + v R)] a series in C / v with known moments."""
+    L, scale = 100, 1e-4
+    series = lambda c: c / (L - 2) - c**2 / (L - 2) / (L - 4) + c**3 / (L - 2) / (L - 4) / (L - 6)
+    expected = series(scale / (2 * std**2)) + series(scale / 2) - 2 * series(scale / (std**2 + 1))
+    zero = torch.zeros(L, dtype=torch.float64)
+    assert float(exact.gaussian_mmd2(zero, zero + std, "imq", scale)) == pytest.approx(expected, rel=1e-7)
+
+
 def test_quadrature_gives_the_kernel_itself():
     t, weights = exact.gaussian_mmd._exponential_quadrature()
     for ratio in (0.0, 0.1, 1.0, 30.0):

@@ -58,7 +58,8 @@ def adversarial_kl(logits_q: Tensor) -> Tensor:
 
     .. math:: KL(q \| p) = E_q[T], \qquad T = \log q / p
 
-    With T held fixed, its gradient through reparameterised z is that of the KL: the ratio's own change has mean 0.
+    With T held fixed, its gradient through reparameterised z is that of the KL: log q's own change has mean 0.
+    A p that learns needs :math:`- E_q \nabla \log p` besides, which T held fixed cannot give.
     Shapes: ``[N]`` -> a scalar. Source: Mescheder et al. 2017 (arXiv 1701.04722), section 3.
     """
     return _logits("logits_q", logits_q).mean()

@@ -84,12 +84,15 @@ def multi_scale(kernel: Callable[[Tensor, Tensor, float], Tensor], scales: Seque
 def median_distance(x: Tensor, y: Tensor | None = None) -> float:
     r"""The median of :math:`|x_i - x_j|` over all pairs i < j of the points of x, and of y if given: a bandwidth.
 
-    Shapes: ``[N, L]`` and ``[P, L]`` -> a number. Raises ``ValueError`` if there are fewer than two points in all, or
-    if half of all pairs coincide. Source: Gretton et al. 2012, section 8.
+    Where two distances are in the middle it is the smaller one. Shapes: ``[N, L]`` and ``[P, L]`` -> a number. Raises
+    ``ValueError`` for different widths, for fewer than two points in all, and if half of all pairs coincide.
+    Source: Gretton et al. 2012, section 8.
 
     >>> median_distance(torch.tensor([[0.0], [1.0], [3.0]]))
     2.0
     """
+    if y is not None and points("y", y).shape[1] != points("x", x).shape[1]:
+        raise ValueError(f"x and y must have the same width L, got shapes {list(x.shape)} and {list(y.shape)}.")
     every = points("x", x) if y is None else torch.cat([points("x", x), points("y", y)])
     if len(every) < 2:
         raise ValueError("x and y must hold at least 2 points together, got 1.")
