@@ -116,6 +116,19 @@ def test_laplace_training_removes_the_gap_of_sivi():
         assert (gap[more] < gap[fewer] + 4 * curves[more].upper_error).all()
 
 
+def test_better_gradients_is_one_budget_with_other_rows(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    result, made_by, other = recorded.load("better_gradients"), script("better_gradients"), recorded.load("one_budget")
+    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+    assert {**result["settings"], "rows": None} == {**other["settings"], "rows": None}
+    assert result["machine"] == other["machine"]
+    assert not result["settings"]["rows"].keys() & other["settings"]["rows"].keys()
+    assert all(row["M"] * row["K"] == 64 for row in result["settings"]["rows"].values())
+    done = [(run["row"], run["seed"]) for run in result["runs"]]
+    assert sorted(done) == sorted((row, seed) for row in result["settings"]["rows"] for seed in range(6))
+    assert all(run["elbo"] < run["iwae_64"] < run["log_p"] for run in result["runs"])
+
+
 def test_infovae_is_what_its_script_makes():
     result, made_by = recorded.load("infovae"), script("infovae")
     assert result["settings"] == json.loads(json.dumps(made_by.settings()))
