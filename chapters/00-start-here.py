@@ -41,9 +41,8 @@
 # exercise on the bug, 5 the map, 5 questions. The passport is for reading at home.
 #
 # Notes like this one carry the tag `instructor`. They are left off the slides, and so are long tables, checks and solutions.
-# `jupyter nbconvert --to slides 00-start-here.ipynb` makes the slides (showing them needs a network,
-# for reveal.js); in them the key S opens a window with these notes.
-# To project a lab alone, right-click its output in JupyterLab and choose *Create New View for Cell Output*.
+# `make slides` makes the slides; in them the key S opens a window with these notes. To project the labs of a chapter alone,
+# live: `make present CHAPTER=00`. Plans for whole courses are in [teaching.md](teaching.md).
 
 # %% slideshow={"slide_type": "skip"}
 import math
