@@ -20,6 +20,9 @@ class Line(nn.Module):
         self.at = nn.Parameter(torch.zeros(3))
 
 
+NEVER = 10**6  # a step that no test reaches, however fast the machine
+
+
 class Climber(live.Trainer):
     """Moves a point towards ``goal``, with noise of its own; ``breaks`` is the step at which it goes wrong."""
 
@@ -45,7 +48,7 @@ class Climber(live.Trainer):
 
 class Climb(live.Training):
     title = "A climb"
-    controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, 999, default=999)]
+    controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, NEVER, default=NEVER)]
     presets = {"down": {"goal": -1.0}}
     stills = ["down", {"goal": 2.0}]
     still_steps = 10
@@ -75,7 +78,7 @@ def lab():
     made.close()
 
 
-GOAL = {"goal": 1.0, "breaks": 999}
+GOAL = {"goal": 1.0, "breaks": NEVER}
 
 
 def parameters(trainer):
@@ -272,7 +275,7 @@ def test_an_error_is_told_stays_told_and_can_be_mended(lab):
         lab.controls["goal"].value = 0.3  # redraws, and must not hide it
     lab.step()
     assert lab.error == "RuntimeError: planted" and lab.trainer.steps == 12
-    lab.controls["breaks"].value = 999
+    lab.controls["breaks"].value = NEVER
     lab.step(3)
     assert lab.error is None and lab.trainer.steps == 15 and "planted" not in lab.sentence.value
 
