@@ -1213,6 +1213,77 @@ assert units["VampPrior"] >= 9 and 3 <= units["N(0, I)"] <= 6 and abs(nats["Vamp
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Ask now: *the VampPrior is a mixture over psi. We have a wonderful upper bound for such things. May we use it for log p(z)?* Let them find the sign. Then: *which psi_0 would you use?*
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
+# ## Before you go on: three questions
+#
+# Choose an answer before you open one. Each says why it is right, or what leads to it.
+#
+# **1 ·** The ELBO needs $-\log q(z)$. Somebody estimates $\log q(z)$ by the log of the mean of $q(z \mid \psi_k)$
+# over $K$ fresh draws of $\psi$. What becomes of the reported ELBO?
+#
+# <details><summary>A · It is unbiased: the mean over fresh draws is q(z)</summary>
+#
+# The mean is. Its *logarithm* is too low on average, by Jensen, as in every chapter since the first.
+#
+# </details>
+#
+# <details><summary>B · It is a bound still, only looser</summary>
+#
+# Fresh draws alone give a *lower* bound of $\log q(z)$. With the minus sign the report moves up, to the wrong side.
+#
+# </details>
+#
+# <details><summary>C · It is too high on average: the draw that made z is missing</summary>
+#
+# Right. With $\psi_0$, which is a draw of $q(\psi \mid z)$ for nothing, the same sum bounds $\log q(z)$ from above.
+#
+# </details>
+#
+# **2 ·** With the prior as $\tau$ and no extra sample the bound $U_0$ lies ten nats above $\log q(z)$. How do you get
+# within one nat?
+#
+# <details><summary>A · A hundred extra samples: the gap falls like 1/K</summary>
+#
+# That law holds at the end of the curve. At its beginning $K$ samples close at most $\log(K+1)$ nats, here less than
+# five.
+#
+# </details>
+#
+# <details><summary>B · A τ that has learned to look at z</summary>
+#
+# Right. The gap of $U_0$ is $KL(q(\psi \mid z) \,\|\, \tau)$, and learning lowers it at its root. The prior would
+# need thousands of samples.
+#
+# </details>
+#
+# <details><summary>C · A thousand extra samples of the prior</summary>
+#
+# $\log 1001$ is less than seven, and nine are to be closed. Uninformed samples get exponentially dear.
+#
+# </details>
+#
+# **3 ·** A mixture with very many components is used as the *prior* $p(z)$ of a VAE. Which bound of $\log p(z)$
+# belongs into the ELBO?
+#
+# <details><summary>A · A lower bound, from fresh indices only</summary>
+#
+# Right. $\log p(z)$ has a plus sign, so what replaces it must lie below. There is no free sample either: $z$ came
+# from the encoder.
+#
+# </details>
+#
+# <details><summary>B · The upper bound, as for a hierarchical encoder</summary>
+#
+# There the density has a minus sign. Here an upper bound would lift the report above the ELBO.
+#
+# </details>
+#
+# <details><summary>C · Either of the two: they meet when K grows</summary>
+#
+# They meet in the limit. At any finite $K$ the wrong one gives the optimiser something to climb that is no bound.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What to take along
 #
