@@ -11,15 +11,12 @@ written at once to vaecourse/recorded/hierarchical_digits.json, and a second cal
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from pathlib import Path
 
 import torch
 
-from vaecourse import atomic, data, evaluate, priors, recorded, train
+from vaecourse import data, evaluate, priors, recorded, train
 from vaecourse.hierarchical import vae
 from vaecourse.models import VAE, mlp
 
@@ -96,24 +93,6 @@ def settings() -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Where and with what it ran."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
@@ -121,19 +100,12 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=recorded.path("hierarchical_digits"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    result = {"settings": json.loads(json.dumps(settings())), "machine": machine(), "runs": []}
-    if options.to.exists():
-        before = json.loads(options.to.read_text())
-        if before["settings"] != result["settings"]:
-            raise SystemExit(f"{options.to} holds runs with other settings: name another file with --to.")
-        result["runs"] = before["runs"]
-    done = {(run["row"], run["seed"]) for run in result["runs"]}
+    record = recorded.Record(options.to, settings())
     for seed in range(options.seeds):
         for row in ROWS:
-            if (row, seed) not in done:
-                result["runs"].append(measure(row, seed))
-                print(result["runs"][-1], flush=True)
-                atomic.write(options.to, (json.dumps(result, indent=1) + "\n").encode())
+            if not record.has(row=row, seed=seed):
+                record.add(measure(row, seed))
+                print(record.runs[-1], flush=True)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
-import json
-import os
-import platform
+import itertools
 import time
 from pathlib import Path
 
 import torch
 
-from vaecourse import atomic, recorded
+from vaecourse import recorded
 from vaecourse.hierarchical import MixingPrior, samplers
 
 MOMENTS = (0, 50, 150, 400, 800, 1500)  # steps of training
@@ -72,49 +70,20 @@ def settings() -> dict[str, object]:
     }
 
 
-def machine() -> dict[str, object]:
-    """Where and with what it ran."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--to", type=Path, default=recorded.path("samplers"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    result = {"settings": json.loads(json.dumps(settings())), "machine": machine(), "runs": []}
-    result["gaussian_kl"] = {
-        name: round(samplers.divergence(samplers.gaussian_fit(target), target), 4)
-        for name, target in samplers.TARGETS.items()
-    }
-    if options.to.exists():
-        before = json.loads(options.to.read_text())
-        if before["settings"] != result["settings"]:
-            raise SystemExit(f"{options.to} holds runs with other settings: name another file with --to.")
-        result["runs"] = before["runs"]
-    done = {(run["target"], run["K"], run["tau"]) for run in result["runs"]}
-    for K in ALL_K:
-        for tau in samplers.TAUS:
-            for name in samplers.TARGETS:
-                if (name, K, tau) not in done:
-                    result["runs"].append(measure(name, K, tau))
-                    last = result["runs"][-1]
-                    print(name, K, tau, [(m["steps"], m["bound"], m["kl"]) for m in last["moments"]], flush=True)
-                    atomic.write(options.to, (json.dumps(result, indent=1) + "\n").encode())
+    gaussian = {name: samplers.divergence(samplers.gaussian_fit(t), t) for name, t in samplers.TARGETS.items()}
+    rounded = {name: round(kl, 4) for name, kl in gaussian.items()}
+    record = recorded.Record(options.to, settings(), gaussian_kl=rounded)
+    for K, tau, name in itertools.product(ALL_K, samplers.TAUS, samplers.TARGETS):
+        if not record.has(target=name, K=K, tau=tau):
+            record.add(measure(name, K, tau))
+            moments = [(m["steps"], m["bound"], m["kl"]) for m in record.runs[-1]["moments"]]
+            print(name, K, tau, moments, flush=True)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ def test_a_record_goes_on_where_it_stopped(tmp_path):
     assert json.loads(file.read_text())["runs"] == [{"row": "a", "seed": 0}, {"row": "a", "seed": 1}]
 
 
+def test_facts_of_a_record_belong_to_no_run(tmp_path):
+    file = tmp_path / "result.json"
+    recorded.Record(file, {}, exact=1.5).add({"seed": 0})
+    assert json.loads(file.read_text())["exact"] == 1.5
+
+
 def test_a_run_on_another_machine_says_so(tmp_path, monkeypatch):
     file = tmp_path / "result.json"
     recorded.Record(file, {}).add({"seed": 0})

@@ -39,14 +39,16 @@ class Record:
     Arguments:
         file: a JSON file of ``settings``, ``machine`` and ``runs``. One that is there already is gone on with.
         settings: what all runs have in common.
+        facts: what else belongs to the result, and to no run.
 
     Raises ``ValueError`` if the file holds runs with other settings, or is no such file. It is left as it is.
     """
 
-    def __init__(self, file: str | Path, settings: dict[str, Any]) -> None:
+    def __init__(self, file: str | Path, settings: dict[str, Any], **facts: Any) -> None:
         self.file = Path(file)
         self.settings = json.loads(json.dumps(settings))  # as they will be read back: no tuples
         self.machine = machine()
+        self.facts = facts
         self.runs: list[dict[str, Any]] = []
         if self.file.exists():
             self._go_on(self.file.read_text())
@@ -59,7 +61,7 @@ class Record:
         """Append a run and write the file, whole or not at all. A run made on another machine says so."""
         here = machine()
         self.runs.append(run if here == self.machine else run | {"machine": here})
-        content = {"settings": self.settings, "machine": self.machine, "runs": self.runs}
+        content = {"settings": self.settings, "machine": self.machine, "runs": self.runs, **self.facts}
         atomic.write(self.file, (json.dumps(content, indent=1) + "\n").encode())
 
     def _go_on(self, text: str) -> None:
