@@ -117,6 +117,18 @@ AGGREGATE = Check(
             "Two things: the mixture is taken inside each dimension (first add up over L), and log B is missing.",
         ),
         Mistake(
+            "A16: logsumexp inside each dimension, log B once",
+            lambda z, mean, log_std: _log_normals(z, mean, log_std).logsumexp(1).sum(1) - math.log(len(mean)),
+            "log B stands there once now, as it should. The mixture is still taken inside each dimension: first add up "
+            "over L, then mix over B.",
+        ),
+        Mistake(
+            "mixed over the dimensions",
+            lambda z, mean, log_std: _log_normals(z, mean, log_std).logsumexp(2).sum(1) - math.log(len(mean)),
+            "The axes have changed places: you mixed over the L dimensions and added up over the B components. It is "
+            "the other way round.",
+        ),
+        Mistake(
             "A14: missing log B",
             lambda z, mean, log_std: _log_normals(z, mean, log_std).sum(2).logsumexp(1),
             "The B components are added up, and each of them has weight 1/B: take log B away.",
@@ -208,6 +220,18 @@ U_STATISTIC = Check(
             "The divisors N(N-1) leave the diagonals out, and the sums still hold them.",
         ),
         Mistake(
+            "one N for both clouds",
+            lambda k_xx, k_yy, k_xy: (
+                (_off_diagonal(k_xx) + _off_diagonal(k_yy)) / (len(k_xx) * (len(k_xx) - 1)) - 2 * k_xy.mean()
+            ),
+            "You counted the pairs of both clouds with N. The second cloud has P points, hence P(P-1) pairs.",
+        ),
+        Mistake(
+            "cross term over N squared",
+            lambda k_xx, k_yy, k_xy: _inside(k_xx) + _inside(k_yy) - 2 * k_xy.sum() / len(k_xx) ** 2,
+            "The cross term is divided by N squared. The clouds may differ in size: it has N P pairs.",
+        ),
+        Mistake(
             "A21: clipped at 0",
             lambda k_xx, k_yy, k_xy: (_inside(k_xx) + _inside(k_yy) - 2 * k_xy.mean()).clamp(min=0),
             "Right, and then clipped at 0. An unbiased estimate of 0 must be negative about half the time; clipping it "
@@ -270,14 +294,14 @@ SPOT_THE_KERNEL = Check(
         Mistake(
             "A7: the mean over dimensions is left",
             lambda x, y, h: _rbf(x, y, 2 * x.shape[1] * h**2),
-            "The bandwidth is a length now, and the distance is still a mean over the d dimensions. The kernel needs "
-            "their sum; whoever wants a width that follows d says so in the bandwidth.",
+            "The bandwidth is a length now, and one factor d is left: a mean over the dimensions where their sum "
+            "belongs, or a d in the width. Whoever wants a width that follows d says so in the bandwidth.",
         ),
         Mistake(
             "A7: the mean is left, and h is not squared",
             lambda x, y, h: _rbf(x, y, 2 * x.shape[1] * h),
-            "One factor d is gone. The distance is still a mean over dimensions (take the sum), and the bandwidth is a "
-            "length: square it.",
+            "One factor d is gone and one is left: take the sum over dimensions, not their mean, and no d in the "
+            "width. And the bandwidth is a length: square it.",
         ),
         Mistake(
             "A7: d in the width, h squared",
@@ -366,6 +390,17 @@ SPOT_THE_LOSS = Check(
             "already contains. lambda alone is right at alpha = 1.",
         ),
         Mistake(
+            "the penalty is subtracted",
+            _with(lambda alpha, lam, n: -(alpha + lam - 1)),
+            "You subtract the penalty. In a loss it is added: a larger MMD^2 must cost more.",
+        ),
+        Mistake(
+            "A21: MMD^2 clipped at 0",
+            lambda reconstruction, rate, mmd2, alpha, lam: _loss(reconstruction, rate, mmd2.clamp(min=0), alpha, lam),
+            "You clipped mmd2 at 0. An unbiased estimate may be negative; clipped, it is biased, and it has no "
+            "gradient where it was cut.",
+        ),
+        Mistake(
             "A4: the mean reconstruction has the sign of a loss already",
             lambda reconstruction, rate, mmd2, alpha, lam: (
                 reconstruction.mean() + (1 - alpha) * rate.mean() + (alpha + lam - 1) * mmd2
@@ -451,6 +486,17 @@ COEFFICIENTS = Check(
             "A pair with one negative weight is refused as a whole: NaN in both rows.",
         ),
         Mistake(
+            "lambda in place of alpha + lambda - 1",
+            lambda alpha, lam: _refused(torch.stack([1 - alpha, lam]), (_coefficients(alpha, lam) < 0).any(0)),
+            "The second weight is not lambda: it is alpha + lambda - 1, because the rate already contains a part of "
+            "the mismatch.",
+        ),
+        Mistake(
+            "refused only where both are negative",
+            lambda alpha, lam: _refused(_coefficients(alpha, lam), (_coefficients(alpha, lam) < 0).all(0)),
+            "You refuse a pair only if both of its weights are negative. One is enough: any, not all.",
+        ),
+        Mistake(
             "zero is refused",
             lambda alpha, lam: _refused(_coefficients(alpha, lam), (_coefficients(alpha, lam) <= 0).any(0)),
             "You refuse weights of 0 too. They are fine, and famous: the VAE has no divergence, MMD-VAE no rate.",
@@ -521,6 +567,16 @@ STEIN = Check(
             "1 / h squared is missing",
             lambda z, h: _stein(z, h, push=h**2),
             "The gradient of exp(-|z_j - z_i|^2 / (2 h^2)) at z_j is k (z_i - z_j) / h^2: the h^2 is missing.",
+        ),
+        Mistake(
+            "1 / h in place of 1 / h squared",
+            lambda z, h: _stein(z, h, push=h),
+            "The gradient of exp(-|z_j - z_i|^2 / (2 h^2)) at z_j is k (z_i - z_j) / h^2: you divided by h.",
+        ),
+        Mistake(
+            "divided by N - 1",
+            lambda z, h: _stein(z, h, mean=False) / (len(z) - 1),
+            "You divided by N - 1. The sum runs over all N particles, the own one too: it is pulled by its own score.",
         ),
         Mistake(
             "each particle's own score",
