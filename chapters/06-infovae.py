@@ -9,8 +9,8 @@
 # * **build** the maximum mean discrepancy from a witness to an estimator, and say its bias, its sign and where it is blind;
 # * **read** a published loss and find the penalty that has vanished.
 #
-# You need chapters 01 and 03: the ELBO and its gap, posterior collapse, log-weights. Two divergences more are enough to know
-# by name: the KL and the Jensen-Shannon divergence (JS), the mean KL of two laws to their average.
+# You need chapters 01 and 03: the ELBO and its gap, posterior collapse, log-weights. One new name: the Jensen-Shannon
+# divergence (JS) of two laws is the mean of their KLs to the average of both, between $0$ and $\log 2$.
 #
 # **Reading 55 minutes, doing 50 minutes**, without what is marked *may wait*: skip that on a first reading.
 
@@ -56,6 +56,8 @@ def z_score(samples, truth):
 # 1. The ELBO pays $KL(q(z|x) \,\|\, p(z))$ for narrow codes. Does it have a best $\tau$?
 # 2. The ELBO gets better. Does $q$ get closer to the model's posterior?
 # 3. How much does $z$ tell about $x$ in the end? And how much of the prior do the codes use?
+#
+# Leave the other two sliders where they are. What $\lambda$ is comes in *The objective, derived*; come back with it then.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states. At tau = 1 the two codes overlap and cover the prior. At tau = 0.1 they are two needles at -1 and 1, most of the prior is empty, the ELBO has risen to 9 nats and the KL to the posterior to 1.6. With a decoder noise of 0.2 and lambda = 10 the objective has a maximum at tau = 0.69."}}
 labs.ALL["06.explode"]()
@@ -86,18 +88,23 @@ assert burst(0.02).elbo > 300 and burst(0.02).gap > burst(0.1).gap + 1.5
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What the best ELBO says, and what it does not
 #
-# For one $x$ we know $\mathrm{ELBO}(x) = \log p_\theta(x) - KL(q(z|x) \,\|\, p_\theta(z|x))$ from chapter 01: write $p_\theta(x|z) = p_\theta(z|x)\, p_\theta(x)/p(z)$ and the prior
-# cancels. Average over the data $p_D$, and add and subtract $\log p_D(x)$:
+# For one $x$ we know from chapter 01 that
+#
+# $$ \mathrm{ELBO}(x) = \mathbb E_{q(z|x)}\Big[ \log \frac{p_\theta(x|z)\, p(z)}{q(z|x)} \Big]
+# = \mathbb E_{q(z|x)}\Big[ \log \frac{p_\theta(z|x)\, p_\theta(x)}{q(z|x)} \Big] = \log p_\theta(x) - KL\big(q(z|x) \,\|\, p_\theta(z|x)\big), $$
+#
+# since $p_\theta(x|z)\, p(z) = p_\theta(z|x)\, p_\theta(x)$. Let $p_D(x)$ be the law that the data come from. Average over it, and add and subtract $\log p_D(x)$:
 #
 # $$ \mathbb E_{p_D}[\mathrm{ELBO}] = -\underbrace{\mathbb E_{p_D} KL\big(q(z|x) \,\|\, p_\theta(z|x)\big)}_{\text{the encoder's fault}} - \underbrace{KL\big(p_D(x) \,\|\, p_\theta(x)\big)}_{\text{the model's fault}}
 # - \underbrace{H(p_D)}_{\text{nobody's}}, \qquad H(p_D) = -\mathbb E_{p_D} \log p_D(x). $$
 #
-# Two faults, both zero at best. The best ELBO is $-H(p_D)$. **Look for $z$ in this formula.** Whether $z$ tells anything about $x$ does not occur.
+# Two faults, both zero at best. The best ELBO is $-H(p_D)$. **Look for $z$ in this formula.** It stands in the first fault only, and all that is asked there is that the encoder
+# agrees with the model's posterior. Whether that posterior depends on $x$, so that $z$ tells anything about $x$, is not asked.
 #
 # One often reads on from here: "so the optimum has $p(x|z) = p(x)$; $z$ and $x$ are independent". Careful. That is *an* optimum, if the decoder
 # can be $p_D$ without any help of $z$. It is not *the* optimum. Let us look at all of them at once.
 #
-# **A model where all is exact.** Data from probabilistic PCA, $D = 4$ and $L = 2$: $p_D = \mathcal N(0, S)$, $S = W W^\top + s^2 I$. Take a family of decoders that use
+# **A model where all is exact.** Data from probabilistic PCA, $D = 4$ and $L = 2$: $p_D = \mathcal N(0, S)$, $S = W W^\top + s^2 I$ with a fixed weight $W$ and noise $s^2 = 0.3$. Take a family of decoders that use
 # $z$ only by a share $c$, and put what is missing into their noise:
 #
 # $$ p_c(x \mid z) = \mathcal N\big(c\, W z,\ S - c^2 W W^\top\big), \qquad 0 \le c \le 1 . $$
@@ -112,50 +119,50 @@ S = W @ W.T + noise * torch.eye(4, dtype=f64)  # of p_D = N(0, S)
 
 
 def decoder_and_its_posterior(c):
-    """The decoder's weight and noise, and the exact posterior N(A x, V), for the share c."""
+    """The decoder's weight and noise, and the exact posterior N(A x, Sigma), for the share c."""
     weight, noise_c = c * W, S - c**2 * W @ W.T
     A = weight.T @ torch.linalg.inv(S)  # [2, 4]
     return weight, noise_c, A, torch.eye(2, dtype=f64) - A @ weight
 
 
-def information(A, V):
-    """I_q of z ~ N(A x, V): log-volume of all codes over that of one code."""
-    return 0.5 * (torch.logdet(A @ S @ A.T + V) - torch.logdet(V))
+def information(A, Sigma):
+    """I_q of z ~ N(A x, Sigma): the log-volume of all codes together less that of one code."""
+    return 0.5 * (torch.logdet(A @ S @ A.T + Sigma) - torch.logdet(Sigma))
 
 
 # %% slideshow={"slide_type": "fragment"}
-def expected_elbo(weight, noise_c, A, V):
+def expected_elbo(weight, noise_c, A, Sigma):
     """E log p(x|z) - E KL(q(z|x) || p(z)), all Gaussian."""
     miss = torch.eye(4, dtype=f64) - weight @ A  # x - weight z = miss x - weight (the code's noise)
-    spread = miss @ S @ miss.T + weight @ V @ weight.T
+    spread = miss @ S @ miss.T + weight @ Sigma @ weight.T
     log_p = -0.5 * (torch.linalg.solve(noise_c, spread).trace() + torch.logdet(2 * math.pi * noise_c))
-    return log_p - 0.5 * ((V + A @ S @ A.T).trace() - 2 - torch.logdet(V))
+    return log_p - 0.5 * ((Sigma + A @ S @ A.T).trace() - 2 - torch.logdet(Sigma))
 
 
 shares = [c / 20 for c in range(21)]
 models = [decoder_and_its_posterior(c) for c in shares]
 elbos = [expected_elbo(*m).item() for m in models]
-told = [information(*m[2:]).item() for m in models]
+told = [information(*m[2:]).item() for m in models]  # how much z tells about x
+entropy = 0.5 * torch.logdet(2 * math.pi * math.e * S).item()  # H(p_D)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Against the share c of z that the decoder uses: the expected ELBO is a horizontal line at -6.08 nats, equal to minus the entropy of the data, while the mutual information rises from 0 to 2.82 nats."}}
 fig, ax = plt.subplots()
 ax.plot(shares, told, color=plots.CIWAE, label="information $I_q$")
 ax.plot(shares, elbos, color=plots.ELBO, linewidth=4, label="E[ELBO]")
-plots.exact_line(ax, -0.5 * torch.logdet(2 * math.pi * math.e * S).item(), "$-H(p_D)$")
+plots.exact_line(ax, -entropy, "$-H(p_D)$")
 ax.set(xlabel="share c of z that the decoder uses", ylabel="nats")
 ax.legend(loc="center left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The orange line is flat: $-6.0838$ nats for every $c$, the best there is. The green line climbs from $0$ to $2.816$ nats. **The ELBO does not care.** At $c = 0$ the decoder is
-# $p_D$ itself and $z$ is noise; at $c = 1$ the code says all it can. Which one training finds is up to the networks and the optimiser, and a decoder that is strong on its own makes $c = 0$ easy to find.
+# $p_D$ itself and $z$ is noise; at $c = 1$ the decoder leaves nothing of $W z$ to its noise. Which one training finds is up to the networks and the optimiser, and a decoder that is strong on its own makes $c = 0$ easy to find.
 #
 # And a decoder that is *not* strong on its own? With spherical noise and no use of $z$, the best it can do is $-8.017$ nats. There independence is no optimum at all: this VAE *must*
-# use its code. So the sentence above is right only for decoders that can represent $p_D$ alone.
+# use its code. So independence is an optimum only for decoders that can represent $p_D$ alone, and even there it is one among many.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, and the package's exact terms beside the ones computed by hand.
-entropy = 0.5 * torch.logdet(2 * math.pi * math.e * S).item()
 assert max(abs(e + entropy) for e in elbos) < 1e-9 and round(elbos[0], 4) == -6.0838
 assert told[0] == 0 and round(told[-1], 3) == 2.816 and all(a < b for a, b in zip(told, told[1:]))
 full = exact.Information.of(pca)
@@ -169,7 +176,7 @@ assert round(ball, 3) == -8.017 == round(exact.information.without_latent(full.d
 
 # %% slideshow={"slide_type": "fragment"}
 for s2 in (1.0, 0.1, 0.01, 0.001):
-    sharp = exact.Information.of(exact.information.four_dimensional(s2, dtype=f64))  # with the exact posterior as encoder
+    sharp = exact.Information.of(exact.information.four_dimensional(s2, dtype=f64))  # its encoder: the posterior
     told_now, gap = sharp.mutual_information().item(), sharp.posterior_kl().item()
     print(f"noise variance {s2:5g}: information {told_now:5.2f} nats   KL(q || posterior) {abs(gap):.0e}")
     assert abs(gap) < 1e-9
@@ -190,20 +197,21 @@ assert told_now > 8
 # = \underbrace{I_q(x; z)}_{\text{information}} + \underbrace{KL\big(q(z) \,\|\, p(z)\big)}_{\text{mismatch of all codes together}} . $$
 #
 # One line, no approximation (Hoffman and Johnson 2016 call it ELBO surgery). The rate charges for two things, and we want only one of them to be expensive. **The ELBO
-# makes us pay for information.** At a fair price, no doubt: $1$ nat for $1$ nat. But where the decoder can do without, it buys none.
+# makes us pay for information.** At a fair price: on the flat line the mismatch is $0$, each nat that the code tells improves the reconstruction by one nat and costs one nat of rate.
+# That is why the line is flat. A decoder that can do without the code has no reason to buy any.
 #
-# Check it by sampling, on the exact model, with an encoder that is *not* the posterior:
+# Check the split by sampling, on the exact model, with an encoder that is *not* the posterior:
 
 # %% slideshow={"slide_type": "fragment"}
-A, V = 0.8 * models[-1][2], 1.5 * models[-1][3]  # an encoder off the posterior
+A, Sigma = 0.8 * models[-1][2], 1.5 * models[-1][3]  # an encoder off the posterior
 x, _ = pca.sample(50_000, torch.Generator().manual_seed(0))  # [50000, 4]
 eps = torch.randn(len(x), 2, generator=torch.Generator().manual_seed(1), dtype=f64)
-z = x @ A.T + eps @ torch.linalg.cholesky(V).T
-log_q = Gaussian(x @ A.T, V).log_prob(z)  # [50000]
+z = x @ A.T + eps @ torch.linalg.cholesky(Sigma).T
+log_q = Gaussian(x @ A.T, Sigma).log_prob(z)  # [50000]
 zero = torch.zeros(2, dtype=f64)
-log_qz = Gaussian(zero, A @ S @ A.T + V).log_prob(z)
+log_qz = Gaussian(zero, A @ S @ A.T + Sigma).log_prob(z)
 log_p = Gaussian(zero, torch.eye(2, dtype=f64)).log_prob(z)
-truth = exact.Information.of(pca, exact.Channel(A, zero, V))
+truth = exact.Information.of(pca, exact.Channel(A, zero, Sigma))
 truths = truth.rate(), truth.mutual_information(), truth.aggregate_kl()
 for name, parts, right in zip(("rate", "I_q", "KL(q(z)||p)"), (log_q - log_p, log_q - log_qz, log_qz - log_p), truths):
     print(f"{name:>12}: exact {right:.4f}   sampled {parts.mean():.4f} (se {parts.std() / len(x) ** 0.5:.4f})")
@@ -213,7 +221,7 @@ assert math.isclose(truths[0], truths[1] + truths[2], abs_tol=1e-10)
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 1 · Two parts of a rate (●○○, 4 minutes)
 #
-# You get three log-densities at samples $z \sim q(z|x)$: `log_q` of $q(z|x)$, `log_aggregate` of $q(z)$, `log_prior` of $p(z)$, each `[S, B]` (samples, data points). Return the two
+# You get three log-densities at samples $z \sim q(z|x)$: `log_q` of $q(z|x)$, `log_aggregate` of $q(z)$, `log_prior` of $p(z)$, each `[M, B]` ($M$ draws for each of $B$ data points). Return the two
 # parts of the rate, information first, stacked as `[2]`.
 #
 # <details><summary>Hint</summary>Each part is the mean of a difference of two of them. Together they must give
@@ -222,7 +230,7 @@ assert math.isclose(truths[0], truths[1] + truths[2], abs_tol=1e-10)
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def split_rate(log_q, log_aggregate, log_prior):
-    # Your lines here: three times [S, B] -> [2]
+    # Your lines here: three times [M, B] -> [2]
     ...
 
 
@@ -248,11 +256,12 @@ verdict
 #
 # $$ \hat q(z) = \frac1B \sum_{b=1}^{B} q(z \mid x_b) . $$
 #
-# How good is the information that comes out? Here we know the answer, $2.816$ nats.
+# How good is the information that comes out, $\mathbb E \log q(z|x_b) - \mathbb E \log \hat q(z)$? Here we know the answer, $2.816$ nats. (The cell measures $z$ in units in which every code is a
+# round ball. A change of units changes both logarithms alike.)
 
 # %% slideshow={"slide_type": "fragment"}
-(_, _, A, V), found, generator = models[-1], {}, torch.Generator().manual_seed(2)
-root = torch.linalg.cholesky(V)  # in its units every code is a ball of radius 1
+(_, _, A, Sigma), found, generator = models[-1], {}, torch.Generator().manual_seed(2)
+root = torch.linalg.cholesky(Sigma)  # in its units every code is a ball of radius 1
 for B in (2, 4, 8, 16, 32, 128, 512, 2048):
     runs = []
     for _ in range(max(6, 2000 // B)):
@@ -273,7 +282,7 @@ ax.set_xticks(sizes, sizes), ax.minorticks_off(), ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Too low, never above $\log B$: with $B$ points one can only be asked *which of them it was*. Of $2.82$ nats one sees $1.7$ at $B = 8$; at $B = 128$ some $0.16$ nats are still missing, at $B = 2048$ next to nothing. So an information is reported **with its B**, and
+# Too low, and never above $\log B$: the own component is in the mixture, so $\hat q(z_b) \ge q(z_b | x_b)/B$. In other words, with $B$ points one can only be asked *which of them it was*. Of $2.82$ nats one sees $1.7$ at $B = 8$; at $B = 128$ some $0.16$ nats are still missing, at $B = 2048$ next to nothing. So an information is reported **with its B**, and
 # two models are compared at the same one. `evaluate.mutual_information` does what the cell did, for a VAE.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -351,16 +360,17 @@ assert 1.5 < parts[0] < 4 and round(math.log(360), 2) == 5.89 and 0 < parts[1] <
 #
 # $$ \max\ I(x; z) + \mathbb E \log p(x) \qquad \text{subject to} \qquad D\big(q(z) \,\|\, p(z)\big) = 0 $$
 #
-# for some divergence $D$. From here one often reads the following chain (sums over $x$ and $z$, weights $q(x, z) = p(x)\, q(z|x)$):
+# for some divergence $D$. From here one often reads the following chain. $p(x)$ is the data's law in it, all expectations are over $q(x, z) = p(x)\, q(z|x)$:
 #
 # $$ \mathbb E \log \frac{q(z, x)}{q(z)\, p(x)} + \mathbb E \log p(x) \overset{?}{=} \mathbb E \log \frac{p(x|z)}{p(x)} + \mathbb E \log p(x) = \mathbb E \log p(x|z) . $$
 #
 # Then a Lagrange multiplier, and the loss is there: $-\mathbb E \log p(x|z) + \lambda D(q(z) \,\|\, p(z))$. **Where is the hole?** At the question mark. $q(z, x)/q(z)$ is the encoder's own reverse, $q(x|z)$. It was
-# replaced by the decoder $p_\theta(x|z)$. These are two different laws, until training has made them one. What is true:
+# replaced by the decoder $p_\theta(x|z)$. These are two different laws, until training has made them one. (And the "good model" is gone as well: with the data's law, $\mathbb E \log p(x)$ is a
+# constant, $-H(p_D)$.) What is true:
 #
 # $$ \boxed{ I_q(x; z) + \mathbb E_{p_D} \log p_D(x) = \mathbb E \log p_\theta(x|z) + \mathbb E_{q(z)} KL\big( q(x|z) \,\|\, p_\theta(x|z) \big) } $$
 #
-# *Proof.* $I_q = \mathbb E \log q(x|z) - \mathbb E \log p_D(x)$; then add and subtract $\log p_\theta(x|z)$. $\square$
+# *Proof.* $q(z|x)/q(z) = q(x|z)/p_D(x)$, so $I_q = \mathbb E \log q(x|z) - \mathbb E \log p_D(x)$. In the first term add and subtract $\log p_\theta(x|z)$. $\square$
 #
 # The term on the right is no small change. A one-dimensional case, $x|z \sim \mathcal N(1.2 z, 0.5)$ with $q(z|x) = \mathcal N(0.4 x, 0.3)$:
 
@@ -374,7 +384,8 @@ spread = (1 - weight * gain) ** 2 * s + weight**2 * width  # of x - weight z
 reconstruction = -0.5 * math.log(2 * math.pi * noise_1) - spread / (2 * noise_1)
 back, left_over = gain * s / aggregate, s - gain**2 * s**2 / aggregate  # q(x|z) = N(back z, left_over)
 kl_back = 0.5 * ((left_over + (back - weight) ** 2 * aggregate) / noise_1 - 1 - math.log(left_over / noise_1))
-print(f"I + E log p_D = {told_1 - entropy_1:.4f}     E log p(x|z) = {reconstruction:.4f}     E KL(q(x|z) || p(x|z)) = {kl_back:.4f}")
+print(f"I + E log p_D = {told_1 - entropy_1:.4f}   E log p(x|z) = {reconstruction:.4f}", end="   ")
+print(f"E KL(q(x|z) || p(x|z)) = {kl_back:.4f}")
 assert math.isclose(told_1 - entropy_1, reconstruction + kl_back, abs_tol=1e-12)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -388,7 +399,7 @@ assert math.isclose(small.decoder_kl(), kl_back, abs_tol=1e-9) and math.isclose(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The objective, derived
 #
-# Start from what we want, with its two prices, and be honest about the decoder: it should match the encoder's reverse.
+# Start from what we want, with two numbers that we may choose, and be honest about the decoder: it should match the encoder's reverse.
 #
 # $$ \mathcal L_{\alpha, \lambda} = \alpha\, I_q(x; z) \;-\; \mathbb E_{q(z)} KL\big(q(x|z) \,\|\, p_\theta(x|z)\big) \;-\; \lambda\, KL\big(q(z) \,\|\, p(z)\big) \;-\; H(p_D). $$
 #
@@ -398,40 +409,42 @@ assert math.isclose(small.decoder_kl(), kl_back, abs_tol=1e-9) and math.isclose(
 #
 # $$ \boxed{ \mathcal L_{\alpha, \lambda} = \mathbb E \log p_\theta(x|z) - (1 - \alpha)\, \mathbb E\, KL\big(q(z|x) \,\|\, p(z)\big) - (\alpha + \lambda - 1)\, KL\big(q(z) \,\|\, p(z)\big) } $$
 #
-# That is the InfoVAE objective, and now we can *read* it. $\alpha$ is the price that is paid **for** information: none at $\alpha = 0$. $\lambda$ is what a nat of mismatch costs. The ELBO is $\alpha = 0, \lambda = 1$, which is the decomposition of the
-# section before last in another dress. The Lagrange multiplier of the last section gives only the row $\alpha = 1$, where the rate drops out.
+# That is the InfoVAE objective, and now we can *read* it. $\alpha$ is a **reward** for information, in nats a nat, and $\lambda$ is what a nat of mismatch costs. A fit decoder gives
+# back a nat of reconstruction for a nat of information, and step 2 charges $1 - \alpha$ for it. The ELBO is $\alpha = 0, \lambda = 1$: no reward, full price. The Lagrange multiplier of the last section gives only
+# $\alpha = 1$, where information is free and the rate drops out.
 #
 # **One substitution.** The identity holds for $D = KL$. But $KL(q(z) \| p(z))$ needs $q(z)$, which nobody gives us. So the paper puts another divergence in its place, one that can be told from samples:
 #
 # $$ \text{loss} = -\mathbb E \log p_\theta(x|z) + (1 - \alpha)\, \mathbb E\, KL\big(q(z|x) \,\|\, p(z)\big) + (\alpha + \lambda - 1)\, D\big(q(z) \,\|\, p(z)\big) . $$
 #
-# It has the same place where it vanishes, $q(z) = p(z)$, and another size everywhere else. A $\lambda$ for MMD and a $\lambda$ for KL are different numbers.
+# It vanishes at the same place, $q(z) = p(z)$, and has another size everywhere else. A $\lambda$ for MMD and a $\lambda$ for KL are different numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Term by term, on the exact model in four dimensions, for an encoder and a decoder that fit neither each other nor the data:
 
 
 # %% slideshow={"slide_type": "fragment"}
-def terms(S, A, V, weight, noise):  # of p_D = N(0, S), q(z|x) = N(A x, V), p(x|z) = N(weight z, noise I)
+def terms(S, A, Sigma, weight, noise):  # p_D = N(0, S), q(z|x) = N(A x, Sigma), p(x|z) = N(weight z, noise I)
     D, L = weight.shape
-    R = A @ S @ A.T + V  # of q(z)
+    R = A @ S @ A.T + Sigma  # q(z) = N(0, R)
     back = S @ A.T @ torch.linalg.inv(R)  # q(x|z) = N(back z, left)
     left = S - back @ A @ S
     miss = torch.eye(D, dtype=f64) - weight @ A
-    squared = (miss @ S @ miss.T + weight @ V @ weight.T).trace()  # E |x - weight z|^2
+    squared = (miss @ S @ miss.T + weight @ Sigma @ weight.T).trace()  # E |x - weight z|^2
     spread = (left + (back - weight) @ R @ (back - weight).T).trace() / noise
     return {
         "reconstruction": -0.5 * (D * math.log(2 * math.pi * noise) + squared / noise),
-        "rate": 0.5 * (R.trace() - L - torch.logdet(V)),
-        "information": 0.5 * (torch.logdet(R) - torch.logdet(V)),
+        "rate": 0.5 * (R.trace() - L - torch.logdet(Sigma)),
+        "information": 0.5 * (torch.logdet(R) - torch.logdet(Sigma)),
         "mismatch": 0.5 * (R.trace() - L - torch.logdet(R)),
         "KL of reverses": 0.5 * (spread - D - torch.logdet(left / noise)),
     }
 
 
 # %% slideshow={"slide_type": "fragment"}
-random = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)), dtype=f64)
-t = terms(S, 0.5 * random(2, 4), torch.diag(torch.tensor([0.2, 0.6], dtype=f64)), W + 0.3 * random(4, 2), 0.5)
+random = partial(torch.randn, generator=torch.Generator().manual_seed(6), dtype=f64)
+A_off, W_off, Sigma_off = 0.5 * random(2, 4), W + 0.3 * random(4, 2), torch.tensor([[0.2, 0.0], [0.0, 0.6]], dtype=f64)
+t = terms(S, A_off, Sigma_off, W_off, 0.5)
 print("   ".join(f"{name} {value:.4f}" for name, value in t.items()))
 assert math.isclose(t["rate"], t["information"] + t["mismatch"], abs_tol=1e-10)
 print("alpha  lambda   left side     right side")
@@ -448,8 +461,8 @@ for alpha, lam in ((0.0, 1.0), (1.0, 1.0), (0.0, 1000.0), (-3.0, 4.0), (0.5, 2.0
 zeros = torch.zeros(2, dtype=f64)
 odd = exact.Information(
     Gaussian(torch.zeros(4, dtype=f64), S),
-    exact.Channel(0.5 * random(2, 4), zeros, torch.diag(torch.tensor([0.2, 0.6], dtype=f64))),
-    exact.Channel(W + 0.3 * random(4, 2), torch.zeros(4, dtype=f64), 0.5 * torch.eye(4, dtype=f64)),
+    exact.Channel(A_off, zeros, Sigma_off),
+    exact.Channel(W_off, torch.zeros(4, dtype=f64), 0.5 * torch.eye(4, dtype=f64)),
 )
 by_package = odd.reconstruction(), odd.rate(), odd.mutual_information(), odd.aggregate_kl(), odd.decoder_kl()
 assert all(abs(a - b) < 1e-5 for a, b in zip(t.values(), by_package))
@@ -474,7 +487,7 @@ for alpha, lam in ((0.3, 2.5), (1.0, 7.0)):
 # | MMD-VAE ($D$ = MMD²) | $1$ | any $\ge 0$ | $0$ | $\lambda$ |
 # | InfoVAE as in the paper | $0$ | $1000$ | $1$ | $999$ |
 #
-# Where a weight is negative, the objective *rewards* what it should forbid: for $\alpha > 1$ codes that are expensive, for $\alpha + \lambda < 1$ codes that lie far from the prior. A popular setting, $\alpha = 0$ and
+# Where a weight is negative, the objective *rewards* what it should charge for: for $\alpha > 1$ a large rate, for $\alpha + \lambda < 1$ codes that together lie far from the prior. A popular setting, $\alpha = 0$ and
 # $\lambda = 0.001$ ("a little MMD"), has the weight $-0.999$. No error is raised, and the loss goes down.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -509,14 +522,17 @@ verdict
 alpha, lam = torch.meshgrid(torch.linspace(-5, 3, 321), torch.logspace(-4, 4, 321), indexing="xy")
 refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
-line = torch.linspace(-5, 1, 100)[:-1]
-plt.plot(line, 1 - line, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
-points = {"VAE ": (0, 1), "β-VAE, β = 4 ": (-3, 4), " AAE-like (JS)": (1, 1), " MMD-VAE, λ = 10": (1, 10), "InfoVAE, paper ": (0, 1000)}
+border = torch.logspace(-4, math.log10(6), 200)
+plt.plot(1 - border, border, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
+points = {"VAE": (0, 1), "β-VAE, β = 4": (-3, 4), "AAE-like (JS)": (1, 1), "MMD-VAE, λ = 10": (1, 10), "InfoVAE, paper": (0, 1000)}
 for name, place in points.items():
-    plt.plot(*place, "o", color=plots.EXACT), plt.text(*place, name, ha="left" if name[0] == " " else "right", va="bottom", fontsize=12)
-plt.plot(0, 1e-3, "x", color=plots.ELBO, markersize=12, markeredgewidth=3), plt.text(0, 1e-3, "α = 0, λ = 0.001  ", ha="right", va="center", fontsize=12)
-plt.text(1.05, 0.02, "refused"), plt.text(-4.8, 0.02, "refused: D rewarded"), plt.yscale("log")
-plt.xlabel("α, price paid for information"), plt.ylabel("λ, cost of mismatch"), plt.grid(False)
+    plt.plot(*place, "o", color=plots.EXACT)
+    side, at = ("left", (8, 0)) if place[0] == 1 else ("center", (0, 9))
+    plt.annotate(name, place, at, textcoords="offset points", ha=side, va="center" if place[0] == 1 else "bottom", fontsize=13)
+plt.plot(0, 1e-3, "x", color=plots.ELBO, markersize=12, markeredgewidth=3)
+plt.text(-0.25, 1e-3, "α = 0, λ = 0.001", ha="right", va="center", fontsize=13)
+plt.text(1.1, 0.02, "refused:\nrate rewarded", va="center"), plt.text(-4.8, 0.02, "refused: D rewarded", va="center"), plt.yscale("log")
+plt.xlabel("α, reward for information"), plt.ylabel("λ, cost of mismatch"), plt.grid(False)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -525,8 +541,8 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## MMD: the witness
 #
-# We need a $D$ that sees only samples: codes $\tilde z_j \sim q(z)$, draws $z_i \sim p(z)$. Ask a simple question. *Is there a function $f$ whose mean over the codes differs from its mean over the prior?* If $f$ may be anything, there
-# always is one. So let it be **smooth**: a sum of bumps of a kernel $k(z, z')$, of total size one. In this class (the unit ball of the kernel's space $\mathcal H_k$) the best one is known,
+# We need a $D$ that sees only samples: codes $\tilde z_j$ from the law $Q$ with density $q(z)$, draws $z_i$ from the prior, $P$. Ask a simple question. *Is there a function $f$ whose mean over the codes differs from its mean over the prior?* If $f$ may be anything, there
+# always is one. So let it be **smooth**: a sum of bumps, each the kernel $k(z_0, \cdot)$ around some point $z_0$, of total size one. In this class (the unit ball of the kernel's space $\mathcal H_k$) the best one is known,
 #
 # $$ f^*(a) \propto \mathbb E_{\tilde z \sim q}\, k(a, \tilde z) - \mathbb E_{z \sim p}\, k(a, z), $$
 #
@@ -535,7 +551,7 @@ plt.show()
 # $$ \mathrm{MMD}_k = \Big\| \int k(z, \cdot)\, dP(z) - \int k(z, \cdot)\, dQ(z) \Big\|_{\mathcal H_k}, \qquad
 # \mathrm{MMD}^2 = \mathbb E\, k(z, z') + \mathbb E\, k(\tilde z, \tilde z') - 2\, \mathbb E\, k(z, \tilde z), $$
 #
-# multiplied out like $|a - b|^2 = a^2 + b^2 - 2ab$. For the kernels here it is zero only if $P = Q$. The two that everybody uses:
+# multiplied out like $(u - w)^2 = u^2 + w^2 - 2uw$; $z'$ and $\tilde z'$ are second, independent draws. For the kernels here it is zero only if $P = Q$. The two that everybody uses:
 #
 # $$ \text{RBF: } e^{-|z - z'|^2 / (2 h^2)}, \qquad \text{inverse multiquadratic, IMQ: } \frac{C}{C + |z - z'|^2} . $$
 #
@@ -551,8 +567,8 @@ def mean_bump(a, centre, variance):  # E k(a, z) over z ~ N(centre, variance)
 
 a = torch.linspace(-4, 4, 201, dtype=f64)[:, None]  # [201, 1]
 exact_witness = 0.5 * mean_bump(a, m, v) + 0.5 * mean_bump(a, -m, v) - mean_bump(a, 0, 1)
-side, noise, prior = torch.randn(3, 100, 1, generator=torch.Generator().manual_seed(5), dtype=f64)
-codes = m * side.sign() + v**0.5 * noise  # [100, 1]
+side, jitter, prior = torch.randn(3, 100, 1, generator=torch.Generator().manual_seed(5), dtype=f64)
+codes = m * side.sign() + v**0.5 * jitter  # [100, 1]
 k = lambda x, y: (-((x - y.T) ** 2) / (2 * h**2)).exp()  # [N, 1], [P, 1] -> [N, P]
 from_points = k(a, codes).mean(1) - k(a, prior).mean(1)  # [201]
 assert torch.allclose(from_points, divergences.witness(a, codes, prior, partial(divergences.rbf, bandwidth=h)))
@@ -578,7 +594,7 @@ plt.show()
 #
 # $$ U = \frac{1}{n(n-1)} \sum_{l \ne j} k(z_l, z_j) + \frac{1}{n(n-1)} \sum_{l \ne j} k(\tilde z_l, \tilde z_j) - \frac{2}{n^2} \sum_{l, j} k(z_l, \tilde z_j), $$
 #
-# and $V$, which keeps them and divides by $n^2$. The formula for $U$ is often printed as "the closed form of MMD". It is not: it is an **estimator** of MMD **squared**, unbiased, and a random number.
+# and $V$, which keeps them and divides by $n^2$: $n$ of its $n^2$ pairs count $1$ where an honest pair counts $\mathbb E k$, which is $(1 - \mathbb E k)/n$ too much for each cloud. The formula for $U$ is often printed as "the closed form of MMD". It is not: it is an **estimator** of MMD **squared**, unbiased, and a random number.
 
 # %% slideshow={"slide_type": "subslide"}
 k = lambda x, y: 40 / (40 + torch.cdist(x, y).square())  # IMQ with C = 40: [R, n, d] twice -> [R, n, n]
@@ -593,21 +609,21 @@ def u_and_v(x, y):  # [R, n, d] twice: R repetitions at once
 
 generator = torch.Generator().manual_seed(6)
 draws = [torch.randn(2, 25, 64, 20, generator=generator) for _ in range(40)]  # n = 64 points in d = 20, from one law
-U, V_statistic = (torch.cat(parts) for parts in zip(*(u_and_v(*pair) for pair in draws)))  # [1000]
+U, V = (torch.cat(parts) for parts in zip(*(u_and_v(*pair) for pair in draws)))  # [1000]
 mean_kernel = torch.cat([40 / (40 + (x - y).square().sum(-1)).flatten() for x, y in draws])
 print(f"U: mean {U.mean():+.1e}, sd {U.std():.1e}, negative in {(U < 0).float().mean():.0%}")
-print(f"V: mean {V_statistic.mean():.4f}, bias (2/n)(1 - E k) = {2 / 64 * (1 - mean_kernel.mean()):.4f}")
+print(f"V: mean {V.mean():.4f}, bias (2/n)(1 - E k) = {2 / 64 * (1 - mean_kernel.mean()):.4f}")
 
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Histograms of the U- and the V-statistic over 1000 repetitions in which both clouds come from one law. U is centred at 0, half of it negative. V has the same shape, shifted to 0.015, and never near 0."}}
 fig, ax = plt.subplots()
-for values, color, name in ((U, plots.IWAE, "U-statistic"), (V_statistic, plots.Q, "V-statistic")):
+for values, color, name in ((U, plots.IWAE, "U-statistic"), (V, plots.Q, "V-statistic")):
     ax.hist(values.numpy(), np.linspace(-0.01, 0.03, 81), color=color, alpha=0.8, label=name)
 plots.exact_line(ax, 0.0, "exact MMD² = 0", vertical=True)
 ax.set(yticks=[], xlabel="estimate of MMD², both clouds from one law"), ax.legend()
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# $U$ is right on average, and **negative more than half of the time**: that is what *unbiased* means when the truth is $0$. $V$ is never negative, and $0.0152$ too large, six standard deviations of $U$. As a *loss* at fixed
+# $U$ is right on average, and **negative more than half of the time**. With a truth of $0$ it has to be: what is unbiased must fall on both sides, and here the long tail is on the right. $V$ is never negative, and $0.0152$ too large, six standard deviations of $U$. As a *loss* at fixed
 # $n$, the difference is nearly a constant and harmless. As a *number*, compare $V$'s at equal $n$ only. And never clip $U$ at $0$: that puts a bias back and hides from you that there was nothing to see.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -615,10 +631,10 @@ from scipy.stats import chi2
 
 exact_mean_kernel = chi2(20).expect(lambda r: 40 / (40 + 2 * r))  # |x - y|^2 is 2 chi^2 with 20 degrees of freedom
 assert abs(z_score(mean_kernel, exact_mean_kernel)) < 4 and round(2 / 64 * (1 - exact_mean_kernel), 4) == 0.0152
-assert abs(z_score(U, 0.0)) < 4 and abs(z_score(V_statistic - U, 0.0152443)) < 4 and (U < 0).float().mean() > 0.5
+assert abs(z_score(U, 0.0)) < 4 and abs(z_score(V - U, 0.0152443)) < 4 and (U < 0).float().mean() > 0.5
 assert 2.2e-3 < U.std() < 2.7e-3 and 5.5 < 0.0152 / U.std() < 7
 both = [divergences.mmd2(*draws[0][:, 0], lambda x, y: divergences.imq(x, y, 40.0), unbiased=u) for u in (True, False)]
-assert torch.allclose(torch.stack(both), torch.stack([U[0], V_statistic[0]]), atol=1e-6)
+assert torch.allclose(torch.stack(both), torch.stack([U[0], V[0]]), atol=1e-6)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 4 · The U-statistic (●○○, 5 minutes)
@@ -671,7 +687,7 @@ labs.ALL["06.mmd"]()
 # In $d$ dimensions two draws of $\mathcal N(0, I)$ are at a squared distance of $2d$, give or take $\sqrt{8d}$. All distances are nearly equal. A kernel must **fall at that distance** to tell anything.
 #
 # * RBF with $h = 1$ has long fallen: at $d = 128$, $k = e^{-128}$. Every pair looks infinitely far.
-# * A published implementation divides by $d$ twice: it averages $|z - z'|^2$ over dimensions and then makes the width grow with $d$ as well. What was written $e^{-|\Delta|^2/\sigma}$ computes $e^{-|\Delta|^2/(2 d^2 v)}$, at $2d$ about $e^{-1/(dv)} \approx 1$. Every pair looks alike.
+# * A published implementation divides by $d$ twice. With $\Delta = z - z'$ it averages $|\Delta|^2$ over dimensions, and then lets its width grow with $d$ as well. What was written $e^{-|\Delta|^2/\sigma}$ computes $e^{-|\Delta|^2/(2 d^2 v)}$ with a setting $v$, usually $1$. At $|\Delta|^2 = 2d$ that is $e^{-1/(dv)} \approx 1$. Every pair looks alike.
 # * $h^2 \propto d$, or the **median heuristic** ($h$ = median distance of the points), puts the fall where the distances are. So does IMQ with $C = 2d$.
 # * A **sum over scales** hedges: one of its terms will fall in the right place.
 
@@ -679,9 +695,9 @@ labs.ALL["06.mmd"]()
 for d in (2, 20, 128):
     x, y = torch.randn(2, 64, d, generator=torch.Generator().manual_seed(d))
     h = divergences.median_distance(x, y)  # the median heuristic
-    k = {"h = 1": -d, "d twice": -1 / d, "median": -d / h**2}  # log k at the distance sqrt(2d)
+    there = {"h = 1": -d, "d twice": -1 / d, "median": -d / h**2}  # log k at the distance sqrt(2d)
     print(f"d = {d:3}: median distance {h:5.2f}, sqrt(2d) = {math.sqrt(2 * d):5.2f}   k there:", end=" ")
-    print("   ".join(f"{name} {math.exp(value):.1e}" for name, value in k.items()))
+    print("   ".join(f"{name} {math.exp(value):.1e}" for name, value in there.items()))
     assert abs(h / math.sqrt(2 * d) - 1) < (0.25 if d == 2 else 0.05)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -723,7 +739,7 @@ for name in kernels(2):
     row = [f"{signal[name, d]:<9.1f}" if (name, d) != ("RBF, h = 1", 128) else "-" for d in dims]  # k is e^-128 there
     print(name.ljust(30), *row)
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Power of the test against dimension for five kernels. All have about 0.3 at d = 2. With h squared = d, IMQ and the sum over scales, power rises to 1 at d = 50. RBF over d squared falls to about 0.1, RBF with h = 1 rises at d = 5 and then falls to the level 0.05."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Power of the test against dimension for five kernels. All have about 0.2 at d = 2. With h squared = d, IMQ and the sum over scales, power rises to 1 at d = 50. RBF over d squared stays between 0.2 and 0.1, RBF with h = 1 rises at d = 5 and then falls to the level 0.05."}}
 for (name, color), style in zip(zip(kernels(2), (plots.PRIOR, plots.ELBO, plots.CIWAE, plots.IWAE, plots.PIWAE)), (":", "-", "-", "-", "--")):
     shown = [d for d in dims if name != "RBF, h = 1" or d <= 50]  # at d = 128 its values are below 1e-30
     plt.plot(shown, [power[name, d] for d in shown], style, color=color, marker="o", label=name)
@@ -732,8 +748,8 @@ plt.xlabel("dimensions d"), plt.ylabel("power at level 5%"), plt.legend(fontsize
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With every dimension the two laws get *easier* to tell apart: there are more coordinates to see it in. A kernel of the right width uses that. At $d = 128$ the mean of $U$ is about nine standard deviations out for IMQ, ten for the RBF with $h^2 = d$, and not one
-# for the kernel that divides by $d$ twice, which gets **blinder** with every dimension. It is not RBF that is bad and IMQ that is good. It is the width. What IMQ buys is patience with one that is too *small*:
+# With every dimension the two laws get *easier* to tell apart: there are more coordinates to see it in. A kernel of the right width uses that. At $d = 128$ the mean of $U$ is about nine standard deviations out for IMQ, ten for the RBF with $h^2 = d$, and for the
+# kernel that divides by $d$ twice hardly more than the noise of $200$ runs: it is **blind**. (RBF with $h = 1$ is left out at $d = 128$, where $k = e^{-128}$ is all there is to see.) It is not RBF that is bad and IMQ that is good. It is the width. What IMQ buys is patience with one that is too *small*:
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Mean of U over the null's standard deviation at d = 20 against the width, as a multiple of d. RBF has a peak near 0.3 and falls to 0 on both sides; IMQ stays high for all small widths. Both fall for large ones."}}
 d = 20
@@ -743,9 +759,9 @@ distances = null_distances[0], squared(1.2 * other, 1.2 * other), squared(x, 1.2
 factors = np.geomspace(0.02, 50, 12)
 far = lambda kernel: (batch_u(*distances, kernel).mean() / batch_u(*null_distances, kernel).std()).item()
 rbf_far = [far(lambda r, f=f: (-r / (2 * f * d)).exp()) for f in factors]  # h² = f d
-ratio = [far(lambda r, f=f: 1 / (1 + r / (2 * f * d))) for f in factors]  # C = f 2d
+imq_far = [far(lambda r, f=f: 1 / (1 + r / (2 * f * d))) for f in factors]  # C = f 2d
 plt.semilogx(factors, rbf_far, "o-", color=plots.CIWAE, label="RBF, h² = factor · d")
-plt.semilogx(factors, ratio, "o-", color=plots.IWAE, label="IMQ, C = factor · 2d")
+plt.semilogx(factors, imq_far, "o-", color=plots.IWAE, label="IMQ, C = factor · 2d")
 plt.xlabel("factor on the squared width"), plt.ylabel("mean of U / sd of null"), plt.legend()
 plt.show()
 
@@ -760,7 +776,7 @@ assert signal["RBF / d²", 2] > signal["RBF / d²", 20] > 0 and power["RBF, h² 
 assert power["RBF, h = 1", 50] < 0.2 and power["RBF / d²", 128] < 0.25
 exact_mean = exact.gaussian_mmd2(torch.zeros(20, dtype=f64), torch.full((20,), 1.2, dtype=f64), "imq", 40.0).item()
 assert abs(z_score(batch_u(*distances, kernels(20)["IMQ, C = 2d"]), exact_mean)) < 4
-assert ratio[0] > 3.5 and ratio[-1] < 1  # IMQ, fifty times too narrow and fifty times too wide
+assert imq_far[0] > 3.5 and imq_far[-1] < 1  # IMQ, fifty times too narrow and fifty times too wide
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · Spot the bug: the kernel that sees no dimension (●●○, 6 minutes)
@@ -804,7 +820,8 @@ for n in (16, 64, 256):
     null = batch_u(squared(x, x), squared(y, y), squared(x, y), kernel)
     U = batch_u(squared(x, x), squared(1.2 * other, 1.2 * other), squared(x, 1.2 * other), kernel)
     pairs = squared(x[0], y[0])
-    print(f"n = {n:3}: sd of the null {null.std():.1e}, under N(0, 1.44 I) {U.std():.1e}, mean {U.mean():.1e}", end="   ")
+    print(f"n = {n:3}: sd of the null {null.std():.1e}", end=", ")
+    print(f"under N(0, 1.44 I) {U.std():.1e}, mean {U.mean():.1e}", end="   ")
     print(f"matrix {pairs.nbytes / 1024:.0f} KiB, all differences {(x[0][:, None] - y[0]).nbytes / 1024:.0f} KiB")
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
@@ -821,7 +838,7 @@ print("seconds of one MMD²:", {n: round(s, 4) for n, s in seconds.items()})
 assert all(s > 0 for s in seconds.values())
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# From $n = 16$ to $256$ the null's standard deviation falls about sixteenfold and the other about fivefold; the mean stays. Twice the points are four times the pairs: memory, and on a machine that does nothing else also the seconds. At a batch of 100 that is nothing beside the networks; at $10\,000$ it is $400$ MB a matrix in float32. Note what this means for training:
+# From $n = 16$ to $256$ the null's standard deviation falls about sixteenfold. The other falls several times, between $\sqrt{16}$ and $16$: both kinds of noise are in it. The mean stays, give or take its noise. Twice the points are four times the pairs: memory, and on a machine that does nothing else also the seconds. At a batch of 100 that is nothing beside the networks; at $10\,000$ it is $400$ MB a matrix in float32. Note what this means for training:
 # with $n = 64$ the penalty sees a difference only when it is larger than its own noise, and $\lambda$ multiplies both.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -835,7 +852,8 @@ assert 10_000**2 * 4 == 400e6
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A published loss, read line by line
 #
-# Here is the InfoVAE loss of a well-known collection, PyTorch-VAE, as many texts quote it; in our words. $n$ is the batch size.
+# Here is the InfoVAE loss of a well-known collection, PyTorch-VAE, as many texts quote it; in our words. $n$ is the batch size, `lam` our $\lambda$, `k_pp`, `k_zz` and `k_pz` the kernel matrices of prior draws and codes. `beta` weighs the reconstruction: it is
+# not the $\beta$ of the map.
 #
 # ```
 # bias_corr = n * (n - 1)
@@ -857,7 +875,7 @@ print(f"with its IMQ kernel, which returns a sum over pairs where a mean is mean
 assert f"{in_the_code:.1e}" == "2.3e-05" and round(in_the_code * n * (n - 1), 3) == 0.478
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls, the samples look like those of a $\beta$-VAE, because that is what is being trained.
+# A weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls. The samples look like those of a $\beta$-VAE with $\beta = 1 - \alpha = 1.5$, for that is what is being trained.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · Spot the bug: the penalty that vanished (●●○, 7 minutes)
@@ -889,7 +907,7 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Four more divergences
+# ## Four more divergences (may wait, with exercise 7)
 #
 # MMD is one way to compare $q(z)$ with $p(z)$. The others that InfoVAE names, on one latent space where the answer is known: codes $q(z|x) = \mathcal N(\mu(x), 0.3\, I)$ in two dimensions with Gaussian means, so that $q(z)$ is Gaussian too.
 
@@ -900,7 +918,7 @@ variance = spread**2 + own**2  # of q(z) in each dimension
 exact_kl = 0.5 * (variance + shift**2 - 1 - variance.log()).sum().item()
 
 
-def codes(n, generator):
+def draw_codes(n, generator):
     """n encoder means and a draw of each code: 2 x [n, 2]."""
     mean = shift + spread * torch.randn(n, 2, generator=generator)
     return mean, mean + own * torch.randn(n, 2, generator=generator)
@@ -925,13 +943,13 @@ def batch_kl(mean, z, own_too):  # [..., B, 2] twice -> [...]
 
 generator = torch.Generator().manual_seed(8)
 for B in (2, 8, 32, 128):
-    mean, z = (part.view(-1, B, 2) for part in codes(20_480, generator))  # many batches at once
+    mean, z = (part.view(-1, B, 2) for part in draw_codes(20_480, generator))  # many batches at once
     both = [batch_kl(mean, z, own_too).mean() for own_too in (True, False)]
     print(f"B = {B:3}: with the own component {both[0]:.3f}, without {both[1]:.3f}, exact {exact_kl:.3f}")
     assert both[1] < exact_kl + 0.01 and both[0] > exact_kl - 0.01 and (B > 32 or both[1] < exact_kl < both[0])
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **KL and JS, by a discriminator.** Train a network $T(z)$ to tell codes from prior draws. The best logit there is is the log-ratio, $T(z) = \log q(z) - \log p(z)$. Then
+# **KL and JS, by a discriminator.** Train a network to tell codes from prior draws: $\sigma(T(z))$, with the logistic $\sigma$, is its probability that $z$ is a code. Given as many of both, the best logit is the log-ratio, $T(z) = \log q(z) - \log p(z)$. Then
 #
 # $$ KL(q \| p) = \mathbb E_q[T], \qquad JS = \log 2 + \tfrac12 \mathbb E_q[\log \sigma(T)] + \tfrac12 \mathbb E_p[\log(1 - \sigma(T))] . $$
 #
@@ -944,7 +962,7 @@ with torch.random.fork_rng():
 optimiser, generator = torch.optim.Adam(T.parameters(), lr=1e-3), torch.Generator().manual_seed(9)
 slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, 600)
 for step in range(600):
-    _, z = codes(512, generator)
+    _, z = draw_codes(512, generator)
     prior = torch.randn(512, 2, generator=generator)
     loss = softplus(-T(z)).mean() + softplus(T(prior)).mean()  # -log σ(T) on codes, -log(1 - σ(T)) on the prior
     optimiser.zero_grad()
@@ -954,7 +972,7 @@ for step in range(600):
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 with torch.no_grad():
-    _, z = codes(20_000, generator)
+    _, z = draw_codes(20_000, generator)
     prior = torch.randn(20_000, 2, generator=generator)
     adversarial_kl = T(z).mean().item()
     adversarial_js = (math.log(2) - 0.5 * softplus(-T(z)).mean() - 0.5 * softplus(T(prior)).mean()).item()
@@ -963,16 +981,17 @@ plane = torch.cartesian_prod(grid, grid)  # [561 * 561, 2]
 log_p, log_qz = Normal(0, 1).log_prob(plane).sum(1), Normal(shift, variance.sqrt()).log_prob(plane).sum(1)
 middle, cell = torch.logaddexp(log_p, log_qz) - math.log(2), (grid[1] - grid[0]) ** 2
 exact_js = (0.5 * cell * (log_p.exp() * (log_p - middle) + log_qz.exp() * (log_qz - middle)).sum()).item()
-print(f"KL: discriminator {adversarial_kl:.3f}, exact {exact_kl:.3f}     JS: discriminator {adversarial_js:.3f}, exact {exact_js:.3f}")
+print(f"KL: discriminator {adversarial_kl:.3f}, exact {exact_kl:.3f}", end="     ")
+print(f"JS: discriminator {adversarial_js:.3f}, exact {exact_js:.3f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Both near the truth, after 600 steps on a $q$ that stands still. In training $q$ moves, and the discriminator runs after it. Its JS is a *lower* bound of the true one, so an encoder that descends it descends something that lies below its goal. Two networks that chase each other is what MMD
+# Both near the truth, after 600 steps on a $q$ that stands still. In training $q$ moves, and the discriminator runs after it. Its JS is in expectation a *lower* bound of the true one, and an encoder that makes a lower bound small has promised nothing about what lies above. Two networks that chase each other is what MMD
 # spares us.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert abs(adversarial_kl - exact_kl) < 0.1 * exact_kl and abs(adversarial_js - exact_js) < 0.1 * exact_js
 assert adversarial_js < exact_js + 0.01 < math.log(2)
-mean, z = codes(32, generator)
+mean, z = draw_codes(32, generator)
 packaged = divergences.minibatch_kl(z[None], mean, torch.full_like(mean, math.log(own)))
 assert torch.isclose(packaged, batch_kl(mean, z, True), atol=1e-5)
 
@@ -988,13 +1007,15 @@ assert torch.isclose(packaged, batch_kl(mean, z, True), atol=1e-5)
 #
 # Return $\phi$ for all particles `z` `[N, L]` with the prior $\mathcal N(0, I)$ and an RBF kernel of bandwidth `h`: `[N, L]`.
 #
-# <details><summary>Hint</summary>The gradient of the kernel at $z_j$ is $k(z_j, z_i)\, (z_i - z_j)/h^2$. With the matrix K of all pairs, K @ z sums k times $z_j$ over j, and
-# K.sum(1, keepdim=True) * z is what belongs to $z_i$.</details>
+# The kernel's gradient at $z_j$ is $k(z_j, z_i)\, (z_i - z_j)/h^2$.
+#
+# <details><summary>Hint</summary>With the matrix k of all pairs, <code>k @ z</code> sums k times z_j over j, and <code>k.sum(1, keepdim=True) * z</code> sums k times z_i.
+# Both parts are made of these two.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def stein_direction(z, h):
-    # Your lines here, with K = rbf_kernel(z, z, h), [N, N]: from [N, L] to [N, L]
+    # Your lines here, with k = rbf_kernel(z, z, h), [N, N]: from [N, L] to [N, L]
     ...
 
 
@@ -1004,9 +1025,9 @@ checks.ALL["06.stein"](stein_direction)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
 def stein_direction(z, h):
-    K = rbf_kernel(z, z, h)
-    pull = -K @ z
-    push = (K.sum(1, keepdim=True) * z - K @ z) / h**2
+    k = rbf_kernel(z, z, h)
+    pull = -k @ z
+    push = (k.sum(1, keepdim=True) * z - k @ z) / h**2
     return (pull + push) / len(z)
 
 
@@ -1014,9 +1035,8 @@ verdict = checks.ALL["06.stein"](stein_direction)
 assert verdict.passed
 verdict
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Three clouds in the plane with the prior's circles. Left: the codes, a flat cloud off centre. Middle: after 300 steps of pull and push, spread over the prior's circles. Right: after 300 steps of pull alone, all in one point at the centre."}}
-_, start = codes(200, torch.Generator().manual_seed(10))
-assert torch.allclose(stein_direction(start, 1.0), divergences.stein_direction(start, -start, partial(divergences.rbf, bandwidth=1.0)), atol=1e-5)
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Three clouds in the plane with the prior's circles. Left: the codes, a flat cloud off centre. Middle: after 300 steps of pull and push, spread over the prior's circles. Right: after 300 steps of pull alone, nearly all in a small heap at the centre."}}
+_, start = draw_codes(200, torch.Generator().manual_seed(10))
 moved, pulled = start.clone(), start.clone()
 for _ in range(300):
     moved = moved + 0.3 * stein_direction(moved, 1.0)
@@ -1031,9 +1051,11 @@ plt.show()
 print("standard deviations:", *([round(s, 2) for s in cloud.std(0).tolist()] for cloud in (start, moved, pulled)))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Pull and push turn the codes into the prior (standard deviations of $0.99$ where $1$ is exact). Without the push everything falls onto the mode. The size of $\phi$ *is* a divergence, the kernel Stein discrepancy; that is another story.
+# Pull and push turn the codes into the prior (standard deviations of $0.99$ where $1$ is exact). Without the push everything falls towards the mode. The norm of $\phi$ in the kernel's space *is* a divergence, the kernel Stein discrepancy; that is another story.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+packaged = divergences.stein_direction(start, -start, partial(divergences.rbf, bandwidth=1.0))
+assert torch.allclose(stein_direction(start, 1.0), packaged, atol=1e-5)
 assert ((moved.std(0) - 0.99).abs() < 0.02).all() and moved.mean(0).abs().max() < 0.05 and pulled.std(0).max() < 0.2
 
 
@@ -1047,7 +1069,8 @@ batch = data.binarise(images.train[:200], torch.Generator().manual_seed(11))  # 
 for name in infovae.DIVERGENCES:
     objective = infovae.InfoVAE(name, alpha=0.5, lambda_=10.0)
     said = objective.backward(vae, batch, torch.Generator().manual_seed(12))
-    print(f"{name:>15}: reconstruction {said.reconstruction.mean():.2f}   rate {said.rate.mean():.2f}   D {said.divergence:+.4f}")
+    print(f"{name:>15}: reconstruction {said.reconstruction.mean():.2f}", end="   ")
+    print(f"rate {said.rate.mean():.2f}   D {said.divergence:+.4f}")
 vae.zero_grad()
 for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
     try:
@@ -1056,15 +1079,15 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
         print(f"refused: {refusal}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The six numbers are six different things: squared distances of mean bumps, nats by mixture, nats by a discriminator that has seen one batch, the squared length of a direction. **Only their zero is common.** That is why each has a $\lambda$ of its own below.
+# The six numbers are six different things: squared distances of mean bumps, nats by mixture, nats by a discriminator that has seen one batch, the squared length of a direction. **Only their zero is common**, and even that only for the exact quantity: the minibatch estimate stays above it. That is why each has a $\lambda$ of its own below.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The family on digits
 #
-# A fair comparison takes many trainings, so this one is a **recorded result**, made by `benchmarks/infovae.py`, which ships with the course: every row was trained on a short schedule of 750 steps, from one or more seeds (last column), with a $\lambda$ that was set once by a look at a few runs. It is a map, not a race. The columns,
+# A fair comparison takes many trainings, so this one is a **recorded result**, made by `benchmarks/infovae.py`, which ships with the course: every row was trained on a short schedule of 750 steps with batches of 100, from four seeds, with a $\lambda$ that was set once by a look at a few runs. It is a map, not a race. The columns,
 # each with its bias:
 #
-# * $\log \hat p$: the test mean of $L_K$ at $K = 5000$, a lower bound in expectation (chapter 03), for **all** rows the same bound, whatever they climbed;
+# * $\log \hat p$: the test mean of $L_K$ at $K = 5000$, a lower bound in expectation (chapter 03), for **all** rows the same bound, whatever they climbed. It judges the decoder; what the encoder misses is nearly forgiven;
 # * $I_q$: the information of the *index*, of 1437 training images with 10 codes each: unbiased for these images, too low for the population, at most $\log 1437 = 7.27$;
 # * $KL(q(z) \| p)$: the rate of the same images minus $I_q$, hence too high by what $I_q$ is too low;
 # * MMD²: the $U$-statistic with IMQ, $C = 20$; log det: of the covariance of $q(z)$, $0$ for the prior;
@@ -1072,7 +1095,8 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 record = recorded.load("infovae")
-columns = {"log_p": 2, "mutual_information": 2, "aggregate_kl": 2, "mmd2": 4, "log_det": 2, "linear_probe": 2, "nearest_5": 2}
+columns = {"log_p": 2, "mutual_information": 2, "aggregate_kl": 2, "mmd2": 4}  # and their decimals
+columns |= {"log_det": 2, "linear_probe": 2, "nearest_5": 2}
 runs_of = {row: [run for run in record["runs"] if run["row"] == row] for row in record["settings"]["rows"]}
 seen = {row: {c: np.array([run[c] for run in runs]) for c in columns} for row, runs in runs_of.items() if runs}
 names = ["log p^", "I_q", "KL(q(z)||p)", "MMD²", "log det", "linear", "5 nearest"]
@@ -1081,49 +1105,64 @@ for row, values in seen.items():
     cells = [f"{values[c].mean():.{digits}f}".rjust(11) for c, digits in columns.items()]
     print(row.ljust(26), *cells, f"  {len(values['log_p'])}")
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the information I_q, a point for each recorded training, coloured by divergence. Left, log p^ on test images: near -23.5 for most rows, a nat lower for MMD-VAE, and far below at -33 for the adversarial KL, whose information is at the ceiling. Right, MMD squared between codes and prior."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the information I_q, a point for each recorded training, coloured by divergence. Left, log p^ on test images, cut off at -26: the minibatch KL and the beta-VAE with beta 0.5 are highest, about -23.4; the VAE and InfoVAE with MMD lie at -23.7, MMD-VAE a nat lower, the beta-VAE with beta 2 lowest, at -25.1. Written below: Stein -28, adversarial KL -34, adversarial JS -42, all three with the information at its ceiling, 7.27. Right, MMD squared between codes and prior: below 0.005 for all but those three."}}
 groups = {"no D": plots.ELBO, "mmd-imq": plots.IWAE, "mmd-rbf": plots.MIWAE, "kl-minibatch": plots.Q}
 groups |= {"kl-adversarial": plots.PIWAE, "js-adversarial": plots.PRIOR, "stein": plots.CIWAE}
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2))
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
+below = []  # the rows that the left panel would have to be three times as high for
 for row, values in seen.items():
     how = record["settings"]["rows"][row]
-    color = groups["no D" if how["alpha"] + how["lambda"] == 1 else how["divergence"]]
+    group = "no D" if how["alpha"] + how["lambda"] == 1 else how["divergence"]
     for axis, c in ((left, "log_p"), (right, "mmd2")):
-        axis.plot(values["mutual_information"], values[c], "o", color=color, markersize=7, alpha=0.8)
+        axis.plot(values["mutual_information"], values[c], "o", color=groups[group], markersize=8, alpha=0.8)
+    if values["log_p"].mean() < -26:
+        below.append((-values["log_p"].mean(), group))
 for name, color in groups.items():
     right.plot([], [], "o", color=color, label=name)
-left.set(xlabel="information $I_q$, nats", ylabel="log p^ on test, nats")
-right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)")
-right.legend(fontsize=10, loc="upper left")
+left.text(7.4, -25.95, "\n".join(["further down:", *(f"{name} −{size:.0f}" for size, name in sorted(below))]), ha="right", va="bottom", fontsize=12)
+left.set(xlabel="information $I_q$, nats", ylabel="log p^ on test, nats", ylim=(-26, -23), xlim=(0.4, 7.6))
+right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)", xlim=(0.4, 7.6))
+right.legend(fontsize=11, loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Five things to read there.
+# Six things to read there.
 #
 # 1. **The price of information is obeyed.** Along the $\beta$-VAEs, $\beta = 2, 1, 0.5$: about $0.9$, $2.9$ and $5.9$ nats, and the 5 nearest neighbours name about $59$, $75$ and $82$ of $100$ digits.
-# 2. **No rate, and no harm.** $\alpha = 1$ with the minibatch KL: some $5$ nats of information, and a $\log \hat p$ that is not below the VAE's. The ELBO's optimum was flat in the information, you remember.
-# 3. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has about $5.4$ nats, an MMD² of $0.002$ like the VAE, and a mismatch of about $1$ nat where the VAE has $0.2$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
-# 4. **A discriminator that lags is a burst.** In the two adversarial rows the information sits at its ceiling, $7.27$, the mismatch is above $10$ nats and $\log \hat p$ below $-30$: needles, as in the first lab, and between them nothing that the decoder was trained on. Stein, a
-#    direction from 100 particles in ten dimensions, is on the same road, with a cloud that has shrunk as well (log det below $-2$).
-# 5. **Which picture is not which digit.** MMD-VAE knows more than one and a half times as many nats about the picture as the VAE, and its neighbours name no more digits. Mutual information counts all of it, whatever you need it for.
+# 2. **The VAE is not the best model.** KL minibatch, the InfoVAE with it, and the $\beta$-VAE with $\beta = 0.5$ have a $\log \hat p$ that is about $0.3$ nats better than the VAE's; a seed moves it by $0.05$. What all three have in common is cheaper information. For
+#    the $\beta$-VAE the books are clear: its test ELBO is *worse* than the VAE's, by half a nat. The VAE pays for its encoder's fault, and keeps to decoders whose posterior a Gaussian can follow. $\log \hat p$ at $K = 5000$ hardly charges for that fault, so it likes the bolder decoder. The two
+#    rows with the minibatch KL do not even lose ELBO. Perhaps $750$ steps are too few for the VAE, which had put some of its ten dimensions to sleep. The record cannot tell.
+# 3. **Free, up to a point.** $\alpha = \lambda = 1$ with the minibatch KL charges the rate less the information *that a batch of 100 can show*. That is at most $\log 100 = 4.6$ nats. What is beyond costs its full price, and the codes stop at some $5$.
+# 4. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has about $5.3$ nats and an MMD² of $0.002$. The VAE has $0.001$; both look like nothing. The mismatch is about $0.9$ nats against $0.2$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
+# 5. **A discriminator that lags is a burst.** In the two adversarial rows the information sits at its ceiling, $7.27$, the mismatch is above $10$ nats and $\log \hat p$ below $-30$: needles, as in the first lab, and between them nothing that the decoder was trained on. Stein, a
+#    direction from 100 particles in ten dimensions, is on the same road, with a cloud that has shrunk as well (log det about $-4$).
+# 6. **Which picture is not which digit.** MMD-VAE knows more than one and a half times as many nats about the picture as the VAE, and its neighbours name no more digits. Mutual information counts all of it, whatever you need it for.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert round(math.log(1437), 2) == 7.27
+assert round(math.log(1437), 2) == 7.27 and round(math.log(record["settings"]["schedule"]["batch_size"]), 1) == 4.6
+assert all(len(runs) == 4 for runs in runs_of.values())
 found = lambda row, c: seen[row][c].mean()
 for row, nats, hits in (("beta-VAE 2", 0.9, 59), ("VAE", 2.9, 75), ("beta-VAE .5", 5.9, 82)):
-    assert abs(found(row, "mutual_information") - nats) < 0.4 and abs(100 * found(row, "nearest_5") - hits) < 6
-assert abs(found("KL minibatch", "mutual_information") - 5) < 0.5 and found("KL minibatch", "log_p") > found("VAE", "log_p") - 0.1
-assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.4) < 0.6 and found("MMD-VAE, IMQ", "mmd2") < 0.003
-assert abs(found("MMD-VAE, IMQ", "aggregate_kl") - 1) < 0.5 and abs(found("VAE", "aggregate_kl") - 0.2) < 0.1
-assert abs(found("VAE", "log_p") - found("MMD-VAE, IMQ", "log_p") - 1) < 0.5
+    assert abs(found(row, "mutual_information") - nats) < 0.1 and abs(100 * found(row, "nearest_5") - hits) < 1
+elbo = {row: np.mean([run["reconstruction"] - run["rate"] for run in runs]) for row, runs in runs_of.items()}
+for row in ("KL minibatch", "InfoVAE .5, KL minibatch", "beta-VAE .5"):
+    assert 0.2 < found(row, "log_p") - found("VAE", "log_p") < 0.4 and min(seen[row]["log_p"]) > max(seen["VAE"]["log_p"])
+assert seen["VAE"]["log_p"].std(ddof=1) < 0.06 and 0.4 < elbo["VAE"] - elbo["beta-VAE .5"] < 0.6
+assert min(elbo["KL minibatch"], elbo["InfoVAE .5, KL minibatch"]) > elbo["VAE"] - 0.01
+assert np.mean([run["active_units"] for run in runs_of["VAE"]]) < 9 and abs(found("KL minibatch", "mutual_information") - 5) < 0.1
+assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.35) < 0.1
+assert round(found("MMD-VAE, IMQ", "mmd2"), 3) == 0.002 and round(found("VAE", "mmd2"), 3) == 0.001
+assert round(found("MMD-VAE, IMQ", "aggregate_kl"), 1) == 0.9 and round(found("VAE", "aggregate_kl"), 1) == 0.2
+assert abs(found("VAE", "log_p") - found("MMD-VAE, IMQ", "log_p") - 1) < 0.2
 for row in ("KL adversarial", "AAE (JS adversarial)"):
-    assert round(found(row, "mutual_information"), 1) == 7.3 and found(row, "aggregate_kl") > 10 and found(row, "log_p") < -30
-assert found("Stein", "mutual_information") > 6.5 and found("Stein", "log_det") < -2
+    assert round(found(row, "mutual_information"), 2) == 7.27 and found(row, "aggregate_kl") > 10 and found(row, "log_p") < -30
+assert found("Stein", "mutual_information") > 7 and abs(found("Stein", "log_det") + 4) < 0.5
 assert found("MMD-VAE, IMQ", "mutual_information") > 1.5 * found("VAE", "mutual_information")
-assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5") + 0.03
+assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A recorded number is a claim. Here is one row made again before your eyes, MMD-VAE with IMQ, with a seed that is *not* in the record:
+# A recorded number is a claim. Here is one row made again before your eyes, MMD-VAE with IMQ, with a seed that is *not* in the record. Expect $\log \hat p$ within about half a nat of the record. The
+# information is less settled, from $4.6$ to $5.8$ nats with the four seeds there; a fifth may well lie a nat off.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 how = record["settings"]["rows"]["MMD-VAE, IMQ"]
@@ -1137,9 +1176,9 @@ live = {
 }
 for c, value in live.items():
     print(f"{c:>18}: live {value:.2f}, recorded {[round(float(v), 2) for v in seen['MMD-VAE, IMQ'][c]]}")
-    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 2.0  # nats, four sds of a seed
+    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 2.0  # nats: four sds of a seed in the information
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, for both they look like digits. Below: the codes of the test digits along their two widest directions, coloured by digit, over the prior's circles; both clouds fill the circles, and codes of one digit lie loosely together."}}
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, in both many look like digits. Below: the means of the codes of the test digits along their two widest directions, coloured by digit, over the prior's circles; with radius 1 and 2; both clouds fill the circles, and codes of one digit lie loosely together."}}
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), height_ratios=[1, 1.6])
 for (top, bottom), network, title in zip(axes.T, (vae, fresh), ("VAE", "MMD-VAE, λ = 1000")):
     with torch.no_grad():
@@ -1150,11 +1189,11 @@ for (top, bottom), network, title in zip(axes.T, (vae, fresh), ("VAE", "MMD-VAE,
     bottom.scatter(*((mean - mean.mean(0)) @ plane).T, c=images.test_labels, cmap="tab10", s=12)
     for radius in (1, 2):
         bottom.add_patch(plt.Circle((0, 0), radius, fill=False, color=plots.PRIOR, linewidth=2))
-    bottom.set(xlim=(-3.6, 3.6), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[])
+    bottom.set(xlim=(-3.6, 3.6), ylim=(-3, 3), aspect="equal", xticks=[], yticks=[], frame_on=False)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Above: images decoded from the prior. Below: means of the test codes along their two widest directions, coloured by digit, with the prior's circles.
+# Above: images decoded from the prior. Below: means of the test codes along their two widest directions, coloured by digit. The circles are one and two standard deviations of the prior.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Train a latent space with your own hands
@@ -1166,7 +1205,7 @@ plt.show()
 # 3. Now *MMD-VAE*. Then set the width to its ends. At which end do the codes escape, and why there?
 # 4. *collapsed*: the price of information is $10$ nats a nat. Can you bring it back by turning $\alpha$ alone?
 
-# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The lab after 160 steps in two states, VAE and MMD-VAE: codes of the digits in the plane over the prior's circles, and curves of reconstruction, rate, information and MMD squared against steps."}}
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The lab after some 80 steps in two states, VAE and MMD-VAE: codes of the digits in the plane over the prior's circles, and curves of reconstruction, rate, information and MMD squared against steps."}}
 labs.ALL["06.latent"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -1259,7 +1298,7 @@ labs.ALL["06.latent"]()
 # | information | never above $\log B$; say your $B$ | `evaluate.mutual_information` |
 # | InfoVAE | $\mathbb E \log p(x\vert z) - (1-\alpha)\, \text{rate} - (\alpha+\lambda-1)\, D$ | `infovae.InfoVAE` |
 # | refused | $\alpha > 1$ or $\alpha + \lambda < 1$ | `infovae.coefficients` |
-# | MMD² | $U$: unbiased, may be negative; $V$: too large by $(2/n)(1 - \mathbb E k)$ | `divergences.mmd2` |
+# | MMD² | $U$: unbiased, may be negative; $V$ of two equal laws: too large by $(2/n)(1 - \mathbb E k)$ | `divergences.mmd2` |
 # | kernel | must fall where the distances are: $h^2 \propto d$, $C \propto d$ | `divergences.rbf`, `imq`, `median_distance` |
 # | Stein | a direction | `divergences.stein_direction` |
 #
