@@ -112,6 +112,13 @@ def test_parameters_are_taken_and_told():
     assert str(several) == "mine(a=1, b=2)"
 
 
+def test_a_row_with_two_parameters_names_both(monkeypatch):
+    row = objectives.Objective("two", bounds.elbo, objectives.uniform, objectives.uniform, True, {"a": 0.1, "b": 0.2})
+    monkeypatch.setitem(objectives.TABLE, "two", row)
+    with pytest.raises(TypeError, match="^objective 'two' takes a, b, got c.$"):
+        objectives.get("two", c=0.3)
+
+
 def test_weights_carry_no_gradient():
     log_w = torch.zeros(M, K, B, requires_grad=True)
     for row in ROWS:

@@ -2,6 +2,7 @@
 
     python -m tools.mutants                    every room of ROOMS, which takes hours
     python -m tools.mutants bounds exact       these rooms
+    python -m tools.mutants --again exact      the unlisted survivors of its last run, with today's tests
 
 mutmut changes one operator, number, name or argument at a time and runs the tests that reach it. A bug that no test
 notices is a *survivor*. tools/mutants.toml lists those that change nothing a test could or should see, each with its
@@ -35,6 +36,35 @@ ROOMS = {  # room of the package: the tests that must notice
     "hierarchical": ["tests/hierarchical"],
     "exact": ["tests/exact"],
 }
+SLOW = {  # left out: many draws or many steps, after which faster tests must have noticed whatever there is to notice
+    "objectives": ["test_axes_are_estimates_then_samples"],
+    "divergences": [
+        "test_gradient_without_saturation_is_that_of_half_the_kl_minus_js",
+        "test_js_is_exact_at_the_best_discriminator_and_lower_at_any_other",
+        "test_expectation_is",
+        "test_discriminator_learns_the_log_ratio",
+        "test_figures_of_errata_b11",
+        "test_narrow_kernels_are_blind",
+        "test_u_statistic_is",
+        "test_v_statistic_is_too_high",
+        "test_bias_falls_like_one_over_b",
+        "test_truth_lies_between",
+        "test_fixed_point_on_a_gaussian",
+    ],
+    "exact": ["test_signal_to_noise_follows_the_rates"],
+    "hierarchical": [
+        "test_expected_bound_rises_to_the_exact_elbo",
+        "test_training_finds_both_modes",
+        "test_every_weight_has_the_mean_p",
+        "test_bias_falls_like_one_over_the_number_of_psi",
+        "test_m_iwhvi_lies_between",
+        "test_signal_to_noise_of_tau_as_K_grows",
+        "test_toy_with_training_is_nearer",
+        "test_biases_are_those_of_chi_squared",
+        "test_no_gaussian_is_nearer",
+    ],
+}
+PATIENCE = 5  # a mutant may take so many times as long as its tests do by themselves, and a few seconds
 SURVIVED, NO_TEST, NOT_RUN = {0}, {5, 33}, {None, 34}  # mutmut's exit codes; all others are a test that failed or hung
 
 
@@ -70,42 +100,79 @@ class Report(NamedTuple):
         return f"{self.room:13} {noticed:5} of {self.total:5} noticed, {self.score:6.1%}; {self.known} survivors listed"
 
 
-def test(room: str, workers: int) -> Report:
-    """Plant the bugs of one room in a copy of the package and run its tests on each."""
+def test(room: str, workers: int, again: bool = False) -> Report:
+    """Plant the bugs of one room in a copy of the package and run its tests on each, or again on the unlisted few."""
     bench = WORKSHOP / room
-    shutil.rmtree(bench, ignore_errors=True)
-    bench.mkdir(parents=True)
-    for part in ("vaecourse", "tests", "benchmarks", "README.md", "LICENSE"):
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
-    (bench / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings(room))
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(bench)}
-    with open(bench / "log", "w") as log:
-        mutmut(bench, environment, "run", "--max-children", str(workers), stdout=log)
+    if again:
+        refuse_old_bench(bench, room)
+        shutil.rmtree(bench / "tests")
+        shutil.copytree(ROOT / "tests", bench / "tests")
+        names = [mutant.name for mutant in survivors(bench) if not is_known(room, mutant)]
+    else:
+        shutil.rmtree(bench, ignore_errors=True)
+        bench.mkdir(parents=True)
+        for part in ("vaecourse", "tests", "benchmarks", "README.md", "LICENSE"):
+            source = ROOT / part
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
+        (bench / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings(room))
+        names = []
+    if names or not again:
+        with open(bench / "log", "w") as log:
+            mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
+    codes = exit_codes(bench)
+    if not codes or any(code in NOT_RUN for code in codes.values()):
+        raise SystemExit(f"mutmut did not run all mutants of {room}: {bench / 'log'} says why.")
+    left = survivors(bench)
+    return Report(room, len(codes), left, sum(is_known(room, mutant) for mutant in left))
+
+
+def refuse_old_bench(bench: Path, room: str) -> None:
+    """Say so if the room has no bench yet, or has changed since its bugs were planted."""
+    planted = [path for path in (bench / "vaecourse").rglob("*.py") if is_of(path.relative_to(bench), room)]
+    if not planted or not (bench / "mutants").is_dir():
+        raise SystemExit(f"--again needs a first run: python -m tools.mutants {room}")
+    for path in planted:
+        now = ROOT / path.relative_to(bench)
+        if not now.exists() or now.read_text() != path.read_text():
+            raise SystemExit(f"{now} has changed since its bugs were planted: python -m tools.mutants {room}")
+
+
+def is_of(path: Path, room: str) -> bool:
+    """Whether vaecourse/... is a file of the room."""
+    return path.with_suffix("").parts[1] == room
+
+
+def exit_codes(bench: Path) -> dict[str, int | None]:
+    """What the tests said of each mutant: its name -> mutmut's exit code."""
     codes: dict[str, int | None] = {}
     for meta in (bench / "mutants").rglob("*.meta"):
         codes |= json.loads(meta.read_text())["exit_code_by_key"]
-    if not codes or any(code in NOT_RUN for code in codes.values()):
-        raise SystemExit(f"mutmut did not run all mutants of {room}: {bench / 'log'} says why.")
-    left = [name for name, code in codes.items() if code in SURVIVED | NO_TEST]
-    survivors = [changed_lines(name, mutmut(bench, environment, "show", name)) for name in left]
-    return Report(room, len(codes), survivors, sum(is_known(room, mutant) for mutant in survivors))
+    return codes
+
+
+def survivors(bench: Path) -> list[Mutant]:
+    """The mutants that no test noticed."""
+    left = [name for name, code in exit_codes(bench).items() if code in SURVIVED | NO_TEST]
+    return [changed_lines(name, mutmut(bench, "show", name)) for name in left]
 
 
 def settings(room: str) -> str:
     """What mutmut must know, for the end of the copy's pyproject.toml."""
     package = ROOT / "vaecourse" / room
     source = f"vaecourse/{room}" if package.is_dir() else f"vaecourse/{room}.py"
+    words = ["-p", "no:cacheprovider", "-q"] + (["-k", f"not ({' or '.join(SLOW[room])})"] if room in SLOW else [])
     return (
         f"\n[tool.mutmut]\nsource_paths = {json.dumps([source])}\n"
         f"pytest_add_cli_args_test_selection = {json.dumps(ROOMS[room])}\n"
-        'pytest_add_cli_args = ["-p", "no:cacheprovider", "-q"]\n'
+        f"pytest_add_cli_args = {json.dumps(words)}\n"
+        f"timeout_multiplier = {PATIENCE}\ntimeout_constant = 2.0\n"
         'also_copy = ["vaecourse", "tests", "benchmarks", "README.md", "LICENSE"]\n'
     )
 
 
-def mutmut(bench: Path, environment: dict[str, str], *words: str, stdout: object = subprocess.PIPE) -> str:
+def mutmut(bench: Path, *words: str, stdout: object = subprocess.PIPE) -> str:
     """Call mutmut in ``bench`` and return what it printed."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(bench)}
     command = [sys.executable, "-m", "mutmut", *words]
     done = subprocess.run(
         command, cwd=bench, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True, check=False
@@ -131,10 +198,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], default=list(ROOMS), metavar="room")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="only the last run's survivors that are not listed")
     options = parser.parse_args()
     outcome = Counter[bool]()
     for room in options.rooms:
-        report = test(room, options.workers)
+        report = test(room, options.workers, options.again)
         print(report, flush=True)
         for mutant in report.survivors:
             if not is_known(room, mutant):
