@@ -1,10 +1,7 @@
-"""The training loop: it climbs, it can be killed, stopped and resumed, and it never eats a file of somebody else."""
+"""The training loop: it climbs, it can be stopped and resumed, and it never eats a file of somebody else."""
 
 import functools
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -134,69 +131,6 @@ def test_networks_with_dropout_and_other_optimizers_resume_too(tmp_path, optimiz
     assert same(whole, parts)
     with pytest.raises(ValueError, match="networks or a prior of its own: build the model as before"):
         train.load(tmp_path / "file")
-
-
-CHILDREN = """
-import os, signal, sys, time
-sys.path.insert(0, {root!r})
-import torch
-torch.set_num_threads({threads})
-from tests.test_train import X, run
-from vaecourse import atomic, train
-
-def dies(original, count):
-    calls = []
-    def call(*args, **options):
-        calls.append(1)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*args, **options)
-    return call
-
-for file, epochs, moment, count in {deaths!r}:
-    if not (child := os.fork()):  # one import of torch for all of them
-        if moment == "in a step":
-            train._step = dies(train._step, count)
-        elif moment == "before a new file has its name":
-            atomic.os.replace = dies(os.replace, count)
-        elif moment == "before it is on the disk":
-            atomic.os.fsync = dies(os.fsync, count)
-        run(held_out=X[:11], checkpoint=file, epochs=epochs)
-        os._exit(0)
-    if moment == "after so many milliseconds":
-        time.sleep(count / 1000)
-        os.kill(child, signal.SIGKILL)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-def let_them_die(deaths):
-    """Start real processes, one after the other, each of which trains on a checkpoint and is killed at its moment."""
-    root = str(Path(__file__).parents[1])
-    program = CHILDREN.format(root=root, threads=torch.get_num_threads(), deaths=deaths)
-    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=600, check=True)
-    assert ended.stdout.split() == [str(-signal.SIGKILL)] * len(deaths)
-
-
-def test_killed_again_and_again_it_ends_with_the_same_parameters(never_stopped, tmp_path):
-    file, clocked, many = tmp_path / "file.safetensors", tmp_path / "clocked.safetensors", 60
-    moments = [
-        ("in a step", 2),  # the first epoch: only the first weights are in the file
-        ("before it is on the disk", 1),  # a half-made file lies beside the checkpoint
-        ("before a new file has its name", 2),  # one epoch further, the second checkpoint is whole but nameless
-        ("in a step", 7),
-    ]
-    by_the_clock = [("after so many milliseconds", count) for count in (50, 130, 170, 110)]
-    let_them_die(
-        [(str(file), EPOCHS, *moment) for moment in moments]
-        + [(str(clocked), many, *moment) for moment in by_the_clock]
-    )
-    assert len(checkpoint.read(file)[1]["history"]) == 2  # the kills struck in the middle: there is something to resume
-    assert len(list(tmp_path.glob(".file*.part"))) == 2  # and two half-made files were left behind
-    model, history = run(held_out=X[:11], checkpoint=file)
-    assert same(model, never_stopped[0]) and history.train == never_stopped[1].train
-    whole, _ = run(held_out=X[:11], epochs=many)
-    assert same(run(held_out=X[:11], checkpoint=clocked, epochs=many)[0], whole)
 
 
 @pytest.mark.parametrize("after", [0, 7, 12])

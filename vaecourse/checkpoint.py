@@ -46,7 +46,6 @@ class Checkpoint:
         tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
         run = json.dumps({"settings": self.settings, "history": history})
         metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(self.path, safetensors.torch.save(tensors, metadata))
 
     def resume(self, epochs: int) -> list[list[Any]]:
@@ -88,7 +87,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(f"{path} is not a checkpoint, or is a damaged one ({failure}); {_CURE}") from failure
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
-    if metadata.get("sha256") != _digest(tensors, metadata["run"]):
+    if metadata.get("sha256") != _digest(tensors, metadata.get("run", "")):
         raise ValueError(f"{path} is a damaged checkpoint: its content does not match its own sha256; {_CURE}")
     return tensors, json.loads(metadata["run"])
 

@@ -269,7 +269,6 @@ def _fetch(source: Source, file: str, why: str) -> bytes:
 
 def _keep(path: Path, content: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, content)
     except OSError as failure:  # verified data in hand is worth more than the copy
-        warnings.warn(f"{path} could not be written ({failure}): it will be fetched again next time.", stacklevel=2)
+        warnings.warn(f"{failure} Until then it is fetched each time.", stacklevel=2)
