@@ -5,11 +5,12 @@
 #
 # * **say** what *tight*, *low-variance*, *informative* and *expressive* each buy, in nats, and what each costs;
 # * **read** a table of results with its standard errors, seed by seed, and **tell** a difference from luck;
-# * **find** four ways in which an honest evaluation misleads: another $K$, a $K$ too small, too few images, an encoder that takes part in the judging;
+# * **find** four ways in which an honest evaluation misleads: another $K$, a $K$ too small, an encoder among the judges, one
+#   kind of luck taken for another;
 # * **choose** an objective for a purpose, and **defend** the choice with a measured row;
 # * **run** a comparison of your own, from prediction to verdict.
 #
-# You need chapters 04 and 05. Chapters 06 and 07 help with half of the table; where they are needed the text says so.
+# You need chapters 04 and 05. What comes from chapters 06 and 07 is marked with the number; you can read over it.
 #
 # **Reading 40 minutes, doing 50 minutes**, the project at the end not counted.
 
@@ -21,6 +22,7 @@
 # Run the cells under *Explain: the numbers of the lecture* and *Pitfall 1* before the lesson; together they train for about half a minute.
 
 # %% slideshow={"slide_type": "skip"}
+import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -34,15 +36,22 @@ plots.use_style()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drive, explain
 #
-# Below, a real VAE of the $8 \times 8$ digits trains while you turn its objective. Left, the two-dimensional codes of held-out digits, one colour for each digit. In the middle, the bound
-# that is being climbed and $\log p(x)$ of held-out digits, in nats; under it the **signal-to-noise ratio** of the gradient, encoder and decoder (chapter 04). Right, samples and reconstructions.
+# Below, a real VAE of the $8 \times 8$ digits trains while you turn its objective.
 #
+# * **Left:** the two-dimensional codes of held-out digits, a colour for each digit.
+# * **Middle:** the bound that is being climbed, and $\log p(x)$ of held-out digits, in nats. Under it the **signal-to-noise ratio** (SNR) of the
+#   gradient, encoder and decoder (chapter 04).
+# * **Right:** samples, and digits above their reconstructions.
+#
+# Presets 4 and 5 are InfoVAE (chapter 06): $1 - \alpha$ is the price of a nat in the code, $\lambda$ belongs to the divergence.
+#
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **Your predictions first.** Write them down; they are short.
 #
 # 1. The VAE has trained for a while. You press *drown the encoder*: IWAE with $K = 64$. Which of the two ratios falls, and does $\log p(x)$ fall with it?
 # 2. Then *rescue it with MIWAE*: $M = K = 8$, still 64 samples. What comes back?
-# 3. Then *collapse it*: InfoVAE with $\alpha = -9$, ten times the price for every nat in the code. What happens to the codes, and to the samples?
-# 4. Then *save it with MMD*: $\alpha = 1$. Does the model come back at once?
+# 3. Then *collapse it*: $\alpha = -9$, ten times the price for every nat in the code. What happens to the codes, and to the samples?
+# 4. Then *save it with MMD*: $\alpha = 1$, a nat in the code is free. Does the model come back at once?
 # 5. And the question of this chapter: with 64 samples for every step, **which objective would you use**, and what would you measure to defend it?
 #
 # Press **Start**, and let the VAE run for about 200 steps before each new preset.
@@ -51,58 +60,76 @@ plots.use_style()
 labs.ALL["08.cockpit"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **20 minutes, as a lecture.** Start with *VAE*; after 200 steps ask question 1, take hands, press. The encoder's curve (purple) drops onto the dotted line, which is what pure noise would read; **log p(x) goes on rising**.
-# Ask now: *who is learning, if not the encoder?* Then *rescue it with MIWAE*: purple comes back up within forty steps. *Collapse it*: the cloud at the left shrinks to a blob that looks like the
+# **20 minutes, as a lecture.** Start with *VAE*; after 200 steps ask question 1, take hands, press. The encoder's curve (pink) drops onto the dotted line, which is what pure noise would read; **log p(x) goes on rising**.
+# Ask now: *who is learning, if not the encoder?* Then *rescue it with MIWAE*: pink comes back up within forty steps. *Collapse it*: the cloud at the left shrinks to a blob that looks like the
 # prior in every digit, all samples turn into the mean digit. Ask: *the bound is tight now. Is that good?* (The posterior **is** the prior; there is nothing left to infer.) Last *save it with MMD*: slowly. A
 # collapsed code is a place where the gradient is small; leaving takes longer than falling in. Reset in between if you want each preset from the same start: same seed, same digits.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Explain: the numbers of the lecture.** The cell below drives the same trainer without the panel: 200 steps for each preset, one after the other, from the same seed.
+# **Explain: the numbers of the lecture.** The cell below drives the same trainer without the panel: 200 steps for each preset, one after the other. One training, five
+# objectives: each preset goes on from where the one before it stopped. The last column is the **rate**, $KL(q(z \mid x) \,\|\, p(z))$: the nats in the code.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+lecture = ("VAE", "drown the encoder", "rescue it with MIWAE", "collapse it", "save it with MMD")
 controls = {c.name: c.default for c in cockpit.CockpitLab.controls}
 trainer, found = cockpit.CockpitTrainer(seed=0), {}
 print("                        bound   log p(x)   SNR encoder   SNR decoder   rate")
-for preset, turned in cockpit.CockpitLab.presets.items():
-    trainer.train(controls | turned, steps=200)
-    last = {name: sum(trainer.curve(name)[1][-2:]) / 2 for name in trainer.columns}  # of the last two measurements
+for preset in lecture:
+    trainer.train(controls | cockpit.CockpitLab.presets[preset], steps=200)
+    last = {name: sum(trainer.curve(name)[1][-2:]) / 2 for name in trainer.columns}  # the last two measurements
     found[preset] = last
     print("{:>21}  {:7.2f}  {:9.2f}  {:12.2f}  {:12.2f}  {:5.2f}".format(preset, *last.values()))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# (1) The **encoder's** ratio falls to the floor, near $0.13$, that pure noise reads; the decoder's rises several times over, and $\log p(x)$ rises with it: the decoder learns, with codes that the encoder no longer improves. (2) With $M = K = 8$ the
-# encoder's ratio comes back, the decoder's stays high. (3) The rate $KL(q(z \mid x) \,\|\, p(z))$, the nats in the code, drops to nearly nothing; so does $\log p(x)$, by more than two nats: every sample becomes the mean digit. (4) No.
-# The rate grows again, slowly. With a two-dimensional code and a few hundred steps these are demonstrations. The measurements come now.
+# 1. The **encoder's** ratio falls to the floor, near $0.13$, that pure noise reads. The decoder's rises several times over, and $\log p(x)$ rises with it. The decoder
+#    learns, with codes that the encoder no longer improves.
+# 2. With $M = K = 8$ the encoder's ratio comes back, and the decoder's stays high.
+# 3. The rate drops to nearly nothing. So does $\log p(x)$, by more than two nats: every sample becomes the mean digit.
+# 4. No. The rate grows again, slowly.
+#
+# Question 5 is still open. With a two-dimensional code, one seed and a few hundred steps these are demonstrations. The measurements come now.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert round(cockpit.FLOOR, 2) == 0.13
-vae_, drown, rescue, collapse, save = found.values()
-assert drown["encoder"] < 0.2 and drown["encoder"] < 0.6 * vae_["encoder"] and drown["decoder"] > 3 * vae_["decoder"]
-assert drown["log_p"] > vae_["log_p"] and rescue["encoder"] > 2 * drown["encoder"] and rescue["decoder"] > 3 * vae_["decoder"]
-assert collapse["rate"] < 0.2 and collapse["log_p"] < rescue["log_p"] - 2 and collapse["rate"] < save["rate"] < rescue["rate"]
+vae_, drown, rescue, collapse, save = (found[preset] for preset in lecture)
+assert drown["encoder"] < 0.2 and drown["encoder"] < 0.6 * vae_["encoder"]
+assert drown["decoder"] > 3 * vae_["decoder"] and drown["log_p"] > vae_["log_p"]
+assert rescue["encoder"] > 2 * drown["encoder"] and rescue["decoder"] > 3 * vae_["decoder"]
+assert collapse["rate"] < 0.2 and collapse["log_p"] < rescue["log_p"] - 2
+assert collapse["rate"] < save["rate"] < rescue["rate"]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Every objective, 64 samples
 #
-# The same experiment for everybody: the digits, the course's model with a ten-dimensional code, $MK = 64$ samples for every image at every step, the same schedule, the same seeds. Chapter 04 showed eight rows of it;
-# three rows of chapter 05 have come in since. Judged on 360 test images, always in the same way:
+# The same experiment for everybody: the digits, the course's model with a ten-dimensional code, $MK = 64$ samples for every image at every step, the same schedule, the
+# same learning rate, the same seeds. Chapter 04 showed eight rows of it; three rows of chapter 05 have come in since. Judged on 360 test images, always in the same way:
 #
 # * **$\log p(x)$**, estimated with $K = 5000$: how good the *model* is (the decoder and the prior);
-# * **ELBO**: $\log p(x)$ minus $KL(q \,\|\, p(z \mid x))$, so the *encoder* takes part;
-# * **$L_{64}$**, the bound that IWAE climbs: between the two.
+# * **gap** $= \log p(x) - \mathrm{ELBO} = KL(q(z \mid x) \,\|\, p(z \mid x))$, chapter 01: how far the *encoder* is from the posterior of its own model;
+# * **ELBO**, the two together; and **$L_{64}$**, the bound that IWAE climbs, between the ELBO and $\log p(x)$.
 #
-# Each run is in a file that ships with the course, with its settings, seeds, versions and machine. Nothing below is typed in.
+# Each run is in a file that ships with the course, with its settings, seeds, versions and machine. No number of ours is typed in.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **Predict first, then the table.** Eleven rows: VAE, IWAE, MIWAE (4, 16) and (8, 8), PIWAE (4, 16) and (8, 8), CIWAE with $\beta = .05$ and $.5$, STL, DReG, VR-IWAE with $\alpha = .5$.
+#
+# 1. Which row has the best $\log p(x)$, and which the worst? How far are they apart: $0.04$, $0.4$ or $4$ nats?
+# 2. And the gap: which row has the smallest, which the largest, and how many nats are between *these* two?
+# 3. DReG repairs IWAE's gradient. By how many nats does it improve the *model*?
+# 4. STL's gradient is biased (chapter 05). Where in the list is STL?
+#
+# Write down four answers. Then run the next two cells.
 
 # %% slideshow={"slide_type": "subslide"}
 one, more = recorded.load("one_budget"), recorded.load("better_gradients")
 same = [{name: s for name, s in r["settings"].items() if name != "rows"} for r in (one, more)]
 assert same[0] == same[1]  # one experiment in two files
-runs = {(r["row"], r["seed"]): r for r in one["runs"] + more["runs"]}
+runs = {(r["row"], r["seed"]): r | {"gap": r["log_p"] - r["elbo"]} for r in one["runs"] + more["runs"]}
 rows = [*one["settings"]["rows"], *more["settings"]["rows"]]
 
 
 def column(runs, row, measure):
-    """One measure of one row, seed -> nats."""
+    """One measure of one row, {seed: value}."""
     return {seed: r[measure] for (name, seed), r in runs.items() if name == row}
 
 
@@ -113,14 +140,27 @@ def standard_error(values):
 
 
 # %% slideshow={"slide_type": "fragment"}
-names = {"log_p": "log p(x)", "iwae_64": "L_64", "elbo": "ELBO", "active_units": "active units"}
+names = {"log_p": "log p(x)", "iwae_64": "L_64", "elbo": "ELBO", "gap": "gap"}
 print("              seeds" + "".join(f"{name:^19}" for name in names.values()))
 for row in sorted(rows, key=lambda row: -standard_error(column(runs, row, "log_p").values())[0]):
     cells = [standard_error(column(runs, row, measure).values()) for measure in names]
-    print(f"{row:>13}  {len(column(runs, row, 'log_p')):4}" + "".join(f"   {m:8.3f} ± {e:.3f}" for m, e in cells))
+    seeds = len(column(runs, row, "log_p"))
+    print(f"{row:>13}  {seeds:4}" + "".join(f"   {m:8.3f} ± {e:.3f}" for m, e in cells))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Sorted by $\log p(x)$. A number behind ± is a **standard error**: how far the mean over the seeds may be off. Make one yourself before you read on.
+# Sorted by $\log p(x)$. Between the first and the last row lie $0.41$ nats of $\log p(x)$, and $3.7$ nats of gap. So what you choose moves the model a little, and the
+# encoder a lot. DReG is $0.04$ above IWAE. STL, for all its bias, is among the first four.
+#
+# Is $0.04$ anything at all? A number behind ± is a **standard error**: how far the mean over the seeds may be off. Make one yourself before you read on.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+near = lambda value, said, by=0.006: abs(value - said) < by
+table = {row: {m: standard_error(column(runs, row, m).values())[0] for m in names} for row in rows}
+by_log_p = sorted(rows, key=lambda row: -table[row]["log_p"])
+by_gap = sorted(rows, key=lambda row: table[row]["gap"])
+assert near(table[by_log_p[0]]["log_p"] - table[by_log_p[-1]]["log_p"], 0.41) and by_log_p[-1] == "VAE"
+assert near(table["IWAE"]["gap"] - table["VAE"]["gap"], 3.7, 0.05) and (by_gap[0], by_gap[-1]) == ("VAE", "IWAE")
+assert "STL" in by_log_p[:4]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 1 · The number behind ± (●○○, 4 minutes)
@@ -152,17 +192,23 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Seed by seed
 #
-# Is DReG better than IWAE? Both means of $\log p(x)$ stand in the table with errors of about a hundredth and a half, and they are less than a twentieth of a nat apart. From the table alone you would shrug.
+# Is DReG better than IWAE? In the table their $\log p(x)$ differ by less than a twentieth of a nat, and each has an error of $0.015$ or more. From the table alone you
+# would shrug.
 #
 # But look at how the runs were made. A **seed** makes the first weights, the order of the images, the pixels and the noise. Run 3 of DReG and run 3 of IWAE began at the same weights and saw the same pixels and the same noise. A
 # lucky seed is lucky for both. So subtract **seed by seed**, and take the standard error of the *differences*.
 
 
 # %% slideshow={"slide_type": "subslide"}
+def shared(runs, *rows):
+    """The seeds that all these rows have."""
+    return sorted(set.intersection(*({seed for name, seed in runs if name == row} for row in rows)))
+
+
 def paired(runs, row, other, measure):
-    """By how much ``row`` is better than ``other``: mean difference over the seeds they share, its error, z."""
+    """``row`` minus ``other``, seed by seed: the mean difference, its error, and z."""
     a, b = column(runs, row, measure), column(runs, other, measure)
-    mean, error = standard_error(a[seed] - b[seed] for seed in sorted(a.keys() & b.keys()))
+    mean, error = standard_error(a[seed] - b[seed] for seed in shared(runs, row, other))
     return mean, error, mean / error
 
 
@@ -172,22 +218,24 @@ def unpaired(runs, row, other, measure):
     return a - b, math.hypot(ea, eb), (a - b) / math.hypot(ea, eb)
 
 
+# %% slideshow={"slide_type": "fragment"}
 said = "{:+.3f} ± {:.3f}   z = {:+.1f}".format
-for row, other in (("DReG", "IWAE"), ("PIWAE(8, 8)", "IWAE"), ("CIWAE .05", "PIWAE(4, 16)"), ("IWAE", "VAE")):
+couples = (("DReG", "IWAE"), ("PIWAE(8, 8)", "IWAE"), ("CIWAE .05", "PIWAE(4, 16)"), ("IWAE", "VAE"))
+for row, other in couples:
     for kind in (unpaired, paired):
         print(f"{row:>12} - {other:12} {kind.__name__:>9} ", said(*kind(runs, row, other, "log_p")))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# $z$ is the difference in standard errors; beyond 3 or so it is no luck. Unpaired, DReG's lead over IWAE looks like nothing: $|z| < 3$. Paired it is $0.04 \pm 0.01$, and $z$ is above 5: a small gain, and a sure one. Pairing is free. It only needs the seeds
-# to be shared, so share them. It does not help where the two rows part early (IWAE and VAE, last lines), and it cannot hurt by much.
+# $z$ is the difference, counted in standard errors. Unpaired, DReG's lead over IWAE looks like nothing: $|z| < 2$. Paired it is $0.040 \pm 0.005$, and $z$ is above 7: a small gain, and a steady one. Pairing is free. It only
+# needs the seeds to be shared, so share them. Where the two rows part early (IWAE and VAE, last lines) it neither helps nor hurts.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert abs(unpaired(runs, "DReG", "IWAE", "log_p")[2]) < 3 < 5 < paired(runs, "DReG", "IWAE", "log_p")[2]
+assert abs(unpaired(runs, "DReG", "IWAE", "log_p")[2]) < 2 < 7 < paired(runs, "DReG", "IWAE", "log_p")[2]
 gain, error, _ = paired(runs, "DReG", "IWAE", "log_p")
-assert round(gain, 2) == 0.04 and 0.003 < error < 0.012
-assert all(0.012 < standard_error(column(runs, row, "log_p").values())[1] < 0.025 for row in ("DReG", "IWAE"))
-assert standard_error(column(runs, "DReG", "log_p").values())[0] - standard_error(column(runs, "IWAE", "log_p").values())[0] < 0.05
-assert 0.7 < paired(runs, "IWAE", "VAE", "log_p")[1] / unpaired(runs, "IWAE", "VAE", "log_p")[1] < 1.4
+assert near(gain, 0.04, 0.0005) and near(error, 0.005, 0.0005)
+assert all(0.0145 < standard_error(column(runs, row, "log_p").values())[1] < 0.02 for row in ("DReG", "IWAE"))
+assert 0 < table["DReG"]["log_p"] - table["IWAE"]["log_p"] < 0.05
+assert 0.9 < paired(runs, "IWAE", "VAE", "log_p")[1] / unpaired(runs, "IWAE", "VAE", "log_p")[1] < 1.1
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · A pair is a seed (●●○, 5 minutes)
@@ -216,107 +264,185 @@ verdict = checks.ALL["08.paired"](better_by)
 assert verdict.passed
 verdict
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Three panels with a line for each of eleven objectives, the difference to IWAE with error bars of two standard errors. Left, log p(x): PIWAE, STL and DReG a little above zero, the VAE a third of a nat below. Middle, L_64: the same order, a little clearer. Right, ELBO: every row is above IWAE, VAE, CIWAE .5 and VR-IWAE by more than three nats, DReG by one."}}
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How large must $z$ be?
+#
+# "Beyond 3 it is no luck", says a rule of thumb. It is a rule for *many* runs. The error below the fraction is itself made from $S$ seeds, and three seeds that happen to agree make it far too small.
+#
+# **Guess first.** Ten rows, and in truth no difference between any of them. In how many of a hundred such comparisons is $|z| > 3$, with three seeds? And with ten?
+
+# %% slideshow={"slide_type": "fragment"}
+needs, luck = {}, torch.Generator().manual_seed(0)
+for S in (3, 4, 5, 6, 10, 30):
+    nothing = torch.randn(400_000, S, generator=luck)  # S differences that are luck and nothing else
+    z = (nothing.mean(1) / nothing.std(1) * S**0.5).abs()
+    needs[S] = z.sort().values[int(0.99 * len(z))].item()
+    often = (z > 3).double().mean()
+    print(f"{S:2} seeds: |z| > 3 in {often:4.1%} of the cases; one in a hundred has |z| > {needs[S]:.1f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# With three seeds one comparison in ten is "beyond 3" by luck alone. (This is Student's $t$, with $S - 1$ degrees of freedom.) On this page a difference is called **sure** if luck reaches its $z$ less than once in a hundred times: beyond
+# $9.9$ with three seeds, $5.8$ with four, $4.0$ with six, $3.2$ with ten. And who compares ten rows looks ten times. So read the *sure* ones as ten tickets in that lottery, not as one.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+from scipy import stats
+
+assert all(near(needs[S], stats.t.ppf(0.995, S - 1), 0.05 * needs[S] / S**0.5) for S in needs)
+assert all(near(stats.t.ppf(0.995, S - 1), quoted, 0.06) for S, quoted in ((3, 9.9), (4, 5.8), (6, 4.0), (10, 3.2)))
+assert 0.09 < 2 * stats.t.sf(3, 2) < 0.1
+
+# %% slideshow={"slide_type": "subslide"}
+names |= {"mutual_information": "information", "aggregate_kl": "aggregate KL", "linear_probe": "probe"}
+
+
+def sure(runs, row, other, measure):
+    """Whether luck alone would reach this z less than once in a hundred times."""
+    return abs(paired(runs, row, other, measure)[2]) > needs[len(shared(runs, row, other))]
+
+
+def tell(runs, row, other, *measures):
+    """A line for each measure: row minus other, paired, and whether it is sure."""
+    for measure in measures:
+        verdict = "sure" if sure(runs, row, other, measure) else f"not sure, {len(shared(runs, row, other))} seeds"
+        print(f"{row:>20} - {other:10} {names[measure]:>12}  ", said(*paired(runs, row, other, measure)), " ", verdict)
+
+
+for row in ("STL", "PIWAE(8, 8)", "PIWAE(4, 16)", "DReG", "CIWAE .05", "MIWAE(4, 16)", "MIWAE(8, 8)"):
+    tell(runs, row, "IWAE", "log_p")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Three leads are sure: both PIWAEs and DReG. STL's mean is the highest of all, but with six seeds $z = 3.3$ is not enough. That MIWAE(8, 8) loses something to IWAE is not sure either. Now all rows at once.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Three panels with a line for each of eleven objectives, the difference to IWAE with error bars of two standard errors. Left, log p(x): PIWAE and DReG are surely better by a twentieth of a nat, STL as much but in grey, the VAE surely worse by a third of a nat. Middle, the gap to the posterior: every row is smaller than IWAE, by 0.9 nats for DReG and up to 3.7 for the VAE. Right, the ELBO: every row is better, DReG by one nat, VR-IWAE .5, CIWAE .5 and the VAE by more than three."}}
 order = sorted(rows, key=lambda row: 0.0 if row == "IWAE" else paired(runs, row, "IWAE", "log_p")[0])
 _, axes = plt.subplots(1, 3, figsize=(10, 4.4), sharey=True)
-for ax, measure in zip(axes, ("log_p", "iwae_64", "elbo")):
+for ax, measure, sign in zip(axes, ("log_p", "gap", "elbo"), (1, -1, 1)):
     for place, row in enumerate(order):
-        mean, error = (0.0, 0.0) if row == "IWAE" else paired(runs, row, "IWAE", measure)[:2]
-        ax.errorbar(mean, place, xerr=2 * error, fmt="o", color=plots.IWAE if mean >= -2 * error else plots.ELBO)
+        mean, error, color = 0.0, 0.0, plots.PRIOR
+        if row != "IWAE":
+            mean, error, _ = paired(runs, row, "IWAE", measure)
+            if sure(runs, row, "IWAE", measure):
+                color = plots.IWAE if sign * mean > 0 else plots.ELBO
+        ax.errorbar(mean, place, xerr=2 * error, fmt="o", color=color)
     ax.axvline(0, color=plots.PRIOR, linewidth=2)
-    ax.set_xlabel(f"{names[measure].replace('L_64', '$L_{64}$')}, nats above IWAE")
+    ax.set_xlabel(f"{names[measure]}, nats above IWAE")
+axes[1].set_xlabel("gap to the posterior, nats above IWAE")
 axes[0].set_yticks(range(len(order)), order)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Each row minus IWAE, seed by seed, with bars of two standard errors. Orange: surely worse. Now read it as a whole, and mind the three scales.
+# Each row minus IWAE, seed by seed, with bars of two standard errors. Blue: surely better. Orange: surely worse. Grey: not sure. Mind the scales: the left one is ten times finer.
 #
-# * **The model** (left): the leaders are STL, PIWAE and DReG, $0.04$ to $0.05$ nats ahead of IWAE and not to be told from each other. They share one thing: a *tight* bound for the decoder **and** a *clear* gradient for the encoder. (STL's is biased, chapter 05 said, and it leads all the same.)
-# * **The encoder** (right): every row is better than IWAE, the ELBO's own rows by more than three nats.
-# * The scales differ by a factor of ten. What you choose hardly moves $\log p(x)$; it moves the encoder a lot.
+# * **The model** (left). PIWAE, DReG and STL lead by $0.04$ to $0.05$ nats, and cannot be told from each other. They share one thing: a *tight* bound for the decoder **and** a *clear* gradient for the encoder.
+# * **The encoder** (middle; here left is better). Every row has a smaller gap than IWAE. The VAE's is the smallest.
+# * **Both together** (right). Every row is better than IWAE; VAE, CIWAE .5 and VR-IWAE .5 by more than three nats, and these three cannot be told from each other.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-leaders = ("STL", "PIWAE(4, 16)", "PIWAE(8, 8)", "DReG")
-for row in leaders:
-    gain, _, z = paired(runs, row, "IWAE", "log_p")
-    assert 0.035 < gain < 0.055 and z > 3
-assert all(abs(paired(runs, a, b, "log_p")[2]) < 2.5 for a in leaders for b in leaders if a != b)
-assert set(sorted(rows, key=lambda row: 0.0 if row == "IWAE" else -paired(runs, row, "IWAE", "log_p")[0])[:4]) == set(leaders)
-assert all(paired(runs, row, "IWAE", "elbo")[2] > 4 for row in rows if row != "IWAE")
-assert all(3 < paired(runs, row, "IWAE", "elbo")[0] < 3.6 for row in ("VAE", "CIWAE .5", "VR-IWAE .5"))
+leaders, gentle = ("STL", "PIWAE(4, 16)", "PIWAE(8, 8)", "DReG"), ("VAE", "CIWAE .5", "VR-IWAE .5")
+assert set(by_log_p[:4]) == set(leaders) and by_log_p[0] == "STL"
+assert all(0.035 < paired(runs, row, "IWAE", "log_p")[0] < 0.055 for row in leaders)
+assert [row for row in leaders if not sure(runs, row, "IWAE", "log_p")] == ["STL"]
+assert near(paired(runs, "STL", "IWAE", "log_p")[2], 3.3, 0.1)
+assert not sure(runs, "MIWAE(8, 8)", "IWAE", "log_p") and sure(runs, "VAE", "IWAE", "log_p")
+assert not any(sure(runs, a, b, "log_p") for a in leaders for b in leaders if a != b)
+others = [row for row in rows if row != "IWAE"]
+assert all(sure(runs, row, "IWAE", m) for row in others for m in ("elbo", "gap"))
+assert all(paired(runs, row, "IWAE", "elbo")[0] > 0 > paired(runs, row, "IWAE", "gap")[0] for row in others)
+assert all(3 < paired(runs, row, "IWAE", "elbo")[0] < 3.6 for row in gentle)
+assert not any(sure(runs, a, b, "elbo") for a in gentle for b in gentle if a != b)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What each word buys
 #
-# The whole course is about four words. Each has a price, and now each has a number.
+# The whole course is about four words: *tight*, *low-variance*, *informative*, *expressive*. Each has a price, and now each has a number. **Guess before each table:** which of the two moves, the model or the encoder?
 #
-# **Tight** ($K$ samples under one logarithm, chapter 03). IWAE against the VAE, 64 samples each: $+0.36 \pm 0.02$ nats of $\log p(x)$. Price: $3.4$ nats of ELBO, an encoder that cannot be used by itself.
-#
-# **Low-variance** (chapters 02, 04, 05). It buys in three places:
-#
-# * *more samples*: the VAE with $M = 64$ against the VAE with $M = 1$, same schedule: $+0.44 \pm 0.03$ nats of $\log p(x)$. **As much as tightness**, for the oldest trick there is, averaging;
-# * *fewer samples under a logarithm*: MIWAE(8, 8) against IWAE: $+2.8$ nats of ELBO, for $0.03 \pm 0.01$ nats of $\log p(x)$, which is hardly a price;
-# * *a better estimator of the same gradient*: DReG against IWAE: $+0.04 \pm 0.01$ of $\log p(x)$ **and** $+1.0$ of ELBO. No price at all: the same samples, the same bound, the same time.
+# One row is borrowed from chapter 06's record: a VAE with **one sample** a step, same model, same schedule, same seeds, in place of 64.
 
 # %% slideshow={"slide_type": "subslide"}
 family = {(r["row"], r["seed"]): r for r in recorded.load("infovae")["runs"]}
 for r in family.values():
     r["elbo"] = r["reconstruction"] - r["rate"]
-# Same model, same schedule, same seeds; one sample in place of 64.
+    r["gap"] = r["log_p"] - r["elbo"]
 assert recorded.load("infovae")["settings"]["schedule"] == one["settings"]["schedule"]
-single = {("one sample", seed): r for (row, seed), r in family.items() if row == "VAE"}
-both = runs | single
+both = runs | {("one sample", seed): r for (row, seed), r in family.items() if row == "VAE"}
 for row, other in (("IWAE", "VAE"), ("VAE", "one sample"), ("MIWAE(8, 8)", "IWAE"), ("DReG", "IWAE")):
-    for measure in ("log_p", "elbo"):
-        print(f"{row:>12} - {other:10} {names[measure]:>9} ", said(*paired(both, row, other, measure)))
+    tell(both, row, other, "log_p", "gap", "elbo")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Tight** ($K$ samples under one logarithm, chapter 03). IWAE against the VAE, 64 samples each: $+0.36 \pm 0.02$ nats of $\log p(x)$. Price: the gap grows by $3.7$ nats. Such an encoder cannot be used by itself.
+#
+# **Low-variance** (chapters 02, 04, 05). It buys in three places.
+#
+# * *More samples.* The VAE with $M = 64$ against one sample: $+0.44 \pm 0.03$ nats of $\log p(x)$. **As much as tightness**, from the oldest trick there is, averaging.
+# * *Fewer samples under a logarithm.* MIWAE(8, 8) against IWAE: $2.8$ nats less gap. Price: $0.03 \pm 0.01$ nats of $\log p(x)$, if any; it is not sure.
+# * *A better estimator of the same gradient.* DReG against IWAE: $+0.040 \pm 0.005$ of $\log p(x)$ **and** $0.9$ nats less gap, with the same samples and the same bound.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-near = lambda value, said, by=0.006: abs(value - said) < by
-gain, error, _ = paired(both, "IWAE", "VAE", "log_p")
-assert near(gain, 0.36) and near(error, 0.02) and near(paired(both, "IWAE", "VAE", "elbo")[0], -3.4, 0.06)
-gain, error, _ = paired(both, "VAE", "one sample", "log_p")
-assert near(gain, 0.44, 0.02) and near(error, 0.03, 0.012)
-gain, error, _ = paired(both, "MIWAE(8, 8)", "IWAE", "log_p")
-assert near(gain, -0.03) and near(error, 0.01) and near(paired(both, "MIWAE(8, 8)", "IWAE", "elbo")[0], 2.8, 0.06)
-gain, error, _ = paired(both, "DReG", "IWAE", "log_p")
-assert near(gain, 0.04) and near(error, 0.01) and near(paired(both, "DReG", "IWAE", "elbo")[0], 1.0, 0.1)
+by = lambda row, other, measure: paired(both, row, other, measure)[0]
+by_error = lambda row, other, measure: paired(both, row, other, measure)[1]
+assert near(by("IWAE", "VAE", "log_p"), 0.36) and near(by_error("IWAE", "VAE", "log_p"), 0.02)
+assert near(by("IWAE", "VAE", "gap"), 3.7, 0.05)
+assert near(by("VAE", "one sample", "log_p"), 0.44) and near(by_error("VAE", "one sample", "log_p"), 0.03)
+assert near(by("MIWAE(8, 8)", "IWAE", "gap"), -2.8, 0.05)
+assert near(by("MIWAE(8, 8)", "IWAE", "log_p"), -0.03) and near(by_error("MIWAE(8, 8)", "IWAE", "log_p"), 0.01)
+assert not sure(both, "MIWAE(8, 8)", "IWAE", "log_p") and sure(both, "VAE", "one sample", "log_p")
+assert near(by("DReG", "IWAE", "gap"), -0.9, 0.05) and sure(both, "DReG", "IWAE", "gap")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **Informative** (chapter 06: $\alpha$, $\lambda$ and a divergence on the aggregate). These rows spend *one* sample a step, so they are compared with the VAE of their own record, and with no row above.
+# **Informative** (chapter 06: $\alpha$, $\lambda$ and a divergence on the aggregate $q(z)$). These rows spend *one* sample a step, so they are compared with the VAE of their own record, and with no row above.
+#
+# Three rows have two nats more *information* about the image in their code than the VAE, or more still. A linear classifier, the **probe**, reads the digit off the code of a test image. **Which of the three has a better probe than the VAE?**
 
 # %% slideshow={"slide_type": "subslide"}
 chosen = ["VAE", "beta-VAE .5", "KL minibatch", "MMD-VAE, IMQ", "AAE (JS adversarial)"]
-columns = {"log_p": "log p(x)", "mutual_information": "information"}
-columns |= {"aggregate_kl": "aggregate KL", "linear_probe": "probe"}
-print(" " * 21 + "".join(f"{name:^19}" for name in columns.values()))
+columns = ("log_p", "mutual_information", "aggregate_kl", "linear_probe")
+print(" " * 21 + "".join(f"{names[measure]:^19}" for measure in columns))
 for row in chosen:
     cells = [standard_error(column(family, row, measure).values()) for measure in columns]
     print(f"{row:>20} " + "".join(f"   {m:7.3f} ± {e:.3f} " for m, e in cells))
+print()
+for row in chosen[1:]:
+    tell(family, row, "VAE", "log_p", "linear_probe")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Nats, and in the last column the share of test digits that a linear classifier reads off the code. The minibatch KL with $\alpha = 1$ has $2.1$ nats more information than the VAE, $4 \pm 1$ points more in the probe, **and** $0.35 \pm 0.02$ nats more $\log p(x)$; its
-# price is an aggregate that fits the prior less well. MMD-VAE has even more information, $2.5$ nats above the VAE, and a **worse** probe, by $3.5$ points, and a nat less of $\log p(x)$. The adversarial autoencoder can name every training image,
-# $7.27 = \log 1437$ nats, has a probe like the VAE's, and eighteen nats less of $\log p(x)$. **Information is not usefulness.** Measure what you want to use.
+# Nats; the probe is a share of the test digits. Four seeds, so *sure* needs $|z| > 5.8$.
+#
+# * **beta-VAE .5** (half price on the rate, no divergence): $3.1$ nats more information, a probe better by $4.5 \pm 0.6$ points, $+0.27$ nats of $\log p(x)$. All sure. Price: an aggregate that fits the prior worse.
+# * **KL minibatch** ($\alpha = 1$): a probe that cannot be told from beta-VAE's, $+0.35 \pm 0.02$ nats of $\log p(x)$, and *half* of beta-VAE's misfit of the aggregate. That is what the divergence buys here.
+# * **MMD-VAE**: $2.5$ nats more information, a nat *less* of $\log p(x)$, and a probe that is *worse* by $3.5 \pm 0.6$ points, just short of sure.
+# * **AAE**: it can name every training image, $7.27 = \log 1437$ nats, the most that this measure can say. Its probe is like the VAE's, its $\log p(x)$ eighteen nats lower.
+#
+# **Information is not usefulness.** Measure what you want to use.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 against = lambda row, measure: paired(family, row, "VAE", measure)
-assert near(against("KL minibatch", "mutual_information")[0], 2.1, 0.1)
-assert near(against("KL minibatch", "linear_probe")[0], 0.04, 0.006) and near(against("KL minibatch", "linear_probe")[1], 0.01, 0.006)
-assert near(against("KL minibatch", "log_p")[0], 0.35, 0.02) and against("KL minibatch", "log_p")[1] < 0.03
-assert against("KL minibatch", "aggregate_kl")[2] > 4 and near(against("MMD-VAE, IMQ", "mutual_information")[0], 2.5, 0.15)
-assert near(against("MMD-VAE, IMQ", "linear_probe")[0], -0.035, 0.005) and near(against("MMD-VAE, IMQ", "log_p")[0], -1.05, 0.1)
-assert near(against("AAE (JS adversarial)", "log_p")[0], -18, 1.2) and abs(against("AAE (JS adversarial)", "linear_probe")[2]) < 3
-assert round(math.log(1437), 2) == 7.27 and near(standard_error(column(family, "AAE (JS adversarial)", "mutual_information").values())[0], 7.27)
+half, minibatch, mmd, aae = chosen[1:]
+assert near(against(half, "mutual_information")[0], 3.1, 0.06) and near(against(half, "log_p")[0], 0.27)
+assert near(against(half, "linear_probe")[0], 0.045, 5e-4) and near(against(half, "linear_probe")[1], 0.006, 5e-4)
+assert all(sure(family, half, "VAE", measure) for measure in columns) and against(half, "aggregate_kl")[0] > 1
+assert not sure(family, minibatch, half, "linear_probe") and not sure(family, minibatch, "VAE", "linear_probe")
+assert near(against(minibatch, "log_p")[0], 0.35) and near(against(minibatch, "log_p")[1], 0.02) and sure(family, minibatch, "VAE", "log_p")
+misfit = {row: standard_error(column(family, row, "aggregate_kl").values())[0] for row in chosen}
+assert 0.45 < misfit[minibatch] / misfit[half] < 0.55 and sure(family, minibatch, half, "aggregate_kl")
+assert all(against(row, "mutual_information")[0] > 2 for row in (minibatch, mmd, aae))
+assert near(against(mmd, "mutual_information")[0], 2.5, 0.06) and near(against(mmd, "log_p")[0], -1.05, 0.1)
+assert near(against(mmd, "linear_probe")[0], -0.035, 5e-4) and near(against(mmd, "linear_probe")[1], 0.006, 5e-4)
+assert 5 < -against(mmd, "linear_probe")[2] < needs[4]
+assert near(against(aae, "log_p")[0], -18, 0.5) and abs(against(aae, "linear_probe")[2]) < 1
+named = standard_error(column(family, aae, "mutual_information").values())[0]
+assert round(math.log(1437), 2) == 7.27 and near(named, 7.27)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **Expressive** (chapter 07: a $q$ that is not a Gaussian). Where the posterior is strange it is everything: on the 50-dimensional Laplace law SIVI's bound with 50 samples is $6.9$ nats off, and a $\tau$ trained for 100 steps removes more than 98% of that. On the digits, with
-# the course's small model, it buys **nothing that we can see**:
+# **Expressive** (chapter 07: a $q$ that is not a Gaussian). Where the posterior is strange it is everything. On the 50-dimensional Laplace law SIVI's bound with 50 samples is $6.9$ nats off; a $\tau$ trained for 100 steps removes more than 98% of that.
+#
+# And on the digits, with the course's small model? **Guess:** which of five changes to the Gaussian VAE raises $\log p(x)$? Three encoders that are hierarchical, one Gaussian encoder that is wider, one better prior.
 
 # %% slideshow={"slide_type": "subslide"}
-hierarchical = {(r["row"], r["seed"]): r for r in recorded.load("hierarchical_digits")["runs"]}
-for row in recorded.load("hierarchical_digits")["settings"]["rows"]:
+digits = recorded.load("hierarchical_digits")
+hierarchical = {(r["row"], r["seed"]): r for r in digits["runs"]}
+for row in digits["settings"]["rows"]:
     if row != "Gaussian":
-        print(f"{row:>19} - Gaussian   log p(x) ", said(*paired(hierarchical, row, "Gaussian", "log_p")))
+        tell(hierarchical, row, "Gaussian", "log_p")
 laplace = recorded.load("laplace")
 points = [(r["steps"], p) for r in laplace["runs"] for p in r["points"] if p["K"] == 50]
 U = {steps: standard_error(p["upper"] for s, p in points if s == steps)[0] for steps in (0, 100)}
@@ -325,14 +451,15 @@ print(f"Laplace, K = 50: SIVI {off[0]:.2f} nats off, tau trained for 100 steps {
 assert round(off[0], 1) == 6.9 and 1 - off[100] / off[0] > 0.98
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Three hierarchical encoders, none of them distinguishable from the Gaussian. What does help by $0.15$ nats is a **wider Gaussian** encoder, with about as many parameters as IWHVI has, and by $0.19$ a better *prior*, the VampPrior. Three seeds: the errors are
-# $0.05$ and more, so these two are likely, not sure. The lesson is about bottlenecks: an expressive $q$ repairs the *family* of $q$. Here the amortised network and the prior were the narrower places.
+# With three seeds, nothing is sure. The three hierarchical encoders lie within $0.06$ nats of the Gaussian one. Larger are the **wider Gaussian** encoder, $+0.15 \pm 0.05$ with as many parameters as IWHVI has, and the better *prior*, the VampPrior, $+0.19 \pm 0.08$. More seeds
+# would decide. Our reading is about bottlenecks: an expressive $q$ repairs the *family* of $q$. Here the network that makes $q$, and the prior, may be the narrower places.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 beside = lambda row: paired(hierarchical, row, "Gaussian", "log_p")
-assert all(abs(beside(row)[2]) < 3 and abs(beside(row)[0]) < 0.1 for row in ("HVM", "SIVI", "IWHVI"))
-assert near(beside("Gaussian, wide")[0], 0.15, 0.01) and near(beside("Gaussian, VampPrior")[0], 0.19, 0.01)
-assert beside("Gaussian, wide")[1] > 0.04 and beside("Gaussian, VampPrior")[1] > 0.04
+assert not any(sure(hierarchical, row, "Gaussian", "log_p") for row in digits["settings"]["rows"] if row != "Gaussian")
+assert all(abs(beside(row)[0]) < 0.06 for row in ("HVM", "SIVI", "IWHVI"))
+assert near(beside("Gaussian, wide")[0], 0.15) and near(beside("Gaussian, wide")[1], 0.05)
+assert near(beside("Gaussian, VampPrior")[0], 0.19) and near(beside("Gaussian, VampPrior")[1], 0.08)
 size = lambda row: hierarchical[row, 0]["encoder_parameters"]
 assert 0.9 < size("Gaussian, wide") / size("IWHVI") < 1.1
 # The three values of the teacher's note below.
@@ -346,7 +473,10 @@ assert all(near(standard_error(c.values())[0], nats) for c, nats in zip(three, (
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Pitfall 1: another $K$
 #
-# Here are two models, trained before your eyes with 64 samples a step and the same seed: one by the ELBO, one by IWAE. Each is then given 5000 importance samples for each test image, **once**, and every $L_K$ is computed from these.
+# Here are two models, trained before your eyes with 64 samples a step and the same seed: one by the ELBO, one by IWAE. Each is then given 5000 importance samples for
+# each test image, **once**, and every $L_K$ is computed from these.
+#
+# **Predict:** at $K = 1$, which model has the higher $L_K$, and by how much? And at $K = 5000$?
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 images, models = data.digits(), {}
@@ -357,6 +487,7 @@ for name, objective, M, K in (("VAE", "elbo", 64, 1), ("IWAE", "iwae", 1, 64)):
     train.fit(models[name], images, objective, M, K, **short)
 
 
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 @torch.no_grad()
 def log_weights(model, x, noise):
     """5000 for each point, a hundred at a time: [5000, B]."""
@@ -376,6 +507,7 @@ for K in (1, 10, 20, 100, 5000):
 # * *"IWAE is better by a quarter of a nat"* compares both at $K = 5000$.
 #
 # The first mixes two things, the model and the tightness of the bound; that its verdict is near the third one's is an accident. The second compares model *and encoder*. Only the third is about the models.
+# This page's own record says the same in larger: IWAE is $3.4$ nats *below* the VAE in ELBO, and $0.36$ above it in $\log p(x)$.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Left: L_K of two models against K. The VAE's curve is nearly flat; IWAE's starts three nats lower, crosses it between K = 10 and K = 50 and ends a quarter of a nat higher. Right: for images drawn from the IWAE model itself, a lower and an upper bound on log p(x) close on each other as K grows, from five nats apart at K = 1 to less than a twentieth at K = 5000."}}
 def sandwich(model, n=300, seed=1):
@@ -401,11 +533,13 @@ every = (1, 2, 5, 10, 20, 50, 100, 500, 1000, 5000)
 width = sandwich(models["IWAE"])
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
 for name, w in log_w.items():
-    left.plot(every, [L(w, K).mean() for K in every], "o-", color=plots.ELBO if name == "VAE" else plots.IWAE, label=name)
-left.set(xscale="log", xlabel="K of the evaluation", ylabel="test $L_K$, nats"), left.legend(loc="lower right")
+    color = plots.ELBO if name == "VAE" else plots.IWAE
+    left.plot(every, [L(w, K).mean() for K in every], "o-", color=color, label=name)
+left.set(xscale="log", xlabel="K of the evaluation", ylabel="$L_K$, nats", title="test images")
 for side, color, label in ((0, plots.IWAE, "lower: $L_K$"), (1, plots.UPPER, "upper: with the true z")):
     right.plot(every, [pair[side].mean() for pair in width.values()], "o-", color=color, label=label)
-right.set(xscale="log", xlabel="K of the evaluation", title="images of the IWAE model itself"), right.legend(loc="lower right")
+right.set(xscale="log", xlabel="K of the evaluation", title="images of the IWAE model itself")
+left.legend(loc="lower right"), right.legend(loc="lower right")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -413,6 +547,7 @@ plt.show()
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # What the text says, with room for another machine's rounding.
+assert near(by("IWAE", "VAE", "elbo"), -3.4, 0.05)
 gap = {K: L(log_w["IWAE"], K) - L(log_w["VAE"], K) for K in every}
 z_of = lambda d: (d.mean() / d.std() * len(d) ** 0.5).item()
 assert z_of(gap[1]) < -20 and -3.8 < gap[1].mean() < -2.6 and gap[10].mean() < 0 < gap[50].mean()
@@ -454,9 +589,9 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Pitfall 2: is $K$ large enough?
 #
-# $L_{5000}$ is still a lower bound. What is missing is about $\chi^2 / (2K)$ (chapter 03), and $\chi^2$ belongs to the **encoder**: a bad encoder makes its own model look worse. Three ways to find out, from cheap to sure.
+# $L_{5000}$ is still a lower bound. What is missing is about $\chi^2 / (2K)$ (chapter 03), and $\chi^2$ belongs to the **encoder**: a bad encoder makes its own model look worse. Two ways to look.
 #
-# **Look at the curve's end.** If the gap is like $1/K$, the step from $K = 2500$ to $K = 5000$ is as long as what is still missing.
+# **The curve's end.** If the gap is like $1/K$, the step from $K = 2500$ to $K = 5000$ is as long as what is still missing. (Why? $c/2500 - c/5000 = c/5000$.)
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 for name, w in log_w.items():
@@ -467,22 +602,20 @@ for name, w in log_w.items():
     assert step.mean() < 0.01
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Less than a hundredth of a nat for both, which is far below the quarter of a nat between the models. The effective sample size tells the same story: the IWAE-trained encoder wastes nine samples in ten. That is enough here, and the minimum says for which image it would first not be.
+# Less than a hundredth of a nat for both: far below the quarter of a nat between the models. The effective sample size (chapter 02) tells the same story: the IWAE-trained encoder wastes nine samples in ten, and what is left is enough. Look at *least* too. It belongs to the image for
+# which $K$ will first be too small.
 #
-# **Sandwich it.** For an image *drawn from the model* the $z$ that made it is a draw of the exact posterior. Put it among the $K$ samples in place of one of them, and the log-mean becomes an **upper** bound of $\log p(x)$ in expectation. (Chapter 07's $U_K$ is made in the
-# same way: there $\psi_0$ is the draw of the posterior.) The right half of the figure above: from five nats apart at $K = 1$ to less than $0.05$ at $K = 5000$. So $K = 5000$ is enough, for images like the model's own. For
+# **The sandwich.** For an image *drawn from the model* the $z$ that made it is a draw of the exact posterior. Put it among the $K$ samples, in place of one of them. Then the logarithm of the mean weight is an **upper** bound of $\log p(x)$ in expectation. (Chapter 07's $U_K$ is made in the
+# same way: there $\psi_0$ is the draw of the posterior.) It is the right half of the figure above: from five nats apart at $K = 1$ to less than $0.05$ at $K = 5000$. So $K = 5000$ is enough, for images like the model's own. For
 # test images, which may be stranger, this is a strong hint and no proof.
-#
-# **Use a judge that is not the encoder.** *Annealed importance sampling* (Neal 2001) goes from the prior to the posterior through many intermediate laws, with a few steps of a Markov chain in each. Its weights have mean $p(x)$ like ours, and it needs no encoder. Wu and others (2017) used it
-# to judge decoder-based models, and checked it by such a sandwich, *bidirectional Monte Carlo* (Grosse and others 2015). You need it where importance sampling fails: for models with a broken encoder or none. Remember the adversarial autoencoder above, eighteen nats
-# below the VAE. How much of that is the model, and how much an encoder whose $q$ misses the posterior? $L_{5000}$ cannot say.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert 0.02 < bounds.effective_sample_size(log_w["IWAE"][None]).median() / 5000 < 0.2
 # The sandwich where log p(x) is known: chapter 01's linear Gaussian model, images of its own.
 from vaecourse import exact
 
-ppca, noise = exact.LinearGaussian(torch.tensor([[1.5]], dtype=torch.float64), 0.7), torch.Generator().manual_seed(3)
+ppca = exact.LinearGaussian(torch.tensor([[1.5]], dtype=torch.float64), 0.7)
+noise = torch.Generator().manual_seed(3)
 x_own, z_own = ppca.sample(4000, noise)
 m_own, s_own = 0.3 * x_own, torch.full_like(x_own, 0.8)
 w_own = ppca.log_weights(x_own, m_own, s_own, 1, 20, noise)
@@ -522,42 +655,83 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Pitfall 3: which error?
+# ## Pitfall 3: the encoder among the judges
 #
-# There are two kinds of luck: **which images** happen to be in the test set, and **which seed** happened to train the model. Each has a standard error of its own, and papers often print neither.
+# $L_K$ needs an encoder. Take the VAE from above, **leave the model as it is**, and give it an encoder that was never trained: its first, random weights. $p(x)$ has not changed by a hair.
+#
+# **Predict:** by how much does $L_{5000}$ change?
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-ours = L(log_w["IWAE"], 5000)
-difference = ours - L(log_w["VAE"], 5000)
-over_seeds = torch.tensor(list(column(runs, "IWAE", "log_p").values()))
-print(f"360 images, one model:         ± {ours.std() / 360**0.5:.3f}")
-print(f"360 images, two models paired: ± {difference.std() / 360**0.5:.3f}")
-print(f"one seed:                      ± {over_seeds.std():.3f}")
-print(f"ten seeds:                     ± {over_seeds.std() / 10**0.5:.3f}")
-print(f"10 000 images, one model:      ± {ours.std() / 10_000**0.5:.3f}")
+broken, fresh = copy.deepcopy(models["VAE"]), train.untrained(images, seed=7)
+broken.encoder.load_state_dict(fresh.encoder.state_dict())
+w_broken = log_weights(broken, x_test, torch.Generator().manual_seed(0))
+for K in (1, 100, 2500, 5000):
+    print(f"K = {K:4}   its own encoder {L(log_w['VAE'], K).mean():7.2f}   a random one {L(w_broken, K).mean():7.2f}")
+ess = bounds.effective_sample_size(w_broken[None])[0]
+print(f"effective samples of 5000, with the random one: median {ess.median():.0f}, least {ess.min():.0f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The images differ much: a single model's $\log p(x)$ is only known to about $\pm 0.2$ nats on 360 of them, half of what lies between the best and the worst row of our table. On **the same images** the difference of two models is known five times better: pairs again. And the
-# seeds: one seed is off by about $0.05$, so **a table from one seed cannot see the leaders' gains**. All rows above share the test images. So the order of the rows is safe for *these* 360 images; for other images of the same kind the paired error is the honest one.
+# Half a nat, for **the same model**: more than lies between any two rows of our table. The warnings were there. The curve's end still climbs by $0.15$ nats, and in the median nine samples of 5000 count. But note that the end of the curve says "$0.15$ is
+# missing" where half a nat is: with so few effective samples the $1/K$ law has not begun.
+#
+# **A judge that is not the encoder.** *Annealed importance sampling* (AIS, Neal 2001) goes from the prior to the posterior through many intermediate laws, with a few steps of a Markov chain in each. Its weights have mean $p(x)$ like ours, and it needs no encoder. Wu and others (2017) used it
+# to judge decoder-based models, and checked it by such a sandwich, *bidirectional Monte Carlo* (Grosse and others 2015). Or freeze the model, train a new encoder for it, and judge again.
+#
+# You need such a judge where importance sampling fails. Remember the adversarial autoencoder, eighteen nats below the VAE. How much of that is the model, and how much an encoder whose $q$ misses the posterior? $L_{5000}$ cannot say.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert 0.15 < ours.std() / 360**0.5 < 0.25 and 4 < ours.std() / difference.std() < 7
-spread = paired(runs, "PIWAE(8, 8)", "VAE", "log_p")[0]
-assert 0.35 < (ours.std() / 360**0.5) / spread < 0.65
-assert near(over_seeds.std(), 0.05, 0.012)
+fall = L(log_w["VAE"], 5000) - L(w_broken, 5000)
+assert 0.42 < fall.mean() < 0.7 and z_of(fall) > 10
+assert fall.mean() > max(abs(table[a]["log_p"] - table[b]["log_p"]) for a in rows for b in rows)
+assert 0.08 < (L(w_broken, 5000) - L(w_broken, 2500)).mean() < 0.22 and 4 < ess.median() < 20
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Pitfall 4: which error?
+#
+# There are two kinds of luck: **which images** happen to be in the test set, and **which seed** happened to train the model. Each has a standard error of its own, and papers often print neither.
+#
+# DReG's lead of $0.04$ was sure over the *seeds*. Would it hold for *other images*? One more model, and we can look.
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+models["DReG"] = train.untrained(images, seed=100)
+train.fit(models["DReG"], images, "dreg", M=1, K=64, **short)
+log_w["DReG"] = log_weights(models["DReG"], x_test, torch.Generator().manual_seed(0))
+ours = {name: L(w, 5000) for name, w in log_w.items()}
+error_of = lambda values: values.std() / len(values) ** 0.5
+over_seeds = torch.tensor(list(column(runs, "IWAE", "log_p").values()))
+print(f"360 images, IWAE alone:          ± {error_of(ours['IWAE']):.3f}")
+print(f"360 images, IWAE - VAE, paired:  ± {error_of(ours['IWAE'] - ours['VAE']):.3f}")
+print(f"360 images, DReG - IWAE, paired: ± {error_of(ours['DReG'] - ours['IWAE']):.3f}")
+print(f"10 seeds of IWAE, spread of one: ± {over_seeds.std():.3f}")
+print(f"10 seeds of IWAE, their mean:    ± {error_of(over_seeds):.3f}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# * **Images.** They differ much. A single model's $\log p(x)$ is only known to about $\pm 0.2$ nats on 360 of them, half of what lies between the best and the worst row of our table. On **the same images** the difference of two models is known five times better: pairs again.
+# * **DReG's lead.** Its paired error over images is about $0.012$, for one pair of models. A lead of $0.04$ is three times that: likely on other images of the same kind, too. The records keep no single images, so for the other rows we cannot say.
+# * **Seeds.** One seed is off by about $0.05$. A table of one seed, unpaired, **cannot see the leaders' gains**.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert 0.15 < error_of(ours["IWAE"]) < 0.25
+assert 4 < error_of(ours["IWAE"]) / error_of(ours["IWAE"] - ours["VAE"]) < 7
+assert 0.35 < error_of(ours["IWAE"]) / (table[by_log_p[0]]["log_p"] - table["VAE"]["log_p"]) < 0.65
+assert 0.008 < error_of(ours["DReG"] - ours["IWAE"]) < 0.016 and near(over_seeds.std(), 0.05, 0.005)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **20 minutes for the three pitfalls.** Show the crossing curves *before* the text and let the class write the abstract of the paper: half will write that IWAE is better, half that it is worse. Ask now: *what would you ask the
-# authors, if you were the reviewer?* Wanted: which K, how many seeds, paired or not, which images.
+# **20 minutes for the four pitfalls.** Show the crossing curves *before* the text and let the class write the abstract of the paper: half will write that IWAE is better, half that it is worse. Ask now: *what would you ask the
+# authors, if you were the reviewer?* Wanted: which K, whose encoder, how many seeds, paired or not, which images.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The papers' tables beside ours
 #
-# Other data, a bigger network, a longer schedule: the *numbers* of MNIST and of the digits cannot agree. What can agree is the **sign** of a difference, and how sure it is. First Rainforth and others (2018), $MK = 64$ on MNIST, four runs. Each row minus IWAE; theirs unpaired, since the single
-# runs are not printed. A dagger marks a number that we could not check against the paper.
+# Other data, a bigger network, a longer schedule: the *numbers* of MNIST and of the digits cannot agree. What can agree is the **sign** of a difference. First Rainforth and others (2018), $MK = 64$ on MNIST, four runs, each row minus IWAE. Beside it two records of ours: this page's, and
+# one more with the paper's optimiser and batch of 20, five seeds and a **shortened schedule**, `python -m vaecourse reproduce tighter`.
+#
+# **Predict:** how many of fourteen signs will differ?
 
 # %% slideshow={"slide_type": "subslide"}
 paper = reproduce.TABLES["tighter"].paper
+tighter = recorded.load("reproduce_tighter_digits")
+again = {(r["row"], r["seed"]): r for r in tighter["runs"]}
 
 
 def theirs(row, measure):
@@ -567,35 +741,38 @@ def theirs(row, measure):
     return a.value - b.value, error, not (a.checked and b.checked)
 
 
+# %% slideshow={"slide_type": "fragment"}
+print("{passes} passes of {of} in the columns at the right".format(**tighter["settings"]["schedule"]))
 for measure in ("iwae_64", "log_p"):
-    print(f"{names[measure]:>13}      paper, MNIST            z      ours, digits            z")
-    for row in list(one["settings"]["rows"])[1:]:
-        d, e, dagger = theirs(row, measure)
-        printed = f"{d:+.2f} ± {e:.2f} {d / e:+7.1f}" if e else f"{d:+.2f}              "
-        mean, error, z = paired(runs, row, "IWAE", measure)
-        print(f"{row:>13}  {'†' if dagger else ' '}   {printed:>22}      {mean:+.3f} ± {error:.3f} {z:+7.1f}")
+    print(f"{names[measure]:>13}   paper, MNIST            z     digits, this page     z     digits, again         z")
+    for row in tighter["settings"]["rows"]:
+        if row != "IWAE":
+            d, e, dagger = theirs(row, measure)
+            printed = f"{d:+.2f} ± {e:.2f} {d / e:+7.1f}" if e else f"{d:+.2f}"
+            found = ["{:+.3f} ± {:.3f} {:+6.1f}".format(*paired(r, row, "IWAE", measure)) for r in (runs, again)]
+            print(f"{row:>13} {'†' if dagger else ' '} {printed:22}", *found, sep="  ")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Look for a row in which the two signs differ. In $L_{64}$ there is one, CIWAE with $\beta = 0.5$, and there the paper's $z$ is below 1. In $\log p(x)$ there is one more, CIWAE with $\beta = 0.05$, and neither $z$ reaches 1. **Every difference of which the paper is sure, $|z| > 3$, has the same sign here.** Where the
-# paper is unsure, PIWAE's gain in $\log p(x)$, the digits are sure: pairs see more than unpaired runs.
+# A dagger: we could not check this number against the paper. Theirs is unpaired, since single runs are not printed, and we read their ± as a standard error.
+#
+# * **Where the paper has $|z| > 3$, both our records have the same sign.** Two signs differ elsewhere: CIWAE .5 in $L_{64}$, CIWAE .05 in $\log p(x)$. There the paper's $z$ is below 1.
+# * **PIWAE's gain in $\log p(x)$** is unsure in the paper, and sure in both our records: pairs see more.
+# * **MIWAE's gain in $L_{64}$** is sure in the paper and on this page, and gone in the second record. A result can hang on the schedule.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-sure = 0
-for measure in ("iwae_64", "log_p"):
-    for row in list(one["settings"]["rows"])[1:]:
-        d, e, _ = theirs(row, measure)
-        z = paired(runs, row, "IWAE", measure)[2]
-        assert not (e and abs(d / e) > 3 and abs(z) > 3 and d * z < 0), (measure, row)
-        if e and abs(d / e) > 3:
-            sure += 1
-            assert d * z > 0, (measure, row, d, z)
-d, e, _ = theirs("CIWAE .5", "iwae_64")
-assert d > 0 and d / e < 1 and paired(runs, "CIWAE .5", "IWAE", "iwae_64")[2] < -3 and sure >= 4
-signs = [(m, row) for m in ("iwae_64", "log_p") for row in [*one["settings"]["rows"]][1:] if theirs(row, m)[0] * paired(runs, row, "IWAE", m)[0] < 0]
-assert signs == [("iwae_64", "CIWAE .5"), ("log_p", "CIWAE .05")]
-d, e, _ = theirs("CIWAE .05", "log_p")
-assert abs(d / e) < 1 and abs(paired(runs, "CIWAE .05", "IWAE", "log_p")[2]) < 1
-assert all(theirs(row, "log_p")[0] / theirs(row, "log_p")[1] < 3 < paired(runs, row, "IWAE", "log_p")[2] for row in ("PIWAE(4, 16)", "PIWAE(8, 8)"))
+cells = [(m, row) for m in ("iwae_64", "log_p") for row in tighter["settings"]["rows"] if row != "IWAE"]
+clear = [(m, row) for m, row in cells if theirs(row, m)[1] and abs(theirs(row, m)[0] / theirs(row, m)[1]) > 3]
+assert len(cells) == 14 and len(clear) >= 6 and tighter["settings"]["schedule"]["of"] == 3280
+assert all(theirs(row, m)[0] * paired(r, row, "IWAE", m)[0] > 0 for m, row in clear for r in (runs, again))
+for r in (runs, again):
+    differ = {(m, row) for m, row in cells if theirs(row, m)[0] * paired(r, row, "IWAE", m)[0] < 0}
+    assert differ <= {("iwae_64", "CIWAE .5"), ("log_p", "CIWAE .05")} and ("iwae_64", "CIWAE .5") in differ
+    assert all(sure(r, row, "IWAE", "log_p") for row in ("PIWAE(4, 16)", "PIWAE(8, 8)"))
+    assert all(theirs(row, m)[0] / theirs(row, m)[1] < 1 for m, row in differ)
+assert all(theirs(row, "log_p")[0] / theirs(row, "log_p")[1] < 1 for row in ("PIWAE(4, 16)", "PIWAE(8, 8)"))
+miwae = ("MIWAE(4, 16)", "MIWAE(8, 8)")
+assert all(sure(runs, row, "IWAE", "iwae_64") and ("iwae_64", row) in clear for row in miwae)
+assert all(abs(paired(again, row, "IWAE", "iwae_64")[2]) < 1.5 for row in miwae)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Where numbers can agree, they do.** The Laplace law of chapter 07 has no data and no training in SIVI's column: only an expectation. Known values, computed by other code with standard errors of at most $0.06$, beside our record:
@@ -610,57 +787,77 @@ for K, quoted in known.items():
     print(f"K = {K:4}   known {quoted.value:.2f} ± {quoted.error:.2f}   ours {mean:.3f} ± {error:.3f}   z = {z:+.1f}")
     assert abs(z) < 4
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# All within noise. Now MNIST. *IWAE* (Burda and others), negative $\log \hat p(x)$ with $K = 5000$, one stochastic layer:
-#
-# | | $k = 1$ | $k = 5$ | $k = 50$ |
-# |---|---|---|---|
-# | VAE | 86.76 | 86.47 | 86.35 |
-# | IWAE | 86.76 | 85.54 | 84.78 |
-#
-# The paper has $1.57$ nats between VAE and IWAE at $k = 50$, where the digits have $0.36$ at 64; and $0.41$ nats from averaging 50 samples in the VAE, where the digits have $0.44$ from averaging 64. Same signs.
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-nll = {row: quoted.value for row, quoted in reproduce.TABLES["iwae"].paper["nll"].items()}
-assert nll == {"k = 1": 86.76, "VAE, k = 5": 86.47, "IWAE, k = 5": 85.54, "VAE, k = 50": 86.35, "IWAE, k = 50": 84.78}
-assert round(nll["VAE, k = 50"] - nll["IWAE, k = 50"], 2) == 1.57 and round(nll["k = 1"] - nll["VAE, k = 50"], 2) == 0.41
-
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **And our own MNIST**, as far as a small machine gets: `python -m vaecourse reproduce iwae`, the paper's network and optimiser, a **shortened schedule**, one seed, the first 1000 test images.
+# All within noise. Now *IWAE* (Burda and others 2016), table 1: negative $\log \hat p(x)$ with $K = 5000$, so **lower is better**. Two records of ours beside it, with the paper's optimiser and shortened schedules: the digits, and **MNIST with the paper's own network**, one seed and
+# the first 1000 test images, as far as a small machine gets: `python -m vaecourse reproduce iwae`.
 
 # %% slideshow={"slide_type": "fragment"}
-mnist = recorded.load("reproduce_iwae_mnist")
-ours_nll = {r["row"]: r for r in mnist["runs"] if r["seed"] == 0}
-passes, of, n = (*[mnist["settings"]["schedule"][k] for k in ("passes", "of")], mnist["settings"]["test_images"])
-print(f"{passes} passes of {of}, {n} test images; ± is over the images")
-for row in ("k = 1", "VAE, k = 5", "IWAE, k = 5"):
-    r = ours_nll[row]
-    print(f"{row:>11}: ours {r['nll']:.2f} ± {r['nll_spread'] / n**0.5:.2f}, active units {r['active_units']}; paper {nll[row]}")
-assert (passes, of) == (13, 3280)
+nll = {row: quoted.value for row, quoted in reproduce.TABLES["iwae"].paper["nll"].items()}
+made = {name: recorded.load(f"reproduce_iwae_{name}") for name in ("digits", "mnist")}
+nlls = {name: {(r["row"], r["seed"]): r for r in record["runs"]} for name, record in made.items()}
+
+
+def shown(values):
+    """Mean ± standard error; a single run has none."""
+    values = list(values)
+    return "{:.2f} ± {:.2f}".format(*standard_error(values)) if len(values) > 1 else "".join(f"{v:.2f}" for v in values)
+
+
+passes = {name: f"{name}, {record['settings']['schedule']['passes']} passes" for name, record in made.items()}
+print(f"              paper  {passes['digits']:>18}  {passes['mnist']:>17}")
+for row in nll:
+    found = [shown(column(nlls[name], row, "nll").values()) or "not run" for name in made]
+    print(f"{row:>12}  {nll[row]:.2f}  {found[0]:>19}  {found[1]:>17}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# After 13 passes of 3280 everybody is seven or eight nats short of the paper, so this compares rows, not papers. Five samples are worth $1.7$ nats already; and whether they are **averaged** or put **under one logarithm** makes no difference yet, less than $0.01$ nats, where the paper
-# has $0.93$ in the end. (One seed, so there is no $z$. The number behind ± is about the images.) Our guess: tightness pays late, once the model is so good that its encoder cannot follow. A comparison on a short schedule misses it.
+# Where it says *not run*: with $k = 50$ a pass over MNIST takes about ten times as long, and that was more than we had.
+#
+# **What do the rows differ by?** Guess, from the digits and this page: at $k = 5$ on MNIST, is IWAE better than the VAE after 13 passes?
+
+# %% slideshow={"slide_type": "subslide"}
+print("                                  paper     digits             MNIST")
+steps = (("k = 1", "VAE, k = 5"), ("VAE, k = 5", "IWAE, k = 5"), ("k = 1", "VAE, k = 50"), ("VAE, k = 50", "IWAE, k = 50"))
+for row, better in steps:
+    pairs = {name: shared(nlls[name], row, better) for name in made}
+    lower = {name: [nlls[name][row, s]["nll"] - nlls[name][better, s]["nll"] for s in pairs[name]] for name in made}
+    found = [shown(lower[name]) or "not run" for name in made]
+    print(f"{better:>12} is lower than {row:11} {nll[row] - nll[better]:5.2f}   {found[0]:>13}   {found[1]:>12}")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# * **Digits.** The paper's signs, all sure, and tightness is worth a fifth of what it is worth there. Averaging 50 samples is worth the same: $0.41$ in the paper, $0.42 \pm 0.02$ on the digits.
+# * **MNIST.** After 13 passes of 3280 everybody is seven or eight nats short of the paper, so this compares rows, not papers. Five samples are worth $1.7$ nats already. Whether they are **averaged** or put **under one logarithm** makes no difference
+#   yet, less than $0.01$ nats, where the paper has $0.93$ in the end. One seed, so there is no $z$.
+#
+# Our guess: tightness pays late, once the model is so good that its encoder cannot follow. A comparison on a short schedule would then miss it.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-got = {row: r["nll"] for row, r in ours_nll.items()}
-assert all(6.5 < got[row] - nll[row] < 8.5 for row in ("k = 1", "VAE, k = 5", "IWAE, k = 5"))
+assert nll == {"k = 1": 86.76, "VAE, k = 5": 86.47, "IWAE, k = 5": 85.54, "VAE, k = 50": 86.35, "IWAE, k = 50": 84.78}
+assert round(nll["k = 1"] - nll["VAE, k = 50"], 2) == 0.41 and round(nll["VAE, k = 5"] - nll["IWAE, k = 5"], 2) == 0.93
+less = lambda row, better: paired(nlls["digits"], row, better, "nll")
+assert all(less(*step)[0] > 0 and sure(nlls["digits"], *step, "nll") for step in steps)
+assert near(less("k = 1", "VAE, k = 50")[0], 0.42) and near(less("k = 1", "VAE, k = 50")[1], 0.02)
+assert all(0.17 < less(*step)[0] / (nll[step[0]] - nll[step[1]]) < 0.23 for step in steps[1::2])
+short_run = made["mnist"]["settings"]
+assert (short_run["schedule"]["passes"], short_run["schedule"]["of"], short_run["test_images"]) == (13, 3280, 1000)
+got = {row: nlls["mnist"][row, 0]["nll"] for row in ("k = 1", "VAE, k = 5", "IWAE, k = 5")}
+assert all(6.5 < got[row] - nll[row] < 8.5 for row in got)
 assert near(got["k = 1"] - got["VAE, k = 5"], 1.7, 0.02) and abs(got["IWAE, k = 5"] - got["VAE, k = 5"]) < 0.01
-assert round(nll["VAE, k = 5"] - nll["IWAE, k = 5"], 2) == 0.93
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# One more table, quoted. *IWHVI* (Sobolev and Vetrov), $\log p(x)$ with an error of $0.1$, all from memory and unchecked (†):
+# One more table, quoted. *IWHVI* (Sobolev and Vetrov 2019), $\log p(x)$ on MNIST with an error of $0.1$, all from memory and unchecked (†):
 #
 # | IWHVI | SIVI | RealNVP | HVM | IAF | VAE |
 # |---|---|---|---|---|---|
 # | −83.9 † | −84.4 † | −84.8 † | −84.9 † | −84.9 † | −85.0 † |
 #
-# If these are right, an expressive $q$ is worth a nat on MNIST with a 32-dimensional code. On the digits it is worth nothing. **Not reproduced at our scale**, and the sentence above on bottlenecks is our explanation, not a measurement.
+# If these are right, an expressive $q$ is worth a nat on MNIST with a 32-dimensional code. On the digits we saw nothing, with errors of $0.05$. **Not reproduced at our scale.** The sentence above on bottlenecks is our explanation, not a measurement.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which one, then?
 #
 # Before the guide, a tool. Some rows need no discussion: another row is at least as good in everything you care about, and better in something. Those are **dominated**. What remains is the **Pareto set**, the honest choices.
+#
+# **Predict:** two measures, $\log p(x)$ and the ELBO. Which of the eleven rows is surely beaten in both?
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · The rows nobody dominates (●●○, 7 minutes)
@@ -691,55 +888,96 @@ verdict = checks.ALL["08.pareto"](pareto)
 assert verdict.passed
 verdict
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Eleven objectives, ELBO to the right and log p(x) upwards. A line joins the rows that nobody dominates, from STL at the top left through MIWAE (8, 8) to VR-IWAE .5, CIWAE .5 and the VAE at the lower right; IWAE lies far inside at the left."}}
-common = sorted(set.intersection(*({seed for name, seed in runs if name == row} for row in rows)))
-scores = torch.tensor([[sum(runs[row, s][m] for s in common) / len(common) for m in ("elbo", "log_p")] for row in rows])
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Eleven objectives, ELBO to the right and log p(x) upwards, each with error bars of one standard error. A line joins the rows that nobody dominates, from STL at the top through MIWAE (8, 8) and VR-IWAE .5 to CIWAE .5 and the VAE at the lower right. IWAE lies far out at the left, two nats from everything but DReG and PIWAE (4, 16)."}}
+common = shared(runs, *rows)
+place = {row: [standard_error(column(runs, row, m)[s] for s in common) for m in ("elbo", "log_p")] for row in rows}
+scores = torch.tensor([[mean for mean, _ in place[row]] for row in rows])
 front = [i for i in scores[:, 0].argsort().tolist() if pareto(scores)[i]]
 _, ax = plt.subplots(figsize=(8, 4.4))
 ax.plot(*scores[front].T, color=plots.PRIOR, zorder=0)
+shift = {"CIWAE .5": (-66, -4), "VAE": (-38, -4), "VR-IWAE .5": (-80, -4), "PIWAE(4, 16)": (-34, -20)}
+shift |= {"PIWAE(8, 8)": (-50, 10), "MIWAE(4, 16)": (10, -10), "CIWAE .05": (-70, -16)}
 for i, row in enumerate(rows):
-    ax.plot(*scores[i], "o", color=plots.IWAE if i in front else plots.PRIOR)
-    shift = {"CIWAE .5": (-60, -4), "VAE": (-34, -4), "VR-IWAE .5": (-74, -4), "PIWAE(4, 16)": (-30, -16), "PIWAE(8, 8)": (-50, 8), "MIWAE(4, 16)": (8, -8), "CIWAE .05": (-62, -14)}
-    ax.annotate(row, scores[i], shift.get(row, (6, 6)), textcoords="offset points", fontsize=10)
-ax.set(xlabel="ELBO, nats (the encoder, as it is)", ylabel="log p(x), nats (the model)")
+    (x, x_error), (y, y_error) = place[row]
+    ax.errorbar(x, y, y_error, x_error, fmt="o", color=plots.IWAE if i in front else plots.PRIOR)
+    ax.annotate(row, scores[i], shift.get(row, (7, 7)), textcoords="offset points", fontsize=10)
+ax.set(xlabel="ELBO, nats (the model with its encoder)", ylabel="log p(x), nats (the model)")
 ax.margins(0.12)
 plt.show()
 print("nobody dominates:", ", ".join(rows[i] for i in front))
+beaten = [r for r in rows if any(all(paired(runs, o, r, m)[0] > 0 and sure(runs, o, r, m) for m in ("elbo", "log_p")) for o in rows if o != r)]
+print("surely beaten in both measures:", ", ".join(beaten))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Means over the seeds that all eleven rows share; blue is the Pareto set. IWAE is dominated by STL, DReG, PIWAE, in both measures: **plain IWAE is the one row of the table that this course cannot recommend for a model whose encoder is trained by it.** (As a *judge*, $L_{5000}$, it is irreplaceable.) MIWAE(8, 8) is the
-# knee of the curve: going left from it gains less than $0.08$ nats of model and costs $0.6$ of encoder and more; going right costs a tenth of a nat of model at the next stop.
+# Means over the six seeds that all eleven rows share, with one standard error; blue is the Pareto set. Which row is in the set hangs on errors too: STL, PIWAE and DReG cannot be told apart in height. One verdict does not hang on them. **IWAE is the only row that another row surely beats in
+# both measures**; take one of the others to train. (As a *judge*, $L_{5000}$, it is irreplaceable.)
+#
+# MIWAE(8, 8) is the knee. Up to STL it is $0.08$ nats of $\log p(x)$, at the price of $0.6$ nats of ELBO. Down to VR-IWAE .5 it is $0.5$ nats of ELBO, for $0.10$ nats of $\log p(x)$.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-for row in ("STL", "DReG", "PIWAE(4, 16)", "PIWAE(8, 8)"):
-    assert all(paired(runs, row, "IWAE", measure)[2] > 3 for measure in ("log_p", "elbo"))
 kept = [rows[i] for i in front]
-assert "MIWAE(8, 8)" in kept and "VAE" in kept and "IWAE" not in kept
+assert len(common) == 6 and beaten == ["IWAE"] and {"STL", "MIWAE(8, 8)", "VAE"} <= set(kept)
 knee = kept.index("MIWAE(8, 8)")
-value = dict(zip(rows, scores.tolist()))
-assert value[kept[0]][1] - value["MIWAE(8, 8)"][1] < 0.085 and value["MIWAE(8, 8)"][0] - value[kept[knee - 1]][0] > 0.55
-assert 0.08 < value["MIWAE(8, 8)"][1] - value[kept[knee + 1]][1] < 0.16
+assert (kept[knee - 1], kept[knee + 1]) == ("STL", "VR-IWAE .5")
+up, down = (scores[rows.index(row)] - scores[rows.index("MIWAE(8, 8)")] for row in ("STL", "VR-IWAE .5"))
+assert near(up[1], 0.08) and near(up[0], -0.6, 0.03) and near(down[0], 0.5, 0.06) and near(down[1], -0.10)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# **A guide, with its evidence.** The rows are measured on digits; the reasons are not bound to them.
+# **The evidence, from the records.** Each line of the guide below leans on one or two of these. Before you turn the page: which objective would *you* take for a density, for a posterior, for a representation, for speed?
+
+# %% slideshow={"slide_type": "fragment"}
+records = {"density": [(runs, row, "VAE", "log_p") for row in ("STL", "PIWAE(8, 8)", "DReG")]}
+records["density"] += [(runs, "STL", "DReG", "log_p"), (runs, "STL", "DReG", "elbo")]
+records["posterior"] = [(runs, row, "VAE", "gap") for row in ("CIWAE .5", "VR-IWAE .5", "MIWAE(8, 8)", "STL")]
+records["posterior"] += [(runs, "CIWAE .5", "VAE", "log_p")]
+records["both"] = [(runs, "MIWAE(8, 8)", "IWAE", measure) for measure in ("log_p", "elbo")]
+records["representation"] = [(family, row, "VAE", "linear_probe") for row in chosen[1:4]]
+records["samples"] = [(hierarchical, "Gaussian, VampPrior", "Gaussian", "log_p")]
+records["speed"] = [(both, "VAE", "one sample", "log_p")]
+for purpose, lines in records.items():
+    print(purpose)
+    for line in lines:
+        tell(*line)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# **A guide.** The rows are measured on digits; the reasons are not bound to them. A star: not sure by our rule.
 #
 # | you want | begin with | measured here | because |
 # |---|---|---|---|
-# | **a density** ($\log p(x)$, compression, outliers) | `dreg` or `piwae`, $K$ as large as you can pay | $+0.04$ over IWAE, $+0.40$ over the VAE | tight for $\theta$, a clear gradient for $\phi$ |
-# | **a posterior** ($q$ used as it is) | `elbo` with many samples, or `vr_iwae` with $\alpha = .5$ | VR-IWAE: $0.08$ below the VAE's ELBO, and $0.23$ above its $\log p(x)$ | few weights decide under a tight bound |
-# | **both** | `miwae`, $M = K = 8$ | gives up $0.03$ of $\log p(x)$ against IWAE, gains $2.8$ of ELBO | the knee |
-# | **a representation** | InfoVAE: $\alpha > 0$, with a divergence that sees a misfit; probe it | KL minibatch: probe $+4$ points over the VAE; MMD-VAE: $-3.5$ | information is not usefulness |
-# | **samples** | look at the aggregate, then at the prior: a VampPrior | $+0.19$ over $\mathcal N(0, I)$ | $p(z)$ must lie where the codes lie |
-# | **a strange posterior** | IWHVI: learn $\tau$, keep $\psi_0$ | Laplace: 98% of SIVI's gap gone; digits: nothing | an expressive $q$ pays where $q$ is the bottleneck |
-# | **speed** | `elbo`, one sample; then more samples before a tighter bound | 64 samples: $+0.44$; then IWAE: $+0.36$ more | all rows cost the same at the same $MK$ |
-#
-# On the last line: one encoder call, $MK$ decodings, one backward pass, whatever the row. In our record the rows' processor times differ by less than a third, on a busy machine, with no pattern.
+# | **a density** ($\log p(x)$, compression, outliers) | `stl`, `piwae` or `dreg`; $K$ as large as you can pay | $+0.40$ to $+0.41$ over the VAE; IWAE's NLL at $k = 1, 5, 50$: $23.94$, $23.50$, $23.21$ | tight for $\theta$, a clear gradient for $\phi$ |
+# | **a posterior** ($q$ used as it is) | `elbo` with many samples; `ciwae` with $\beta = .5$ for a better model | gap $0.29$; CIWAE .5: $0.52$, and $+0.20$ of $\log p(x)$; IWAE: $4.0$ | few weights decide under a tight bound |
+# | **both** | `miwae`, $M = K = 8$ | against IWAE: ELBO $+2.8$, $\log p(x)$ $-0.03$\* | the knee |
+# | **a representation** | a lower price on the rate: $\beta$-VAE .5, or KL minibatch; then probe it | probe $+4.5$ and $+4.0$\* points over the VAE; MMD-VAE $-3.5$\* | information is not usefulness |
+# | **samples** | look at the aggregate, then at the prior: a VampPrior | $+0.19$\* of $\log p(x)$ over $\mathcal N(0, I)$; samples were not judged | $p(z)$ must lie where the codes lie |
+# | **a strange posterior** | IWHVI: learn $\tau$, keep $\psi_0$ | Laplace: 98% of SIVI's gap gone; digits: nothing seen | an expressive $q$ pays where $q$ is the bottleneck |
+# | **speed** | `elbo`; then more samples; then a tighter bound | 64 samples: $+0.44$ for about twice the time; then DReG: $+0.40$ more for no time that we can see | the row costs little, $MK$ costs |
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# * **Why not simply the first row of the table, STL?** Its $\log p(x)$ cannot be told from DReG's, and its ELBO is better by $1.2$ nats, surely. But its gradient has a bias (chapter 05), and DReG's has none. On other data look at both.
+# * **Speed.** In processor time a run with one sample took $4.7$ s, with 64 samples $10$ to $12$ s. No row's time differs surely from IWAE's; the machine was busy. Would a *longer* run with one sample do as well? Chapter 07's record has one of 90 passes in place of
+#   50, with another schedule: $-23.71$, not better than $-23.67$.
+# * **What would overturn a line?** Other data, a larger decoder, a learning rate tuned for each row: all rows here share one.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert near(paired(runs, "DReG", "VAE", "log_p")[0], 0.40, 0.012) and near(paired(runs, "PIWAE(8, 8)", "VAE", "log_p")[0], 0.41, 0.012)
-assert near(paired(runs, "VR-IWAE .5", "VAE", "elbo")[0], -0.08, 0.012) and near(paired(runs, "VR-IWAE .5", "VAE", "log_p")[0], 0.23, 0.012)
-seconds = [standard_error(column(runs, row, "processor_seconds").values())[0] for row in rows]
-assert max(seconds) / min(seconds) < 1.33
+assert all(0.395 < paired(runs, row, "VAE", "log_p")[0] < 0.415 for row in ("STL", "PIWAE(8, 8)", "PIWAE(4, 16)", "DReG"))
+unsure = [(row, other, m) for lines in records.values() for r, row, other, m in lines if not sure(r, row, other, m)]
+assert unsure == [
+    ("STL", "DReG", "log_p"),
+    ("MIWAE(8, 8)", "IWAE", "log_p"),
+    ("KL minibatch", "VAE", "linear_probe"),
+    ("MMD-VAE, IMQ", "VAE", "linear_probe"),
+    ("Gaussian, VampPrior", "Gaussian", "log_p"),
+]
+nll_of = lambda row: round(standard_error(column(nlls["digits"], row, "nll").values())[0], 2)
+assert [nll_of(row) for row in ("k = 1", "IWAE, k = 5", "IWAE, k = 50")] == [23.94, 23.50, 23.21]
+assert near(table["VAE"]["gap"], 0.29) and near(table["CIWAE .5"]["gap"], 0.52) and near(table["IWAE"]["gap"], 4.0, 0.05)
+assert near(paired(runs, "CIWAE .5", "VAE", "log_p")[0], 0.20) and near(paired(runs, "STL", "DReG", "elbo")[0], 1.2, 0.05)
+assert near(paired(runs, "MIWAE(8, 8)", "IWAE", "elbo")[0], 2.8, 0.05) and near(against(minibatch, "linear_probe")[0], 0.04, 5e-4)
+seconds = {row: standard_error(column(runs, row, "processor_seconds").values())[0] for row in rows}
+assert 9.9 < min(seconds.values()) and max(seconds.values()) < 12.5
+assert not any(sure(runs, row, "IWAE", "processor_seconds") for row in others)
+assert near(standard_error(column(family, "VAE", "processor_seconds").values())[0], 4.7, 0.06)
+assert sum(digits["settings"]["schedule"]["epochs"]) == 90 and one["settings"]["schedule"]["epochs"] == 50
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Give each group one line of the guide and let it attack it: *what would you have to measure to overturn this line?* Good answers: another data set, a larger decoder, a rate tuned for each row (all rows here share one rate, which may suit some better).
@@ -748,25 +986,37 @@ assert max(seconds) / min(seconds) < 1.33
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your project
 #
-# One question, one prediction, one table. Three to six hours of your time, less than an hour of the machine's. Some questions that we have not answered:
+# One question, one prediction, one table. Three to six hours of your time, less than an hour of the machine's. Four questions that we have not answered:
 #
 # 1. Does DReG's lead over IWAE grow with $K$? ($K = 16, 64, 256$, the budget growing with it.)
 # 2. All rows share one learning rate. Give each row its best of three. Does the order change?
 # 3. Where does an expressive $q$ pay? Give the decoder a two-dimensional code and compare a Gaussian and a hierarchical encoder.
 # 4. Is the wider encoder's gain the same under IWAE as under the ELBO?
 #
-# `benchmarks/better_gradients.py` is a template of fifty lines: rows, seeds, evaluation, a record on disk that goes on where it stopped.
+# `benchmarks/better_gradients.py` is a template of fifty lines: rows, seeds, evaluation, a record on disk that goes on where it stopped. Copy it, change `ROWS`, and start with `--seeds 3 --to mine.json`.
+#
+# **Hand in three files:** the prediction, dated before the first run (a commit will do); the record, with its script; one page with the table and the verdict.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **How it is graded**, two points a line, twelve in all. A clean *no difference* earns as many as a discovery.
 #
 # | | 0 points | 1 point | 2 points |
 # |---|---|---|---|
-# | **prediction** | none | a direction | a number with a range, written down before the first run, and the reason |
+# | **prediction** | none, or undated | a direction | a number with a range, and the reason |
 # | **budget** | rows differ in more than the question | same samples and schedule | also stated: what is *not* equal, and whom it favours |
 # | **evaluation** | each row by its own bound | one large $K$ for all | and shown to be large enough, by the curve or a sandwich |
-# | **uncertainty** | one seed | three seeds, standard errors | pairs over shared seeds; says which luck the error covers |
+# | **uncertainty** | one seed | three seeds, standard errors | pairs over shared seeds; $z$ judged by their number |
 # | **verdict** | "better" | a number with its error | says what would overturn it, and what was not tested |
 # | **trust** | a screenshot | code and record | someone else ran one row again and got the same within the error |
 #
-# Twelve points. A clean *no difference* earns as many as a discovery.
+# **Grade us first**, on "DReG beats IWAE by $0.040 \pm 0.005$ nats". Then open.
+#
+# <details><summary>Our own marks: 7 of 12</summary>
+#
+# Prediction 0: none of ours was written down before the runs. Budget 1: same samples, schedule and rate, but we cannot say whom the shared rate favours. Evaluation 1: one large $K$, but the curve was drawn for models trained on this page, not for those of the record.
+# Uncertainty 2. Verdict 2: other images, another schedule and another rate are named. Trust 1: nobody else has run a row again. Be the first.
+#
+# </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you close the book: three questions
@@ -793,7 +1043,7 @@ assert max(seconds) / min(seconds) < 1.33
 #
 # </details>
 #
-# **2 ·** Two rows share ten seeds. Unpaired $z = 1.7$, paired $z = 7.7$. Which one do you report?
+# **2 ·** Two rows share six seeds. Unpaired $z = 1.7$, paired $z = 7.7$. Which one do you report?
 #
 # <details><summary>A · The paired one, and that it is paired</summary>
 #
@@ -817,7 +1067,7 @@ assert max(seconds) / min(seconds) < 1.33
 #
 # <details><summary>A · The model is bad</summary>
 #
-# Perhaps. But if $q$ misses the posterior, even 5000 samples miss it, and the estimate is low whatever the model is.
+# Perhaps. But if $q$ misses the posterior, even 5000 samples miss it. In Pitfall 3 the model was the same, and the estimate half a nat lower.
 #
 # </details>
 #
@@ -829,7 +1079,7 @@ assert max(seconds) / min(seconds) < 1.33
 #
 # <details><summary>C · A lower bound, and not more: use a judge that needs no encoder</summary>
 #
-# Right. Take annealed importance sampling, or train a new encoder for the frozen model and judge again.
+# Right. Take annealed importance sampling, or train a new encoder for the frozen model and judge again. The higher of two lower bounds is the better one.
 #
 # </details>
 
@@ -846,7 +1096,7 @@ assert max(seconds) / min(seconds) < 1.33
 # | 05 | repair the gradient, not the bound | $\sum_k \tilde w_k^2 \nabla \log w_k$, no score term | `dreg`, `stl`, `vr_iwae`, `bounds.jackknife` |
 # | 06 | what the ELBO forgets | $\mathbb E\,KL(q(z \mid x) \,\|\, p) = I_q + KL(q(z) \,\|\, p)$ | `infovae`, `divergences` |
 # | 07 | a $q$ of any shape, and its bound | $L_K \le \log q(z) \le U_K$, in expectation | `hierarchical` |
-# | 08 | one budget, one judge, pairs | difference, error, $z$ | `recorded`, this page |
+# | 08 | one budget, one judge, pairs | difference, error, $z$ and how many seeds | `recorded`, this page |
 #
 # **There is no next chapter.** There is a table with a row missing: yours.
 #
@@ -855,6 +1105,8 @@ assert max(seconds) / min(seconds) < 1.33
 # * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. arXiv 1509.00519
 # * T. Rainforth, A. R. Kosiorek, T. A. Le, C. J. Maddison, M. Igl, F. Wood, Y. W. Teh (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. arXiv 1802.04537
 # * G. Tucker, D. Lawson, S. Gu, C. J. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. arXiv 1810.04152
+# * G. Roeder, Y. Wu, D. Duvenaud (2017). *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference.* NeurIPS. arXiv 1703.09194
+# * K. Daudel, J. Benton, Y. Shi, A. Doucet (2023). *Alpha-divergence Variational Inference Meets Importance Weighted Auto-Encoders.* JMLR 24. arXiv 2210.06226
 # * S. Zhao, J. Song, S. Ermon (2019). *InfoVAE: Balancing Learning and Inference in Variational Autoencoders.* AAAI. arXiv 1706.02262
 # * A. Sobolev, D. Vetrov (2019). *Importance Weighted Hierarchical Variational Inference.* NeurIPS. arXiv 1905.03290
 # * R. M. Neal (2001). *Annealed Importance Sampling.* Statistics and Computing 11, 125–139. arXiv physics/9803008
