@@ -70,7 +70,7 @@ format: $(TEST)  ## lay out the Python files as `make lint` wants them
 	$(BIN)/ruff format $(PYTHONS)
 
 bench: $(TEST)  ## the measurements behind the performance figures
-	for name in step seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in step scaling seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"
 	$(PIP) --quiet mutmut
