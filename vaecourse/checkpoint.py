@@ -82,7 +82,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            # copies: the file itself, mapped into memory, could not be replaced on Windows while a run goes on from it
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
     except safetensors.SafetensorError as failure:
         raise ValueError(f"{path} is not a checkpoint, or is a damaged one ({failure}); {_CURE}") from failure
     if metadata.get("format") != FORMAT:
