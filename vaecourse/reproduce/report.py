@@ -64,7 +64,7 @@ def _cells(
     """Ours, the number beside it, and z if it makes sense."""
     paper = table.paper.get(measure, {}).get(row)
     ours = [run[measure] for run in runs]
-    cells = [_mean(ours, runs[0].get(f"{measure}_error") if runs else None)]
+    cells = [_mean(ours, runs[0].get(f"{measure}_error") if runs else None, table.digits)]
     if measure not in table.paper:
         return cells
     cells.append("" if paper is None else str(paper))
@@ -77,12 +77,12 @@ def _cells(
     return [*cells, "" if z is None else f"{z:+.1f}"]
 
 
-def _mean(values: list[float], error: float | None) -> str:
+def _mean(values: list[float], error: float | None, digits: int) -> str:
     if not values:
         return "not run"
     if len(values) == 1:
-        return plain(values[0]) + ("" if error is None else f" ± {error:.2f}")
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values) / len(values) ** 0.5:.2f}"
+        return plain(values[0], digits) + ("" if error is None else f" ± {error:.{digits}f}")
+    return f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values) / len(values) ** 0.5:.{digits}f}"
 
 
 def _foot(table: Table, comparable: bool, record: dict[str, Any]) -> list[str]:

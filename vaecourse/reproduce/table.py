@@ -23,9 +23,9 @@ class Quoted(NamedTuple):
         return f"{plain(self.value)}{error}{'' if self.checked else ' †'}"
 
 
-def plain(value: float) -> str:
-    """A count as it is, anything else with two decimals."""
-    return str(value) if isinstance(value, int) else f"{value:.2f}"
+def plain(value: float, digits: int = 2) -> str:
+    """A count as it is, anything else with ``digits`` decimals."""
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Table:
         beside: the heading of the numbers beside ours.
         shared: whether several processes can share a run.
         side_by_side: whether a row's seeds are faster together than one by one.
+        digits: decimals of what is measured.
     """
 
     name: str
@@ -91,3 +92,4 @@ class Table:
     beside: str = "paper"
     shared: bool = False
     side_by_side: Callable[[str, Scale, Machinery], bool] = lambda row, scale, machinery: False
+    digits: int = 2

@@ -165,4 +165,5 @@ SIVI = Table(
         f"{shortened(said)}In nats. KL(q, p) is exact up to quadrature and at most the gap; the best is 0 for both."
     ),
     comparable=lambda said: True,
+    digits=3,
 )
