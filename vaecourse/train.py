@@ -149,7 +149,7 @@ def fit(
 
     history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
     model.to(device).train()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
         pixels = torch.Generator().manual_seed(seed)
         # one generator, not two with the same seed: those would shuffle and draw with the same numbers
