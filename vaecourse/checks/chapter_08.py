@@ -72,6 +72,22 @@ STANDARD_ERROR = Check(
             "These are two standard errors, half of a 95% interval. Return one, and let the reader double it.",
         ),
         Mistake(
+            "1.96 standard errors",
+            lambda v: (v.mean(), 1.96 * v.std() / len(v) ** 0.5),
+            "These are 1.96 standard errors, half of a 95% interval, and that only for many seeds: with four seeds it "
+            "takes 3.2. Return one standard error.",
+        ),
+        Mistake(
+            "the variance over the root",
+            lambda v: (v.mean(), v.var() / len(v) ** 0.5),
+            "You divided the *variance* by the root of S. Take the root of the variance first, which is std().",
+        ),
+        Mistake(
+            "the median",
+            lambda v: (v.median(), v.std() / len(v) ** 0.5),
+            "The error is that of the mean, and beside it stands the median. Return the mean.",
+        ),
+        Mistake(
             "the sum",
             lambda v: (v.sum(), v.std() * len(v) ** 0.5),
             "You added the seeds up. A table reports their mean.",
@@ -152,6 +168,28 @@ PAIRED = Check(
             "differences themselves.",
         ),
         Mistake(
+            "the errors subtracted",
+            lambda a, b: (a.mean() - b.mean(), (a.var() - b.var()).abs().sqrt() / len(a) ** 0.5),
+            "You subtracted the two variances. Variances add, for independent groups; and these are pairs, so subtract "
+            "seed by seed first and take one standard error.",
+        ),
+        Mistake(
+            "the errors of the spreads",
+            lambda a, b: (a.mean() - b.mean(), (a.var() + b.var()).sqrt()),
+            "Two faults: the rows are treated as if they had nothing in common, and the spread was not divided by the "
+            "root of S. Subtract seed by seed, then solve exercise 1 again.",
+        ),
+        Mistake(
+            "n for n - 1",
+            lambda a, b: ((a - b).mean(), (a - b).std(unbiased=False) / len(a) ** 0.5),
+            "The pairs are right. Their variance was taken with S below the line: divide by S - 1.",
+        ),
+        Mistake(
+            "the number of runs",
+            lambda a, b: ((a - b).mean(), (a - b).std() / (2 * len(a)) ** 0.5),
+            "You counted 2 S runs. There are S differences, and the error is that of their mean: the root of S.",
+        ),
+        Mistake(
             "z",
             lambda a, b: ((a - b).mean(), (a - b).mean() / _paired(a, b)[1]),
             "The second number is z, the difference in standard errors. The exercise asks for the standard error "
@@ -201,6 +239,34 @@ SPOT_THE_BOUND = Check(
             "B26: turned round",
             _gain(_elbo, _pooled),
             "Now the old model has the tight bound and the new one the ELBO. Give both the same: all M K samples.",
+        ),
+        Mistake(
+            "B26: half mended",
+            _gain(_pooled, _miwae),
+            "The old model has a tighter bound now, but not the same: L_K in groups, where the new one has all M K "
+            "samples under one logarithm. Give both the same.",
+        ),
+        Mistake(
+            "B26: half mended, turned round",
+            _gain(_miwae, _pooled),
+            "The new model is judged in groups of K, the old one by all M K samples. Give both the same: all M K.",
+        ),
+        Mistake(
+            "the first group only",
+            _gain(lambda log_w: _pooled(log_w[:1]), lambda log_w: _pooled(log_w[:1])),
+            "Only the first of the M groups is used. The weights allow a larger K: pool all M K of them.",
+        ),
+        Mistake(
+            "one logarithm over the batch too",
+            _gain(lambda log_w: log_w.logsumexp((0, 1, 2)), lambda log_w: log_w.logsumexp((0, 1, 2))),
+            "The data points stand under the logarithm as well, so that the likeliest one decides. Take log p(x) of "
+            "each data point, then their mean.",
+        ),
+        Mistake(
+            "the best sample",
+            _gain(lambda log_w: log_w.amax((0, 1)).mean(), lambda log_w: log_w.amax((0, 1)).mean()),
+            "You kept the best sample of each data point. It is no bound without - log(M K), and a loose one with it: "
+            "use all of them.",
         ),
         Mistake(
             "L_1 of both",
@@ -255,6 +321,14 @@ def _each(parts: Parts) -> Tensor:
     return torch.stack([part.logsumexp(0) - math.log(len(part)) for part in parts])
 
 
+def _one_after_the_other(parts: Parts) -> Tensor:
+    """Every part meets the mean of all before it, half and half: the last part weighs as much as all others."""
+    total, *others = _each(parts)
+    for each in others:
+        total = torch.logaddexp(total, each) - math.log(2)
+    return total
+
+
 def _sizes(parts: Parts) -> Tensor:
     return torch.tensor([float(len(part)) for part in parts])[:, None]
 
@@ -291,6 +365,22 @@ SPOT_THE_STREAM = Check(
             "One logarithm, good. But every part was divided by its own size first, so that the samples of the short "
             "last "
             "part count more than others. Divide once, at the end, by the number of all samples.",
+        ),
+        Mistake(
+            "half and half",
+            _one_after_the_other,
+            "You carry the mean so far, and halve its sum with the next part. Then the last part weighs as much as all "
+            "before it. Carry the *sum* of the weights, and divide once at the end.",
+        ),
+        Mistake(
+            "the largest of the parts",
+            lambda parts: _each(parts).amax(0),
+            "You kept the part with the largest value. A maximum over estimates is biased upwards: use every part.",
+        ),
+        Mistake(
+            "the first part only",
+            lambda parts: _each(parts)[0],
+            "Only the first part is used. The estimate must use every sample that was asked for.",
         ),
         Mistake(
             "A14: missing log K",
@@ -354,6 +444,7 @@ PARETO = Check(
         (torch.tensor([[-26.9, -22.9], [-25.0, -22.8], [-24.2, -22.9], [-23.5, -23.3], [-24.2, -23.0]]),),
         (torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 2.0], [3.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0.0, 2.5, 0.0]]),),
         (_normal(12, 3, seed=81),),
+        (torch.tensor([[2.0, 2.0], [1.0, 1.5], [0.0, 2.0]]),),
     ],
     mistakes=[
         Mistake(
@@ -393,6 +484,22 @@ PARETO = Check(
             "those that dominate someone",
             lambda s: (torch.logical_and(*_beaten_by(s))).any(1),
             "You kept the rows that beat some other row. Look along the other axis: keep those that *nobody* beats.",
+        ),
+        Mistake(
+            "best everywhere",
+            lambda s: ~(s[:, None] > s[None]).any(-1).any(0),
+            "You kept only rows that nobody beats in *any* column, winners of everything. To dominate, one row must be at "
+            "least as good in *all* columns: all over C first, then any over the rows.",
+        ),
+        Mistake(
+            "numbers of rows",
+            lambda s: _pareto(s).nonzero().flatten(),
+            "These are the right rows, by number. Return a boolean for *every* row, [R]: do not call nonzero().",
+        ),
+        Mistake(
+            "the scores themselves",
+            lambda s: s[_pareto(s)],
+            "These are the scores of the right rows. Return the mask itself, a boolean for every row, [R].",
         ),
         Mistake(
             "the sum of the columns",
