@@ -488,8 +488,8 @@ PARETO = Check(
         Mistake(
             "best everywhere",
             lambda s: ~(s[:, None] > s[None]).any(-1).any(0),
-            "You kept only rows that nobody beats in *any* column, winners of everything. To dominate, one row must be at "
-            "least as good in *all* columns: all over C first, then any over the rows.",
+            "You kept only rows that nobody beats in *any* column, winners of everything. To dominate, one row must be "
+            "at least as good in *all* columns: all over C first, then any over the rows.",
         ),
         Mistake(
             "numbers of rows",
