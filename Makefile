@@ -11,6 +11,7 @@ LAB := .venv/installed-lab
 TEST := .venv/installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 PYTHONS := vaecourse tests tools benchmarks site
+TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CITATION.cff LICENSE-CONTENT Makefile book.yml pyproject.toml
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 
 # A worker, or a kernel, counts with one thread: two of them fill two cores.
@@ -19,7 +20,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench mutants screens clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench mutants screens links clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -29,8 +30,8 @@ lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
 
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 
-lint: $(TEST)  ## style and layout of every Python file
-	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS))
+lint: $(TEST)  ## style, layout and spelling of every Python file, and spelling of the other texts
+	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS))
 
 types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy)
@@ -78,6 +79,9 @@ mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice,
 
 screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
 	$(BIN)/python -m tools.screenshots
+
+links: $(TEST)  ## ask for every page of the web that the texts link to and print the dead ones; not in `make test`: it needs a network
+	$(BIN)/python -m tools.links $(ARGS)
 
 clean:  ## remove .venv and everything else that a command here made
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

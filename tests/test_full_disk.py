@@ -1,4 +1,4 @@
-"""A full disk, for real: what was on it stays byte by byte, no half-made file is left, and the error says what to do."""
+"""A full disk, for real: what was on it stays byte by byte, no half-made file is left, and the error names the cure."""
 
 import contextlib
 import errno

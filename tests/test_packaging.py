@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -10,12 +11,13 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import vaecourse
+import vaecourse.data
 from tools import notebooks
 
 ROOT = notebooks.ROOT
@@ -93,14 +95,67 @@ def test_the_book_lists_the_chapters_that_exist():
 
 
 def test_version_and_licence_are_told_alike():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    for key in ("cff-version", "message", "title", "authors", "version", "date-released", "license"):
-        assert citation.get(key), f"CITATION.cff has no {key}"
-    assert all(reference["authors"] and reference["title"] for reference in citation["references"])
-    assert vaecourse.__version__ == PYPROJECT["project"]["version"] == citation["version"]
-    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    assert vaecourse.__version__ == PYPROJECT["project"]["version"] == citation()["version"]
+    assert citation()["license"] == ["MIT", "CC-BY-4.0"] and PYPROJECT["project"]["license"] == "MIT"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
     assert "SPDX-License-Identifier: CC-BY-4.0" in (ROOT / "LICENSE-CONTENT").read_text()
+
+
+def citation() -> dict:
+    """CITATION.cff as a reader of YAML sees it, with dates as the text they are."""
+    return yaml.load((ROOT / "CITATION.cff").read_text(), Loader=yaml.BaseLoader)
+
+
+def faults(record: dict) -> list[str]:
+    """Where a citation breaks the schema of the Citation File Format 1.2.0 (CC BY 4.0, doi 10.5281/zenodo.5171937).
+
+    Its own tool, cffconvert 2.0.0, wants a jsonschema older than JupyterLab's.
+    """
+    schema = json.loads((ROOT / "tests/cff/schema-1.2.0.json").read_text())
+    validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(record)]
+
+
+def test_the_citation_is_valid():
+    assert faults(citation()) == []
+
+
+@pytest.mark.parametrize(
+    "key, value, said",
+    [
+        ("license", ["MIT", "CC-BY-5.0"], "license"),
+        ("date-released", "yesterday", "date-released"),
+        ("authors", [], "authors"),
+        ("tpye", "software", "tpye"),
+        ("references", [{"type": "article", "title": "A paper without authors"}], "authors"),
+    ],
+)
+def test_a_citation_that_is_not_valid_is_seen(key, value, said):
+    assert any(said in fault for fault in faults(citation() | {key: value}))
+    assert faults({name: text for name, text in citation().items() if name != "title"})
+
+
+def test_every_source_of_data_is_named_with_its_licence():
+    readme, content = (ROOT / "README.md").read_text(), (ROOT / "LICENSE-CONTENT").read_text()
+    licences = {"digits": "CC BY 4.0", "mnist": "CC BY-SA 3.0", "fashion-mnist": "MIT"}
+    assert licences.keys() == vaecourse.data.ALL.keys()
+    rows = dict(re.findall(r"^\| ([\w-]+)[^|]*\|[^|]*\| ([^|]+) \|$", readme, flags=re.MULTILINE))
+    assert {name.lower(): licence for name, licence in rows.items() if name.lower() in licences} == licences
+    assert "[MIT licence](LICENSE)" in readme and "[CC BY 4.0](LICENSE-CONTENT)" in readme
+    assert "Alpaydin" in content and "10.24432/C50P49" in content and "schema-1.2.0.json" in content
+    kept = subprocess.run(["git", "ls-files", "*ubyte*", "*.gz", "*.npz"], cwd=ROOT, capture_output=True, text=True)
+    assert kept.stdout == ""  # as README and LICENSE-CONTENT say
+
+
+def test_spelling_is_checked_and_authors_keep_their_names(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("Teh wrote about mutual informations of the HVAE, on x [N, D].\n")
+    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", page]
+    fine = subprocess.run(command, capture_output=True, text=True)
+    assert fine.returncode == 0, fine.stdout + fine.stderr
+    page.write_text("Teh wrote about teh bound.\n")
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode and "page.md:1: teh ==> the" in found.stdout
 
 
 def targets() -> set[str]:
