@@ -44,10 +44,11 @@ class Server:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 
-    def end_sessions(self) -> None:
-        """A kernel lives until it is told to end, and would be in the way of whoever comes next."""
+    def end_sessions(self, name: str = "") -> None:
+        """A kernel lives until told to end, and would be in the way of whoever comes next. All, or one by name."""
         for session in json.loads(self.ask("api/sessions")):
-            self.ask(f"api/sessions/{session['id']}", "DELETE")
+            if name in session["path"]:
+                self.ask(f"api/sessions/{session['id']}", "DELETE")
 
 
 @contextlib.contextmanager

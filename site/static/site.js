@@ -1,10 +1,15 @@
-// Two repairs for people who use a keyboard or a screen reader.
+// Repairs for people who use a keyboard or a screen reader.
 addEventListener("load", async () => {
-  // myst-nb gives a folded cell a name that is not what is written on it.
-  for (const summary of document.querySelectorAll("summary[aria-label]")) summary.removeAttribute("aria-label");
+  // A name must hold what is written: not so on myst-nb's folded cells and on the theme's field for a search.
+  for (const named of document.querySelectorAll("summary[aria-label], .search-button-field")) named.removeAttribute("aria-label");
+  // The theme's arrow that unfolds a part of the list of pages has no name at all.
+  for (const arrow of document.querySelectorAll(".bd-sidebar-primary li > details > summary")) {
+    arrow.setAttribute("aria-label", `Pages of ${arrow.closest("li").querySelector("a").textContent.trim()}`);
+  }
   // What scrolls can be reached by Tab.
   await window.MathJax?.startup?.promise;
   for (const box of document.querySelectorAll("article mjx-container[display], article table, article pre")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
+  document.body.dataset.repaired = "yes";
 });

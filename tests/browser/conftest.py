@@ -1,11 +1,12 @@
 """A real JupyterLab and a real Chromium. Without a Chromium the tests say so and are skipped; in CI they fail."""
 
+import functools
 import os
 from pathlib import Path
 
 import pytest
 
-from tools import browser
+from tools import browser, site, vendor
 from vaecourse import labs
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
@@ -31,7 +32,38 @@ def jupyterlab(chromium, tmp_path_factory):
 @pytest.fixture
 def open_notebook(chromium, jupyterlab):
     """Open a notebook by name in a page of its own; when the test ends, so do page and kernel."""
-    page = chromium.new_page(viewport={"width": 1366, "height": 768})
-    yield lambda name: browser.Notebook.open(page, jupyterlab, name)
+    page, opened = chromium.new_page(viewport={"width": 1366, "height": 768}), []
+
+    def open_it(name):
+        opened.append(name)
+        return browser.Notebook.open(page, jupyterlab, name)
+
+    yield open_it
     page.close()
-    jupyterlab.end_sessions()
+    for name in opened:
+        jupyterlab.end_sessions(name)
+
+
+@pytest.fixture(scope="session")
+def notebook(chromium, jupyterlab):
+    """One kernel with all labs in it, for every test of them: a kernel each would take longer than the tests."""
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    opened = browser.Notebook.open(page, jupyterlab, "labs.ipynb")
+    opened.run_all()
+    assert not opened.errors()
+    yield opened
+    page.close()
+    jupyterlab.end_sessions("labs.ipynb")
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The site as ``make book`` builds it, a warning being an error."""
+    try:
+        build()
+    except vendor.NoPackages as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+    return site.SITE
+
+
+build = functools.cache(site.build)  # once, however many files have the fixture

@@ -2,20 +2,8 @@
 
 import pytest
 
-from tools.browser import Notebook, picture, words
+from tools.browser import picture, words
 from vaecourse import labs
-
-
-@pytest.fixture(scope="module")
-def notebook(chromium, jupyterlab):
-    """One kernel with all labs in it: a kernel each would take longer than the tests."""
-    page = chromium.new_page(viewport={"width": 1366, "height": 768})
-    opened = Notebook.open(page, jupyterlab, "labs.ipynb")
-    opened.run_all()
-    assert not opened.errors()
-    yield opened
-    page.close()
-    jupyterlab.end_sessions()
 
 
 @pytest.fixture(params=list(labs.ALL))

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tests.browser.test_labs import notebook  # noqa: F401 - one kernel with all labs in it
 from tools.browser import picture, words
 from vaecourse import labs
 
@@ -12,7 +11,7 @@ SETTLE = 1500  # milliseconds for what is on its way
 
 
 @pytest.mark.parametrize("name, preset", [("06.latent", "collapsed"), ("08.cockpit", "drown the encoder")])
-def test_start_turn_step_pause(notebook, name, preset):  # noqa: F811
+def test_start_turn_step_pause(notebook, name, preset):
     page = notebook.page
     lab = notebook.lab(name, list(labs.ALL).index(name))
     press = lambda button: lab.get_by_role("button", name=button, exact=True).click()

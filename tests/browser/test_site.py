@@ -1,11 +1,11 @@
 """The built site, from disk with no network: formulas drawn, pictures there and told in words, nothing asked for."""
 
 import json
-import os
 
 import nbformat
 import pytest
 
+from tests.browser.conftest import book  # noqa: F401 - test_site_labs has it from here
 from tools import site, vendor
 
 OUTSIDE = "**/*"
@@ -13,18 +13,8 @@ SCREENS = {"laptop": (1366, 768), "projector": (1280, 720), "phone": (390, 844)}
 SERIOUS = {"serious", "critical"}
 
 
-@pytest.fixture(scope="session")
-def book():
-    """The site as ``make book`` builds it, a warning being an error."""
-    try:
-        site.build()
-    except vendor.NoPackages as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
-    return site.SITE
-
-
 @pytest.fixture
-def open_page(chromium, book):
+def open_page(chromium, book):  # noqa: F811
     """Open a page of the site from disk; whatever it asks for elsewhere is refused and told."""
     contexts = []
 
