@@ -1,11 +1,15 @@
 """The numbers behind lab "08.cockpit": what the controls amount to, and the signal-to-noise it measures on the way."""
 
+import copy
+
 import pytest
 import torch
 
 from vaecourse import gradients
-from vaecourse.labs import cockpit
+from vaecourse.labs import cockpit, latent_space
 from vaecourse.labs.cockpit import BUDGET, CockpitLab, CockpitTrainer, plan
+from vaecourse.labs.latent_space import DIVERGENCES
+from vaecourse.labs.picture import Canvas
 
 LAB = CockpitLab()
 DEFAULTS = {control.name: control.default for control in LAB.controls}
@@ -31,20 +35,49 @@ def finish(pieces):
 def test_every_objective_trains_within_the_budget(objective):
     turned = settings(objective=objective, M=64, K=5, lambda_=7.0)
     now = plan(**turned)
-    assert now.M * now.K <= BUDGET
+    assert now.M * now.K <= BUDGET and "M = 64" in now.waits
     if objective != "infovae":
-        assert (now.M, now.K) == (12, 5) and "M = 64" in now.waits
+        assert (now.M, now.K) == (12, 5)
     trainer = CockpitTrainer(0)
     before = parameters(trainer)
     trainer.step(turned)
     assert not torch.equal(parameters(trainer), before)
 
 
-@pytest.mark.parametrize("objective, used", [("elbo", []), ("ciwae", ["β"]), ("infovae", ["α", "λ", "mmd"])])
-def test_what_is_not_in_use_is_said(objective, used):
-    waits = plan(**settings(objective=objective)).waits
-    for name in ("β", "α", "λ", "mmd"):
+INFO = ["α", "λ", "divergence"]
+
+
+@pytest.mark.parametrize(
+    "objective, divergence, used",
+    [
+        ("elbo", "mmd-imq", ["K"]),
+        ("ciwae", "mmd-imq", ["K", "β"]),
+        ("infovae", "mmd-imq", [*INFO, "width"]),
+        ("infovae", "stein", [*INFO, "width"]),
+        ("infovae", "kl-minibatch", INFO),
+        ("infovae", "js-adversarial", INFO),
+    ],
+)
+def test_what_is_not_in_use_is_said(objective, divergence, used):
+    waits = plan(**settings(objective=objective, divergence=divergence)).waits.replace(divergence, "divergence")
+    for name in ("K", "β", "α", "λ", "divergence", "width"):
         assert (name in waits) == (name not in used)
+
+
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+def test_infovae_has_few_codes_however_far_M_is_turned(divergence):
+    """The square of 64 M codes: at M = 64 a step would take seconds, and nothing could be answered."""
+    now = plan(**settings(objective="infovae", M=64, divergence=divergence))
+    assert now.M == cockpit.CODES and f"M = 64 (M is at most {cockpit.CODES})" in now.waits
+    CockpitTrainer(0).step(settings(objective="infovae", M=64, divergence=divergence, lambda_=5.0))
+
+
+def test_the_width_reaches_the_kernel():
+    given = [plan(**settings(objective="infovae", divergence=name, width=3.0)).loss for name in ("mmd-rbf", "mmd-imq")]
+    assert given[0].objective.parameters["bandwidth"] == 3.0 and given[1].objective.parameters["scale"] == 18.0
+    usual = [latent_space.loss(name, 0.0, 1.0, DEFAULTS["width"]).objective for name in ("mmd-rbf", "mmd-imq")]
+    assert usual[0].parameters["bandwidth"] == pytest.approx(2**0.5)  # what the package takes if none is given
+    assert usual[1].parameters["scale"] == pytest.approx(4.0)
 
 
 def test_beta_reaches_the_objective():
@@ -91,8 +124,35 @@ def test_it_goes_on_to_the_same_bits(tmp_path):
     assert torch.equal(parameters(whole), parameters(half)) and whole.history == half.history
 
 
-def test_measuring_changes_nothing():
-    trainer = CockpitTrainer(0).train(settings(), 3)
-    before, state = parameters(trainer), trainer.random.get_state()
-    finish(trainer.measure(settings(objective="infovae", alpha=1.0, lambda_=50.0)))
-    assert torch.equal(parameters(trainer), before) and torch.equal(trainer.random.get_state(), state)
+def everything(trainer):
+    """All numbers that the next step depends on."""
+    module, climber = trainer.kept()
+    kept = [*module.state_dict().values(), trainer.random.get_state()]
+    return [kept, [s for state in climber.state_dict()["state"].values() for s in state.values()]]
+
+
+@pytest.mark.parametrize("divergence", ["mmd-imq", "js-adversarial"])
+def test_measuring_and_looking_change_nothing(divergence):
+    """The critic above all, which learns whenever it is asked in a step."""
+    turned = settings(objective="infovae", alpha=1.0, lambda_=50.0, divergence=divergence)
+    trainer = CockpitTrainer(0).train(turned, 3)
+    before = copy.deepcopy(everything(trainer))
+    finish(trainer.measure(turned))
+    LAB.look(trainer, turned)
+    torch.testing.assert_close(everything(trainer), before, rtol=0, atol=0)
+
+
+def test_nothing_that_a_control_or_a_training_does_draws_all_anew(monkeypatch):
+    """All anew takes five times as long: the longest that a control may wait."""
+    lab, drawn = LAB.live(), []
+    keep = Canvas._keep_background
+    monkeypatch.setattr(Canvas, "_keep_background", lambda canvas: (drawn.append(1), keep(canvas))[1])
+    for name in [*LAB.presets, "VAE"]:
+        lab.apply(name)
+        lab.trainer.steps += 150  # the axis must double
+        with torch.no_grad():
+            for parameter in lab.trainer.model.phi().values():
+                parameter.mul_(1.5)  # and so must the window of the codes
+        lab.flush()
+    assert not drawn and lab.error is None and lab.experiment._scatter.reach > 4
+    lab.close()

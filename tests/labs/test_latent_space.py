@@ -1,17 +1,21 @@
 """The numbers behind lab "06.latent": its loss is InfoVAE's, its measurements are what they are called."""
 
+import copy
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from torch.distributions import Normal, kl_divergence
 
 from vaecourse import divergences, infovae
 from vaecourse.labs import latent_space
 from vaecourse.labs.latent_space import LatentSpace, LatentTrainer, loss
 from vaecourse.labs.live import digits
+from vaecourse.labs.picture import Canvas
 
 LAB = LatentSpace()
 DEFAULTS = {control.name: control.default for control in LAB.controls}
@@ -86,4 +90,76 @@ def test_the_window_holds_the_points():
     labels = np.arange(10).repeat(4)
     for spread, reach in ((1.0, 3.5), (4.0, 7.0), (30.0, 56.0), (1.0, 3.5)):
         scatter.update(np.full((40, 2), spread), labels)
-        assert axes.get_xlim() == (-reach, reach)
+        assert axes.get_xlim() == (-1, 1), "a new axis would be a new drawing of everything"
+        assert scatter.reach == reach
+        assert scatter.points[3].get_xdata() == pytest.approx(spread / reach)
+        assert scatter.circles[1].get_xdata().max() == pytest.approx(2 / reach, rel=1e-3)
+
+
+def test_curves_number_their_axis_and_leave_it():
+    curves = latent_space.Curves(Figure().subplots(), {"rate": ("black", "rate")}, numbered=True)
+    trainer = SimpleNamespace(
+        steps=300, turns=[100], curve=lambda _: (np.array([0, 100, 300]), np.array([0.5, 0.2, 7.0]))
+    )
+    curves.update(trainer)
+    assert [number.get_text() for number in curves.numbers] == ["0", "200", "400 steps"]
+    assert curves.lines["rate"].get_xdata() == pytest.approx([0, 0.25, 0.75])
+    assert curves.lines["rate"].get_ydata() == pytest.approx([0.5, 0.2, 1.0]), (
+        "what is off the scale runs along its edge"
+    )
+    assert curves.turns.get_xdata()[:2] == pytest.approx([0.25, 0.25])
+    assert curves.axes.get_xlim() == (0, 1)
+
+
+def test_words_look_like_a_text_and_change_with_it():
+    def picture(kind, *said):
+        figure = Figure(figsize=(3, 0.6), dpi=120)
+        text = figure.add_artist(kind(0.5, 0.9, " ", ha="center", va="top", color="#0072B2"))
+        canvas = Canvas(figure, SimpleNamespace(text=text))
+        for words in said:
+            text.set_text(words)
+            pixels = canvas.pixels().copy()
+            assert (canvas.pixels() == pixels).all()
+        return pixels.astype(int)
+
+    for said in (["steps: 120"], ["one", "λ = 3, $I_q$"], ["a text that is wider than the whole of the picture"]):
+        assert np.abs(picture(latent_space.Words, *said) - picture(Text, *said)).max() <= 2
+        assert (picture(Text, *said) < 200).any()
+
+
+@pytest.mark.parametrize("name", latent_space.DIVERGENCES)
+def test_every_divergence_trains_and_goes_on_to_the_same_bits(name, tmp_path):
+    """With an adversarial one the critic and its optimiser must be in the file."""
+    turned = {**DEFAULTS, "divergence": name, "lambda_": 5.0}
+    whole = LatentTrainer(2).train(turned, 6)
+    half = LatentTrainer(2).train(turned, 3)
+    assert (name in ("kl-adversarial", "js-adversarial")) == (bool(half.critic.climber.state))
+    half.save(tmp_path / "half", turned)
+    taken_up = LatentTrainer(0)
+    taken_up.load(tmp_path / "half")
+    taken_up.train(turned, 3)
+    assert torch.equal(parameters(whole), parameters(taken_up))
+    for one, other in zip(whole.critic.module.parameters(), taken_up.critic.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_divergence_is_that_of_the_package():
+    """Three steps of the critic, then its estimate: number for number those of an ``InfoVAE`` by itself."""
+    trainer, x = LatentTrainer(1), digits().train[:50].round()
+    for kind in ("js", "kl"):
+        trainer, alone = LatentTrainer(1), infovae.InfoVAE(f"{kind}-adversarial", 0.0, 4.0, seed=1)
+        model = copy.deepcopy(trainer.model)
+        for noise in (3, 4):
+            model.zero_grad()
+            trainer.model.zero_grad()
+            alone.backward(model, x, torch.Generator().manual_seed(noise))
+            again = loss(f"{kind}-adversarial", 0.0, 4.0, 1.0).objective
+            trainer.descend(x, again, torch.Generator().manual_seed(noise))
+            for one, other in zip(model.parameters(), trainer.model.parameters(), strict=True):
+                assert torch.equal(one.grad, other.grad)
+
+
+def test_the_critic_begins_anew_with_the_seed():
+    first = [LatentTrainer(seed).critic.module.state_dict() for seed in (0, 0, 1)]
+    same = [all(torch.equal(first[0][name], other[name]) for name in other) for other in first[1:]]
+    assert same == [True, False]

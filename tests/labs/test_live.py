@@ -356,6 +356,53 @@ def test_the_buttons(lab, tmp_path):
     on_a_loop(scenario)
 
 
+@pytest.mark.parametrize("trains", [False, True])
+def test_what_became_of_a_file_is_said_until_something_changes(lab, tmp_path, monkeypatch, trains):
+    monkeypatch.setattr(live, "NOTES", 0.4)
+
+    async def scenario():
+        if trains:
+            lab.start()
+        lab._obey({"do": "save", "file": str(tmp_path / "state")})
+        await asyncio.sleep(0.3)
+        assert "saved in" in lab.transport.state
+        if trains:
+            await until(lambda: "training" in lab.transport.state)
+            lab._obey({"do": "save", "file": str(tmp_path / "state")})
+        lab.controls["goal"].value = 0.25
+        await asyncio.sleep(0.05)
+        assert "saved" not in lab.transport.state and ("training" if trains else "not started") in lab.transport.state
+        lab.pause()
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_the_sentence_comes_before_the_picture_and_the_last_of_a_storm_wins(lab, trains):
+    told, drawn = [], []
+    lab.sentence.observe(lambda change: told.append(change["new"]), "value")
+    lab.image.observe(lambda change: drawn.append(len(told)), "value")
+
+    async def scenario():
+        if trains:
+            lab.start()
+            await until(lambda: lab.trainer.steps > 3)
+        told.clear()
+        drawn.clear()
+        lab.controls["goal"].value = 0.1
+        assert len(told) == 1 and "goal 0.10" in told[0] and not drawn, "at once, in the message itself"
+        for goal in (0.2, 0.3, 0.4):
+            lab.controls["goal"].value = goal
+        assert len(told) == 1 and lab.pending
+        steps = lab.trainer.steps
+        await until(lambda: not lab.pending)
+        assert "goal 0.40" in told[-1] and len(told) == 2 and len(drawn) == 1
+        assert lab.trainer.steps == steps, "the picture comes before the next piece of work"
+        lab.pause()
+
+    on_a_loop(scenario)
+
+
 def test_without_an_event_loop_start_says_so_and_step_works(lab):
     with pytest.raises(RuntimeError, match="no running event loop"):
         lab.start()

@@ -19,14 +19,13 @@ from torch import Tensor
 
 from vaecourse import evaluate, objectives, plots
 from vaecourse.labs.frame import Choice, Number, Whole
-from vaecourse.labs.latent_space import SIZE, Curves, Loss, Scatter, loss, rate
-from vaecourse.labs.live import Settings, Trainer, Training, digits
-from vaecourse.models import VAE
+from vaecourse.labs.latent_space import DIVERGENCES, SIZE, Curves, InfoTrainer, Loss, Scatter, heading, loss, rate
+from vaecourse.labs.live import Settings, Training, digits
 from vaecourse.train import untrained
 
 BUDGET = 64  # the most samples of a digit in a step
 OBJECTIVES = ["elbo", "iwae", "miwae", "ciwae", "piwae", "stl", "dreg", "infovae"]
-KERNELS = ["mmd-imq", "mmd-rbf"]
+CODES = 4  # codes of a digit in a step of InfoVAE: a divergence compares every code with every other
 HELD_OUT, SAMPLES = 100, 100  # digits, and importance samples of each, behind the curve of log p(x)
 OF, DRAWS = 20, 40  # digits, and gradients of their mean bound, behind a signal-to-noise ratio
 FLOOR = math.sqrt(2 / (math.pi * DRAWS))  # what pure noise seems to have: E|mean| / sd of DRAWS standard normal numbers
@@ -46,26 +45,35 @@ class Plan(NamedTuple):
 
     def __str__(self) -> str:
         if self.loss is not None:
-            return f"infovae: {self.loss}, M = {self.M}"
+            return f"infovae: {self.loss}, {self.loss.kernel}, M = {self.M}"
         return f"{self.row}, M = {self.M}, K = {self.K}"
 
 
-def plan(objective: str, M: int, K: int, beta: float, alpha: float, lambda_: float, kernel: str) -> Plan:
-    """The objective under these controls. M K is at most ``BUDGET``: then M gives way."""
-    infovae = f"α = {alpha:.2f}, λ = {lambda_:.4g}, {kernel}"
-    if objective == "infovae":
-        return Plan(None, loss(kernel, alpha, lambda_), M, 1, f"K = {K}, β = {beta:.2f}")
-    fits = min(M, BUDGET // K)
-    waits = f"{'' if fits == M else f'M = {M} (M K is at most {BUDGET}), '}"
-    if objective == "ciwae":
-        return Plan(objectives.get("ciwae", beta=beta), None, fits, K, waits + infovae)
-    return Plan(objectives.get(objective), None, fits, K, f"{waits}β = {beta:.2f}, {infovae}")
+def plan(
+    objective: str, M: int, K: int, beta: float, alpha: float, lambda_: float, divergence: str, width: float
+) -> Plan:
+    """The objective under these controls. M K is at most ``BUDGET``, M of InfoVAE ``CODES``: M gives way."""
+    family = objective == "infovae"
+    most = CODES if family else BUDGET // K
+    fits = min(M, most)
+    waits = f"M = {M} ({'M' if family else 'M K'} is at most {CODES if family else BUDGET})" if fits < M else ""
+    info = loss(divergence, alpha, lambda_, width)
+    unused = {
+        "K": f"K = {K}" if family else "",
+        "beta": "" if objective == "ciwae" else f"β = {beta:.2f}",
+        "info": "" if family else f"α = {alpha:.2f}, λ = {lambda_:.4g}, {divergence}",
+        "width": "" if family and info.wide else f"kernel width {width:.2f}",
+    }
+    said = ", ".join(text for text in (waits, *unused.values()) if text)
+    if family:
+        return Plan(None, info, fits, 1, said)
+    row = objectives.get("ciwae", beta=beta) if objective == "ciwae" else objectives.get(objective)
+    return Plan(row, None, fits, K, said)
 
 
-class CockpitTrainer(Trainer):
+class CockpitTrainer(InfoTrainer):
     """A VAE that follows whatever objective the controls name."""
 
-    model: VAE
     columns = ["bound", "log_p", "encoder", "decoder", "rate"]
     every = 40
 
@@ -80,9 +88,9 @@ class CockpitTrainer(Trainer):
     def backward(self, x: Tensor, settings: Settings) -> None:
         self._fill(x, plan(**settings), self.random)
 
-    def _fill(self, x: Tensor, now: Plan, generator: torch.Generator) -> None:
+    def _fill(self, x: Tensor, now: Plan, generator: torch.Generator, learns: bool = True) -> None:
         if now.loss is not None:
-            now.loss.objective.backward(self.model, x, generator, now.M)
+            self.descend(x, now.loss.objective, generator, now.M, learns)
         elif now.row is not None:
             objectives.backward(self.model, x, now.row, now.M, now.K, generator)
 
@@ -109,7 +117,7 @@ class CockpitTrainer(Trainer):
         drawn: list[list[Tensor]] = [[], []]
         for _ in range(DRAWS):
             self.model.zero_grad()
-            self._fill(self.few, now, noise)
+            self._fill(self.few, now, noise, learns=False)
             for half, gradients in zip(halves, drawn):
                 gradients.append(
                     torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in half])
@@ -143,8 +151,9 @@ class CockpitLab(Training):
         Number("beta", "β (ciwae)", 0.0, 1.0, default=0.5, stops=41),
         Number("alpha", "α (infovae)", -9.0, 1.0, default=0.0, stops=41),
         Number("lambda_", "λ (infovae)", 0.1, 1000.0, default=1.0, log=True, stops=81, digits=1),
+        Number("width", "Kernel width", 0.05, 20.0, default=math.sqrt(2), log=True, stops=53),
         Choice("objective", "Objective", OBJECTIVES, default="elbo"),
-        Choice("kernel", "Kernel", KERNELS, default="mmd-imq"),
+        Choice("divergence", "Divergence", DIVERGENCES, default="mmd-imq"),
     ]
     presets = {
         "VAE": {},
@@ -177,20 +186,16 @@ class CockpitLab(Training):
         axes = figure.subplot_mosaic(
             [["z", "bound", "samples"], ["z", "snr", "pairs"]], width_ratios=[1.3, 1.3, 0.85], height_ratios=[1.2, 1]
         )
-        title = figure.suptitle(" ", fontsize=14)
-        waits = figure.text(0.01, 0.015, " ", fontsize=10, color="#5F5F5F")
+        title = heading(figure)
         self._scatter = Scatter(axes["z"])
         axes["bound"].set(ylim=(-29, -22), ylabel="held-out nats")
-        axes["snr"].set(ylim=(0.05, 20), yscale="log", ylabel="gradient SNR", xlabel="steps", yticks=[0.1, 1, 10])
+        axes["snr"].set(ylim=(0.05, 20), yscale="log", ylabel="gradient SNR", yticks=[0.1, 1, 10])
         axes["snr"].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes["snr"].axhline(FLOOR, color=plots.PRIOR, linestyle=":", linewidth=1.5)
         self._curves = [
             Curves(axes["bound"], {"log_p": (plots.IWAE, "log p(x)"), "bound": (plots.ELBO, "bound")}),
-            Curves(axes["snr"], {"decoder": (plots.DECODER, "decoder"), "encoder": (plots.ENCODER, "encoder")}),
+            Curves(axes["snr"], {"decoder": (plots.DECODER, "decoder"), "encoder": (plots.ENCODER, "encoder")}, True),
         ]
-        axes["bound"].tick_params(labelbottom=False)
-        axes["bound"].legend(loc="lower right", fontsize=10, ncols=2, borderaxespad=0.1, handlelength=1.2)
-        axes["snr"].legend(loc="upper right", fontsize=10, ncols=2, borderaxespad=0.1, handlelength=1.2)
         pictures = []
         for name, rows, words in (("samples", EXAMPLES, "samples"), ("pairs", 4, "digits, rebuilt")):
             blank = np.zeros((9 * rows - 1, 9 * COLUMNS - 1))
@@ -198,7 +203,7 @@ class CockpitLab(Training):
             axes[name].set_title(words, fontsize=12)
             axes[name].set_axis_off()
         return SimpleNamespace(
-            title=title, waits=waits, points=self._scatter.points, samples=pictures[0], pairs=pictures[1],
+            title=title, points=self._scatter.artists, samples=pictures[0], pairs=pictures[1],
             curves=[curve.artists for curve in self._curves],
         )  # fmt: skip
 
@@ -207,7 +212,6 @@ class CockpitLab(Training):
         for curve in self._curves:
             curve.update(data.trainer)
         artists.title.set_text(str(data.plan))
-        artists.waits.set_text(f"not in use: {data.plan.waits}")
         artists.samples.set_data(data.samples)
         artists.pairs.set_data(data.pairs)
 

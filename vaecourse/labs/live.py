@@ -48,10 +48,43 @@ Settings = Mapping[str, Any]
 PICTURES = 0.25  # seconds from one picture to the next while it trains
 WORDS = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
 LOST = 20.0  # seconds without an answer from the page, after which nobody is looking
+NOTES = 8.0  # seconds for which a running training shows what became of a file
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
 
 # What is trained -----------------------------------------------------------------------------------------------------
+
+
+class Together:
+    """Optimisers whose states are kept as one, in a checkpoint."""
+
+    def __init__(self, *climbers: torch.optim.Optimizer) -> None:
+        self.climbers = climbers
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[int, Any] = {}
+        for before, climber in self._numbered():
+            state |= {before + index: kept for index, kept in climber.state_dict()["state"].items()}
+        return {"state": state}
+
+    def load_state_dict(self, kept: Mapping[str, Any]) -> None:
+        for before, climber in self._numbered():
+            own = {index - before: s for index, s in kept["state"].items() if before <= index < before + _size(climber)}
+            climber.load_state_dict({**climber.state_dict(), "state": own})
+
+    def _numbered(self) -> Iterator[tuple[int, torch.optim.Optimizer]]:
+        """Each optimiser, and how many parameters come before its own."""
+        before = 0
+        for climber in self.climbers:
+            yield before, climber
+            before += _size(climber)
+
+
+def _size(climber: torch.optim.Optimizer) -> int:
+    return sum(len(group["params"]) for group in climber.param_groups)
+
+
+Climber = torch.optim.Optimizer | Together
 
 
 class Trainer:
@@ -140,6 +173,10 @@ class Trainer:
         """The last value of ``column``."""
         return self.history[-1][1 + list(self.columns).index(column)]
 
+    def kept(self) -> tuple[nn.Module, Climber]:
+        """All weights that a file must hold, and all optimisers."""
+        return self.model, self.climber
+
     def save(self, path: str | Path, settings: Settings) -> None:
         """Keep the whole state in a file, and the controls with it. Raises ``OSError`` if it cannot be written."""
         file = self._checkpoint(path)
@@ -161,9 +198,10 @@ class Trainer:
         return saved["controls"]
 
     def _checkpoint(self, path: str | Path) -> checkpoint.Checkpoint:
-        shapes = {name: list(tensor.shape) for name, tensor in self.model.state_dict().items()}
+        module, climber = self.kept()
+        shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
-        return checkpoint.Checkpoint(Path(path), settings, self.model, self.climber, {"trainer": self.random})
+        return checkpoint.Checkpoint(Path(path), settings, module, climber, {"trainer": self.random})  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -254,7 +292,8 @@ class LiveLab(Lab):
             other.pause("paused: this lab was opened again")
         self.trainer = experiment.begin(0)
         self.failure: str | None = None  # what the training stopped with
-        self.note = ""  # why it paused, or what became of a file
+        self.note = ""  # why it paused, or what became of a file; until something changes
+        self._noted = -math.inf
         self._task: asyncio.Task[None] | None = None
         self._drawn = self._told = -math.inf
         self._answered = math.inf  # when the page last did; not yet
@@ -350,6 +389,8 @@ class LiveLab(Lab):
     def tick(self) -> None:
         """What a running training calls after each piece of work: show the state, if it is time to."""
         now = time.monotonic()
+        if now - self._noted > NOTES:
+            self.note = ""
         behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._drawn < 2
         if self.widget.comm is None:
             self._halt()
@@ -378,6 +419,14 @@ class LiveLab(Lab):
         if self._task is not None:
             self._task.cancel()
         self._task, self.failure, self.note = None, None, note
+
+    def _ask(self, change: object) -> None:
+        """A control has moved: its sentence at once, its picture soon; of a storm the first sentence and the last."""
+        self.note = ""
+        if self._due is None and self.failure is None:
+            with contextlib.suppress(Exception):  # the picture stops at the same, and tells it
+                self._tell(self.experiment.sentence(self._compute(self.settings)))
+        super()._ask(change)
 
     def _compute(self, settings: Settings) -> Any:
         with one_thread():
@@ -422,7 +471,7 @@ class LiveLab(Lab):
         except Exception as error:  # noqa: BLE001
             note = f"{type(error).__name__}: {error}"
         if note:
-            self.note = note
+            self.note, self._noted = note, time.monotonic()
             self._show_state()
 
     def _arrange(self) -> ipywidgets.VBox:
@@ -450,9 +499,15 @@ async def _train(owner: weakref.ref[LiveLab], pieces: Iterator[None]) -> None:
             return lab.finish()
         except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
             return lab.finish(error)
+        await _others(lab)
         lab.tick()
-        for _ in range(YIELDS):
-            await asyncio.sleep(0)
-        while lab.pending:  # a control has moved: its picture comes first
-            await asyncio.sleep(0.002)
+        await _others(lab)
         del lab
+
+
+async def _others(lab: LiveLab) -> None:
+    """Whatever else has arrived."""
+    for _ in range(YIELDS):
+        await asyncio.sleep(0)
+    while lab.pending:  # a control has moved: its picture comes first
+        await asyncio.sleep(0.002)

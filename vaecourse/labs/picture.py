@@ -74,9 +74,11 @@ def fast_png(pixels: NDArray[np.uint8]) -> bytes:
     """PNG bytes in half the time of PIL, which tries five filters on every row: a live picture is soon replaced."""
     height, width, _ = pixels.shape
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter: 0, none
-    rows[:, 1:] = pixels.reshape(height, -1)
+    inside = rows[:, 1:].reshape(height, width, 3)
+    for channel in range(3):  # seven times as fast as all at once, where a fourth lies between
+        inside[..., channel] = pixels[..., channel]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b"")
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
