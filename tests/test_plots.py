@@ -1,10 +1,19 @@
+import ast
+import itertools
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
-from vaecourse import plots
+from tests import colours
+from tools import notebooks
+from vaecourse import labs, plots
 
 OKABE_ITO = {"#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442", "#8C8C8C"}
 
@@ -13,6 +22,80 @@ def test_colours_are_those_that_the_colour_blind_tell_apart():
     colours = {value for name, value in vars(plots).items() if name.isupper() and isinstance(value, str)}
     assert colours <= OKABE_ITO
     assert plots.EXACT == "#000000"
+
+
+# Colour blindness -----------------------------------------------------------------------------------------------------
+
+FAR = 12  # CIEDE2000; below it two thin lines are taken for each other
+
+
+def close(one, other):
+    return to_hex(one) != to_hex(other) and colours.apart(one, other)[0] < FAR
+
+
+def test_the_ruler_measures_as_its_authors_do():
+    published = [((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425), ((50, 2.5, 0), (73, 25, -18), 27.1492)]
+    published += [((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644)]
+    for one, other, difference in published:
+        assert colours.ciede2000(one, other) == pytest.approx(difference, abs=1e-4)
+    np.testing.assert_allclose(colours.lab([[1, 1, 1], [1, 0, 0]]), [[100, 0, 0], [53.24, 80.09, 67.20]], atol=0.01)
+    for sight in colours.SIGHT:
+        np.testing.assert_allclose(colours.seen([0.5, 0.5, 0.5], sight), 0.5, atol=1e-3)
+    assert colours.apart("red", "green")[0] < 35 < colours.ciede2000(*colours.lab([to_rgb("red"), to_rgb("green")]))
+
+
+def test_few_pairs_of_the_palette_need_a_second_sign():
+    names = {value: name for name, value in vars(plots).items() if name.isupper() and isinstance(value, str)}
+    assert {frozenset(pair) for pair in itertools.combinations(names, 2) if close(*pair)} == {
+        frozenset({plots.CIWAE, plots.PRIOR}),
+        frozenset({plots.PIWAE, plots.PRIOR}),
+        frozenset({plots.PIWAE, plots.Q}),
+    }
+
+
+def signs(artist):
+    """(colour, what else it is told by), of a line, an area or a row of marks; None for what is not seen."""
+    if isinstance(artist, Line2D) and not len(artist.get_xdata()) and not artist.get_animated():
+        return None  # a line for the legend alone
+    if isinstance(artist, Line2D):
+        broad = "broad" if artist.get_linewidth() >= 3 else "thin" if artist.get_linewidth() <= 1.5 else "line"
+        stroke = artist.get_linestyle() if artist.get_linestyle() in {"None", "--", ":", "-."} else broad
+        return artist.get_color(), (stroke, str(artist.get_marker()))
+    if isinstance(artist, Rectangle) and artist.get_width() < 1:
+        return artist.get_facecolor(), ("a bar with its name under it", artist.get_x())
+    if isinstance(artist, Patch):
+        fill = artist.get_fill()
+        return (artist.get_facecolor() if fill else artist.get_edgecolor()), ("area" if fill else "outline",)
+    if isinstance(artist, Collection) and len(artist.get_facecolor()) == 1:
+        return artist.get_facecolor()[0], ("area",)
+    return None
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_in_a_lab_close_colours_have_a_second_sign(name):
+    for axes in labs.ALL[name]()._canvas.figure.axes:
+        drawn = {(to_hex(colour), sign) for colour, sign in filter(None, map(signs, axes.get_children()))}
+        for (one, sign), (other, same) in itertools.combinations(drawn, 2):
+            assert sign != same or not close(one, other), f"{one} and {other} are both {sign} in {axes.get_title()!r}"
+
+
+SECOND_SIGN = re.compile(
+    r"""linestyle|marker|hatch|annotate|axvline|hist\(|text\(|bar\(|fill_between|stairs|["'][-:.]*[-:.osv^xD*+]["']"""
+)
+
+
+@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+def test_in_a_chapter_close_colours_have_a_second_sign(source):
+    for cell in notebooks.read(source).cells:
+        if cell.cell_type == "code":
+            nodes = (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Attribute))
+            used = {node.attr for node in nodes if ast.unparse(node.value) == "plots" and node.attr.isupper()}
+            pairs = itertools.combinations(sorted(used - {"STYLE"}), 2)
+            near = [pair for pair in pairs if close(*(getattr(plots, name) for name in pair))]
+            assert not near or SECOND_SIGN.search(cell.source), f"{near} in\n{cell.source}"
+
+
+# The style -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_style_stays_inside_its_block():

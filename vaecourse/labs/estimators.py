@@ -282,13 +282,13 @@ class EstimatorsLab(Experiment):
             xlim=(VALUE_EDGES[0], VALUE_EDGES[-1]), ylim=(0, 1.2), yticks=[], xlabel="values, nats (dashed: log p)"
         )
         beside = [
-            value.plot([0], [0.1], "^", color=COLOURS[name], markersize=9, markeredgecolor="white", label=name)[0]
-            for name in ("VR-IWAE", "jackknife")
+            value.plot([0], [0.1], mark, color=COLOURS[name], markersize=9, markeredgecolor="white", label=name)[0]
+            for name, mark in (("VR-IWAE", "^"), ("jackknife", "D"))
         ]
         value.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
 
         curves = {
-            name: snr.plot([], [], color=COLOURS[name], label=name)[0]
+            name: snr.plot([], [], color=COLOURS[name], linestyle="-." if name == "VR-IWAE" else "-", label=name)[0]
             for name in ("ELBO", "IWAE", "STL", "DReG", "VR-IWAE")
         }
         dot = snr.plot([], [], "o", color=plots.EXACT, markersize=9, markeredgecolor="white")[0]
