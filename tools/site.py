@@ -24,7 +24,7 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import notebooks, rules, vendor
+from tools import live, notebooks, rules, vendor
 from vaecourse import labs
 
 ROOT = notebooks.ROOT
@@ -75,8 +75,12 @@ def chapter(path: Path, repository: str | None = None) -> NotebookNode:
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
             cell.metadata.mystnb = {**cell.metadata.get("mystnb", {}), "code_prompt_show": "Solution"}
         cells.append(cell)
-        if "solution" not in rules.tags(cell):
-            cells += [_text(lab_in_words(name)) for name in re.findall(r'labs\.ALL\["([^"]+)"\]\(', _code(cell))]
+        shown = [] if "solution" in rules.tags(cell) else re.findall(r'labs\.ALL\["([^"]+)"\]\(', _code(cell))
+        for name in shown:
+            if name in live.ALL:
+                cell.metadata.tags = [*rules.tags(cell), "live-still"]  # its picture gives way to what is live
+                cells.append(_text(live.block(name)))
+            cells.append(_text(lab_in_words(name)))
     cells.insert(1, _text(how_to_run(path.stem, repository)))
     notebook.cells = cells
     return notebook
@@ -229,6 +233,7 @@ def build(repository: str | None = None, source: Path = SOURCE, site: Path = SIT
     """Lay out and build; a warning of Sphinx is an error."""
     lay_out(pages(repository), source)
     vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
+    live.copy(vendor.NPM / "static/live")
     shutil.copy(ROOT / "docs/lab.png", source)
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder", "html"]
     command += ["--conf-dir", PAGES, "--doctree-dir", source.with_name(f"{site.name}-doctrees"), source, site]

@@ -1,0 +1,84 @@
+// A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment has
+//   compute(settings, facts) -> data;  build(figure) -> marks;  update(marks, data);  sentence(data);  numbers(data).
+
+import { render } from "./control.js";
+
+export function mount(root, experiment, { title, controls, presets, facts }) {
+  const add = (parent, tag, properties = {}) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+  const models = Object.fromEntries(controls.map((traits) => [traits.name, model({ ...traits }, ask)]));
+  const defaults = Object.fromEntries(controls.map(({ name, value }) => [name, value]));
+  let due = 0;
+
+  root.classList.add("vaecourse-lab");
+  add(root, "p", { className: "live-title", textContent: title });
+  const figure = add(root, "div", { className: "live-figure" });
+  figure.setAttribute("role", "img");
+  const output = add(root, "output", { className: "vaecourse-sentence" });
+  output.setAttribute("aria-live", "polite");
+  const handles = add(root, "div", { className: "live-handles" });
+  const buttons = add(root, "div", { className: "vaecourse-row" });
+  for (const [name, change] of Object.entries(presets)) button(name, () => set({ ...defaults, ...change }));
+  for (const { name, kind } of controls)
+    render({ model: models[name], el: add(kind === "seed" ? buttons : handles, "div") });
+  button("Reset", () => set(defaults)).classList.add("vaecourse-reset");
+  const marks = experiment.build(figure);
+  for (const panel of figure.children) panel.setAttribute("aria-hidden", "true");
+  root.append(...root.querySelectorAll(":scope > details")); // what one sees comes last
+
+  function button(textContent, onclick) {
+    return add(buttons, "button", { type: "button", className: "vaecourse-button", textContent, onclick });
+  }
+
+  // However often a control moves between two frames, the last place is drawn.
+  function ask() {
+    due ||= requestAnimationFrame(flush);
+  }
+
+  function set(settings) {
+    for (const [name, value] of Object.entries(settings)) models[name].set("value", value);
+    ask();
+  }
+
+  function flush() {
+    cancelAnimationFrame(due);
+    due = 0;
+    const settings = Object.fromEntries(controls.map(({ name }) => [name, models[name].get("value")]));
+    const data = experiment.compute(settings, facts);
+    experiment.update(marks, data);
+    output.textContent = experiment.sentence(data);
+    figure.setAttribute("aria-label", `${title}. ${output.textContent}`);
+    root.dataset.settings = JSON.stringify(settings);
+    root.dataset.numbers = JSON.stringify(experiment.numbers(data), (_, number) => (number === Infinity ? "inf" : number));
+    return data;
+  }
+
+  flush();
+  return { set, flush };
+}
+
+// What control.js needs of a widget's model.
+function model(traits, changed) {
+  const listeners = [];
+  return {
+    get: (name) => traits[name],
+    set(name, value) {
+      traits[name] = value;
+      for (const tell of listeners) tell();
+    },
+    save_changes: changed,
+    on: (_, listener) => listeners.push(listener),
+  };
+}
+
+// Python's format(value, ".{digits}g"), with "+" if asked for.
+export function general(value, digits, sign = false) {
+  const [, exponent] = value.toExponential(digits - 1).split("e");
+  const small = Number(exponent) < -4 || Number(exponent) >= digits;
+  let text = small ? value.toExponential(digits - 1) : value.toPrecision(digits);
+  if (/\./.test(text)) text = text.replace(/\.?0+(?=e|$)/, "");
+  text = text.replace(/e([+-])(\d)$/, "e$10$2");
+  return sign && !text.startsWith("-") ? `+${text}` : text;
+}
+
+// Python's format(value, ".{digits}f"), but no zero has a minus.
+export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");

@@ -1,0 +1,295 @@
+"""The labs that are live on the site, with no kernel: the numbers in the page are those of the package, to 1e-6.
+
+Absolute where a number is below 1 and relative above. Everything is opened from disk with the network refused.
+"""
+
+import itertools
+import json
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from tests.browser.test_site import SERIOUS, book, open_page  # noqa: F401 - fixtures
+from tools import live, vendor
+from vaecourse import divergences, exact, labs, plots
+from vaecourse.labs import iwae, mmd, quadrature
+
+PAGES = {"03.iwae": "chapters/03-iwae.html", "06.mmd": "chapters/06-infovae.html"}
+same = partial(pytest.approx, rel=1e-6, abs=1e-6)
+
+
+class PageLab:
+    """A live lab on an open page, moved as a reader moves it."""
+
+    def __init__(self, page, name):
+        self.page, self.root = page, page.locator(f'.live[data-lab="{name}"]')
+        self.root.locator("output.vaecourse-sentence:not(:empty)").wait_for()
+
+    def set(self, **settings):
+        """As a preset does, at once."""
+        self.root.evaluate("(root, settings) => { root.lab.set(settings); root.lab.flush(); }", settings)
+        return self.numbers
+
+    @property
+    def numbers(self):
+        numbers = json.loads(self.root.get_attribute("data-numbers"))
+        return {name: float(value) for name, value in numbers.items()}
+
+    @property
+    def settings(self):
+        return json.loads(self.root.get_attribute("data-settings"))
+
+    @property
+    def sentence(self):
+        return self.root.locator("output.vaecourse-sentence").inner_text()
+
+    def data(self, *names):
+        """Arrays behind the picture that stands."""
+        pick = "(root, names) => { const d = root.lab.flush(); return names.map((n) => Array.from(d[n])); }"
+        return [np.array(found) for found in self.root.evaluate(pick, list(names))]
+
+    def until_drawn(self):
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.fixture
+def open_lab(open_page):  # noqa: F811
+    yield lambda name, *where: PageLab(open_page(PAGES[name], *where), name)
+
+
+def is_quiet(lab):
+    assert not lab.page.problems, "\n".join(lab.page.problems)
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+def package_iwae(K, width, shift):
+    case = iwae.case_with(width, shift)
+    log_w, mass = quadrature.log_weights_on_a_grid(case)  # twice as fine as the page's grid
+    return {
+        "log_likelihood": case.model.log_likelihood(case.x).item(),
+        "elbo": case.model.elbo(*case[1:]).item(),
+        "chi_squared": case.model.chi_squared(*case[1:]).item(),
+        "expected": quadrature.expected_log_mean(log_w, mass, [K]).item(),
+    }
+
+
+def test_iwae_on_the_page_is_iwae_in_the_package(open_lab):
+    lab = open_lab("03.iwae")
+    for K, (width, shift) in itertools.product(
+        [1, 2, 7, 64, 1000], [(0.3, 0.0), (0.3, 1.5), (0.71, 0.0), (1.0, 0.0), (1.3, 0.5), (3.0, 0.0), (3.0, 1.5)]
+    ):
+        assert lab.set(K=K, width=width, shift=shift) == same(package_iwae(K, width, shift)), (K, width, shift)
+        here = iwae.Iwae().compute(K=K, width=width, shift=shift, seed=0)
+        curve, q, picked = lab.data("curve", "q", "picked")
+        assert curve == same(here.curve) and q == same(here.q)
+        assert picked == same(here.q if K == 1 else here.picked)
+        said = iwae.Iwae().sentence(here).replace("-0.000", "0.000")
+        assert lab.sentence.split(". With one")[0] == said.split(". ")[0]
+    is_quiet(lab)
+
+
+KERNELS = {
+    mmd.RBF: lambda h, d: partial(divergences.rbf, bandwidth=h),
+    mmd.BLIND: lambda h, d: partial(divergences.rbf, bandwidth=h * d),
+    mmd.IMQ: lambda h, d: partial(divergences.imq, scale=2 * h**2),
+    mmd.MANY: lambda h, d: divergences.multi_scale(divergences.imq, [2 * h**2 * s for s in mmd.SCALES]),
+}
+NAMES = {mmd.RBF: "rbf", mmd.BLIND: "rbf", mmd.IMQ: "imq", mmd.MANY: "imq"}
+
+
+def exact_mmd2(kernel, h, d, shift, spread):
+    mean = torch.zeros(d, dtype=torch.float64)
+    mean[0] = shift
+    scales = {mmd.RBF: [h], mmd.BLIND: [h * d], mmd.IMQ: [2 * h**2]}.get(kernel, [2 * h**2 * s for s in mmd.SCALES])
+    of = [exact.gaussian_mmd2(mean, torch.full_like(mean, spread), NAMES[kernel], scale) for scale in scales]
+    return torch.stack(of).mean().item()
+
+
+SETTINGS = [
+    {"kernel": kernel, "bandwidth": h, "shift": shift, "spread": spread, "n": n, "d": d, "lam": 3.0, "seed": seed}
+    for (kernel, h), (shift, spread, n, d, seed) in zip(
+        [*itertools.product([mmd.RBF, mmd.IMQ, mmd.MANY, mmd.BLIND], [0.1, 1.0, 30.0]), (mmd.IMQ, 11.313)],
+        itertools.cycle([(0.0, 1.0, 8, 2, 0), (1.5, 0.5, 200, 2, 1), (2.0, 2.0, 200, 128, 2), (0.3, 1.2, 33, 5, 7)]),
+    )
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s['kernel']} {s['bandwidth']} n={s['n']} d={s['d']}")
+def test_mmd_on_the_page_is_mmd_in_the_package(mmd_page, settings):
+    lab, n, d, h = mmd_page, settings["n"], settings["d"], settings["bandwidth"]
+    found, kernel = lab.set(**settings), KERNELS[settings["kernel"]](h, d)
+    pooled, elsewhere, plain, plane, pull = lab.data("pooled", "elsewhere", "plain", "plane", "pull")
+    cloud = torch.from_numpy(pooled).view(2 * n, d)
+    prior, codes = cloud[:n], cloud[n:]
+
+    assert found["U"] == same(divergences.mmd2(prior, codes, kernel).item())
+    assert found["V"] == same(divergences.mmd2(prior, codes, kernel, unbiased=False).item())
+    assert found["exact"] == same(exact_mmd2(settings["kernel"], h, d, settings["shift"], settings["spread"]))
+    at = torch.from_numpy(elsewhere).repeat(len(plane), 1)
+    at[:, :2] = torch.from_numpy(plane)
+    assert plain == same(divergences.witness(at, codes, prior, kernel).numpy())
+
+    noise = mmd._noise(settings["seed"]).double()
+    expected = torch.cat([noise[0, :n, :d], settings["spread"] * noise[1, :n, :d]])
+    expected[n:, 0] += settings["shift"]
+    torch.testing.assert_close(cloud, expected, rtol=1e-6, atol=2e-6)  # the lab's points, to what float32 carries
+    k = kernel(cloud, cloud)
+    shuffled = mmd.u_statistics(k, mmd._partings(n, settings["seed"]).double())[1:]
+    assert found["sd"] == same(shuffled.std(correction=0).item())
+    here = mmd.MmdLab().compute(**settings)  # in float32
+    assert pull == pytest.approx(here.pull, rel=1e-3, abs=1e-5)
+    assert np.round(float(re.search(r"median distance ([\d.]+)", lab.sentence)[1]) - here.median, 2) == 0
+    is_quiet(lab)
+
+
+@pytest.fixture(scope="module")
+def mmd_page(chromium, book):  # noqa: F811
+    """One page for many settings."""
+    page = chromium.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(f"page error: {error}"))
+    page.goto((book / PAGES["06.mmd"]).as_uri())
+    yield PageLab(page, "06.mmd")
+    page.close()
+
+
+def test_the_sentence_of_mmd_is_that_of_the_lab(mmd_page):
+    lab = mmd.MmdLab()
+    for change in [{}, *lab.presets.values()]:
+        settings = {**labs.ALL["06.mmd"]().defaults, **change}
+        found = mmd_page.set(**settings)
+        shuffled, pull = mmd_page.data("shuffled", "pull")
+        here = lab.compute(**settings)
+        assert here.statistic == pytest.approx(found["U"], abs=1e-5)
+        in_double = {"statistic": found["U"], "exact": found["exact"], "null": shuffled, "pull": pull}
+        assert mmd_page.sentence.split(" The V-statistic")[0] == lab.sentence(here._replace(**in_double))
+
+
+# Hands ---------------------------------------------------------------------------------------------------------------
+
+
+def test_iwae_by_keyboard_and_mouse(open_lab):
+    lab = open_lab("03.iwae")
+    K, width, shift = (
+        lab.root.get_by_label(label) for label in ("Samples K", "Width of q (posterior: 1)", "Shift of q")
+    )
+    K.focus()
+    for key, expected in [("End", 1000), ("ArrowLeft", 909), ("Home", 1), ("ArrowRight", 2), ("ArrowUp", 3)]:
+        lab.page.keyboard.press(key)
+        lab.until_drawn()
+        assert lab.settings["K"] == expected and f"K = {expected}," in lab.sentence
+        assert lab.numbers == same(package_iwae(**lab.settings))
+    for slider, name, ends in [(width, "width", (0.3, 3.0)), (shift, "shift", (0.0, 1.5))]:
+        box = slider.bounding_box()
+        for place, end in zip((1, box["width"] - 1), ends):
+            lab.page.mouse.click(box["x"] + place, box["y"] + box["height"] / 2)
+            lab.until_drawn()
+            assert lab.settings[name] == end
+            assert lab.numbers == same(package_iwae(**lab.settings))
+    lab.root.get_by_role("button", name="q too narrow").press("Enter")
+    lab.until_drawn()
+    assert lab.settings == {"K": 64, "width": 0.4, "shift": 0.0}
+    assert "χ² is infinite" in lab.sentence
+    lab.root.get_by_role("button", name="Reset").click()
+    lab.until_drawn()
+    assert lab.settings == {"K": 1, "width": 1.3, "shift": 0.5}
+    assert lab.root.get_by_role("img").get_attribute("aria-label").endswith(lab.sentence)
+    is_quiet(lab)
+
+
+def test_mmd_by_keyboard_and_mouse(open_lab):
+    lab = open_lab("06.mmd")
+    lab.root.get_by_label("IMQ", exact=True).check()
+    lab.root.get_by_label("Bandwidth h").press("End")
+    lab.root.get_by_role("button", name="New noise").click()
+    lab.until_drawn()
+    assert lab.settings | {"kernel": "IMQ", "bandwidth": 30.0, "seed": 1} == lab.settings
+    assert lab.root.get_by_text("seed 1").is_visible()
+    pooled, n = lab.data("pooled")[0], lab.settings["n"]
+    cloud = torch.from_numpy(pooled).view(2 * n, -1)
+    assert lab.numbers["U"] == same(divergences.mmd2(cloud[:n], cloud[n:], KERNELS[mmd.IMQ](30.0, 2)).item())
+    is_quiet(lab)
+
+
+@pytest.mark.parametrize(
+    "name, slow, slider",
+    [
+        ("03.iwae", {"K": 1000, "width": 3.0, "shift": 1.5}, ("width", [2.9, 2.8, 2.7])),
+        ("03.iwae", {"K": 1000, "width": 3.0, "shift": 1.5}, ("K", [909, 825, 750])),
+        ("06.mmd", {"kernel": mmd.MANY, "n": 200, "d": 128}, ("spread", [1.9, 1.8, 1.7])),
+        ("06.mmd", {"kernel": mmd.RBF, "n": 200, "d": 128}, ("n", [199, 198, 197])),
+        ("06.mmd", {"kernel": mmd.MANY, "n": 200, "d": 128}, ("d", [127, 126, 125])),
+    ],
+)
+def test_a_slider_answers_within_50_ms(open_lab, name, slow, slider):
+    """At the slowest settings there are. Time of the page's own thread, as other processes have the machine as well."""
+    lab, (control, values) = open_lab(name), slider
+    lab.set(**slow)
+    devtools = lab.page.context.new_cdp_session(lab.page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    busy = lambda: {m["name"]: m["value"] for m in devtools.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+    taken = []
+    for value in values:
+        before = busy()
+        lab.root.evaluate("(root, change) => root.lab.set(change)", {control: value})
+        lab.until_drawn()
+        taken.append(busy() - before)
+    assert min(taken) < 0.050, taken
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, live_lab", [(name, lab) for lab, name in PAGES.items()])
+def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, book, name, live_lab):  # noqa: F811
+    for script in (True, False):
+        context = chromium.new_context(java_script_enabled=script)
+        page = context.new_page()
+        page.goto((book / name).as_uri())
+        assert page.locator(".live").is_visible() == script
+        assert page.locator(".tag_live-still img").is_visible() != script
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("screen", ["projector", "small phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_lab_fits_the_screen_and_has_no_serious_fault(open_lab, name, screen, theme):
+    lab = open_lab(name, "projector", theme)
+    if screen == "small phone":
+        lab.page.set_viewport_size({"width": 360, "height": 740})
+        lab.until_drawn()
+    assert lab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    wide = "(root) => [...root.querySelectorAll('*:not(svg *)')].filter((n) => n.scrollWidth > n.clientWidth + 1)"
+    assert lab.root.evaluate(f"{wide}.filter((n) => n.clientWidth).map((n) => n.outerHTML.slice(0, 99))") == []
+    lab.page.add_script_tag(path=vendor.fetch() / vendor.AXE)
+    found = lab.root.evaluate("(root) => axe.run(root, {resultTypes: ['violations'], preload: false})")["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in SERIOUS] == []
+    is_quiet(lab)
+
+
+# The parts -----------------------------------------------------------------------------------------------------------
+
+
+def test_colours_are_those_of_the_course():
+    css = (live.OWN / "live.css").read_text()
+    for name in ("EXACT", "ELBO", "IWAE", "MIWAE", "CIWAE", "Q", "PRIOR"):
+        assert f"--live-{name.lower()}: {getattr(plots, name)};" in css
+
+
+def test_every_live_lab_is_a_lab_and_has_its_module():
+    page = live.source("page")
+    for name in live.ALL:
+        assert name in labs.ALL and f'"{name}":' in page
+        assert "\n\n" not in live.block(name)  # Markdown would end the block there
+
+
+def test_the_bundle_is_no_module_and_asks_for_nothing():
+    script = live.bundle()
+    assert not re.search(r"^(import|export) ", script, flags=re.MULTILINE)
+    assert not re.search(r"\bfetch\(|XMLHttpRequest|https?://(?!www\.w3\.org)", script)

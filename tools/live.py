@@ -1,0 +1,121 @@
+"""Labs that are live on a page of the site, with no kernel: their numbers are computed in the page, in JavaScript.
+
+What a lab computes there is one module of site/live/, what it shows another. Its controls, presets and constants come
+from the lab in ``vaecourse.labs``, and the controls are drawn by the package's own control.js.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from tools.notebooks import ROOT
+from vaecourse import exact, labs
+from vaecourse.labs import controls, iwae
+
+OWN = ROOT / "site/live"
+POINTS = 301  # of the grid of lab "03.iwae"
+TRAITS = ("kind", "label", "value", "min", "max", "step", "stops", "digits", "whole", "options")
+
+
+class Live(NamedTuple):
+    """A question for the reader, what to try, what one sees then; and the constants that the page's numbers rest on."""
+
+    question: str
+    to_try: str
+    to_see: str
+    facts: Callable[[], dict[str, Any]] = dict
+    without: tuple[str, ...] = ()  # controls of the lab that have nothing to turn here
+
+
+def reference() -> dict[str, Any]:
+    """The reference model and data point, and where the exact curve is drawn."""
+    model, x, *_ = exact.reference(torch.float64)
+    numbers = {"weight": model.weight.item(), "noiseVariance": model.noise_variance, "x": x.item()}
+    return {**numbers, "allK": list(iwae.ALL_K), "points": POINTS}
+
+
+ALL = {
+    "03.iwae": Live(
+        question="q is wrong. Do more samples help all the same?",
+        to_try="Drag K to 64. Then make q narrow, 0.4 posterior widths, and look at the weights.",
+        to_see="The blue curve climbs to log p(x), and q stays where it is. A narrow q has weights that grow without "
+        "end on both sides: few samples land there, and they count for all.",
+        facts=reference,
+        without=("seed",),
+    ),
+    "06.mmd": Live(
+        question="Two clouds of points. Do they come from one law?",
+        to_try="Press <em>shifted</em> and drag the bandwidth from one end to the other.",
+        to_see="The pull vanishes at both ends. With a small bandwidth no point sees another; with a large one all "
+        "pairs look alike.",
+    ),
+}
+
+
+def block(name: str) -> str:
+    """The lab ``name`` as HTML for a page of chapters/, hidden until it is live. An empty line would end the block."""
+    live, lab = ALL[name], labs.ALL[name]()
+    handles = [handle for handle in traits(lab) if handle["name"] not in live.without]
+    given = {"title": lab.experiment.title, "controls": handles, "presets": lab.presets, "facts": live.facts()}
+    told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
+    static = "../_static/live"
+    return f"""\
+<link rel="stylesheet" href="{static}/lab.css"><link rel="stylesheet" href="{static}/live.css">
+<div class="live" data-lab="{name}" hidden>
+<p><strong>{live.question}</strong> {live.to_try}</p>
+<details><summary>What you see</summary><p>{live.to_see}</p></details>
+<script type="application/json">{told}</script>
+</div>
+<script defer src="{static}/live.js"></script>"""
+
+
+def traits(lab: labs.frame.Lab) -> list[dict[str, Any]]:
+    """What control.js needs to know of each control, as its widget has it."""
+    widgets = lab.controls.items()
+    return [{"name": name, **{t: getattr(widget, t) for t in TRAITS if hasattr(widget, t)}} for name, widget in widgets]
+
+
+# One classic script: a browser loads no module from disk --------------------------------------------------------------
+
+IMPORT = re.compile(r'^import \{ (.+?) \} from "\./(\w+)\.js";\n', flags=re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", flags=re.MULTILINE)
+
+
+def bundle(entry: str = "page") -> str:
+    """The module ``entry`` and all that it imports as one script, each module in a function of its own."""
+    found: dict[str, str] = {}
+
+    def take(name: str) -> None:
+        text = source(name)
+        for needed in IMPORT.findall(text):
+            if needed[1] not in found:
+                take(needed[1])
+        gives = ", ".join(EXPORT.findall(text))
+        text = EXPORT.sub("", IMPORT.sub(r"const { \1 } = modules.\2;\n", text))
+        found[name] = f"modules.{name} = (() => {{\n{text}\nreturn {{ {gives} }};\n}})();\n"
+
+    take(entry)
+    return '"use strict";\n{\nconst modules = {};\n' + "".join(found.values()) + "}\n"
+
+
+def source(name: str) -> str:
+    """A module of site/live/; or the package's control.js, which gives anywidget an object and us a function."""
+    if name != "control":
+        return (OWN / f"{name}.js").read_text()
+    text = (controls.HERE / "control.js").read_text()
+    return text.replace("export default { render };\n", "").replace("function render(", "export function render(")
+
+
+def copy(folder: Path) -> None:
+    """Script and style of the live labs into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "live.js").write_text(bundle())
+    shutil.copy(OWN / "live.css", folder)
+    shutil.copy(controls.HERE / "lab.css", folder)
