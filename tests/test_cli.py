@@ -1,6 +1,10 @@
 """The command line: what it does, and that an error is a sentence with exit code 2; the doctor on sick machines."""
 
+import hashlib
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -151,32 +155,123 @@ def findings(look):
     return {finding.what: finding for finding in look()}
 
 
+def wrong(look):
+    return [finding for finding in look() if finding.mend is not None]
+
+
 def test_the_doctor_of_this_machine_finds_what_the_tests_need():
-    for look in (doctor.python, doctor.packages, doctor.torch, doctor.jupyter, doctor.images):
+    for look in (doctor.python, doctor.packages, doctor.versions, doctor.torch, doctor.jupyter, doctor.images):
         for finding in look():
             assert finding.mend is None or not finding.needed, str(finding)
 
 
-def test_it_finds_an_old_python(monkeypatch):
+def test_it_finds_an_old_python_and_one_of_32_bits(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
-    (found,) = doctor.python()
+    found = findings(doctor.python)["Python"]
     assert found.needed and "3.9.1" in found.said and "install Python 3.11 or newer" in found.mend
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    found = findings(doctor.python)["Python"]
+    assert found.needed and "built for 32 bits" in found.said and "install the 64-bit Python" in found.mend
 
 
-def test_it_finds_what_is_missing_and_what_is_old(monkeypatch):
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10"])
+def test_a_real_old_python_gets_an_answer(version):
+    places = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), f"python{version}"]
+    python = next(filter(None, map(shutil.which, places)), None)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    command = [python, "-m", "vaecourse", "doctor"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=doctor.ROOT, timeout=60)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr, ended.stderr
+    assert f"WRONG  Python: {version}." in ended.stdout and "make lab PYTHON=python3.11" in ended.stdout
+    assert "1 of these" in ended.stdout and "torch" not in ended.stdout
+
+
+def test_it_finds_another_environment_and_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    found = findings(doctor.python)["environment"]
+    assert not found.needed and "none of its own" in found.said and found.mend == "make lab, which makes .venv"
+    (tmp_path / ".venv").mkdir()
+    found = findings(doctor.python)["environment"]
+    assert "not the one that `make lab` made" in found.said
+    assert found.mend == f"{tmp_path}/.venv/bin/python -m vaecourse doctor"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert findings(doctor.python)["environment"].mend is None
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Let packages be missing, or be of another version."""
     real = metadata.version
 
-    def version(name):
-        if name in ("anywidget", "playwright"):
-            raise metadata.PackageNotFoundError(name)
-        return "2.3.1+cpu" if name == "torch" else real(name)
+    def plant(**planted):
+        def version(name):
+            if planted.get(key := name.replace("-", "_"), real) is None:
+                raise metadata.PackageNotFoundError(name)
+            return planted.get(key) or real(name)
 
-    monkeypatch.setattr(metadata, "version", version)
+        monkeypatch.setattr(metadata, "version", version)
+
+    return plant
+
+
+def test_it_finds_what_is_missing_and_what_is_old(without):
+    without(anywidget=None, playwright=None, torch="2.3.1+cpu")
     found = findings(doctor.packages)
-    assert str(found["anywidget"]).startswith("WRONG") and '-m pip install "anywidget>=' in found["anywidget"].mend
+    assert str(found["anywidget"]).startswith("WRONG") and '"anywidget>=' in found["anywidget"].mend
+    assert f"-m pip install --constraint {doctor.ROOT}/constraints.txt" in found["anywidget"].mend
     assert "2.3.1+cpu, 2.4 or newer is needed" in found["torch"].said and found["torch"].needed
     assert str(found["playwright"]).startswith("note") and "needed by the tests" in found["playwright"].said
     assert str(found["jupyterlab"]).startswith("ok") and "vaecourse" not in found
+
+
+def test_what_make_lab_does_not_install_is_no_fault(without):
+    """Site, slides and tests have packages of their own: a learner's machine is well without them."""
+    without(sphinx=None, voila=None, jupytext=None, codespell=None, myst_nb=None)
+    found = findings(doctor.packages)
+    for name, use in {"sphinx": "`make book`", "voila": "`make present`", "jupytext": "the tests"}.items():
+        assert str(found[name]).startswith("note") and f"is needed by {use}" in found[name].said
+    assert not any(finding.needed for finding in wrong(doctor.packages))
+
+
+def test_without_torch_it_goes_on(without):
+    without(torch=None)
+    assert findings(doctor.packages)["torch"].needed and wrong(doctor.torch) == [] and list(doctor.images()) == []
+
+
+def test_it_finds_widgets_that_do_not_fit_each_other(without):
+    without(jupyterlab_widgets="1.1.11")
+    (found,) = wrong(doctor.versions)
+    assert found.needed and found.what == "ipywidgets" and "found 1.1.11" in found.said
+    assert re.search(r'pip install .*"jupyterlab_widgets~=3\.', found.mend)
+    without(jupyterlab_widgets=None)
+    assert "found none" in wrong(doctor.versions)[0].said
+    without()
+    assert [finding.said for finding in doctor.versions()] == ["the packages fit each other"]
+
+
+@pytest.mark.parametrize(
+    "cuda, card, said, mend",
+    [
+        ("12.6", None, "no NVIDIA GPU is here", "make clean, then: make lab TORCH=cpu"),
+        ("12.6", "/usr/bin/nvidia-smi", "the driver of the GPU here does not serve", "update the driver"),
+        (None, "/usr/bin/nvidia-smi", "torch is built without CUDA", "make lab TORCH=cu126"),
+        (None, None, None, None),
+    ],
+)
+def test_it_finds_a_torch_that_does_not_go_with_the_gpu(monkeypatch, cuda, card, said, mend):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: card)
+    found = findings(doctor.torch)
+    assert found["device"].mend is None
+    if said is None:
+        assert "CUDA" not in found
+    else:
+        assert not found["CUDA"].needed and said in found["CUDA"].said and mend in found["CUDA"].mend
 
 
 def test_it_finds_that_the_package_is_not_installed(monkeypatch):
@@ -185,38 +280,113 @@ def test_it_finds_that_the_package_is_not_installed(monkeypatch):
 
     monkeypatch.setattr(metadata, "requires", missing)
     found = findings(doctor.packages)["vaecourse"]
-    assert found.needed and "--editable" in found.mend
+    assert found.needed and found.mend.endswith(f"--editable {doctor.ROOT}")
 
 
 def test_it_finds_a_jupyterlab_without_its_parts(monkeypatch, tmp_path):
-    import jupyter_client.kernelspec
     import jupyter_core.paths
 
     monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])
     monkeypatch.setattr(jupyter_core.paths, "jupyter_config_path", lambda: [str(tmp_path)])
-    other = type("Spec", (), {"argv": ["/bin/sh"]})
-    monkeypatch.setattr(jupyter_client.kernelspec.KernelSpecManager, "get_kernel_spec", lambda *_: other)
     found = findings(doctor.jupyter)
-    assert "--force-reinstall ipywidgets" in found["ipywidgets in JupyterLab"].mend
+    assert "--force-reinstall --no-deps ipywidgets jupyterlab_widgets" in found["ipywidgets in JupyterLab"].mend
     assert "enable jupyterlab_jupytext" in found["jupytext in JupyterLab"].mend
-    assert "/bin/sh" in found["kernel python3"].said and "ipykernel install" in found["kernel python3"].mend
 
 
-def test_it_finds_a_chapter_without_its_twin(monkeypatch, tmp_path):
+def test_it_finds_an_older_widget_in_the_users_folder(monkeypatch, tmp_path):
+    import jupyter_core.paths
+
+    real = jupyter_core.paths.jupyter_path
+    (tmp_path / "anywidget").mkdir()
+    (tmp_path / "anywidget" / "package.json").write_text('{"version": "0.1.2"}')
+    monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *words: [str(tmp_path), *real(*words)])
+    found = findings(doctor.jupyter)["anywidget in JupyterLab"]
+    assert found.needed and f"version 0.1.2 at {tmp_path}/anywidget hides" in found.said
+    assert "JUPYTER_PREFER_ENV_PATH=1" in found.mend
+    (tmp_path / "anywidget" / "package.json").write_text(json.dumps({"version": metadata.version("anywidget")}))
+    assert findings(doctor.jupyter)["anywidget in JupyterLab"].mend is None
+
+
+def test_it_finds_the_kernel_of_another_environment(monkeypatch, tmp_path):
+    """A second environment made from the same Python has the same binary behind its link."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    twin = tmp_path / "bin" / "python"
+    twin.parent.mkdir()
+    twin.symlink_to(os.path.realpath(sys.executable))
+    for starts in ("/bin/sh", str(twin), str(tmp_path / "gone")):
+        other = type("Spec", (), {"argv": [starts]})
+        monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_, other=other: other)
+        found = findings(doctor.jupyter)["kernel python3"]
+        assert found.needed and found.said == f"starts {starts}"
+        assert found.mend == f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
+    for starts in ("python", "python3.11", sys.executable):
+        other = type("Spec", (), {"argv": [starts]})
+        monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_, other=other: other)
+        assert findings(doctor.jupyter)["kernel python3"].mend is None
+
+    def none(*_):
+        raise NoSuchKernel("python3")
+
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
+    assert findings(doctor.jupyter)["kernel python3"].said == "there is none"
+
+
+@pytest.fixture
+def no_writing(monkeypatch):
+    """Folders that may be read only; root may write where the mode says no."""
+    monkeypatch.setattr(doctor.os, "access", lambda place, mode: False)
+
+
+def test_it_finds_folders_that_cannot_be_written(no_writing, monkeypatch, tmp_path):
+    (tmp_path / "chapters").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (found,) = wrong(doctor.chapters)
+    assert found.needed and "no answer would be saved" in found.said and f"chmod -R u+w {tmp_path}" in found.mend
+    found = findings(doctor.jupyter)["Jupyter's own folder"]
+    assert found.needed and "cannot be written" in found.said and "JUPYTER_RUNTIME_DIR" in found.mend
+    for found in doctor.disk():
+        assert "cannot be written" in found.said and "chmod u+w" in found.mend and "XDG_CACHE_HOME" in found.mend
+
+
+def test_it_finds_a_chapter_without_its_twin_and_a_broken_one(monkeypatch, tmp_path):
     (tmp_path / "chapters").mkdir()
     for name in ("01-elbo.py", "01-elbo.ipynb", "02-importance-sampling.py"):
-        (tmp_path / "chapters" / name).touch()
+        (tmp_path / "chapters" / name).write_text('{"cells": []}')
     monkeypatch.chdir(tmp_path)
     (found,) = doctor.chapters()
     assert "02-importance-sampling" in found.said and "make chapters CHAPTER='02'" == found.mend
-    (tmp_path / "chapters" / "02-importance-sampling.ipynb").touch()
-    assert next(doctor.chapters()).mend is None
+    half = tmp_path / "chapters" / "02-importance-sampling.ipynb"
+    half.write_text('{"cells": [')
+    found = findings(doctor.chapters)
+    assert found["chapters"].mend is None and "no whole notebook" in found[half.name].said
+    assert f"mv {half} {half}.broken; git -C {half.parent} checkout {half.name}" == found[half.name].mend
+    half.write_text('{"cells": []}')
+    assert wrong(doctor.chapters) == []
 
 
-def test_it_finds_a_machine_without_a_browser(monkeypatch):
+@pytest.mark.parametrize(
+    "system, commands",
+    [
+        ("linux", ["apt-get install chromium (Debian", "apt-get install npm", "apt-get install make"]),
+        ("darwin", ["brew install chromium", "brew install node", "brew install git"]),
+        ("win32", ["apt-get install chromium (inside WSL)", "apt-get install npm (inside WSL)"]),
+    ],
+)
+def test_it_finds_a_machine_without_the_programs(monkeypatch, system, commands):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    (found,) = doctor.chromium()
-    assert not found.needed and "apt-get install chromium" in found.mend
+    monkeypatch.setattr(doctor.sys, "platform", system)
+    found = findings(doctor.programs)
+    assert found.keys() == {"make", "git", "chromium", "npm"} and not any(one.needed for one in found.values())
+    said = " ".join(one.mend for one in found.values())
+    assert all(command in said for command in commands)
+
+
+def test_it_finds_a_python_that_cannot_make_environments(monkeypatch):
+    real = doctor.util.find_spec
+    monkeypatch.setattr(doctor.util, "find_spec", lambda name: None if name == "ensurepip" else real(name))
+    found = findings(doctor.programs)["venv"]
+    assert not found.needed and "install python3-venv" in found.mend
 
 
 def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
@@ -228,12 +398,27 @@ def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
     monkeypatch.delenv(data.FOLDER_VARIABLE)
     found = findings(doctor.images)
     assert found["VAECOURSE_DATA"].mend is None and found["digits"].mend is None
-    assert not found["mnist"].needed and "not on this machine" in found["mnist"].said
+    assert not found["mnist"].needed and "0 of 4 files on this machine" in found["mnist"].said
     (tmp_path / "cache" / "mnist").mkdir(parents=True)
-    for file in data.MNIST.sums:
-        (tmp_path / "cache" / "mnist" / file).write_bytes(b"half a file")
-    found = findings(doctor.images)["mnist"]
-    assert "is the wrong file" in found.said and found.mend.startswith(f"rm {tmp_path}")
+    (tmp_path / "debian" / "fashion-mnist").mkdir(parents=True)
+    first = next(iter(data.MNIST.sums))
+    (tmp_path / "cache" / "mnist" / first).write_bytes(b"half a file")
+    (tmp_path / "debian" / "fashion-mnist" / first).write_bytes(b"half a file")
+    cached, missing = [one for one in doctor.images() if one.what == "mnist"]  # one damaged file is seen at once
+    assert "is the wrong file" in cached.said and "1 of 4 files" in missing.said
+    assert cached.mend == f"rm {tmp_path}/cache/mnist/{first}, and it is fetched again"
+    own = next(one for one in doctor.images() if one.what == "fashion-mnist")
+    assert own.mend.startswith(f"rm {tmp_path}/debian") and "put the right file there" in own.mend
+
+
+def test_it_finds_whole_data(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "DEBIAN", tmp_path)
+    monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
+    sums = {f"file-{number}": hashlib.sha256(bytes([number])).hexdigest() for number in range(4)}
+    for number, name in enumerate(sums):
+        (tmp_path / name).write_bytes(bytes([number]))
+    monkeypatch.setattr(data, "MNIST", data.MNIST._replace(sums=sums))
+    assert findings(doctor.images)["mnist"].said == f"four files in {tmp_path}, as they should be"
 
 
 def test_it_finds_a_full_disk(monkeypatch):
@@ -247,9 +432,10 @@ def test_a_look_that_fails_is_a_finding_and_the_exit_code_counts(monkeypatch):
         raise OSError("libcudart.so not found")
 
     said = []
-    monkeypatch.setattr(doctor, "LOOKS", (doctor.python, broken_wheel))
+    monkeypatch.setattr(doctor, "LOOKS", (doctor.programs, broken_wheel))
     assert doctor.report(said.append) == 1
-    assert "WRONG  broken wheel: OSError: libcudart.so not found" in said[1] and "1 of these must be mended" in said[-1]
+    assert "WRONG  broken wheel: OSError: libcudart.so not found" in said[-2]
+    assert "--force-reinstall" in said[-2] and "1 of these must be mended" in said[-1]
     monkeypatch.setattr(doctor, "LOOKS", (doctor.python,))
     assert doctor.report(said.append) == 0 and "can start" in said[-1]
     code, printed, _ = call("doctor")

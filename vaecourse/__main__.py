@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
 from vaecourse import doctor
 
 try:
+    from typing import Annotated
+
     import typer
-except ModuleNotFoundError:  # so little is installed that only the doctor can help
+except ImportError:  # so little is installed, or Python is so old, that only the doctor can help
     sys.exit(doctor.report())
 
 app = typer.Typer(

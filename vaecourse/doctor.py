@@ -9,17 +9,28 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
 PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]  # the clone, when the package is installed from one
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GIGABYTE = 10**9
+
+# What the extras of pyproject.toml are for, where a learner can do without them.
+USES = {"test": " by the tests", "site": " by `make book`", "present": " by `make present`"}
+
+# The names that a program goes by, the system's package, and what uses it.
+PROGRAMS = (
+    (("make", "gmake"), "make", "or type what the Makefile says"),
+    (("git",), "git", "it brings chapters back as they were"),
+    (("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium", "only `make test` uses it"),
+    (("npm",), "npm", "only `make book` and `make slides` use it"),
+)
 
 
 class Finding(NamedTuple):
@@ -44,6 +55,8 @@ def examine() -> Iterator[Finding]:
         except Exception as failure:  # noqa: BLE001 - a doctor that falls ill helps nobody
             name = look.__name__.replace("_", " ")
             yield Finding(name, f"{type(failure).__name__}: {failure}", f"{_pip()} --force-reinstall {_course()}")
+        if sys.version_info < PYTHON:
+            return  # what is missing in a Python that will not do is no matter
 
 
 def report(write: Callable[[str], object] = print) -> int:
@@ -62,10 +75,21 @@ def report(write: Callable[[str], object] = print) -> int:
 def python() -> Iterator[Finding]:
     found = ".".join(map(str, sys.version_info[:3]))
     least = ".".join(map(str, PYTHON))
-    mend = (
-        None if sys.version_info >= PYTHON else f"install Python {least} or newer, then: make lab PYTHON=python{least}"
-    )
-    yield Finding("Python", f"{found} at {sys.executable}, {least} or newer is needed", mend)
+    said, mend = f"{found} at {sys.executable}, {least} or newer is needed", None
+    if sys.version_info < PYTHON:
+        mend = f"install Python {least} or newer, then: make lab PYTHON=python{least}"
+    elif sys.maxsize < 2**32:
+        said, mend = f"{said}; this one is built for 32 bits", "install the 64-bit Python: PyTorch has no other"
+    yield Finding("Python", said, mend)
+    own = ROOT / ".venv"
+    if own.is_dir() and Path(sys.prefix).resolve() != own.resolve():
+        said = f"{sys.prefix}, and not the one that `make lab` made"
+        yield Finding("environment", said, f"{shlex.quote(str(own / 'bin/python'))} -m vaecourse doctor", needed=False)
+    elif sys.prefix == sys.base_prefix and not os.environ.get("CONDA_PREFIX"):
+        said = "none of its own: what is installed here can break other programs"
+        yield Finding("environment", said, "make lab, which makes .venv", needed=False)
+    else:
+        yield Finding("environment", sys.prefix)
 
 
 def packages() -> Iterator[Finding]:
@@ -73,7 +97,7 @@ def packages() -> Iterator[Finding]:
     try:
         requirements = metadata.requires("vaecourse") or []
     except metadata.PackageNotFoundError:
-        yield Finding("vaecourse", "it is not installed in this Python", f"{_pip()} --editable {ROOT}")
+        yield Finding("vaecourse", "it is not installed in this Python", f"{_pip()} {_course()}")
         return
     for requirement in requirements:
         name, least, extra = parse(requirement)
@@ -83,8 +107,29 @@ def packages() -> Iterator[Finding]:
         if found is not None and numbers(found) >= numbers(least):
             yield Finding(name, found)
             continue
-        said = f"{found or 'not installed'}, {least} or newer is needed" + (" by the tests" if extra == "test" else "")
-        yield Finding(name, said, f'{_pip()} "{name}>={least}"', needed=extra != "test")
+        said = f"{found or 'not installed'}, {least} or newer is needed{USES.get(extra or '', '')}"
+        yield Finding(name, said, f'{_pip()} "{name}>={least}"', needed=extra in (None, "lab"))
+
+
+def versions() -> Iterator[Finding]:
+    """Whether the packages fit each other: ipywidgets with another jupyterlab_widgets shows no slider."""
+    if _version("packaging") is None:
+        return  # it comes with matplotlib, of which packages() has said that it is missing
+    from packaging.requirements import Requirement
+
+    wrong = 0
+    for name in filter(_version, {parse(line)[0] for line in metadata.requires("vaecourse") or []}):
+        for line in metadata.requires(name) or []:
+            needs = Requirement(line)
+            if needs.marker and not needs.marker.evaluate({"extra": ""}):
+                continue
+            found = _version(needs.name)
+            if found is None or not needs.specifier.contains(found, prereleases=True):
+                wrong += 1
+                wanted = f"{needs.name}{needs.specifier}"
+                yield Finding(name, f"needs {wanted}, found {found or 'none'}", f'{_pip()} "{wanted}"')
+    if not wrong:
+        yield Finding("versions", "the packages fit each other")
 
 
 def torch() -> Iterator[Finding]:
@@ -101,6 +146,18 @@ def torch() -> Iterator[Finding]:
         return
     name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
     yield Finding("device", f"{device}{name}, {torch.get_num_threads()} CPU threads; nothing here needs a GPU")
+    if device.type == "cuda":
+        return
+    built, card = torch.version.cuda, shutil.which("nvidia-smi") is not None
+    if built and card:
+        said = f"torch is built for CUDA {built}, and the driver of the GPU here does not serve that"
+        yield Finding("CUDA", said, "update the driver, or: make clean, then make lab TORCH=cu126", needed=False)
+    elif built:
+        said = f"torch is built for CUDA {built}, and no NVIDIA GPU is here: it works, and fills gigabytes for nothing"
+        yield Finding("CUDA", said, "make clean, then: make lab TORCH=cpu", needed=False)
+    elif card:
+        said = "an NVIDIA GPU is here, and torch is built without CUDA: it works, on the CPU"
+        yield Finding("CUDA", said, "make clean, then: make lab TORCH=cu126", needed=False)
 
 
 def _pairing(settings: list[Path]) -> Finding:
@@ -119,23 +176,51 @@ def jupyter() -> Iterator[Finding]:
     """What JupyterLab must find on its paths: live widgets, the pairing of .py and .ipynb, the right kernel."""
     if _version("jupyterlab") is None or _version("ipykernel") is None:
         return
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_core.paths import jupyter_config_path, jupyter_path
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtime_dir
 
     for package, extension in (("ipywidgets", "@jupyter-widgets/jupyterlab-manager"), ("anywidget", "anywidget")):
-        there = any(Path(folder, extension).is_dir() for folder in jupyter_path("labextensions"))
-        mend = None if there else f"{_pip()} --force-reinstall {package} jupyterlab_widgets"
-        yield Finding(f"{package} in JupyterLab", "found" if there else "its JupyterLab part is missing", mend)
+        yield _extension(package, [Path(folder, extension) for folder in jupyter_path("labextensions")])
 
     if _version("jupytext") is not None:
         yield _pairing([Path(folder, "jupyter_server_config.d", "jupytext.json") for folder in jupyter_config_path()])
 
-    command = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    plain = re.fullmatch(r"python(3(\.\d+)?)?", command)  # by such a name Jupyter means the Python that it runs in
-    starts = sys.executable if plain else shutil.which(command)
-    right = starts is not None and os.path.realpath(starts) == os.path.realpath(sys.executable)
-    mend = None if right else f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
-    yield Finding("kernel python3", "starts this Python" if right else f"starts {starts}, not {sys.executable}", mend)
+    mend = f"{_python()} -m ipykernel install --sys-prefix --name python3"
+    try:
+        starts = KernelSpecManager().get_kernel_spec("python3").argv[0]
+        right = _is_this_python(starts)
+        yield Finding("kernel python3", f"starts {'this Python' if right else starts}", None if right else mend)
+    except NoSuchKernel:
+        yield Finding("kernel python3", "there is none", mend)
+
+    place = _existing(Path(jupyter_runtime_dir()))
+    writes = os.access(place, os.W_OK)
+    cure = None if writes else f"chown -R $USER {shlex.quote(str(place))}, or: export JUPYTER_RUNTIME_DIR=/tmp/jupyter"
+    yield Finding("Jupyter's own folder", f"{place} can{'' if writes else 'not'} be written to", cure)
+
+
+def _is_this_python(command: str) -> bool:
+    """Whether a kernel's command starts this Python. Two environments may share a binary; their folders differ."""
+    if re.fullmatch(r"python(3(\.\d+)?)?", command):  # by such a name Jupyter means the Python that it runs in
+        return True
+    found = shutil.which(command)
+    folders = [Path(path).parent.resolve() for path in (command, sys.executable)]
+    same = found is not None and os.path.realpath(found) == os.path.realpath(sys.executable)
+    return same and (sys.prefix == sys.base_prefix or folders[0] == folders[1])
+
+
+def _extension(package: str, places: list[Path]) -> Finding:
+    """The part of a package that JupyterLab loads: there, and this environment's and not an older one's."""
+    there = [place for place in places if place.is_dir()]
+    if not there:
+        mend = f"{_pip()} --force-reinstall --no-deps {package} jupyterlab_widgets"
+        return Finding(f"{package} in JupyterLab", "its JupyterLab part is missing", mend)
+    own_place = next((place for place in there if place.is_relative_to(sys.prefix)), there[0])
+    first, own = (json.loads((place / "package.json").read_text())["version"] for place in (there[0], own_place))
+    if first == own:
+        return Finding(f"{package} in JupyterLab", "found")
+    said = f"version {first} at {there[0]} hides version {own} of this environment"
+    return Finding(f"{package} in JupyterLab", said, "export JUPYTER_PREFER_ENV_PATH=1, then start JupyterLab again")
 
 
 def chapters() -> Iterator[Finding]:
@@ -147,12 +232,28 @@ def chapters() -> Iterator[Finding]:
     mend = f"make chapters CHAPTER={sorted(single)[0][:2]!r}" if single else None
     said = f"without its twin: {', '.join(sorted(single))}" if single else "every .py has its .ipynb"
     yield Finding("chapters", said, mend)
+    for path in sorted(folder.glob("[0-9]*.ipynb")):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))["cells"]
+        except (ValueError, KeyError, TypeError):
+            said = "is no whole notebook; .ipynb_checkpoints may hold an earlier one, with your answers"
+            name = shlex.quote(str(path))
+            yield Finding(path.name, said, f"mv {name} {name}.broken; git -C {folder} checkout {path.name}")
+    if not os.access(folder, os.W_OK):
+        mend = f"chmod -R u+w {shlex.quote(str(folder))}"
+        yield Finding("chapters", f"{folder} cannot be written to: no answer would be saved", mend)
 
 
-def chromium() -> Iterator[Finding]:
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    mend = None if found else "apt-get install chromium (Debian, Ubuntu); only `make test` uses it"
-    yield Finding("Chromium", found or "not found", mend, needed=False)
+def programs() -> Iterator[Finding]:
+    """Programs beside Python, of which a learner needs none once JupyterLab runs."""
+    for names, package, use in PROGRAMS:
+        found = next(filter(None, map(shutil.which, names)), None)
+        mend = None if found else f"{_system(package)}; {use}"
+        yield Finding(package, found or "not found", mend, needed=False)
+    if util.find_spec("ensurepip") is None:
+        yield Finding(
+            "venv", "this Python cannot make an environment", f"{_system('python3-venv')}; `make lab` does", False
+        )
 
 
 def images() -> Iterator[Finding]:
@@ -168,31 +269,40 @@ def images() -> Iterator[Finding]:
         return
     yield Finding(data.FOLDER_VARIABLE, f"names {named}" if named else "not set, which is fine")
     for source in (data.MNIST, data.FASHION_MNIST):
-        paths = [data.find(source, file) for file in source.sums]
-        here = [path for path in paths if path is not None]
-        if len(here) < len(paths):
-            said = "not on this machine; fetched when first asked for"
-            mend = f"{sys.executable} -m vaecourse train {source.name} (with a network); the digits need none"
+        paths = {file: path for file in source.sums if (path := data.find(source, file)) is not None}
+        damaged = False
+        for file, path in paths.items():
+            try:
+                data.verified(path.read_bytes(), source.sums[file], str(path))
+            except (OSError, ValueError) as damage:
+                damaged = True
+                cached = path.is_relative_to(data.cache_folder())
+                mend = f"rm {shlex.quote(str(path))}" + (
+                    ", and it is fetched again" if cached else ", or put the right file there"
+                )
+                yield Finding(source.name, str(damage), mend, needed=False)
+        if len(paths) < len(source.sums):
+            said = f"{len(paths)} of 4 files on this machine; fetched when first asked for"
+            mend = f"{_python()} -m vaecourse train {source.name} (with a network); the digits need none"
             yield Finding(source.name, said, mend, needed=False)
-            continue
-        try:
-            for path, expected in zip(here, source.sums.values(), strict=True):
-                data.verified(path.read_bytes(), expected, str(path))
-            yield Finding(source.name, f"four files in {here[0].parent}, as they should be")
-        except (OSError, ValueError) as damage:
-            yield Finding(source.name, str(damage), f"rm {path}", needed=False)
+        elif not damaged:
+            folders = sorted({str(path.parent) for path in paths.values()})
+            yield Finding(source.name, f"four files in {', '.join(folders)}, as they should be")
 
 
 def disk() -> Iterator[Finding]:
     for what, place in (("disk of the data cache", _existing(_cache())), ("disk of the course", Path.cwd())):
         free = shutil.disk_usage(place).free / GIGABYTE
-        room = free >= 1 and os.access(place, os.W_OK)
-        said = f"{free:.1f} GB free at {place}" + ("" if os.access(place, os.W_OK) else ", which cannot be written to")
-        mend = None if room else f"make room, or let {place} be written to; 1 GB is enough for all data and checkpoints"
+        said, mend = f"{free:.1f} GB free at {place}", None
+        if not os.access(place, os.W_OK):
+            said += ", which cannot be written to"
+            mend = f"chmod u+w {shlex.quote(str(place))}; or, for the cache: export XDG_CACHE_HOME=/tmp/cache"
+        elif free < 1:
+            mend = "make room: 1 GB is enough for all data and checkpoints; `pip cache purge` frees some"
         yield Finding(what, said, mend, needed=False)
 
 
-LOOKS = (python, packages, torch, jupyter, chapters, chromium, images, disk)
+LOOKS = (python, packages, versions, torch, jupyter, chapters, programs, images, disk)
 
 
 def parse(requirement: str) -> tuple[str, str, str | None]:
@@ -222,12 +332,25 @@ def _version(name: str) -> str | None:
         return None
 
 
+def _python() -> str:
+    return shlex.quote(sys.executable)
+
+
 def _pip() -> str:
-    return f"{sys.executable} -m pip install"
+    """The command, with the course's pins where there is a clone of it."""
+    pins = ROOT / "constraints.txt"
+    return f"{_python()} -m pip install" + (f" --constraint {shlex.quote(str(pins))}" if pins.is_file() else "")
+
+
+def _system(package: str) -> str:
+    """The command for what pip does not bring."""
+    if sys.platform == "darwin":
+        return f"brew install {'node' if package == 'npm' else package}"
+    return f"apt-get install {package}" + (" (inside WSL)" if sys.platform == "win32" else " (Debian, Ubuntu)")
 
 
 def _course() -> str:
-    return f"--editable {ROOT}" if (ROOT / "pyproject.toml").is_file() else "vaecourse"
+    return f"--editable {shlex.quote(str(ROOT))}" if (ROOT / "pyproject.toml").is_file() else "vaecourse"
 
 
 def _cache() -> Path:
