@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import torch
@@ -33,12 +33,27 @@ def number(
     """Return ``value`` as a finite float in [low, high], or in (low, high] when ``open_low``."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond every float
+        number = math.inf
     below = number <= low if open_low else number < low
     if not math.isfinite(number) or below or number > high:
         interval = f"{'(' if open_low or low == -math.inf else '['}{low:g}, {high:g}{')' if high == math.inf else ']'}"
         raise ValueError(f"{name} must lie in {interval}, got {value!r}.")
     return number
+
+
+def scale(name: str, value: object) -> float:
+    """Return ``value``, a length or a variance, as a float in [1e-15, 1e15], whose square float32 can hold."""
+    return number(name, value, 1e-15, 1e15)
+
+
+def counts(name: str, values: object, at_least: int = 1) -> list[int]:
+    """Return ``values``, a sequence of whole numbers that are at least ``at_least``, as a list."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of whole numbers, got {values!r} of type {type(values).__name__}.")
+    return [count(name, value, at_least) for value in values]
 
 
 def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
@@ -56,6 +71,59 @@ def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
     if is_concrete(value) and value.isnan().any():
         raise NotFinite(f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries).")
     return value
+
+
+def vectors(name: str, value: object, width: int | None = None) -> Tensor:
+    """Return ``value``, a floating-point tensor [..., width] without NaN; a width of None is any."""
+    shape = f"[..., {'L' if width is None else width}]"
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a floating-point torch.Tensor of shape {shape}, got {kind}.")
+    if value.dim() < 1 or (width is not None and value.shape[-1] != width):
+        raise ValueError(f"{name} must have the shape {shape}, got {list(value.shape)}.")
+    if is_concrete(value) and value.isnan().any():
+        raise NotFinite(f"{name} contains NaN ({int(value.isnan().sum())} of {value.numel()} entries).")
+    return value
+
+
+def alike(name: str, value: Tensor, to: str, other: Tensor) -> Tensor:
+    """Return ``value`` if it has the type and the device of ``other``, which the sentence calls ``to``."""
+    if value.dtype != other.dtype or value.device != other.device:
+        raise TypeError(
+            f"{name} must share type and device with {to}, {other.dtype} on {other.device}, "
+            f"got {value.dtype} on {value.device}."
+        )
+    return value
+
+
+def broadcast(name: str, value: Tensor, to: str, other: Tensor) -> None:
+    """Refuse two tensors of vectors whose axes before the last do not broadcast."""
+    try:
+        torch.broadcast_shapes(value.shape[:-1], other.shape[:-1])
+    except RuntimeError:
+        raise ValueError(
+            f"{name} must broadcast with {to} in all axes but the last, "
+            f"got {name} {list(value.shape)} and {to} {list(other.shape)}."
+        ) from None
+
+
+def finite(name: str, value: Tensor) -> Tensor:
+    """Return ``value`` if it holds no inf."""
+    if is_concrete(value) and not value.isfinite().all():
+        raise NotFinite(f"{name} contains inf: it must be finite.")
+    return value
+
+
+def has(name: str, value: object, *methods: str) -> None:
+    """Refuse a ``value`` that lacks one of these methods."""
+    if missing := [method for method in methods if not callable(getattr(value, method, None))]:
+        raise TypeError(f"{name} must have {' and '.join(methods)}, got {type(value).__name__} without {missing[0]}.")
+
+
+def function(name: str, value: object, what: str) -> None:
+    """Refuse a ``value`` that cannot be called; ``what`` says what it should be."""
+    if not callable(value):
+        raise TypeError(f"{name} must be {what}, got {value!r} of type {type(value).__name__}.")
 
 
 def log_weights(log_w: object) -> Tensor:

@@ -29,8 +29,8 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
     ``squared_score[m, k, b]`` is :math:`s^2 = |\nabla_\phi \log q(z|x)|^2`; only ``optimal`` needs it.
 
     Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a
-    kind that needs other samples, and for ``optimal`` without ``squared_score``. Source: Greensmith et al. 2004,
-    section 4.2; Kool et al. 2019 (leave-one-out).
+    kind that needs other samples, and for ``optimal`` without ``squared_score``, or with one of another shape. Source:
+    Greensmith et al. 2004, section 4.2; Kool et al. 2019 (leave-one-out).
     """
     log_w = arguments.log_weights(log_w).detach()
     K = log_w.shape[1]
@@ -44,8 +44,9 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
         return (log_w.sum(1, keepdim=True) - log_w) / (K - 1)
     if squared_score is None:
         raise ValueError("baseline 'optimal' needs squared_score, the squared norm of the score, of shape [M, K, B].")
-    weighted, squares = squared_score * log_w, squared_score.expand_as(log_w)
-    return (weighted.sum(1, keepdim=True) - weighted) / (squares.sum(1, keepdim=True) - squares)
+    _same_shape("squared_score", squared_score, log_w)
+    weighted = squared_score * log_w
+    return (weighted.sum(1, keepdim=True) - weighted) / (squared_score.sum(1, keepdim=True) - squared_score)
 
 
 def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
@@ -54,9 +55,13 @@ def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
     .. math:: \frac{1}{MK} \sum_{m,k} (\log w_{mk} - c_{mk}) \nabla_\phi \log q_\phi(z_{mk} | x)
 
     ``log_q`` must be differentiable in phi at *fixed* z (detach the samples), ``c`` a baseline.
-    Shapes: ``3 x [M, K, B] -> [B]``. Source: Williams 1992; Ranganath et al. 2014 (arXiv 1401.0118, eq. 3).
+    Shapes: ``3 x [M, K, B] -> [B]``. Raises ``ValueError`` if they differ. Source: Williams 1992; Ranganath et
+    al. 2014 (arXiv 1401.0118, eq. 3).
     """
-    return ((arguments.log_weights(log_w) - c).detach() * log_q).mean((0, 1))
+    arguments.log_weights(log_w)
+    _same_shape("log_q", log_q, log_w)
+    _same_shape("c", c, log_w)
+    return ((log_w - c).detach() * log_q).mean((0, 1))
 
 
 def log_variance(log_w: Tensor) -> Tensor:
@@ -97,11 +102,11 @@ def signal_to_noise(
     and not with ``draws``. A parameter whose gradient never varies has SNR inf, one whose gradient is always 0 has nan.
 
     Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and
-    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2.
+    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2 or chunk < 1.
     Source: arXiv 1802.04537, section 3.
     """
-    row = objectives.get(objective) if isinstance(objective, str) else objective
-    arguments.count("draws", draws, at_least=2)
+    row = objective if isinstance(objective, objectives.Objective) else objectives.get(objective)
+    arguments.count("draws", draws, at_least=2), arguments.count("chunk", chunk)
     theta = {name: p.detach() for name, p in model.theta().items()}
     phi = {name: p.detach() for name, p in model.phi().items()}
 
@@ -144,3 +149,8 @@ class _Moments:
 
 def _flat(tensors: dict[str, Tensor]) -> Tensor:
     return torch.cat([t.flatten() for t in tensors.values()])
+
+
+def _same_shape(name: str, value: Tensor, log_w: Tensor) -> None:
+    if arguments.tensor(name, value, "MKB").shape != log_w.shape:
+        raise ValueError(f"{name} must have the shape of log_w, {list(log_w.shape)}, got {list(value.shape)}.")

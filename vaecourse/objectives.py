@@ -49,7 +49,7 @@ def mixed(log_w: Tensor, beta: float) -> Tensor:
 
 def tilted(log_w: Tensor, alpha: float) -> Tensor:
     """w^(1 - alpha) / (sum of w^(1 - alpha) over K) / M. Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return within((1 - alpha) * log_w) if alpha < 1 else uniform(log_w)
+    return within((1 - alpha) * arguments.log_weights(log_w)) if alpha < 1 else uniform(log_w)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def backward(
     >>> backward(model, torch.zeros(5, 64), "piwae", M=4, K=16).shape
     torch.Size([5])
     """
-    row = get(objective) if isinstance(objective, str) else objective
+    row = objective if isinstance(objective, Objective) else get(objective)
     z, log_q = model.draw(x, model.noise(x, M, K, generator), row.keeps_score)
     z = z.view_as(z)  # a node of its own: the hook below sees the gradient through log p(x, z) alone
     log_p = model.log_joint(x, z)

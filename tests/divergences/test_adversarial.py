@@ -143,12 +143,46 @@ def test_discriminator_takes_any_leading_axes_and_is_not_linear():
     z = torch.randn(6, 3)
     even = discriminator(z) + discriminator(-z) - 2 * discriminator(0 * z)
     assert even.abs().max() > 1e-3
-    with pytest.raises(ValueError, match="latent_dim must be at least 1"):
+    with pytest.raises(ValueError, match="^latent_dim must be at least 1, got 0"):
         Discriminator(0)
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match=r"logits_q must have the 1 axes \[N\]"):
         adversarial_kl(torch.zeros(3, 1))
-    with pytest.raises(ValueError, match="logits_p contains NaN"):
-        adversarial_js(torch.zeros(3), torch.tensor([math.nan]))
+    nan, fine = torch.tensor([math.nan]), torch.zeros(3)
+    for saturating in (True, False):
+        with pytest.raises(ValueError, match="^logits_p contains NaN"):
+            adversarial_js(fine, nan, saturating)
+        with pytest.raises(ValueError, match="^logits_q contains NaN"):
+            adversarial_js(nan, fine, saturating)
+    with pytest.raises(ValueError, match="^logits_q contains NaN"):
+        adversarial_kl(nan)
+
+
+@pytest.mark.parametrize(
+    "z, error, words",
+    [
+        (torch.zeros(5, 2), ValueError, r"^z must have the shape \[\.\.\., 3\], got \[5, 2\]\.$"),
+        (torch.zeros(5, 3).long(), TypeError, r"^z must be a floating-point .* \[\.\.\., 3\], got torch.int64\.$"),
+        (torch.full((5, 3), math.nan), ValueError, r"^z contains NaN \(15 of 15 entries\)\.$"),
+    ],
+)
+def test_discriminator_says_what_it_takes(z, error, words):
+    with pytest.raises(error, match=words):
+        Discriminator(3)(z)
+
+
+def test_discriminator_is_as_it_is_described():
+    """Two hidden layers of 64 with a leak of 0.2, if nothing else is said."""
+    shapes = [tuple(p.shape) for p in Discriminator(3).parameters()]
+    assert shapes == [(64, 3), (64,), (64, 64), (64,), (1, 64), (1,)]
+    narrow = Discriminator(1, hidden=(1,))
+    with torch.no_grad():
+        for parameter, value in zip(narrow.parameters(), (1.0, 0.0, 1.0, 0.5)):
+            parameter.fill_(value)
+    torch.testing.assert_close(narrow(torch.tensor([[3.0], [-3.0]])), torch.tensor([3.5, -0.1]))
+    with pytest.raises(ValueError, match=r"^hidden must be at least 1, got 0\.$"):
+        Discriminator(3, hidden=(4, 0))
+    with pytest.raises(TypeError, match=r"^hidden must be a sequence of whole numbers, got 64 of type int\.$"):
+        Discriminator(3, hidden=64)

@@ -1,6 +1,7 @@
 """Kernels: their formulas, their gradients, positive definiteness, float32 far from the origin; with N != P != L."""
 
 import math
+import re
 from functools import partial
 
 import pytest
@@ -118,11 +119,32 @@ def test_type_and_device_are_kept():
 CLOUD = torch.zeros(4, 2)
 
 
-@pytest.mark.parametrize("call", [rbf, imq])
-@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf])
-def test_scale_must_be_positive(call, scale):
-    with pytest.raises(ValueError, match=r"(bandwidth|scale) must lie in \(0, inf"):
+@pytest.mark.parametrize("call, name", [(rbf, "bandwidth"), (imq, "scale")])
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf, 1e-16, 1e16, 10**400])
+def test_scale_must_be_positive_and_its_square_a_number(call, name, scale):
+    with pytest.raises(ValueError, match=rf"^{name} must lie in \[1e-15, 1e\+15\], got {re.escape(str(scale))}\.$"):
         call(CLOUD, CLOUD, scale)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("call", [rbf, imq])
+def test_the_narrowest_and_the_widest_scale_give_the_limits(call, dtype):
+    x = torch.tensor([[0.0], [1.0]], dtype=dtype)
+    torch.testing.assert_close(call(x, x, 1e-15), torch.eye(2, dtype=dtype))
+    torch.testing.assert_close(call(x, x, 1e15), torch.ones(2, 2, dtype=dtype))
+
+
+@pytest.mark.parametrize("scales", [3.0, "12", None])
+def test_scales_are_a_sequence(scales):
+    with pytest.raises(TypeError, match=rf"^scales must be a sequence of numbers, got {scales!r} of type "):
+        multi_scale(rbf, scales)
+
+
+def test_a_kernel_is_a_function():
+    with pytest.raises(
+        TypeError, match=r"^kernel must be a function of two clouds and a scale, got 'rbf' of type str\.$"
+    ):
+        multi_scale("rbf", [1.0])
 
 
 @pytest.mark.parametrize(
@@ -134,11 +156,20 @@ def test_scale_must_be_positive(call, scale):
         (lambda: rbf(CLOUD, CLOUD * math.nan, 1.0), "y contains NaN"),
         (lambda: imq(CLOUD + math.inf, CLOUD, 1.0), "x contains inf"),
         (lambda: imq(CLOUD, CLOUD.double(), 1.0), "share type and device"),
-        (lambda: multi_scale(rbf, []), "at least one scale"),
+        (lambda: multi_scale(rbf, []), r"^scales must hold at least one scale, got none\.$"),
         (lambda: multi_scale(rbf, [1.0, -2.0])(CLOUD, CLOUD), "bandwidth must lie in"),
-        (lambda: median_distance(CLOUD[:1]), "at least 2 points together"),
-        (lambda: median_distance(CLOUD), "no bandwidth"),
-        (lambda: median_distance(CLOUD, torch.rand(4, CLOUD.shape[1] + 1)), "same width L"),
+        (lambda: median_distance(CLOUD[:1]), r"^x and y must hold at least 2 points together, got 1\.$"),
+        (
+            lambda: median_distance(CLOUD),
+            r"^half of all pairs of points coincide, and their median distance 0 is no bandwidth\.$",
+        ),
+        (
+            lambda: median_distance(CLOUD, torch.rand(3, CLOUD.shape[1] + 1)),
+            rf"^x and y must have the same width L, got shapes \[{len(CLOUD)}, {CLOUD.shape[1]}\] and",
+        ),
+        (lambda: median_distance(CLOUD * math.nan), "^x contains NaN"),
+        (lambda: median_distance(CLOUD, CLOUD * math.nan), "^y contains NaN"),
+        (lambda: median_distance(CLOUD + math.inf), r"^x contains inf: it must be finite\.$"),
     ],
 )
 def test_bad_input(call, words):

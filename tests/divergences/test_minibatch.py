@@ -99,13 +99,25 @@ def test_far_apart_components_in_float32():
     assert value.isfinite() and mean.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("place, name", [(0, "z"), (1, "mean"), (2, "log_std")])
+def test_what_is_not_finite_is_refused(place, name):
+    inputs = [torch.zeros(2, 4, 3), torch.zeros(4, 3), torch.zeros(4, 3)]
+    inputs[place].view(-1)[5] = -math.inf
+    with pytest.raises(ValueError, match=f"^{name} contains inf: it must be finite.$"):
+        minibatch_kl(*inputs)
+
+
 @pytest.mark.parametrize(
     "shapes, own, words",
     [
         (((4, 3), (4, 3), (4, 3)), True, r"z must have the 3 axes \[S, B, L\]"),
         (((2, 5, 3), (4, 3), (4, 3)), True, r"must share B and L, got z \[2, 5, 3\], mean \[4, 3\]"),
         (((2, 4, 3), (4, 3), (4, 1)), True, "must share B and L"),
-        (((2, 1, 3), (1, 3), (1, 3)), False, "needs B >= 2, got B = 1"),
+        (
+            ((2, 1, 3), (1, 3), (1, 3)),
+            False,
+            r"^own=False leaves a sample only the other B - 1 components and needs B >= 2, got B = 1\.$",
+        ),
     ],
 )
 def test_bad_input(shapes, own, words):

@@ -142,23 +142,38 @@ CLOUD = torch.zeros(4, 2)
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: mmd2(CLOUD[:1], CLOUD, RBF), "x must hold at least 2 points, got 1"),
-        (lambda: mmd2(CLOUD, CLOUD[:1], RBF), "y must hold at least 2 points, got 1"),
+        (lambda: mmd2(CLOUD[:1], CLOUD, RBF), "^x must hold at least 2 points, got 1"),
+        (lambda: mmd2(CLOUD, CLOUD[:1], RBF), "^y must hold at least 2 points, got 1"),
         (lambda: mmd2(CLOUD, torch.zeros(4, 3), RBF), "same width L"),
-        (lambda: mmd2(CLOUD, torch.zeros(4), RBF), r"y must have the 2 axes"),
-        (lambda: mmd2(CLOUD * math.nan, CLOUD, RBF), "x contains NaN"),
+        (lambda: mmd2(CLOUD, torch.zeros(4), RBF), r"^y must have the 2 axes"),
+        (lambda: mmd2(CLOUD * math.nan, CLOUD, RBF), "^x contains NaN"),
         (
             lambda: mmd2(CLOUD, CLOUD, lambda x, y: x @ y.T[:, :1]),
             r"kernel must give one number for each pair, \[4, 4\]",
         ),
         (lambda: mmd2(CLOUD, CLOUD, partial(rbf, bandwidth=-1.0)), "bandwidth must lie in"),
         (lambda: witness(CLOUD, CLOUD, torch.zeros(4, 3), RBF), "same width L"),
-        (lambda: witness(CLOUD[0], CLOUD, CLOUD, RBF), "at must have the 2 axes"),
+        (lambda: witness(CLOUD[0], CLOUD, CLOUD, RBF), "^at must have the 2 axes"),
+        (lambda: witness(CLOUD, CLOUD[0], CLOUD, RBF), "^x must have the 2 axes"),
+        (lambda: witness(CLOUD, CLOUD, CLOUD[0], RBF), "^y must have the 2 axes"),
     ],
 )
 def test_bad_input(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    "kernel, words",
+    [
+        ("rbf", r"^kernel must be a function of two clouds, got 'rbf' of type str\.$"),
+        (lambda x, y: 1.0, r"^kernel must give a torch\.Tensor, got float\.$"),
+    ],
+)
+def test_a_kernel_is_a_function_that_gives_a_tensor(kernel, words):
+    for call in (lambda: mmd2(CLOUD, CLOUD, kernel), lambda: witness(CLOUD, CLOUD, CLOUD, kernel)):
+        with pytest.raises(TypeError, match=words):
+            call()
 
 
 def test_v_statistic_of_one_point_is_fine():

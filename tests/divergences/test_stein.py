@@ -109,7 +109,15 @@ def test_carries_no_gradient_and_works_without_grad_mode():
 
 def test_bad_input():
     z = torch.zeros(4, 2)
-    with pytest.raises(ValueError, match=r"score must have the shape of z, \[4, 2\], got \[4, 3\]"):
+    with pytest.raises(ValueError, match="^z contains NaN"):
+        stein_direction(z * float("nan"), z, KERNEL)
+    with pytest.raises(ValueError, match=r"^score must have the shape of z, \[4, 2\], got \[4, 3\]"):
         stein_direction(z, torch.zeros(4, 3), KERNEL)
-    with pytest.raises(ValueError, match="score contains NaN"):
+    with pytest.raises(
+        TypeError, match="^score must share type and device with z, torch.float32 on cpu, got torch.float64"
+    ):
+        stein_direction(z, z.double(), KERNEL)
+    with pytest.raises(ValueError, match=r"^kernel must give one number for each pair, \[4, 4\], got \[4, 1\]"):
+        stein_direction(z, z, lambda x, y: KERNEL(x, y)[:, :1])
+    with pytest.raises(ValueError, match="^score contains NaN"):
         stein_direction(z, z * float("nan"), KERNEL)

@@ -100,7 +100,9 @@ def test_a_law_without_a_posterior_is_told():
     class Plain:
         pass
 
-    with pytest.raises(TypeError, match="sample_posterior and log_posterior, which Plain has not"):
+    with pytest.raises(
+        TypeError, match=r"^law must have sample_posterior and log_posterior, got Plain without sample_posterior\.$"
+    ):
         Posterior(Plain())
 
 

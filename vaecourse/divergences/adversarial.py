@@ -28,14 +28,15 @@ class Discriminator(nn.Module):
 
     def __init__(self, latent_dim: int, hidden: Sequence[int] = (64, 64)) -> None:
         super().__init__()
-        sizes = [arguments.count("latent_dim", latent_dim), *(arguments.count("hidden", width) for width in hidden)]
+        self.latent_dim = arguments.count("latent_dim", latent_dim)
+        sizes = [self.latent_dim, *arguments.counts("hidden", hidden)]
         layers: list[nn.Module] = []
         for inputs, outputs in itertools.pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).squeeze(-1)
+        return self.layers(arguments.vectors("z", z, self.latent_dim)).squeeze(-1)
 
 
 def discriminator_loss(logits_q: Tensor, logits_p: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ All are positive definite and depend on the distance alone. A kernel, wherever o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -40,12 +40,12 @@ def rbf(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
 
     .. math:: k(x, y) = \exp \left( -\frac{|x - y|^2}{2\, \mathrm{bandwidth}^2} \right)
 
-    Shapes: ``[N, L], [P, L] -> [N, P]``. Raises ``ValueError`` unless bandwidth > 0.
+    Shapes: ``[N, L], [P, L] -> [N, P]``. Raises ``ValueError`` unless 1e-15 <= bandwidth <= 1e15.
 
     >>> rbf(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [3.0, 4.0]]), bandwidth=5.0)
     tensor([[1.0000, 0.6065]])
     """
-    bandwidth = arguments.number("bandwidth", bandwidth, 0.0, open_low=True)
+    bandwidth = arguments.scale("bandwidth", bandwidth)
     return (-0.5 * squared_distance(x, y) / bandwidth**2).exp()
 
 
@@ -55,12 +55,13 @@ def imq(x: Tensor, y: Tensor, scale: float) -> Tensor:
     .. math:: k(x, y) = \frac{\mathrm{scale}}{\mathrm{scale} + |x - y|^2}
 
     ``scale`` is a squared length; 2 L is the expected squared distance between two draws of N(0, I) in L dimensions
-    (arXiv 1711.01558, section 4). Shapes: ``[N, L], [P, L] -> [N, P]``. Raises ``ValueError`` unless scale > 0.
+    (arXiv 1711.01558, section 4). Shapes: ``[N, L], [P, L] -> [N, P]``. Raises ``ValueError`` unless
+    1e-15 <= scale <= 1e15.
 
     >>> imq(torch.zeros(1, 2), torch.tensor([[0.0, 0.0], [3.0, 4.0]]), scale=25.0)
     tensor([[1.0000, 0.5000]])
     """
-    scale = arguments.number("scale", scale, 0.0, open_low=True)
+    scale = arguments.scale("scale", scale)
     return scale / (scale + squared_distance(x, y))
 
 
@@ -75,6 +76,9 @@ def multi_scale(kernel: Callable[[Tensor, Tensor, float], Tensor], scales: Seque
     >>> multi_scale(imq, [1.0, 9.0])(torch.zeros(1, 1), torch.tensor([[3.0]]))
     tensor([[0.3000]])
     """
+    arguments.function("kernel", kernel, "a function of two clouds and a scale")
+    if isinstance(scales, str) or not isinstance(scales, Iterable):
+        raise TypeError(f"scales must be a sequence of numbers, got {scales!r} of type {type(scales).__name__}.")
     scales = tuple(scales)
     if not scales:
         raise ValueError("scales must hold at least one scale, got none.")
@@ -102,11 +106,20 @@ def median_distance(x: Tensor, y: Tensor | None = None) -> float:
     return middle
 
 
+def matrix(x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
+    """``kernel(x, y)``, if it is what a kernel gives: one number for each pair of points, ``[N, P]``."""
+    arguments.function("kernel", kernel, "a function of two clouds")
+    k = kernel(x, y)
+    if not isinstance(k, Tensor):
+        raise TypeError(f"kernel must give a torch.Tensor, got {type(k).__name__}.")
+    if k.shape != (len(x), len(y)):
+        raise ValueError(f"kernel must give one number for each pair, [{len(x)}, {len(y)}], got {list(k.shape)}.")
+    return k
+
+
 def points(name: str, value: object, at_least: int = 1) -> Tensor:
     """Return ``value`` if it is a cloud ``[N, L]`` of at least ``at_least`` finite points."""
     cloud = arguments.tensor(name, value, "NL")
     if len(cloud) < at_least:
         raise ValueError(f"{name} must hold at least {at_least} points, got {len(cloud)}.")
-    if arguments.is_concrete(cloud) and not cloud.isfinite().all():
-        raise arguments.NotFinite(f"{name} contains inf: a point must be finite.")
-    return cloud
+    return arguments.finite(name, cloud)

@@ -27,7 +27,8 @@ def minibatch_kl(z: Tensor, mean: Tensor, log_std: Tensor, own: bool = True) -> 
     >>> minibatch_kl(torch.zeros(1, 4, 2), torch.zeros(4, 2), torch.zeros(4, 2))
     tensor(0.)
     """
-    arguments.tensor("z", z, "SBL"), arguments.tensor("mean", mean, "BL"), arguments.tensor("log_std", log_std, "BL")
+    for name, value, axes in (("z", z, "SBL"), ("mean", mean, "BL"), ("log_std", log_std, "BL")):
+        arguments.finite(name, arguments.tensor(name, value, axes))
     B, L = mean.shape
     if z.shape[1:] != mean.shape or log_std.shape != mean.shape:
         shapes = ", ".join(f"{name} {list(t.shape)}" for name, t in (("z", z), ("mean", mean), ("log_std", log_std)))

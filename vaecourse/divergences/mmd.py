@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vaecourse.divergences.kernels import Kernel, points
+from vaecourse.divergences.kernels import Kernel, matrix, points
 
 
 def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
@@ -35,7 +35,7 @@ def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
     """
     least = 2 if unbiased else 1
     points("x", x, least), points("y", y, least)
-    return _within(x, kernel, unbiased) + _within(y, kernel, unbiased) - 2 * _matrix(x, y, kernel).mean()
+    return _within(x, kernel, unbiased) + _within(y, kernel, unbiased) - 2 * matrix(x, y, kernel).mean()
 
 
 def witness(at: Tensor, x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
@@ -47,17 +47,10 @@ def witness(at: Tensor, x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
     is the V-statistic. Shapes: ``[A, L], [N, L], [P, L] -> [A]``. Source: Gretton et al. 2012, section 2.3.
     """
     points("at", at), points("x", x), points("y", y)
-    return _matrix(at, x, kernel).mean(1) - _matrix(at, y, kernel).mean(1)
+    return matrix(at, x, kernel).mean(1) - matrix(at, y, kernel).mean(1)
 
 
 def _within(x: Tensor, kernel: Kernel, unbiased: bool) -> Tensor:
     """The mean of k over all pairs of points of one cloud, without the pairs of a point with itself if unbiased."""
-    k = _matrix(x, x, kernel)
+    k = matrix(x, x, kernel)
     return (k.sum() - k.trace()) / (len(x) * (len(x) - 1)) if unbiased else k.mean()
-
-
-def _matrix(x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
-    k = kernel(x, y)
-    if k.shape != (len(x), len(y)):
-        raise ValueError(f"kernel must give one number for each pair, [{len(x)}, {len(y)}], got {list(k.shape)}.")
-    return k

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vaecourse.divergences.kernels import Kernel, points
+from vaecourse import arguments
+from vaecourse.divergences.kernels import Kernel, matrix, points
 
 
 def stein_direction(z: Tensor, score: Tensor, kernel: Kernel) -> Tensor:
@@ -31,8 +32,9 @@ def stein_direction(z: Tensor, score: Tensor, kernel: Kernel) -> Tensor:
     points("z", z)
     if points("score", score).shape != z.shape:
         raise ValueError(f"score must have the shape of z, {list(z.shape)}, got {list(score.shape)}.")
+    arguments.alike("score", score, "z", z)
     with torch.enable_grad():
         here, there = z.detach(), z.detach().clone().requires_grad_()
-        k = kernel(here, there)  # [N (j), N (i)]
+        k = matrix(here, there, kernel)  # [N (j), N (i)]
         (pull_together,) = torch.autograd.grad(k.sum(), there)  # sum over j of the gradient by z_i, minus that by z_j
     return (k.detach().T @ score.detach() - pull_together) / len(z)

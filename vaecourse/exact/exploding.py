@@ -44,7 +44,7 @@ def exploding_latent_space(tau: Tensor) -> Exploding:
     >>> terms.elbo, terms.posterior_kl
     (tensor([-1.3608,  9.2735], dtype=torch.float64), tensor([0.2530, 1.6144], dtype=torch.float64))
     """
-    if (arguments.tensor("tau", tau, "T") <= 0).any():
+    if (arguments.finite("tau", arguments.tensor("tau", tau, "T")) <= 0).any():
         raise ValueError(f"tau must be positive, got {float(tau.min()):g} among its entries.")
     tau = tau.double()
     log_precision = 1 / (4 * tau**2)  # log of 1 / s^2

@@ -31,12 +31,13 @@ def gaussian_mmd2(mean: Tensor, std: Tensor, kernel: str, scale: float) -> Tenso
     >>> gaussian_mmd2(torch.tensor([1.0]), torch.tensor([1.0]), "rbf", 1.0)
     tensor(0.1773)
     """
-    arguments.tensor("mean", mean, "L"), arguments.tensor("std", std, "L")
+    for name, value in {"mean": mean, "std": std}.items():
+        arguments.finite(name, arguments.tensor(name, value, "L"))
     if len(mean) != len(std):
         raise ValueError(f"mean and std must have the same width L, got {len(mean)} and {len(std)}.")
     if (std <= 0).any():
         raise ValueError(f"std must be positive, got {float(std.min()):g} among its entries.")
-    scale = arguments.number("scale", scale, 0.0, open_low=True)
+    scale = arguments.scale("scale", scale)
     if arguments.choice("kernel", kernel, KERNELS) == "rbf":
         return _rbf(mean.double(), std.double(), torch.tensor([scale**2], device=mean.device).double())[0].to(mean)
     t, weights = (torch.as_tensor(part, device=mean.device) for part in _exponential_quadrature())

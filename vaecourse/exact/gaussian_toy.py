@@ -35,8 +35,8 @@ class GaussianToy(LatentVariableModel):
 
     def __init__(self, x: Tensor, variance: float = VARIANCE) -> None:
         super().__init__()
-        arguments.tensor("x", x, "BD")
-        self.variance = arguments.number("variance", variance, 0.0, open_low=True)
+        arguments.finite("x", arguments.tensor("x", x, "BD"))
+        self.variance = arguments.scale("variance", variance)
         self.mu = nn.Parameter(x.mean(0))
         self.A = nn.Parameter(0.5 * torch.eye(x.shape[1], dtype=x.dtype, device=x.device))
         self.b = nn.Parameter(0.5 * x.mean(0))
@@ -52,17 +52,17 @@ class GaussianToy(LatentVariableModel):
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         r"""Exact log p(x) = log N(x; mu, 2 I). Shapes: ``[B, D] -> [B]``."""
-        return Normal(self.mu, math.sqrt(2)).log_prob(x).sum(-1)
+        return Normal(self.mu, math.sqrt(2)).log_prob(self._data(x)).sum(-1)
 
     def elbo(self, x: Tensor) -> Tensor:
         r"""Exact ELBO: log p(x) minus KL(N(A x + b, s2 I) || N((x + mu) / 2, I / 2)). Shapes: ``[B, D] -> [B]``."""
-        offset = x @ self.A.T + self.b - (x + self.mu) / 2
+        offset = self._data(x) @ self.A.T + self.b - (x + self.mu) / 2
         kl = offset.square().sum(-1) + 0.5 * x.shape[1] * (2 * self.variance - 1 - math.log(2 * self.variance))
         return self.log_likelihood(x) - kl
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, D]``."""
-        shape = arguments.count("M", M), arguments.count("K", K), *arguments.tensor("x", x, "BD").shape
+        shape = arguments.count("M", M), arguments.count("K", K), *self._data(x).shape
         return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
@@ -70,12 +70,14 @@ class GaussianToy(LatentVariableModel):
 
         With ``keeps_score=False`` A and b are held fixed inside log q.
         """
+        self._noise("eps", eps, x)
         mean, scale = x @ self.A.T + self.b, math.sqrt(self.variance)
         z = mean + scale * eps
         return z, Normal(mean if keeps_score else mean.detach(), scale).log_prob(z).sum(-1)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z). Shapes: ``[B, D], [..., B, D] -> [..., B]``."""
+        self._noise("z", z, x)
         return Normal(self.mu, 1.0).log_prob(z).sum(-1) + Normal(z, 1.0).log_prob(x).sum(-1)
 
     def theta(self) -> dict[str, nn.Parameter]:
@@ -85,3 +87,12 @@ class GaussianToy(LatentVariableModel):
     def phi(self) -> dict[str, nn.Parameter]:
         """The inference parameters: A and b."""
         return {"A": self.A, "b": self.b}
+
+    def _data(self, x: Tensor) -> Tensor:
+        if arguments.tensor("x", x, "BD").shape[1] != len(self.mu):
+            raise ValueError(f"x must have D = {len(self.mu)} columns, got shape {list(x.shape)}.")
+        return arguments.finite("x", arguments.alike("x", x, "mu", self.mu))
+
+    def _noise(self, name: str, value: Tensor, x: Tensor) -> None:
+        arguments.alike(name, arguments.vectors(name, value, len(self.mu)), "mu", self.mu)
+        arguments.broadcast(name, value, "x", self._data(x))

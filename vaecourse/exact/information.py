@@ -56,9 +56,12 @@ class Information:
     """
 
     def __init__(self, data: MultivariateNormal, encoder: Channel, decoder: Channel) -> None:
+        _is_a("data", data, MultivariateNormal)
+        _is_a("encoder", encoder, Channel)
+        _is_a("decoder", decoder, Channel)
         D, L = arguments.tensor("decoder.weight", decoder.weight, "DL").shape
-        _fits("encoder", encoder, L, D)
         _fits("decoder", decoder, D, L)
+        _fits("encoder", encoder, L, D)
         if data.event_shape != (D,) or data.batch_shape:
             raise ValueError(f"data must be one law of D = {D} dimensions, got event shape {list(data.event_shape)}.")
         self.data, self.encoder, self.decoder = data, encoder, decoder
@@ -67,6 +70,7 @@ class Information:
     @classmethod
     def of(cls, model: LinearGaussian, encoder: Channel | None = None) -> Information:
         """A pPCA model on data of its own, p_D = p_theta, with the exact posterior for an encoder if none is given."""
+        _is_a("model", model, LinearGaussian)
         noise = model.noise_variance * torch.eye(len(model.weight)).to(model.weight)
         decoder = Channel(model.weight, model.bias, noise)
         return cls(decoder.marginal(), decoder.reverse() if encoder is None else encoder, decoder)
@@ -123,6 +127,7 @@ class Information:
 
         .. math:: = \alpha I_q - E\, KL(q(x|z) \| p_\theta(x|z)) - \lambda\, KL(q(z) \| p(z)) - H(p_D)
         """
+        alpha, lambda_ = arguments.number("alpha", alpha), arguments.number("lambda_", lambda_)
         return self.reconstruction() - (1 - alpha) * self.rate() - (alpha + lambda_ - 1) * self.aggregate_kl()
 
     @staticmethod
@@ -162,6 +167,7 @@ def without_latent(data: MultivariateNormal, latent_dim: int, spherical: bool = 
     A decoder with a full covariance is p_D itself: nothing is lost but the code. A ``spherical`` one has the mean of
     p_D's variances in every direction.
     """
+    _is_a("data", data, MultivariateNormal)
     D, covariance = len(data.mean), data.covariance_matrix
     unit = torch.eye(D).to(covariance)
     weight = torch.zeros(D, arguments.count("latent_dim", latent_dim)).to(covariance)
@@ -176,7 +182,14 @@ def _cross_entropy(mean: Tensor, covariance: Tensor, of: Tensor) -> Tensor:
 
 
 def _fits(name: str, channel: Channel, out: int, into: int) -> None:
+    for part, axes in (("weight", ("out", "in")), ("bias", ("out",)), ("covariance", ("out", "out"))):
+        arguments.finite(f"{name}.{part}", arguments.tensor(f"{name}.{part}", getattr(channel, part), axes))
     shapes = tuple(channel.weight.shape), tuple(channel.bias.shape), tuple(channel.covariance.shape)
     if shapes != ((out, into), (out,), (out, out)):
         needs = f"weight [{out}, {into}], bias [{out}], covariance [{out}, {out}]"
         raise ValueError(f"{name} must have {needs}, got {', '.join(str(list(shape)) for shape in shapes)}.")
+
+
+def _is_a(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}.")

@@ -30,6 +30,7 @@ class LaplaceMixture:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Exact log q(z), psi integrated out. Shapes: ``[..., dim] -> [...]``."""
+        z = self._vectors("z", z)
         return Laplace(z.new_zeros(()), 1.0).log_prob(z).sum(-1)
 
     def entropy(self) -> float:
@@ -38,14 +39,17 @@ class LaplaceMixture:
 
     def log_mixing(self, psi: Tensor) -> Tensor:
         """log q(psi). Shapes: ``[..., dim] -> [...]``."""
+        psi = self._variances(psi)
         return Exponential(psi.new_tensor(0.5)).log_prob(psi).sum(-1)
 
     def log_conditional(self, z: Tensor, psi: Tensor) -> Tensor:
         """log q(z | psi). Shapes: ``[..., dim], [..., dim] -> [...]``."""
+        arguments.broadcast("psi", self._variances(psi), "z", self._vectors("z", z))
         return -0.5 * (z.square() / psi + psi.log() + math.log(2 * math.pi)).sum(-1)
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of q(psi): ``[*shape, dim]``."""
+        shape = arguments.counts("shape", shape, at_least=0)
         uniform = torch.rand(*shape, self.dim, generator=generator)  # it may be 0: no variance
         return -2 * uniform.clamp_min(torch.finfo(uniform.dtype).tiny).neg().log1p()  # the inverse cdf
 
@@ -66,9 +70,17 @@ class LaplaceMixture:
 
         Shapes: ``[..., dim] -> [K, ..., dim]``. Source: Michael, Schucany and Haas 1976.
         """
-        shape = arguments.count("K", K), *z.shape
+        shape = arguments.count("K", K), *self._vectors("z", z).shape
         y = torch.randn(shape, generator=generator, dtype=z.dtype, device=z.device)
         pick = torch.rand(shape, generator=generator, dtype=z.dtype, device=z.device)
         half, size = 0.5 * y.square(), z.abs()
         large = size + half + (half * (2 * size + half)).sqrt()
         return torch.where(pick * (large + size) < large, large, size.square() / large)
+
+    def _vectors(self, name: str, value: Tensor) -> Tensor:
+        return arguments.vectors(name, value, self.dim)
+
+    def _variances(self, psi: Tensor) -> Tensor:
+        if arguments.is_concrete(self._vectors("psi", psi)) and not (psi > 0).all():
+            raise ValueError(f"psi, a variance, must be above 0, got {float(psi.min()):g}.")
+        return psi

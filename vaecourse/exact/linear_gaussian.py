@@ -33,13 +33,16 @@ class LinearGaussian:
     """
 
     def __init__(self, weight: Tensor, noise_variance: float, bias: Tensor | None = None) -> None:
-        self.weight = arguments.tensor("weight", weight, "DL")
-        self.noise_variance = arguments.number("noise_variance", noise_variance, 0.0, open_low=True)
+        self.weight = arguments.finite("weight", arguments.tensor("weight", weight, "DL"))
+        self.noise_variance = arguments.scale("noise_variance", noise_variance)
         D, L = weight.shape
-        self.bias = weight.new_zeros(D) if bias is None else arguments.tensor("bias", bias, "D")
+        bias = weight.new_zeros(D) if bias is None else bias
+        self.bias = arguments.finite("bias", arguments.tensor("bias", bias, "D"))
         if len(self.bias) != D:
             raise ValueError(f"bias must have one entry for each of the D = {D} rows of weight, got {len(self.bias)}.")
+        arguments.alike("bias", self.bias, "weight", weight)
         precision = torch.eye(L, dtype=weight.dtype, device=weight.device) + weight.T @ weight / self.noise_variance
+        arguments.finite("weight' weight / noise_variance", precision)
         self.precision = precision  # of the posterior, [L, L], the same for every x
         self.covariance = torch.linalg.inv(precision)
 
@@ -59,8 +62,10 @@ class LinearGaussian:
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
+        arguments.alike("z", arguments.vectors("z", z, self.weight.shape[1]), "weight", self.weight)
+        arguments.broadcast("z", z, "x", self._data(x))
         scale = math.sqrt(self.noise_variance)
-        log_likelihood = Normal(z @ self.weight.T + self.bias, scale).log_prob(self._data(x)).sum(-1)
+        log_likelihood = Normal(z @ self.weight.T + self.bias, scale).log_prob(x).sum(-1)
         return Normal(0.0, 1.0).log_prob(z).sum(-1) + log_likelihood
 
     def kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -70,13 +75,14 @@ class LinearGaussian:
 
         Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
         """
-        offset, trace = self._offset_and_trace(x, mean, _positive(std))
+        offset, trace = self._offset_and_trace(x, *self._gaussian(x, mean, std))
         log_volumes = torch.logdet(self.covariance) - 2 * std.log().sum(-1)
         return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
 
     def reverse_kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         r"""Exact :math:`KL(p(z|x) \| q)`, the other way round. Shapes as in ``kl``."""
-        offset = ((mean - self.posterior(x).mean) / _positive(std)).square().sum(-1)
+        mean, std = self._gaussian(x, mean, std)
+        offset = ((mean - self.posterior(x).mean) / std).square().sum(-1)
         trace = (self.covariance.diagonal() / std**2).sum(-1)
         log_volumes = 2 * std.log().sum(-1) - torch.logdet(self.covariance)
         return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
@@ -96,8 +102,9 @@ class LinearGaussian:
         With :math:`A = 2 V^{-1} - S^{-1}`: :math:`1 + \chi^2 = \det(S)^{1/2} \det(V)^{-1} \det(A)^{-1/2}
         \exp(d^T (V^{-1} A^{-1} V^{-1} 2 - V^{-1}) d)`; infinite unless A is positive definite (in 1-d: std^2 > V / 2).
         """
+        mean, std = self._gaussian(x, mean, std)
         d = (mean - self.posterior(x).mean).unsqueeze(-1)  # [B, L, 1], posterior mean seen from q is -d
-        S_inv = torch.diag_embed(_positive(std) ** -2)  # [B, L, L]
+        S_inv = torch.diag_embed(std**-2)  # [B, L, L]
         A = 2 * self.precision - S_inv
         finite = torch.linalg.eigvalsh(A)[..., 0] > 0
         identity = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
@@ -129,10 +136,11 @@ class LinearGaussian:
 
         Differentiable in ``mean`` and ``std`` through the reparameterisation z = mean + std eps.
         """
+        mean, std = self._gaussian(x, mean, std)
         B, L = mean.shape
         shape = arguments.count("M", M), arguments.count("K", K), B, L
         eps = torch.randn(shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - _positive(std).log().sum(-1)
+        log_q = Normal(0.0, 1.0).log_prob(eps).sum(-1) - std.log().sum(-1)
         return self.log_joint(x, mean + std * eps) - log_q
 
     def _offset_and_trace(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,13 +150,20 @@ class LinearGaussian:
     def _data(self, x: Tensor) -> Tensor:
         if arguments.tensor("x", x, "BD").shape[1] != self.weight.shape[0]:
             raise ValueError(f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}.")
-        return x
+        return arguments.finite("x", arguments.alike("x", x, "weight", self.weight))
 
-
-def _positive(std: Tensor) -> Tensor:
-    if arguments.is_concrete(std) and not (std > 0).all():
-        raise ValueError(f"std, the standard deviations of q, must be above 0, got {float(std.min()):g}.")
-    return std
+    def _gaussian(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean, std) if they are those of a q for every row of x, or of one q for all."""
+        L = self.weight.shape[1]
+        for name, value in {"mean": mean, "std": std}.items():
+            if arguments.tensor(name, value, "BL").shape[1] != L:
+                raise ValueError(f"{name} must have L = {L} columns, got shape {list(value.shape)}.")
+            arguments.finite(name, arguments.alike(name, value, "weight", self.weight))
+            arguments.broadcast(name, value, "x", self._data(x))
+        arguments.broadcast("std", std, "mean", mean)
+        if arguments.is_concrete(std) and not (std > 0).all():
+            raise ValueError(f"std, the standard deviations of q, must be above 0, got {float(std.min()):g}.")
+        return mean, std
 
 
 class Case(NamedTuple):

@@ -28,8 +28,8 @@ class MeanMixture:
 
     def __init__(self, dim: int, spread: float = 2.0, noise: float = 1.0) -> None:
         self.dim = arguments.count("dim", dim)
-        self.spread = arguments.number("spread", spread, 0.0, open_low=True)
-        self.noise = arguments.number("noise", noise, 0.0, open_low=True)
+        self.spread = arguments.scale("spread", spread)
+        self.noise = arguments.scale("noise", noise)
 
     @property
     def slope(self) -> float:
@@ -43,7 +43,7 @@ class MeanMixture:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Exact log q(z), psi integrated out. Shapes: ``[..., dim] -> [...]``."""
-        return _log_normal(z, 0.0, math.hypot(self.spread, self.noise))
+        return _log_normal(self._vectors("z", z), 0.0, math.hypot(self.spread, self.noise))
 
     def entropy(self) -> float:
         """Exact -E log q(z)."""
@@ -51,23 +51,26 @@ class MeanMixture:
 
     def log_mixing(self, psi: Tensor) -> Tensor:
         """log q(psi). Shapes: ``[..., dim] -> [...]``."""
-        return _log_normal(psi, 0.0, self.spread)
+        return _log_normal(self._vectors("psi", psi), 0.0, self.spread)
 
     def log_conditional(self, z: Tensor, psi: Tensor) -> Tensor:
         """log q(z | psi). Shapes: ``[..., dim], [..., dim] -> [...]``."""
+        arguments.broadcast("psi", self._vectors("psi", psi), "z", self._vectors("z", z))
         return _log_normal(z, psi, self.noise)
 
     def log_posterior(self, psi: Tensor, z: Tensor) -> Tensor:
         """Exact log q(psi | z). Shapes: ``[..., dim], [..., dim] -> [...]``."""
+        arguments.broadcast("psi", self._vectors("psi", psi), "z", self._vectors("z", z))
         return _log_normal(psi, self.slope * z, self.std)
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of q(psi): ``[*shape, dim]``."""
-        return self.spread * torch.randn(*shape, self.dim, generator=generator)
+        return self.spread * torch.randn(*arguments.counts("shape", shape, at_least=0), self.dim, generator=generator)
 
     def sample_posterior(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K exact draws of q(psi | z) for every z. Shapes: ``[..., dim] -> [K, ..., dim]``."""
-        eps = torch.randn(arguments.count("K", K), *z.shape, generator=generator, dtype=z.dtype, device=z.device)
+        shape = arguments.count("K", K), *self._vectors("z", z).shape
+        eps = torch.randn(shape, generator=generator, dtype=z.dtype, device=z.device)
         return self.slope * z + self.std * eps
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
@@ -84,11 +87,15 @@ class MeanMixture:
 
         infinite unless 2 t > v. Shapes: ``[..., dim] -> [...]``.
         """
-        t, v = arguments.number("std", std, 0.0, open_low=True) ** 2, self.std**2
+        t, v = arguments.scale("std", std) ** 2, self.std**2
+        slope = arguments.number("slope", slope) - self.slope
         if 2 * t <= v:
-            return torch.full_like(z[..., 0], math.inf)
-        offset = ((arguments.number("slope", slope) - self.slope) * z).square().sum(-1)
+            return torch.full_like(self._vectors("z", z)[..., 0], math.inf)
+        offset = (slope * self._vectors("z", z)).square().sum(-1)
         return (self.dim * math.log(t / math.sqrt(v * (2 * t - v))) + offset / (2 * t - v)).expm1()
+
+    def _vectors(self, name: str, value: Tensor) -> Tensor:
+        return arguments.vectors(name, value, self.dim)
 
 
 def _log_normal(x: Tensor, mean: Tensor | float, std: float) -> Tensor:

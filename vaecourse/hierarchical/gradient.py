@@ -31,6 +31,8 @@ def dreg(
     z, psi_0 = pair(z, psi_0)
     if arguments.count("K", K, at_least=0) == 0 or not torch.is_grad_enabled():
         return upper_bound(log_ratios(law, tau, z, psi_0, K, generator))
+    arguments.has("law", law, "log_mixing", "log_conditional")
+    arguments.has("tau", tau, "sample", "log_prob")
     psi = tau.sample(z, K, generator)  # [K, ..., P]
     leaf = psi.detach().requires_grad_()
     first = log_ratio(law, tau, z, psi_0.unsqueeze(0))  # [1, ...]

@@ -30,11 +30,13 @@ class MixingPrior:
     """
 
     def __init__(self, law: Law) -> None:
+        arguments.has("law", law, "log_mixing", "sample_mixing")
         self.law = law
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K draws of q(psi) for every z. Shapes: ``[..., L] -> [K, ..., P]``."""
-        return self.law.sample_mixing((arguments.count("K", K), *z.shape[:-1]), generator).to(z)
+        shape = arguments.count("K", K), *arguments.vectors("z", z).shape[:-1]
+        return self.law.sample_mixing(shape, generator).to(z)
 
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log q(psi). Shapes: ``[K, ..., P], [..., L] -> [K, ...]``."""
@@ -50,8 +52,7 @@ class Posterior:
     """
 
     def __init__(self, law: TractableLaw) -> None:
-        if not hasattr(law, "sample_posterior"):
-            raise TypeError(f"law must have sample_posterior and log_posterior, which {type(law).__name__} has not.")
+        arguments.has("law", law, "sample_posterior", "log_posterior")
         self.law = law
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
@@ -78,12 +79,14 @@ class LinearInverse(nn.Module):
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K reparameterised draws for every z. Shapes: ``[..., L] -> [K, ..., L]``."""
-        shape = arguments.count("K", K), *z.shape
+        shape = arguments.count("K", K), *arguments.vectors("z", z).shape
         eps = torch.randn(shape, generator=generator, dtype=z.dtype, device=z.device)
         return self.slope * z + self.log_std.exp() * eps
 
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log tau(psi | z). Shapes: ``[K, ..., L], [..., L] -> [K, ...]``."""
+        width = arguments.vectors("z", z).shape[-1]
+        arguments.broadcast("psi", arguments.vectors("psi", psi, width), "z", z)
         return Normal(self.slope * z, self.log_std.exp()).log_prob(psi).sum(-1)
 
 
@@ -103,14 +106,14 @@ class GatedInverse(nn.Module):
 
     def __init__(self, hidden: tuple[int, ...] = (64, 64)) -> None:
         super().__init__()
-        widths = [1, *(arguments.count("hidden", width) for width in hidden)]
+        widths = [1, *arguments.counts("hidden", hidden)]
         layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
         self.network = nn.Sequential(*layers, nn.Linear(widths[-1], 2))
         self.gate = nn.Parameter(torch.zeros(2))
 
     def shape_and_rate(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The two parameters of the Gamma law. Shapes: ``[..., L] -> 2 x [..., L]``."""
-        a, b = (self.gate * self.network(z.unsqueeze(-1))).unbind(-1)
+        a, b = (self.gate * self.network(arguments.vectors("z", z).unsqueeze(-1))).unbind(-1)
         return a.exp(), 0.5 * b.exp()
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
@@ -122,4 +125,5 @@ class GatedInverse(nn.Module):
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log tau(psi | z). Shapes: ``[K, ..., L], [..., L] -> [K, ...]``."""
         shape, rate = self.shape_and_rate(z)
+        arguments.broadcast("psi", arguments.vectors("psi", psi, z.shape[-1]), "z", z)
         return (shape * rate.log() - torch.lgamma(shape) + (shape - 1) * psi.log() - rate * psi).sum(-1)

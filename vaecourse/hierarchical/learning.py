@@ -32,8 +32,10 @@ def learn(
     >>> learn(exact.LaplaceMixture(3), hierarchical.GatedInverse(), steps=2).shape
     torch.Size([2])
     """
-    steps = arguments.count("steps", steps, at_least=0)
+    steps, K = arguments.count("steps", steps, at_least=0), arguments.count("K", K, at_least=0)
     batch = arguments.count("batch", batch)
+    arguments.has("law", law, "sample", "log_mixing", "log_conditional")
+    arguments.has("tau", tau, "sample", "log_prob", "parameters")
     optimizer = torch.optim.Adam(
         tau.parameters(), lr=arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
     )

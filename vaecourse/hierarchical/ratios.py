@@ -35,12 +35,15 @@ def log_ratios(
     z, psi_0 = pair(z, psi_0)
     psi = psi_0.unsqueeze(0)
     if arguments.count("K", K, at_least=0):
+        arguments.has("tau", tau, "sample", "log_prob")
         psi = torch.cat([psi, tau.sample(z, K, generator)])  # [K + 1, ..., P]
     return log_ratio(law, tau, z, psi)
 
 
 def log_ratio(law: Law, tau: InverseModel, z: Tensor, psi: Tensor) -> Tensor:
     """log q(psi) + log q(z | psi) - log tau(psi | z). Shapes: ``[..., L], [K, ..., P] -> [K, ...]``."""
+    arguments.has("law", law, "log_mixing", "log_conditional")
+    arguments.has("tau", tau, "sample", "log_prob")
     return law.log_mixing(psi) + law.log_conditional(z, psi) - tau.log_prob(psi, z)
 
 
@@ -71,12 +74,12 @@ def curve(
     empty, holds a number below 0 or does not rise, and for a chunk < 1.
     """
     z, psi_0 = pair(z, psi_0)
-    stops = _rising(K)
+    stops, chunk = rising(K), arguments.count("chunk", chunk)
     first = log_ratio(law, tau, z, psi_0.unsqueeze(0))[0]
     total = torch.full_like(first, -math.inf)
     upper, lower, done = [], [], 0
     for stop in stops:
-        for draws in _pieces(stop - done, arguments.count("chunk", chunk)):
+        for draws in _pieces(stop - done, chunk):
             psi = tau.sample(z, draws, generator)
             total = torch.logaddexp(total, log_ratio(law, tau, z, psi).logsumexp(0))
         done = stop
@@ -90,8 +93,9 @@ def _pieces(total: int, size: int) -> Iterator[int]:
     yield from (min(size, total - start) for start in range(0, total, size))
 
 
-def _rising(K: Sequence[int]) -> list[int]:
-    stops = [arguments.count("K", k, at_least=0) for k in K]
+def rising(K: Sequence[int]) -> list[int]:
+    """K as a list, if it holds at least one whole number, and each is larger than the one before it."""
+    stops = arguments.counts("K", K, at_least=0)
     if not stops or any(a >= b for a, b in zip(stops, stops[1:])):
         raise ValueError(f"K must hold at least one number, each larger than the one before it, got {stops}.")
     return stops
@@ -100,10 +104,7 @@ def _rising(K: Sequence[int]) -> list[int]:
 def pair(z: Tensor, psi_0: Tensor) -> tuple[Tensor, Tensor]:
     """(z, psi_0) if they are tensors whose axes but the last agree."""
     for name, value in {"z": z, "psi_0": psi_0}.items():
-        if not isinstance(value, Tensor) or not value.is_floating_point():
-            raise TypeError(f"{name} must be a floating-point torch.Tensor, got {type(value).__name__}.")
-        if value.dim() < 1:
-            raise ValueError(f"{name} must have at least one axis, its dimensions, got a scalar.")
+        arguments.vectors(name, value)
     if z.shape[:-1] != psi_0.shape[:-1]:
         raise ValueError(
             f"psi_0 must hold the psi that made each z: the axes before the last must agree, "

@@ -113,20 +113,21 @@ class NeuralSampler(nn.Module):
 
     def __init__(self, hidden: tuple[int, ...] = (24, 24)) -> None:
         super().__init__()
-        self.mean = mlp([DIM, *(arguments.count("hidden", width) for width in hidden), DIM])
+        self.mean = mlp([DIM, *arguments.counts("hidden", hidden), DIM])
         self.log_std = nn.Parameter(torch.full((DIM,), math.log(0.2)))
 
     def log_mixing(self, psi: Tensor) -> Tensor:
         """log N(psi; 0, I). Shapes: ``[..., 2] -> [...]``."""
-        return standard_normal_log_prob(psi)
+        return standard_normal_log_prob(arguments.vectors("psi", psi, DIM))
 
     def log_conditional(self, z: Tensor, psi: Tensor) -> Tensor:
         """log q(z | psi). Shapes: ``[..., 2], [..., 2] -> [...]``."""
+        arguments.broadcast("psi", arguments.vectors("psi", psi, DIM), "z", arguments.vectors("z", z, DIM))
         return standard_normal_log_prob((z - self.mean(psi)) * (-self.log_std).exp()) - self.log_std.sum()
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of psi: ``[*shape, 2]``."""
-        return _randn(shape, self.log_std, generator)
+        return _randn(arguments.counts("shape", shape, at_least=0), self.log_std, generator)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """n reparameterised draws of (z, psi): 2 x ``[n, 2]``."""
@@ -139,17 +140,18 @@ class GaussianInverse(nn.Module):
 
     def __init__(self, hidden: tuple[int, ...] = (24, 24)) -> None:
         super().__init__()
-        self.network = mlp([DIM, *(arguments.count("hidden", width) for width in hidden), 2 * DIM])
+        self.network = mlp([DIM, *arguments.counts("hidden", hidden), 2 * DIM])
         for parameter in self.network[-1].parameters():
             nn.init.zeros_(parameter)
 
     def sample(self, z: Tensor, K: int, generator: torch.Generator | None = None) -> Tensor:
         """K reparameterised draws for every z. Shapes: ``[..., 2] -> [K, ..., 2]``."""
-        mean, log_std = self.network(z).chunk(2, -1)
+        mean, log_std = self.network(arguments.vectors("z", z, DIM)).chunk(2, -1)
         return mean + log_std.exp() * _randn((arguments.count("K", K), *mean.shape[:-1]), mean, generator)
 
     def log_prob(self, psi: Tensor, z: Tensor) -> Tensor:
         """log tau(psi | z). Shapes: ``[K, ..., 2], [..., 2] -> [K, ...]``."""
+        arguments.broadcast("psi", arguments.vectors("psi", psi, DIM), "z", arguments.vectors("z", z, DIM))
         mean, log_std = self.network(z).chunk(2, -1)
         return standard_normal_log_prob((psi - mean) * (-log_std).exp()) - log_std.sum(-1)
 
@@ -183,13 +185,16 @@ def fit(
         tau: ``"prior"`` is SIVI; ``"learned"`` is IWHVI (HVM if K = 0), with the doubly reparameterised gradient.
         watch: called with the number of steps done and the fit so far: before the first step and after each one.
 
-    Raises ``ValueError`` for K < 0 and an unknown tau. The global random state is left alone.
+    Raises ``ValueError`` for K < 0, a learning rate that is not positive and an unknown tau. The global random state is
+    left alone.
 
     >>> learned = fit(TARGETS["banana"], K=2, steps=3)
     >>> density(learned.sampler, torch.linspace(-3, 3, 5), torch.linspace(-2, 4, 7)).shape
     torch.Size([7, 5])
     """
+    _is_target(target)
     K, steps = arguments.count("K", K, at_least=0), arguments.count("steps", steps)
+    batch_size = arguments.count("batch_size", batch_size)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU too, for good
@@ -197,7 +202,8 @@ def fit(
         learned = GaussianInverse()
     chosen: InverseModel = learned if arguments.choice("tau", tau, TAUS) == "learned" else MixingPrior(sampler)
     parameters = [*sampler.parameters(), *(learned.parameters() if tau == "learned" else [])]
-    climber = torch.optim.Adam(parameters, lr=learning_rate)
+    rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
+    climber = torch.optim.Adam(parameters, lr=rate)
     decay = torch.optim.lr_scheduler.LinearLR(climber, 1.0, 0.1, total_iters=steps)
     result = Fit(sampler, chosen)
     for step in range(steps + 1):
@@ -220,6 +226,7 @@ def fit(
 @torch.no_grad()
 def bound(target: Target, fitted: Fit, K: int, n: int, generator: torch.Generator | None = None) -> Tensor:
     r"""n estimates of :math:`E[\log \tilde p(z) - U_K] \le \log Z`. Shapes: ``-> [n]``."""
+    _is_target(target)
     z, psi_0 = fitted.sampler.sample(n, generator)
     return target.log_unnormalised(z) - upper_bound(log_ratios(*fitted, z, psi_0, K, generator))
 
@@ -235,6 +242,7 @@ def density(sampler: NeuralSampler, x: Tensor, y: Tensor, draws: int = 4096) -> 
 
     Shapes: ``[X], [Y] -> [Y, X]``, a row for each y.
     """
+    arguments.tensor("x", x, "X"), arguments.tensor("y", y, "Y")
     mean, std = sampler.mean(_sobol(arguments.count("draws", draws)).to(sampler.log_std)), sampler.log_std.exp()
     along = [
         (-0.5 * ((axis[:, None] - mean[:, i]) / std[i]).square()).exp() / (std[i] * math.sqrt(2 * math.pi))
@@ -246,6 +254,7 @@ def density(sampler: NeuralSampler, x: Tensor, y: Tensor, draws: int = 4096) -> 
 @torch.no_grad()
 def divergence(q: NeuralSampler | MultivariateNormal, target: Target) -> float:
     """KL(q || p) in nats, by quadrature over a grid that holds the mass of all three targets."""
+    _is_target(target)
     x, y = torch.arange(-10, 10.01, 0.1), torch.arange(-9, 30.01, 0.1)
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [Y, X, 2]
     mass = 0.01 * (density(q, x, y) if isinstance(q, NeuralSampler) else q.log_prob(grid).exp())
@@ -266,6 +275,7 @@ def gaussian_fit(target: Target, points: int = 4096, starts: int = 6) -> Multiva
 
     over a triangular C, from several starts; the expectation is over a Sobol sequence.
     """
+    _is_target(target)
     eps, best = _sobol(arguments.count("points", points)).double(), (math.inf, torch.zeros(DIM), torch.eye(DIM))
     generator = torch.Generator().manual_seed(0)
     for _ in range(arguments.count("starts", starts)):
@@ -283,6 +293,11 @@ def gaussian_fit(target: Target, points: int = 4096, starts: int = 6) -> Multiva
         if (value := float(closure())) < best[0]:
             best = value, mean.detach(), _triangle(raw).detach()
     return MultivariateNormal(best[1].float(), scale_tril=best[2].float())
+
+
+def _is_target(target: Target) -> None:
+    if not isinstance(target, Target):
+        raise TypeError(f"target must be a Target, such as TARGETS['banana'], got {target!r}.")
 
 
 def _triangle(raw: Tensor) -> Tensor:

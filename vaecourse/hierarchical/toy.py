@@ -14,7 +14,7 @@ from vaecourse.exact import LaplaceMixture
 from vaecourse.hierarchical.inverse import GatedInverse
 from vaecourse.hierarchical.law import InverseModel
 from vaecourse.hierarchical.learning import learn
-from vaecourse.hierarchical.ratios import curve
+from vaecourse.hierarchical.ratios import curve, rising
 
 
 class Toy(NamedTuple):
@@ -54,6 +54,7 @@ def laplace_toy(
     >>> toy.upper.shape, round(toy.exact, 3)
     (torch.Size([2]), -5.079)
     """
+    arguments.count("draws", draws, at_least=2), rising(K)  # before the training, which takes long
     law, tau = LaplaceMixture(dim), untrained(seed)
     learn(law, tau, steps, training_K, generator=torch.Generator().manual_seed(seed))
     return evaluate(law, tau, K, draws, torch.Generator().manual_seed(seed + 1_000_000))

@@ -144,7 +144,7 @@ class HierarchicalVAE(VAE):
             arguments.count("data_dim", data_dim),
             arguments.count("latent_dim", latent_dim),
             P,
-            [arguments.count("hidden", width) for width in hidden],
+            arguments.counts("hidden", hidden),
             chosen == "learned",
         )
         super().__init__(data_dim, latent_dim, hidden, likelihood, prior, encoder, decoder)
@@ -191,6 +191,12 @@ class HierarchicalVAE(VAE):
             raise ValueError(
                 "keeps_score=False (the rows stl and dreg) needs log q(z | x), of which a hierarchical encoder has "
                 "only an upper bound: use elbo, iwae, miwae, ciwae, piwae or vr_iwae."
+            )
+        width = self.latent_dim + self.mixing_dim
+        if arguments.vectors("eps", eps).shape[-1] < width or (eps.shape[-1] - width) % self.mixing_dim:
+            raise ValueError(
+                f"eps must have {width} numbers for each sample, and {self.mixing_dim} more for each inner psi, "
+                f"got {eps.shape[-1]}."
             )
         eps_z, eps_psi = eps.split([self.latent_dim, eps.shape[-1] - self.latent_dim], -1)
         eps_0, eps_psi = eps_psi.split([self.mixing_dim, eps_psi.shape[-1] - self.mixing_dim], -1)
