@@ -8,7 +8,7 @@ addEventListener("load", async () => {
   }
   // What scrolls can be reached by Tab.
   await window.MathJax?.startup?.promise;
-  for (const box of document.querySelectorAll("article mjx-container[display], article table, article pre")) {
+  for (const box of document.querySelectorAll("article :is(mjx-container[display], table, pre, .cell_output)")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
   document.body.dataset.repaired = "yes";

@@ -49,7 +49,7 @@ def notebook(chromium, jupyterlab):
     """One kernel with all labs in it, for every test of them: a kernel each would take longer than the tests."""
     page = chromium.new_page(viewport={"width": 1366, "height": 768})
     opened = browser.Notebook.open(page, jupyterlab, "labs.ipynb")
-    opened.run_all()
+    opened.run_all(400)  # 20 s on an idle machine
     assert not opened.errors()
     yield opened
     page.close()
