@@ -31,7 +31,7 @@ def _log_mean(log_r: Tensor, dim: int = 0) -> Tensor:
 UPPER_BOUND = Check(
     "07.upper_bound",
     solution=_log_mean,
-    cases=lambda: [(2 * _normal(5, 3, seed=1),), (_normal(2, 4, seed=2) - 800.0,), (_normal(1, 2, seed=3),)],
+    cases=lambda: [(2 * _normal(5, 3, seed=1),), (_normal(2, 4, seed=2) - 800.0,)],  # K >= 1, so log K exists
     mistakes=[
         Mistake(
             "A14: a sum, not a mean",
@@ -40,7 +40,7 @@ UPPER_BOUND = Check(
         ),
         Mistake(
             "divided by K",
-            lambda log_r: log_r.logsumexp(0) - math.log(max(len(log_r) - 1, 1)),
+            lambda log_r: log_r.logsumexp(0) - math.log(len(log_r) - 1),
             "You divided by K. There are K + 1 ratios on the axis, psi_0 among them.",
         ),
         Mistake(
@@ -50,7 +50,7 @@ UPPER_BOUND = Check(
         ),
         Mistake(
             "A20: psi_0 left out",
-            lambda log_r: _log_mean(log_r[1:]) if len(log_r) > 1 else log_r[0],
+            lambda log_r: _log_mean(log_r[1:]),
             "You left psi_0 out. Without the one that made z this is L_K, a *lower* bound, and an ELBO made of it "
             "promises too much.",
         ),
@@ -85,6 +85,41 @@ UPPER_BOUND = Check(
             lambda log_r: -_log_mean(log_r),
             "The sign is turned round. U_K stands for +log q(z); the ELBO subtracts it later.",
         ),
+        Mistake(
+            "psi_0 left out, divided by K + 1",
+            lambda log_r: log_r[1:].logsumexp(0) - math.log(len(log_r)),
+            "You divide by K + 1, and sum K ratios: psi_0, the first on the axis, is missing. It makes this a bound.",
+        ),
+        Mistake(
+            "the logarithm divided",
+            lambda log_r: log_r.logsumexp(0) / len(log_r),
+            "You divided the logarithm by K + 1. Divide inside it: outside, that is - log(K + 1).",
+        ),
+        Mistake(
+            "K + 1 taken away, not its log",
+            lambda log_r: log_r.logsumexp(0) - len(log_r),
+            "You took K + 1 away. Dividing by K + 1 under the logarithm takes log(K + 1) away.",
+        ),
+        Mistake(
+            "log(K + 1) added",
+            lambda log_r: log_r.logsumexp(0) + math.log(len(log_r)),
+            "log(K + 1) has the wrong sign. A mean is a sum *divided* by K + 1.",
+        ),
+        Mistake(
+            "divided by B",
+            lambda log_r: log_r.logsumexp(0) - math.log(log_r.shape[1]),
+            "You divided by the size of the batch. len(log_ratio), the first axis, is K + 1.",
+        ),
+        Mistake(
+            "bits and nats mixed",
+            lambda log_r: log_r.logsumexp(0) - math.log2(len(log_r)),
+            "math.log2 counts bits; logsumexp counts nats. Use math.log.",
+        ),
+        Mistake(
+            "the largest ratio alone",
+            lambda log_r: log_r.amax(0),
+            "This is the largest log-ratio. It is close when one ratio dwarfs the others; the mean holds them all.",
+        ),
     ],
     praise="The log of the mean of K + 1 ratios. One line, and HVM, SIVI and IWHVI are all in it.",
 )
@@ -102,7 +137,7 @@ SPOT_PSI_0 = Check(
     solution=lambda log_joint, own, fresh: log_joint - _log_mean(_together(own, fresh)),
     cases=lambda: [
         (_normal(3, seed=11) - 5, _normal(3, seed=12), 2 * _normal(4, 3, seed=13) - 2),
-        (_normal(5, seed=14) - 90, _normal(5, seed=15) - 80, _normal(2, 5, seed=16) - 82),
+        (_normal(5, seed=14) - 810, _normal(5, seed=15) - 800, _normal(2, 5, seed=16) - 802),
     ],
     mistakes=[
         Mistake(
@@ -152,6 +187,44 @@ SPOT_PSI_0 = Check(
             "the sign of a loss",
             lambda log_joint, own, fresh: _log_mean(_together(own, fresh)) - log_joint,
             "The sign is that of a loss. Return the ELBO's estimate.",
+        ),
+        Mistake(
+            "half of the weight for psi_0",
+            lambda log_joint, own, fresh: log_joint - torch.logaddexp(own, _log_mean(fresh)) + math.log(2),
+            "psi_0 got half of the weight, and the K fresh ones share the rest. All K + 1 have the same weight: put "
+            "them side by side first, then take one mean.",
+        ),
+        Mistake(
+            "psi_0 beside the mean of the fresh ones",
+            lambda log_joint, own, fresh: log_joint - torch.logaddexp(own, _log_mean(fresh)),
+            "You added the density of psi_0 to the *mean* of the fresh ones. It is one of K + 1: put them side by "
+            "side, then take one mean.",
+        ),
+        Mistake(
+            "half and half of two logarithms",
+            lambda log_joint, own, fresh: log_joint - (own + _log_mean(fresh)) / 2,
+            "You averaged two logarithms. The densities are averaged, all K + 1 of them, and then comes one logarithm.",
+        ),
+        Mistake(
+            "both logarithms taken away",
+            lambda log_joint, own, fresh: log_joint - own - _log_mean(fresh),
+            "You took log q(z | psi_0) away as well as the mean of the others: that divides by q twice. There is one "
+            "denominator, the mean of K + 1 densities.",
+        ),
+        Mistake(
+            "A13: exp first",
+            lambda log_joint, own, fresh: log_joint - _together(own, fresh).exp().mean(0).log(),
+            "Right on paper. With densities near exp(-800) every exp is 0 and the log -inf. Use logsumexp.",
+        ),
+        Mistake(
+            "log q alone",
+            lambda log_joint, own, fresh: _log_mean(_together(own, fresh)),
+            "This is the right estimate of log q(z). The ELBO's is log_joint minus it.",
+        ),
+        Mistake(
+            "log q added",
+            lambda log_joint, own, fresh: log_joint + _log_mean(_together(own, fresh)),
+            "You added log q(z). The ELBO subtracts it.",
         ),
     ],
     praise="One sample more under the logarithm, and the number can be trusted again.",
@@ -211,6 +284,46 @@ HOW_MANY = Check(
             "bits",
             lambda gap, left: math.ceil(2 ** (gap - left) - 1),
             "You took powers of 2. The gaps are in nats: powers of e.",
+        ),
+        Mistake(
+            "the exponential of left",
+            lambda gap, left: math.ceil(math.exp(gap) - math.exp(left)),
+            "You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference first.",
+        ),
+        Mistake(
+            "the exponential of left, and one less",
+            lambda gap, left: math.ceil(math.exp(gap) - math.exp(left) - 1),
+            "You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference first.",
+        ),
+        Mistake(
+            "left outside the exponential",
+            lambda gap, left: math.ceil(math.exp(gap) - left),
+            "left stands outside the exponential. gap and left are both nats: take their difference first.",
+        ),
+        Mistake(
+            "gap and left added",
+            lambda gap, left: math.ceil(math.exp(gap + left) - 1),
+            "You added left. What may stay open need not be closed: gap - left.",
+        ),
+        Mistake(
+            "linear",
+            lambda gap, left: math.ceil(gap - left),
+            "You took one sample for each nat. K guesses close log(K + 1) nats: solve for K with an exponential.",
+        ),
+        Mistake(
+            "powers of ten",
+            lambda gap, left: math.ceil(10 ** (gap - left) - 1),
+            "You took powers of 10. The logarithm is the natural one: powers of e, math.exp.",
+        ),
+        Mistake(
+            "at least one",
+            lambda gap, left: max(1, math.ceil(_exp(gap, left) - 1)),
+            "Right but where the gap is small: K = 0 is allowed, for psi_0 is there for nothing.",
+        ),
+        Mistake(
+            "one added",
+            lambda gap, left: math.ceil(_exp(gap, left) + 1),
+            "The one has the wrong sign: K + 1 = exp(gap - left), so K is one *less*.",
         ),
     ],
     praise="Exponential in the gap. More samples cannot replace a tau that looks at z.",
@@ -278,6 +391,27 @@ SPOT_RATE = Check(
             "summed over everything",
             lambda z, psi: _laplace(z, psi).sum(),
             "You added up the batch as well. Only the last axis, the dimensions, is summed.",
+        ),
+        Mistake(
+            "B19: the rate read as a mean, psi squared",
+            lambda z, psi: _laplace(z, psi, 2.0, 2.0).sum(-1),
+            "Two slips are left. 1/2 is the *rate*, and PyTorch's Exponential takes the rate; psi is a variance, so "
+            "Normal wants its square root, not its square.",
+        ),
+        Mistake(
+            "psi read as a precision",
+            lambda z, psi: _laplace(z, psi, power=-0.5).sum(-1),
+            "You used 1 / psi as the variance. psi is the variance itself: the standard deviation is its square root.",
+        ),
+        Mistake(
+            "the conditional is missing",
+            lambda z, psi: Exponential(0.5).log_prob(psi).sum(-1),
+            "This is log q(psi) alone. The joint density also needs log q(z | psi).",
+        ),
+        Mistake(
+            "the marginal",
+            lambda z, psi: (-z.abs() - math.log(2)).sum(-1),
+            "This is log q(z), the Laplace law with psi integrated out. The joint density of z *and* psi is asked for.",
         ),
     ],
     praise="A rate and a variance. With either read wrongly, the marginal is not the Laplace law any more.",
@@ -359,6 +493,37 @@ M_IWHVI = Check(
             lambda log_joint, log_r: (log_joint.exp() / log_r.exp().mean(0)).mean(0).log(),
             "Right on paper. With densities near exp(-800) it is 0 / 0. Stay in logarithms.",
         ),
+        Mistake(
+            "divided by K inside",
+            lambda log_joint, log_r: _log_mean(log_joint - log_r.logsumexp(0) + math.log(len(log_r) - 1)),
+            "The inner mean divides by K. There are K + 1 ratios on axis 0, psi_0 among them.",
+        ),
+        Mistake(
+            "psi_0 alone inside",
+            lambda log_joint, log_r: _log_mean(log_joint - log_r[0]),
+            "Inside only psi_0 is left. That is a valid weight, HVM's; put the K others beside it.",
+        ),
+        Mistake(
+            "the mean outside, and logarithms inside",
+            lambda log_joint, log_r: (log_joint - log_r.mean(0)).mean(0),
+            "Both your means are means of logarithms. Both belong under one: first over K + 1, then over M.",
+        ),
+        Mistake(
+            "logarithms summed over M",
+            lambda log_joint, log_r: (log_joint - _log_mean(log_r)).sum(0),
+            "The log-weights are right. You added the M logarithms up: take the log of the mean of the M weights.",
+        ),
+        Mistake(
+            "the largest weight alone",
+            lambda log_joint, log_r: (log_joint - _log_mean(log_r)).amax(0),
+            "The log-weights are right. You kept the largest of the M; take the log of their mean.",
+        ),
+        Mistake(
+            "the joint averaged apart from U_K",
+            lambda log_joint, log_r: _log_mean(log_joint) - _log_mean(log_r).mean(0),
+            "You averaged p(x, z) and U_K over m each for itself. Each z_m has its own denominator: subtract first, "
+            "then take the log of the mean.",
+        ),
     ],
     praise="IWAE of log-weights with U_K in the place of log q. Nothing else in the course has to change.",
 )
@@ -383,7 +548,7 @@ _OTHERS: Callable[[int], range] = lambda size: range(1, size)
 JACKKNIFE = Check(
     "07.jackknife",
     solution=lambda log_r: _first_order(log_r, _OTHERS, float),
-    cases=lambda: [(2 * _normal(5, 3, seed=51),), (_normal(3, 4, seed=52) - 800.0,)],
+    cases=lambda: [(2 * _normal(5, 3, seed=51),), (_normal(3, 4, seed=52).double() - 800.0,)],
     mistakes=[
         Mistake(
             "psi_0 is left out too",
@@ -434,6 +599,58 @@ JACKKNIFE = Check(
             "turned round",
             lambda log_r: len(log_r) * _without(log_r, _OTHERS(len(log_r))) - (len(log_r) - 1) * _log_mean(log_r),
             "The two have changed places: K + 1 belongs to U_K, -K to the subsets.",
+        ),
+        Mistake(
+            "one subset for all",
+            lambda log_r: len(log_r) * _log_mean(log_r) - (len(log_r) - 1) * _log_mean(log_r[:-1]),
+            "You left out the last guess only. The mean is right that way, and noisier: take the average over all K "
+            "subsets.",
+        ),
+        Mistake(
+            "one subset for all, the one without psi_0",
+            lambda log_r: len(log_r) * _log_mean(log_r) - (len(log_r) - 1) * _log_mean(log_r[1:]),
+            "Your only subset lacks psi_0, so it gives a *lower* bound. Keep psi_0, leave out each of the K others in "
+            "turn, and average.",
+        ),
+        Mistake(
+            "one subset too few",
+            lambda log_r: _first_order(log_r, lambda size: range(1, size - 1), float),
+            "One subset is missing: k runs from 1 to K, and range(1, K) ends at K - 1.",
+        ),
+        Mistake(
+            "psi_0 left out, and the last one never",
+            lambda log_r: _first_order(log_r, lambda size: range(size - 1), float),
+            "Your k runs from 0 to K - 1: it leaves psi_0 out once, and the last guess never. Let it run from 1 to K.",
+        ),
+        Mistake(
+            "one coefficient too large",
+            lambda log_r: _first_order(log_r, _OTHERS, lambda size: size + 1),
+            "Your coefficients are K + 2 and -(K + 1). len(log_ratio) is K + 1 already.",
+        ),
+        Mistake(
+            "coefficients that do not add up to one",
+            lambda log_r: len(log_r) * (_log_mean(log_r) - _without(log_r, _OTHERS(len(log_r)))),
+            "You took K + 1 times the difference. The coefficients K + 1 and -K must add up to one.",
+        ),
+        Mistake(
+            "the difference alone",
+            lambda log_r: _log_mean(log_r) - _without(log_r, _OTHERS(len(log_r))),
+            "The coefficients are missing: (K + 1) U_K - K times the mean over the subsets.",
+        ),
+        Mistake(
+            "averaged over the batch",
+            lambda log_r: (
+                len(log_r) * _log_mean(log_r) - (len(log_r) - 1) * _without(log_r, _OTHERS(len(log_r))).mean()
+            ),
+            "The subsets' bounds were averaged over the batch too. Stack them, and average over axis 0 alone.",
+        ),
+        Mistake(
+            "A14: sums, not means",
+            lambda log_r: (
+                len(log_r) * log_r.logsumexp(0)
+                - (len(log_r) - 1) * (_without(log_r, _OTHERS(len(log_r))) + math.log(len(log_r) - 1))
+            ),
+            "Your bounds are logs of sums. U_K divides by K + 1, and each subset by K: use upper_bound for both.",
         ),
     ],
     praise="The 1/(K + 1) is gone, and with it the promise to lie above.",
@@ -503,6 +720,28 @@ SPOT_GHOSTS = Check(
             "the mean over dimensions",
             lambda z, mean, log_std: _log_mean(_each(z, mean, log_std).mean(-1), 1),
             "You averaged over the dimensions. A product of densities is a sum of logarithms.",
+        ),
+        Mistake(
+            "dimensions and components changed places",
+            lambda z, mean, log_std: _each(z, mean, log_std).sum(1).logsumexp(-1) - math.log(len(mean)),
+            "You summed over the components and mixed over the dimensions. A component is a sum over L, the last axis; "
+            "then mix over N.",
+        ),
+        Mistake(
+            "a mixture over the dimensions too",
+            lambda z, mean, log_std: _each(z, mean, log_std).logsumexp((1, 2)) - math.log(len(mean)),
+            "logsumexp over both axes adds up the densities of the dimensions. Within a component they are multiplied: "
+            "sum the logarithms over the last axis first.",
+        ),
+        Mistake(
+            "divided by L",
+            lambda z, mean, log_std: _each(z, mean, log_std).sum(-1).logsumexp(1) - math.log(mean.shape[1]),
+            "The order is right. You divided by L, the number of dimensions; the mean is over N components.",
+        ),
+        Mistake(
+            "log N added",
+            lambda z, mean, log_std: _each(z, mean, log_std).sum(-1).logsumexp(1) + math.log(len(mean)),
+            "The order is right. log N has the wrong sign: each component has the weight 1/N.",
         ),
     ],
     praise="No ghosts: as many modes as components.",
