@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ class Live(NamedTuple):
     to_see: str
     facts: Callable[[], dict[str, Any]] = dict
     without: tuple[str, ...] = ()  # controls of the lab that have nothing to turn here
+    at_most: Mapping[str, float] = {}  # where a slider ends earlier than in the lab, so that it answers within 50 ms
 
 
 def reference() -> dict[str, Any]:
@@ -55,6 +56,7 @@ ALL = {
         to_try="Press <em>shifted</em> and drag the bandwidth from one end to the other.",
         to_see="The pull vanishes at both ends. With a small bandwidth no point sees another; with a large one all "
         "pairs look alike.",
+        at_most={"n": 100},
     ),
 }
 
@@ -62,7 +64,7 @@ ALL = {
 def block(name: str) -> str:
     """The lab ``name`` as HTML for a page of chapters/, hidden until it is live. An empty line would end the block."""
     live, lab = ALL[name], labs.ALL[name]()
-    handles = [handle for handle in traits(lab) if handle["name"] not in live.without]
+    handles = [shortened(handle, live.at_most) for handle in traits(lab) if handle["name"] not in live.without]
     given = {"title": lab.experiment.title, "controls": handles, "presets": lab.presets, "facts": live.facts()}
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
     static = "../_static/live"
@@ -80,6 +82,13 @@ def traits(lab: labs.frame.Lab) -> list[dict[str, Any]]:
     """What control.js needs to know of each control, as its widget has it."""
     widgets = lab.controls.items()
     return [{"name": name, **{t: getattr(widget, t) for t in TRAITS if hasattr(widget, t)}} for name, widget in widgets]
+
+
+def shortened(handle: dict[str, Any], at_most: Mapping[str, float]) -> dict[str, Any]:
+    """The control with no stop above what ``at_most`` says of it."""
+    if (end := at_most.get(handle["name"])) is None:
+        return handle
+    return {**handle, "max": end, "stops": [stop for stop in handle["stops"] if stop < end] + [end]}
 
 
 # One classic script: a browser loads no module from disk --------------------------------------------------------------

@@ -72,11 +72,11 @@ function model(traits, changed) {
 
 // Python's format(value, ".{digits}g"), with "+" if asked for.
 export function general(value, digits, sign = false) {
-  const [, exponent] = value.toExponential(digits - 1).split("e");
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const small = Number(exponent) < -4 || Number(exponent) >= digits;
-  let text = small ? value.toExponential(digits - 1) : value.toPrecision(digits);
-  if (/\./.test(text)) text = text.replace(/\.?0+(?=e|$)/, "");
-  text = text.replace(/e([+-])(\d)$/, "e$10$2");
+  let text = small ? mantissa : value.toPrecision(digits);
+  if (text.includes(".")) text = text.replace(/\.?0+$/, "");
+  if (small) text += `e${exponent.replace(/\d+/, (power) => power.padStart(2, "0"))}`;
   return sign && !text.startsWith("-") ? `+${text}` : text;
 }
 
