@@ -101,6 +101,13 @@ def test_picked_samples_have_the_drawn_density():
     assert_not_mean(picked, 0.0)
 
 
+@pytest.mark.parametrize("width, shift", CASES)
+def test_one_sample_picked_from_one_is_drawn_like_q(width, shift):
+    """On the lab's own grid, where phi reaches 0."""
+    data = LAB.compute(K=1, width=width, shift=shift, seed=0)
+    np.testing.assert_allclose(data.picked, data.q, rtol=0, atol=1e-9)
+
+
 def test_elbo_of_what_is_picked_lies_between_the_bound_and_log_p():
     """Cremer et al. 2017: L_K <= ELBO of the implied posterior <= log p(x)."""
     log_w, mass = quadrature.log_weights_on_a_grid(iwae.case_with(1.3, 0.5))

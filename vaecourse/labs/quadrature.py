@@ -67,7 +67,8 @@ class WeightLaw:
         with w in units of E[w]. Shapes: ``-> [N]``. Source: arXiv 1704.02916, where it is called q_EW.
         """
         exponent = self.log_w[:, None] + self.log_t  # [N, T], log of t w(z)
-        integrand = (exponent - exponent.exp() + (K - 1) * self.log_phi).exp()
+        others = (K - 1) * self.log_phi if K > 1 else 0.0  # 0 times -inf is nan
+        integrand = (exponent - exponent.exp() + others).exp()
         return self.mass * K * integrand.sum(1) * self.step
 
 
