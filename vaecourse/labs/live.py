@@ -12,16 +12,19 @@
         def begin(self, seed): return Climber(...) # untrained
         def look(self, trainer, settings): ...     # -> what ``update`` and ``sentence`` need; a few milliseconds
 
-The training lives on the kernel's event loop: a piece of work, a few milliseconds long, then whatever has arrived, then
-the next piece. There is no thread: no control turns in the middle of a step, and nothing can outlive the kernel.
-benchmarks/live.py has the measurement behind this choice.
+The training lives on the event loop that hears the page: a piece of work, a few milliseconds long, then whatever has
+arrived, then the next piece. It makes no thread, so nothing can outlive the kernel. benchmarks/live.py has the
+measurement behind this choice. JupyterLab hears its widgets on a thread that the kernel keeps for them (a subshell),
+and cells run on another: hence a lab does one thing at a time, and who comes second waits for the end of a piece.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
+import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -275,6 +278,18 @@ class Store(anywidget.AnyWidget):
     file = Unicode().tag(sync=True)
 
 
+_TURN = threading.RLock()  # whoever holds it has the labs that train for himself
+
+
+def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def when_free(*args: Any, **settings: Any) -> Any:
+        with _TURN:
+            return method(*args, **settings)
+
+    return when_free
+
+
 class LiveLab(Lab):
     """A ``Training`` made live: what every lab has, and ``start``, ``pause``, ``step``, ``renew``, ``save``, ``load``.
 
@@ -287,6 +302,7 @@ class LiveLab(Lab):
     experiment: Training
     _at_work: ClassVar[weakref.ref[LiveLab] | None] = None  # the one that trains, or did last
 
+    @_in_turn
     def __init__(self, experiment: Training) -> None:
         if (other := _last_at_work()) is not None and type(other.experiment) is type(experiment):
             other.pause("paused: this lab was opened again")
@@ -309,6 +325,7 @@ class LiveLab(Lab):
         """Whether it trains."""
         return self._task is not None
 
+    @_in_turn
     def start(self, steps: float = math.inf) -> None:
         """Train in the background until ``pause``, or for ``steps`` steps.
 
@@ -323,12 +340,14 @@ class LiveLab(Lab):
         self._task = loop.create_task(_train(weakref.ref(self), self.trainer.work(lambda: self.settings, steps)))
         self._show_state()
 
+    @_in_turn
     def pause(self, note: str = "") -> None:
         """Stop after the step at hand; ``note`` is told in the panel. Does nothing if it does not train."""
         if self.running:
             self._halt(note)
             self.flush()
 
+    @_in_turn
     def step(self, steps: int = 1) -> None:
         """Train for ``steps`` steps, now."""
         steps = arguments.count("steps", steps)
@@ -340,22 +359,26 @@ class LiveLab(Lab):
             self._fail(error)
         self.flush()
 
+    @_in_turn
     def renew(self, seed: int) -> None:
         """Begin again with the first weights of ``seed``, under the controls as they are."""
         self._halt()
         self.trainer = self.experiment.begin(arguments.count("seed", seed, at_least=0))
         self.flush()
 
+    @_in_turn
     def reset(self) -> None:
         """Pause, put every control back to where it was at the start, and begin again with seed 0."""
         self._halt()
         self._set(self.defaults)
         self.renew(0)
 
+    @_in_turn
     def save(self, path: str | Path) -> None:
         """Keep state and controls in a file. Raises ``OSError`` if it cannot be written."""
         self.trainer.save(path, self.settings)
 
+    @_in_turn
     def load(self, path: str | Path) -> None:
         """Take up state and controls from a file, and pause.
 
@@ -375,12 +398,14 @@ class LiveLab(Lab):
         self.trainer = trainer
         self.flush()
 
+    @_in_turn
     def close(self) -> None:
         """End the training and take the panel away."""
         self._halt()
         for widget in (self.transport, self.store, self._image, self._sentence, *self.controls.values(), self.widget):
             widget.close()
 
+    @_in_turn
     def flush(self) -> None:
         super().flush()
         self._drawn = self._told = time.monotonic()
@@ -404,6 +429,7 @@ class LiveLab(Lab):
                 self._tell(sentence)
             self._show_state()
 
+    @_in_turn
     def finish(self, error: Exception | None = None) -> None:
         """What a running training calls when it ends, and with what."""
         self._halt()
@@ -416,10 +442,11 @@ class LiveLab(Lab):
 
     def _halt(self, note: str = "") -> None:
         """No training, no failure of an earlier one, and only this note."""
-        if self._task is not None:
-            self._task.cancel()
-        self._task, self.failure, self.note = None, None, note
+        task, self._task, self.failure, self.note = self._task, None, None, note
+        if task is not None and not task.get_loop().is_closed():
+            task.get_loop().call_soon_threadsafe(task.cancel)
 
+    @_in_turn
     def _ask(self, change: object) -> None:
         """A control has moved: its sentence at once, its picture soon; of a storm the first sentence and the last."""
         self.note = ""
@@ -427,6 +454,10 @@ class LiveLab(Lab):
             with contextlib.suppress(Exception):  # the picture stops at the same, and tells it
                 self._tell(self.experiment.sentence(self._compute(self.settings)))
         super()._ask(change)
+
+    @_in_turn
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        super()._set(settings)
 
     def _compute(self, settings: Settings) -> Any:
         with one_thread():
@@ -450,6 +481,7 @@ class LiveLab(Lab):
     def _hear(self, _change: object) -> None:
         self._answered = time.monotonic()
 
+    @_in_turn
     def _obey(self, message: Mapping[str, Any]) -> None:
         """Do what a button of the page asks for. An error is told in the panel: a message has no cell."""
         file = str(message.get("file"))
@@ -489,18 +521,23 @@ def _last_at_work() -> LiveLab | None:
 async def _train(owner: weakref.ref[LiveLab], pieces: Iterator[None]) -> None:
     """A piece of work, then whatever else has arrived, until the work is done or the lab is gone.
 
-    A pause cancels it here, between two pieces.
+    A pause ends it here, between two pieces.
     """
     while (lab := owner()) is not None:
-        try:
-            with one_thread():
-                next(pieces)
-        except StopIteration:
-            return lab.finish()
-        except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
-            return lab.finish(error)
+        with _TURN:
+            if lab._task is not asyncio.current_task():  # paused by another thread
+                return
+            try:
+                with one_thread():
+                    next(pieces)
+            except StopIteration:
+                return lab.finish()
+            except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
+                return lab.finish(error)
         await _others(lab)
-        lab.tick()
+        with _TURN:
+            if lab._task is asyncio.current_task():
+                lab.tick()
         await _others(lab)
         del lab
 
