@@ -173,9 +173,7 @@ def test_what_a_page_names_is_there(page):
     assert commands and commands <= targets()
     prose = re.sub(r"^    .*", "", text, flags=re.MULTILINE)
     for link in re.findall(r"(?:\]\(|src=\")([^)\"#\s]+)", prose):
-        assert "://" in link or (ROOT / page).parent.joinpath(link).exists(), (
-            f"{page} links to {link}, which is not there"
-        )
+        assert "://" in link or (ROOT / page).parent.joinpath(link).exists(), f"{page}: no {link}"
     for path in re.findall(r"`((?:chapters|vaecourse|tests|tools|benchmarks|docs)/[\w./-]+)`", text):
         assert EXAMPLES.search(path) or (ROOT / path).exists(), f"{page} names {path}, which is not there"
 
