@@ -68,7 +68,7 @@ def goes_on(source) -> bool:
     return any(cell.id.endswith("-go-on") for cell in student.without_answers(source).cells)
 
 
-# A chapter in which nothing stands in has the cells that `make execute` runs, whose checks meet the same unsolved stubs.
+# Where nothing stands in, the cells are those that `make execute` runs, and their checks meet the same unsolved stubs.
 @pytest.mark.parametrize("source", [CHAPTERS[0], *filter(goes_on, CHAPTERS[1:])], ids=lambda path: path.stem)
 def test_it_runs_to_its_end_with_nothing_solved(source, tmp_path):
     ran = student.run(source, tmp_path)
