@@ -2,6 +2,7 @@
 
     python -m tools.mutants                    every room of ROOMS, which takes hours
     python -m tools.mutants bounds exact       these rooms
+    python -m tools.mutants --sample 400 exact some of the room's bugs, drawn at random, for an estimate
     python -m tools.mutants --again exact      the unlisted survivors of its last run, with today's tests
 
 mutmut changes one operator, number, name or argument at a time and runs the tests that reach it. A bug that no test
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -86,6 +88,7 @@ class Report(NamedTuple):
     total: int
     survivors: list[Mutant]
     known: int  # of the survivors, those that are listed with a reason
+    planted: int | None = None  # how many there are, if ``total`` is a sample of them
 
     @property
     def score(self) -> float:
@@ -97,11 +100,14 @@ class Report(NamedTuple):
 
     def __str__(self) -> str:
         noticed = self.total - len(self.survivors)
-        return f"{self.room:13} {noticed:5} of {self.total:5} noticed, {self.score:6.1%}; {self.known} survivors listed"
+        drawn = f", drawn from {self.planted}" if self.planted else ""
+        score = f"{noticed:5} of {self.total:5} noticed{drawn}, {self.score:6.1%}"
+        return f"{self.room:13} {score}; {self.known} survivors listed"
 
 
-def test(room: str, workers: int, again: bool = False) -> Report:
-    """Plant the bugs of one room in a copy of the package and run its tests on each, or again on the unlisted few."""
+def test(room: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
+    """Plant the bugs of one room in a copy of the package and run its tests on each, on a sample of so many, or again
+    on the unlisted few."""
     bench = WORKSHOP / room
     if again:
         refuse_old_bench(bench, room)
@@ -116,14 +122,20 @@ def test(room: str, workers: int, again: bool = False) -> Report:
             (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
         (bench / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings(room))
         names = []
+        if sample:
+            mutmut(bench, "run", "*none of them*")  # plants the bugs, and times the tests
+            planted = sorted(exit_codes(bench))
+            names = random.Random(0).sample(planted, min(sample, len(planted)))
     if names or not again:
         with open(bench / "log", "w") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
     codes = exit_codes(bench)
-    if not codes or any(code in NOT_RUN for code in codes.values()):
+    run = [name for name, code in codes.items() if code not in NOT_RUN]
+    if not run or not set(names or codes) <= set(run) and not again:
         raise SystemExit(f"mutmut did not run all mutants of {room}: {bench / 'log'} says why.")
     left = survivors(bench)
-    return Report(room, len(codes), left, sum(is_known(room, mutant) for mutant in left))
+    planted_in_all = len(codes) if len(run) < len(codes) else None
+    return Report(room, len(run), left, sum(is_known(room, mutant) for mutant in left), planted_in_all)
 
 
 def refuse_old_bench(bench: Path, room: str) -> None:
@@ -199,10 +211,11 @@ def main() -> int:
     parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], default=list(ROOMS), metavar="room")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="only the last run's survivors that are not listed")
+    parser.add_argument("--sample", type=int, metavar="N", help="N of a room's bugs, drawn at random")
     options = parser.parse_args()
     outcome = Counter[bool]()
     for room in options.rooms:
-        report = test(room, options.workers, options.again)
+        report = test(room, options.workers, options.again, options.sample)
         print(report, flush=True)
         for mutant in report.survivors:
             if not is_known(room, mutant):

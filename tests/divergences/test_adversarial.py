@@ -137,6 +137,14 @@ def test_discriminator_learns_the_log_ratio():
     assert error.abs().mean() < 0.5 * log_ratio(at.double()).abs().mean()
 
 
+def test_the_gradient_that_does_not_vanish_leaves_the_value_as_it_is():
+    generator = torch.Generator().manual_seed(2)
+    logits_q, logits_p = torch.randn(N, generator=generator), torch.randn(P, generator=generator)
+    by_hand = math.log(2) + 0.5 * logits_q.sigmoid().log().mean() + 0.5 * (1 - logits_p.sigmoid()).log().mean()
+    for saturating in (True, False):
+        torch.testing.assert_close(adversarial_js(logits_q, logits_p, saturating), by_hand)
+
+
 def test_discriminator_takes_any_leading_axes_and_is_not_linear():
     discriminator = Discriminator(latent_dim=3, hidden=(8,))
     assert discriminator(torch.zeros(2, 5, 3)).shape == (2, 5)
@@ -182,6 +190,7 @@ def test_discriminator_is_as_it_is_described():
         for parameter, value in zip(narrow.parameters(), (1.0, 0.0, 1.0, 0.5)):
             parameter.fill_(value)
     torch.testing.assert_close(narrow(torch.tensor([[3.0], [-3.0]])), torch.tensor([3.5, -0.1]))
+    assert Discriminator(3, hidden=(6, 5, 4))(torch.zeros(2, 3)).shape == (2,)
     with pytest.raises(ValueError, match=r"^hidden must be at least 1, got 0\.$"):
         Discriminator(3, hidden=(4, 0))
     with pytest.raises(TypeError, match=r"^hidden must be a sequence of whole numbers, got 64 of type int\.$"):

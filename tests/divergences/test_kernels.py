@@ -110,6 +110,11 @@ def test_median_distance_takes_each_pair_once():
     assert median_distance(every) == pytest.approx(math.sqrt(2 * 20), rel=0.02)  # r^2 / 2 is chi-square with 20 degrees
 
 
+def test_median_distance_of_two_points_is_their_distance():
+    assert median_distance(torch.tensor([[0.0, 0.0], [3.0, 4.0]])) == 5.0
+    assert median_distance(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])) == 5.0
+
+
 def test_type_and_device_are_kept():
     for dtype in (torch.float32, torch.float64):
         x, y = clouds(dtype=dtype)
@@ -136,7 +141,8 @@ def test_the_narrowest_and_the_widest_scale_give_the_limits(call, dtype):
 
 @pytest.mark.parametrize("scales", [3.0, "12", None])
 def test_scales_are_a_sequence(scales):
-    with pytest.raises(TypeError, match=rf"^scales must be a sequence of numbers, got {scales!r} of type "):
+    words = rf"^scales must be a sequence of numbers, got {scales!r} of type {type(scales).__name__}\.$"
+    with pytest.raises(TypeError, match=words):
         multi_scale(rbf, scales)
 
 
@@ -168,6 +174,7 @@ def test_a_kernel_is_a_function():
             rf"^x and y must have the same width L, got shapes \[{len(CLOUD)}, {CLOUD.shape[1]}\] and",
         ),
         (lambda: median_distance(CLOUD * math.nan), "^x contains NaN"),
+        (lambda: median_distance(CLOUD * math.nan, CLOUD), "^x contains NaN"),
         (lambda: median_distance(CLOUD, CLOUD * math.nan), "^y contains NaN"),
         (lambda: median_distance(CLOUD + math.inf), r"^x contains inf: it must be finite\.$"),
     ],

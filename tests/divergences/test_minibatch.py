@@ -82,6 +82,13 @@ def test_widths_are_summed_and_not_averaged():
     torch.testing.assert_close(minibatch_kl(z, mean, log_std), by_hand / 8)
 
 
+def test_two_points_each_meet_the_other_alone():
+    z, mean, log_std = torch.tensor([[[0.5], [2.0]]]), torch.tensor([[1.0], [-1.0]]), torch.tensor([[0.0], [0.5]])
+    met = [Normal(-1.0, math.exp(0.5)).log_prob(z[0, 0]), Normal(1.0, 1.0).log_prob(z[0, 1])]
+    by_hand = sum(log_q - Normal(0.0, 1.0).log_prob(z[0, b]) for b, log_q in enumerate(met)) / 2
+    torch.testing.assert_close(minibatch_kl(z, mean, log_std, own=False), by_hand.squeeze())
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_gradients(own):
     generator = torch.Generator().manual_seed(0)
@@ -112,7 +119,9 @@ def test_what_is_not_finite_is_refused(place, name):
     [
         (((4, 3), (4, 3), (4, 3)), True, r"z must have the 3 axes \[S, B, L\]"),
         (((2, 5, 3), (4, 3), (4, 3)), True, r"must share B and L, got z \[2, 5, 3\], mean \[4, 3\]"),
-        (((2, 4, 3), (4, 3), (4, 1)), True, "must share B and L"),
+        (((2, 4, 3), (4, 3), (4, 1)), True, r"must share B and L, got .*, mean \[4, 3\], log_std \[4, 1\]\.$"),
+        (((2, 4, 3), (3,), (4, 3)), True, r"^mean must have the 2 axes \[B, L\]"),
+        (((2, 4, 3), (4, 3), (3,)), True, r"^log_std must have the 2 axes \[B, L\]"),
         (
             ((2, 1, 3), (1, 3), (1, 3)),
             False,

@@ -123,6 +123,14 @@ def test_witness_separates_and_its_mean_difference_is_the_v_statistic():
     torch.testing.assert_close(difference, mmd2(x, y, RBF, unbiased=False))
 
 
+def test_witness_point_by_point():
+    generator = torch.Generator().manual_seed(1)
+    at, x, y = (torch.randn(n, L, generator=generator).double() for n in (3, 4, 5))
+    k = lambda a, b: math.exp(-float((a - b).square().sum()) / (2 * 1.5**2))
+    by_hand = [sum(k(a, b) for b in x) / 4 - sum(k(a, b) for b in y) / 5 for a in at]
+    torch.testing.assert_close(witness(at, x, y, RBF), torch.tensor(by_hand, dtype=torch.float64))
+
+
 def test_narrow_kernels_are_blind_in_many_dimensions():
     """ERRATA B13: against N(0, 1.44 I) the IMQ kernel of scale 2 d sees more as d grows, the RBF of bandwidth d not."""
     z = {}
