@@ -277,7 +277,7 @@ verdict
 #
 # "Beyond 3 it is no luck", says a rule of thumb. It is a rule for *many* runs. The error below the fraction is itself made from $S$ seeds, and three seeds that happen to agree make it far too small.
 #
-# **Guess first.** Ten rows, and in truth no difference between any of them. In how many of a hundred such comparisons is $|z| > 3$, with three seeds? And with ten?
+# **Guess first.** Take two rows with, in truth, no difference between them, and compare them a hundred times. How often is $|z| > 3$ with three seeds? And with ten?
 
 # %% slideshow={"slide_type": "fragment"}
 needs, luck = {}, torch.Generator().manual_seed(0)
@@ -290,7 +290,7 @@ for S in (3, 4, 5, 6, 10, 30):
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With three seeds one comparison in ten is "beyond 3" by luck alone. (This is Student's $t$, with $S - 1$ degrees of freedom.) On this page a difference is called **sure** if luck reaches its $z$ less than once in a hundred times: beyond
-# about $10$ with three seeds, $6$ with four, $4$ with six, $3.2$ with ten. And who compares ten rows looks ten times. So read the *sure* ones as ten tickets in that lottery, not as one.
+# about $10$ with three seeds, $6$ with four, $4$ with six, $3.2$ with ten. And who compares ten rows with IWAE buys ten tickets in this lottery: one table in ten would show a *sure* difference that is none.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert all(near(needs[S], stats.t.ppf(0.995, S - 1), 0.05 * needs[S] / S**0.5) for S in needs)
