@@ -977,20 +977,19 @@ assert torch.allclose(copied, once, atol=1e-5)
 products = {"x copied": (K + 1) * (D + P) * H, "x projected once": D * H + (K + 1) * P * H}  # for each x
 for name, count in products.items():
     print(f"{name:>16}: {count / 1e6:4.1f} million products")
+assert round(products["x copied"] / products["x projected once"]) == 17
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Seventeen times fewer products, and the same numbers. What a step costs in all, forward and back:
 
 # %% slideshow={"slide_type": "subslide"}
-assert round(products["x copied"] / products["x projected once"]) == 17
 pixels = torch.rand(20, D).round()
-hvae = HierarchicalVAE(D, P, hidden=(H, H), tau="learned")
-sivi = HierarchicalVAE(D, P, hidden=(H, H), tau="prior")
+hvae, sivi = (HierarchicalVAE(D, P, hidden=(H, H), tau=tau) for tau in ("learned", "prior"))
 plain_vae = VAE(D, P, hidden=(H, H))
 
 
-def step_seconds(network, K, repeats=4):
+def step_seconds(network, K, repeats=8):
     """One forward and backward pass, the quickest of a few. K counts psi, or z if q is a plain Gaussian."""
     outer = max(K, 1)
     if isinstance(network, HierarchicalVAE):
