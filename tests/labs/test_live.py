@@ -403,6 +403,79 @@ def test_the_sentence_comes_before_the_picture_and_the_last_of_a_storm_wins(lab,
     on_a_loop(scenario)
 
 
+def on_another_thread(lab, what):
+    """The training on a loop of its own, as JupyterLab has it, while the test is a cell."""
+    ready, over = threading.Event(), threading.Event()
+
+    async def there():
+        lab.start()
+        ready.set()
+        while not over.is_set():
+            await asyncio.sleep(0.002)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    left = []
+    page = threading.Thread(target=lambda: left.append(asyncio.run(there())))
+    page.start()
+    try:
+        assert ready.wait(20)
+        what()
+    finally:
+        over.set()
+        page.join()
+    assert left == [set()], "a task is left on the page's loop"
+
+
+def test_a_cell_does_not_come_between(lab, monkeypatch):
+    """JupyterLab's widgets have a thread of their own: a step and a call of a cell must not be at the lab together."""
+    inside, together = [], []
+
+    def alone(kind, method):
+        def watched(*args):
+            inside.append(kind)
+            time.sleep(0.001)
+            together.extend([tuple(inside)] if len(set(inside)) > 1 else [])
+            try:
+                return method(*args)
+            finally:
+                inside.remove(kind)
+
+        return watched
+
+    monkeypatch.setattr(Climber, "backward", alone("step", Climber.backward))
+    monkeypatch.setattr(type(lab), "_draw", alone("draw", type(lab)._draw))
+
+    def cell():
+        for goal in range(15):
+            lab.controls["goal"].value = goal / 10
+            time.sleep(0.003)
+        steps = lab.trainer.steps
+        lab.apply("down")
+        assert steps > 0 and "goal -1.00" in lab.sentence.value
+        lab.pause()
+        steps = lab.trainer.steps
+        time.sleep(0.05)
+        assert lab.trainer.steps == steps and not lab.running
+
+    on_another_thread(lab, cell)
+    assert not together, together
+
+
+@pytest.mark.parametrize("end", ["pause", "close", "renew", "again"])
+def test_a_cell_ends_what_the_page_began(lab, end):
+    def cell():
+        {
+            "pause": lab.pause,
+            "close": lab.close,
+            "renew": lambda: lab.renew(3),
+            "again": lambda: Climb().live().close(),
+        }[end]()
+        assert not lab.running
+        time.sleep(0.05)
+
+    on_another_thread(lab, cell)
+
+
 def test_without_an_event_loop_start_says_so_and_step_works(lab):
     with pytest.raises(RuntimeError, match="no running event loop"):
         lab.start()
