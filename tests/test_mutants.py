@@ -44,6 +44,20 @@ def test_the_changed_lines_are_read_from_a_difference():
 
 
 @pytest.mark.parametrize(
+    ("after", "known"),
+    [
+        ("e = torch.eye(3, dtype=z.dtype, device=None)", True),
+        ("e = torch.eye(3, dtype=z.dtype, )", True),
+        ("e = torch.eye(3, device=z.device)", False),
+        ("e = torch.eye(4, dtype=z.dtype, device=z.device)", False),
+    ],
+)
+def test_a_device_is_excused_and_nothing_else_in_its_line(after, known):
+    mutant = mutants.Mutant("a", "e = torch.eye(3, dtype=z.dtype, device=z.device)", after)
+    assert mutants.is_known("exact", mutant) == known
+
+
+@pytest.mark.parametrize(
     ("total", "survivors", "known", "passed"),
     [(100, 5, 5, True), (100, 6, 6, False), (100, 1, 0, False), (0, 0, 0, False)],
 )

@@ -68,8 +68,8 @@ def test_quadrature_gives_the_kernel_itself():
 @pytest.mark.parametrize(
     "mean, std, kernel, scale, words",
     [
-        (torch.zeros(2), torch.ones(3), "rbf", 1.0, "same width L, got 2 and 3"),
-        (torch.zeros(2), torch.zeros(2), "rbf", 1.0, "std must be positive"),
+        (torch.zeros(2), torch.ones(3), "rbf", 1.0, "^mean and std must have the same width L, got 2 and 3"),
+        (torch.zeros(2), torch.zeros(2), "rbf", 1.0, "^std must be positive, got 0 among its entries"),
         (torch.zeros(2), torch.ones(2), "rfb", 1.0, "Did you mean 'rbf'"),
         (torch.zeros(2), torch.ones(2), "imq", 0.0, "scale must lie in"),
         (torch.tensor([math.nan]), torch.ones(1), "imq", 1.0, "contains NaN"),

@@ -150,11 +150,46 @@ def test_float32_keeps_its_type_and_its_digits():
             assert float(value) == pytest.approx(float(getattr(double, name)()), abs=1e-4)
 
 
+def test_without_latent_keeps_the_whole_covariance_if_nothing_else_is_said(case):
+    full, spherical = without_latent(case.data, L), without_latent(case.data, L, spherical=True)
+    torch.testing.assert_close(full.decoder.covariance, case.data.covariance_matrix)
+    trace = case.data.covariance_matrix.trace()
+    torch.testing.assert_close(spherical.decoder.covariance, trace / D * torch.eye(D, dtype=torch.float64))
+    assert full.decoder.weight.shape == (D, L) and full.decoder.weight.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "part, value, error, words",
+    [
+        ("weight", None, TypeError, r"^decoder\.weight must be a torch\.Tensor of shape \[D, L\], got NoneType\.$"),
+        ("weight", torch.zeros(D), ValueError, r"^decoder\.weight must have the 2 axes \[D, L\]"),
+        ("bias", torch.zeros(D, L), ValueError, r"^decoder\.bias must have the 1 axes \[out\]"),
+        ("covariance", torch.zeros(D), ValueError, r"^decoder\.covariance must have the 2 axes \[out, out\]"),
+        ("bias", torch.full((D,), math.inf), ValueError, r"^decoder\.bias contains inf: it must be finite\.$"),
+    ],
+)
+def test_a_bad_part_of_a_channel_is_named(case, part, value, error, words):
+    with pytest.raises(error, match=words):
+        Information(case.data, case.encoder, case.decoder._replace(**{part: value}))
+
+
+def test_a_bad_weight_of_the_encoder_is_named(case):
+    with pytest.raises(ValueError, match=r"^encoder\.weight must have the 2 axes \[out, in\], got shape \[4\]\.$"):
+        Information(case.data, case.encoder._replace(weight=torch.zeros(D)), case.decoder)
+
+
+@pytest.mark.parametrize("name, kind", [("data", "MultivariateNormal"), ("encoder", "Channel"), ("decoder", "Channel")])
+def test_a_part_of_another_kind_is_named(case, name, kind):
+    parts = {"data": case.data, "encoder": case.encoder, "decoder": case.decoder, name: 3.0}
+    with pytest.raises(TypeError, match=f"^{name} must be a {kind}, got float\\.$"):
+        Information(**parts)
+
+
 def test_bad_input(case):
     flipped = Channel(case.encoder.weight.T, case.encoder.bias, case.encoder.covariance)
-    with pytest.raises(ValueError, match=r"encoder must have weight \[2, 4\], bias \[2\], covariance \[2, 2\]"):
+    with pytest.raises(ValueError, match=r"^encoder must have weight \[2, 4\], bias \[2\], covariance \[2, 2\]"):
         Information(case.data, flipped, case.decoder)
-    with pytest.raises(ValueError, match="data must be one law of D = 4 dimensions"):
+    with pytest.raises(ValueError, match="^data must be one law of D = 4 dimensions"):
         Information(case.prior, case.encoder, case.decoder)
 
 
@@ -199,7 +234,7 @@ def test_elbo_and_gap_both_grow_without_bound():
 
 
 def test_tau_must_be_positive():
-    with pytest.raises(ValueError, match="tau must be positive, got 0 among"):
+    with pytest.raises(ValueError, match="^tau must be positive, got 0 among"):
         exact.exploding_latent_space(torch.tensor([0.1, 0.0]))
 
 

@@ -25,8 +25,32 @@ def test_samples_have_the_exact_entropy_and_the_exact_variance():
     assert_mean(z.square() / psi, 1.0)  # psi is a *variance*
 
 
+def test_the_posterior_is_a_density():
+    mixture = exact.LaplaceMixture(1)
+    psi = torch.linspace(-18, 8, 200_001, dtype=torch.float64).exp()[:, None]
+    for z in torch.tensor([[-2.5], [0.3]], dtype=torch.float64):
+        density = mixture.log_posterior(psi, z).exp()
+        one = torch.trapezoid(density, psi.flatten())
+        torch.testing.assert_close(one, torch.ones_like(one), rtol=1e-4, atol=0)
+        mean = torch.trapezoid(density * psi.flatten(), psi.flatten())
+        torch.testing.assert_close(mean, 1 + z.abs().squeeze(), rtol=1e-3, atol=0)
+
+
+def test_draws_are_those_of_their_generator_with_the_type_of_z():
+    mixture, seeded = exact.LaplaceMixture(3), lambda: torch.Generator().manual_seed(5)
+    uniform = torch.rand(7, 2, 3, generator=seeded())
+    torch.testing.assert_close(mixture.sample_mixing((7, 2), seeded()), -2 * torch.log1p(-uniform))
+    for one, other in zip(mixture.sample(4, seeded()), mixture.sample(4, seeded())):
+        assert one.equal(other) and one.shape == (4, 3)
+    z = torch.full((4, 3), 0.5, dtype=torch.float64)
+    psi = mixture.sample_posterior(z, 2, seeded())
+    assert psi.dtype == torch.float64 and psi.shape == (2, 4, 3)
+    assert psi.equal(mixture.sample_posterior(z, 2, seeded()))
+    assert exact.LaplaceMixture(2).entropy() == pytest.approx(2 + 2 * torch.tensor(2.0).log().item())
+
+
 def test_dim_is_a_count():
-    with pytest.raises(ValueError, match="dim"):
+    with pytest.raises(ValueError, match="^dim must be at least 1, got 0"):
         exact.LaplaceMixture(0)
 
 

@@ -112,6 +112,26 @@ def test_sample_has_the_moments_of_the_model(case):
     assert_mean(centred**2, (case.model.weight**2).sum(1) + 0.6)
 
 
+def test_draws_are_those_of_their_generator(case):
+    model, seeded = case.model, lambda: torch.Generator().manual_seed(5)
+    noise = torch.randn(6, L + D, generator=seeded(), dtype=torch.float64)
+    x, z = model.sample(6, seeded())
+    torch.testing.assert_close(z, noise[:, :L])
+    torch.testing.assert_close(x, z @ model.weight.T + model.bias + math.sqrt(0.6) * noise[:, L:])
+    eps = torch.randn(2, 5, B, L, generator=seeded(), dtype=torch.float64)
+    z = case.mean + case.std * eps
+    by_hand = model.log_joint(case.x, z) - q_of(case).log_prob(z)
+    torch.testing.assert_close(model.log_weights(*case[1:], M=2, K=5, generator=seeded()), by_hand)
+
+
+def test_one_q_for_every_point_is_enough(case):
+    one = case.mean[:1], case.std[:1]
+    every = tuple(part.expand(B, L) for part in one)
+    for name in ("kl", "reverse_kl", "elbo", "eubo", "chi_squared"):
+        of = getattr(case.model, name)
+        torch.testing.assert_close(of(case.x, *one), of(case.x, *every))
+
+
 def test_log_weights_reparameterise(case):
     mean = case.mean.clone().requires_grad_()
     log_w = case.model.log_weights(case.x, mean, case.std, 1, 100_000, torch.Generator().manual_seed(4))
@@ -127,7 +147,22 @@ def test_log_weights_reparameterise(case):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: exact.LinearGaussian(torch.eye(2), 0.0), "noise_variance must lie in"),
+        (lambda: exact.LinearGaussian(torch.eye(2), 0.0), "^noise_variance must lie in"),
+        (lambda: exact.LinearGaussian(torch.full((2, 2), 1e30), 1.0), "^weight' weight / noise_variance contains inf"),
+        (lambda: exact.LinearGaussian(torch.ones(2, 0), 1.0), "^weight must have at least one entry along L"),
+        (lambda: exact.LinearGaussian(torch.eye(2), 1.0, torch.eye(2)), r"^bias must have the 1 axes \[D\]"),
+        (
+            lambda: exact.LinearGaussian(torch.eye(2), 1.0).kl(torch.ones(3, 2), torch.ones(2), torch.ones(3, 2)),
+            r"^mean must have the 2 axes \[B, L\]",
+        ),
+        (
+            lambda: exact.LinearGaussian(torch.eye(2), 1.0).kl(torch.ones(3, 2), torch.ones(2, 2), torch.ones(3, 2)),
+            r"^mean must broadcast with x in all axes but the last, got mean \[2, 2\] and x \[3, 2\]\.$",
+        ),
+        (
+            lambda: exact.LinearGaussian(torch.eye(2), 1.0).kl(torch.ones(1, 2), torch.ones(2, 2), torch.ones(3, 2)),
+            r"^std must broadcast with mean in all axes but the last, got std \[3, 2\] and mean \[2, 2\]\.$",
+        ),
         (
             lambda: exact.LinearGaussian(torch.ones(2), 1.0),
             "weight must have the 2 axes",
@@ -138,17 +173,17 @@ def test_log_weights_reparameterise(case):
         ),
         (
             lambda: exact.LinearGaussian(torch.eye(2), 1.0).log_likelihood(torch.ones(4, 3)),
-            "x must have D = 2",
+            "^x must have D = 2 columns",
         ),
         (
             lambda: exact.reference().model.log_weights(*exact.reference()[1:], M=0, K=1),
-            "M must be at least 1",
+            "^M must be at least 1",
         ),
         (
             lambda: exact.reference().model.log_weights(*exact.reference()[1:], M=1, K=0),
-            "K must be at least 1",
+            "^K must be at least 1",
         ),
-        (lambda: exact.reference().model.sample(0), "n must be at least 1"),
+        (lambda: exact.reference().model.sample(0), "^n must be at least 1"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(make, message):
