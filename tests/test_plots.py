@@ -79,8 +79,8 @@ def test_in_a_lab_close_colours_have_a_second_sign(name):
             assert sign != same or not close(one, other), f"{one} and {other} are both {sign} in {axes.get_title()!r}"
 
 
-SECOND_SIGN = re.compile(
-    r"""linestyle|marker|hatch|annotate|axvline|hist\(|text\(|bar\(|fill_between|stairs|["'][-:.]*[-:.osv^xD*+]["']"""
+SECOND_SIGN = re.compile(  # a stroke or a shape of its own, a name beside it, an area beside a line
+    r"""linestyle|marker"?[=:]|hatch|annotate|ax[hv]line|hist\(|bar\(|fill_between|stairs|["'][osv^xD*+.]?(--|:|-\.)["']"""
 )
 
 
