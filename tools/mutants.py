@@ -66,6 +66,11 @@ SLOW = {  # left out: many draws or many steps, after which faster tests must ha
         "test_no_gaussian_is_nearer",
     ],
 }
+SHOW = """
+import json, sys
+from mutmut.__main__ import find_mutant, get_diff_for_mutant
+print(json.dumps({name: get_diff_for_mutant(name, path=find_mutant(name).path) for name in sys.argv[1:]}))
+"""  # what `mutmut show` prints, for many mutants at once
 PATIENCE = 5  # a mutant may take so many times as long as its tests do by themselves, and a few seconds
 SURVIVED, NO_TEST, NOT_RUN = {0}, {5, 33}, {None, 34}  # mutmut's exit codes; all others are a test that failed or hung
 
@@ -165,7 +170,8 @@ def exit_codes(bench: Path) -> dict[str, int | None]:
 def survivors(bench: Path) -> list[Mutant]:
     """The mutants that no test noticed."""
     left = [name for name, code in exit_codes(bench).items() if code in SURVIVED | NO_TEST]
-    return [changed_lines(name, mutmut(bench, "show", name)) for name in left]
+    shown = subprocess.run([sys.executable, "-c", SHOW, *left], cwd=bench, capture_output=True, text=True, check=True)
+    return [changed_lines(name, difference) for name, difference in json.loads(shown.stdout).items()]
 
 
 def settings(room: str) -> str:

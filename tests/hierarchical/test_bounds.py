@@ -188,12 +188,24 @@ def test_jackknife_is_nearer_and_no_bound():
 @pytest.mark.parametrize(
     "value, error, words",
     [
-        ([1.0], TypeError, "log_ratio must be a torch.Tensor"),
-        (torch.ones(3, dtype=torch.long), TypeError, "floating-point"),
-        (torch.tensor(1.0), ValueError, "psi_0 first, got a scalar"),
-        (torch.ones(0, 3), ValueError, "at least one entry along K"),
-        (torch.tensor([1.0, math.nan]), ValueError, "NaN"),
-        (torch.tensor([1.0, math.inf]), ValueError, "must be positive wherever"),
+        ([1.0], TypeError, r"^log_ratio must be a torch\.Tensor of shape \[K \+ 1\], got list\.$"),
+        (
+            torch.ones(3, dtype=torch.long),
+            TypeError,
+            r"^log_ratio must hold floating-point numbers, got torch\.int64\.$",
+        ),
+        (
+            torch.tensor(1.0),
+            ValueError,
+            r"^log_ratio must have the shape \[K \+ 1, \.\.\.\], psi_0 first, got a scalar\.$",
+        ),
+        (torch.ones(0, 3), ValueError, r"^log_ratio must have at least one entry along K \+ 1, got shape \[0, 3\]\.$"),
+        (torch.tensor([1.0, math.nan]), ValueError, r"^log_ratio contains NaN \(1 of 2 entries\)\.$"),
+        (
+            torch.tensor([1.0, math.inf]),
+            ValueError,
+            r"^log_ratio contains \+inf: tau\(psi \| z\) must be positive wherever q\(z, psi\) is\.$",
+        ),
     ],
 )
 def test_bad_log_ratios_are_named(value, error, words):
@@ -204,12 +216,16 @@ def test_bad_log_ratios_are_named(value, error, words):
 
 @pytest.mark.parametrize("bound", [hierarchical.lower_bound, hierarchical.midpoint])
 def test_lower_bound_needs_a_draw_of_tau(bound):
-    with pytest.raises(ValueError, match="at least K = 1.*K = 0"):
+    words = r"^log_ratio must hold psi_0 and at least K = 1 draws of tau for this bound, got 1 row\(s\): K = 0\.$"
+    with pytest.raises(ValueError, match=words):
         bound(torch.zeros(1, 7))
 
 
 @pytest.mark.parametrize("order", [-1, 5, 9])
 def test_jackknife_order(order):
-    with pytest.raises(ValueError, match="order"):
+    words = (
+        "^order must be at least 0, got -1" if order < 0 else f"^order must be at most K = 4, got {order}: each order"
+    )
+    with pytest.raises(ValueError, match=words):
         hierarchical.jackknife(torch.zeros(5, 3), order)
     assert hierarchical.jackknife(torch.zeros(5, 3), 4).shape == (3,)

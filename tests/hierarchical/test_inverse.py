@@ -107,12 +107,42 @@ def test_a_law_without_a_posterior_is_told():
 
 
 def test_bad_numbers_are_named():
-    with pytest.raises(ValueError, match="std"):
+    with pytest.raises(ValueError, match=r"^std must lie in \(0, inf\), got 0"):
         LinearInverse(0.0, 0.0)
-    with pytest.raises(ValueError, match="slope"):
+    with pytest.raises(ValueError, match=r"^slope must lie in \(-inf, inf\), got nan"):
         LinearInverse(math.nan)
-    with pytest.raises(ValueError, match="hidden"):
+    with pytest.raises(ValueError, match="^hidden must be at least 1, got 0"):
         GatedInverse((0,))
     for tau in (MixingPrior(LAPLACE), Posterior(LAPLACE), GatedInverse(), LinearInverse()):
-        with pytest.raises(ValueError, match="K must be at least 1"):
+        with pytest.raises(ValueError, match="^K must be at least 1, got 0"):
             tau.sample(torch.zeros(3, 1), 0)
+
+
+def test_linear_inverse_begins_as_the_prior_of_unit_width():
+    tau, z = LinearInverse(), torch.tensor([[0.5, -2.0]])
+    eps = torch.randn(4, 1, 2, generator=generator())
+    torch.testing.assert_close(tau.sample(z, 4, generator()), eps)
+    moved = LinearInverse(0.3, 2.0)
+    torch.testing.assert_close(moved.sample(z, 4, generator()), 0.3 * z + 2.0 * eps)
+    law = torch.distributions.Normal(0.3 * z, 2.0)
+    torch.testing.assert_close(moved.log_prob(eps, z), law.log_prob(eps).sum(-1))
+    assert {name for name, _ in moved.named_parameters()} == {"slope", "log_std"}
+
+
+def test_gated_inverse_is_the_gamma_law_it_says():
+    tau, z = trained_gates(), torch.tensor([[0.5, -2.0]], dtype=torch.float64)
+    out = tau.network(z.unsqueeze(-1)) * tau.gate
+    shape, rate = out[..., 0].exp(), 0.5 * out[..., 1].exp()
+    psi = torch.rand(4, 1, 2, generator=generator(), dtype=torch.float64) + 0.1
+    torch.testing.assert_close(tau.log_prob(psi, z), torch.distributions.Gamma(shape, rate).log_prob(psi).sum(-1))
+    assert tau.sample(z, 3, generator()).equal(tau.sample(z, 3, generator()))
+    widths = [tuple(p.shape) for p in GatedInverse().network.parameters()]
+    assert widths == [(64, 1), (64,), (64, 64), (64,), (2, 64), (2,)]
+
+
+def test_a_prior_draws_with_the_type_of_z_and_its_generator():
+    tau, z = MixingPrior(GAUSSIAN), torch.zeros(2, 5, 1, dtype=torch.float64)
+    draws = tau.sample(z, 3, generator())
+    assert draws.dtype == torch.float64 and draws.shape == (3, 2, 5, 1)
+    torch.testing.assert_close(draws, GAUSSIAN.sample_mixing((3, 2, 5), generator()).double())
+    torch.testing.assert_close(tau.log_prob(draws, z), GAUSSIAN.log_mixing(draws))

@@ -93,13 +93,34 @@ def test_K_must_rise(K):
 def test_bad_arguments_are_named():
     z, psi_0 = LAW.sample(7, generator())
     tau = MixingPrior(LAW)
-    with pytest.raises(ValueError, match="K must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="^K must be at least 0, got -1"):
         hierarchical.log_ratios(LAW, tau, z, psi_0, -1)
-    with pytest.raises(ValueError, match="psi_0 must hold the psi that made each z"):
+    with pytest.raises(
+        ValueError, match=r"^psi_0 must hold the psi that made each z: .* got z \[7, \d\] and psi_0 \[5, \d\]\.$"
+    ):
         hierarchical.log_ratios(LAW, tau, z, psi_0[:5], 3)
-    with pytest.raises(TypeError, match="z must be a floating-point"):
+    with pytest.raises(TypeError, match="^z must be a floating-point"):
         hierarchical.log_ratios(LAW, tau, z.long(), psi_0, 3)
     with pytest.raises(ValueError, match=r"^psi_0 must have the shape \[\.\.\., L\], got \[\]\.$"):
         hierarchical.log_ratios(LAW, tau, z[0], torch.tensor(1.0), 3)
-    with pytest.raises(ValueError, match="chunk must be at least 1"):
+    with pytest.raises(ValueError, match="^chunk must be at least 1, got 0"):
         hierarchical.curve(LAW, tau, z, psi_0, [3], chunk=0)
+    with pytest.raises(TypeError, match="^law must have log_mixing and log_conditional, got object without log_mixing"):
+        hierarchical.log_ratios(object(), tau, z, psi_0, 0)
+    with pytest.raises(TypeError, match="^tau must have sample and log_prob, got object without sample"):
+        hierarchical.log_ratios(LAW, object(), z, psi_0, 2)
+    with pytest.raises(TypeError, match=r"^K must be a sequence of whole numbers, got 3 of type int\.$"):
+        hierarchical.curve(LAW, tau, z, psi_0, 3)
+
+
+def test_log_ratios_by_hand():
+    z, psi_0 = LAW.sample(7, generator())
+    tau = MixingPrior(LAW)
+    psi = torch.cat([psi_0[None], tau.sample(z, 3, generator(1))])
+    by_hand = torch.stack([LAW.log_mixing(p) + LAW.log_conditional(z, p) - LAW.log_mixing(p) for p in psi])
+    torch.testing.assert_close(hierarchical.log_ratios(LAW, tau, z, psi_0, 3, generator(1)), by_hand)
+    found = hierarchical.curve(LAW, tau, z, psi_0, [0, 3], generator(1))
+    torch.testing.assert_close(found.upper[0], by_hand[0])
+    torch.testing.assert_close(found.upper[1], by_hand.exp().mean(0).log())
+    torch.testing.assert_close(found.lower[1], by_hand[1:].exp().mean(0).log())
+    assert (found.lower[0] == -torch.inf).all()

@@ -178,8 +178,11 @@ def test_bad_input():
         ({"K": -1}, "K must be at least 0"),
         ({"K": 1, "tau": "gamma"}, "tau must be one of learned, prior"),
         ({"K": 1, "steps": 0}, "steps must be at least 1"),
+        ({"K": 1, "batch_size": 0}, "batch_size must be at least 1"),
+        ({"K": 1, "learning_rate": 0.0}, r"learning_rate must lie in \(0, inf\)"),
+        ({"K": 1, "seed": -1}, "seed must be at least 0"),
     ):
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(ValueError, match=f"^{match}"):
             samplers.fit(target, **bad)
 
 
@@ -207,3 +210,31 @@ def test_learning_tau_leaves_no_gradient_at_the_law():
     learn(law, tau, steps=2, K=3, batch=5)
     assert all(p.grad is None for p in law.parameters())
     assert all(p.grad is not None for p in tau.parameters())
+
+
+def test_a_target_is_a_target():
+    words = r"^target must be a Target, such as TARGETS\['banana'\], got 'X'\.$"
+    for call in (lambda: samplers.fit("X", 1), lambda: samplers.gaussian_fit("X")):
+        with pytest.raises(TypeError, match=words):
+            call()
+
+
+def test_a_sampler_and_its_inverse_are_the_gaussians_they_say():
+    torch.manual_seed(0)
+    sampler, tau = samplers.NeuralSampler((5,)), samplers.GaussianInverse((5,))
+    torch.nn.init.normal_(tau.network[-1].weight)
+    z, psi = torch.randn(7, 2), torch.randn(3, 7, 2)
+    q = torch.distributions.Normal(sampler.mean(psi), 0.2)
+    torch.testing.assert_close(sampler.log_conditional(z, psi), q.log_prob(z).sum(-1))
+    mean, log_std = tau.network(z).chunk(2, -1)
+    torch.testing.assert_close(
+        tau.log_prob(psi, z), torch.distributions.Normal(mean, log_std.exp()).log_prob(psi).sum(-1)
+    )
+    seeded = lambda: torch.Generator().manual_seed(1)
+    eps = torch.randn(3, 7, 2, generator=seeded())
+    torch.testing.assert_close(tau.sample(z, 3, seeded()), mean + log_std.exp() * eps)
+    generator = seeded()
+    noise = torch.randn(7, 2, generator=generator)
+    expected = sampler.mean(noise) + 0.2 * torch.randn(7, 2, generator=generator)
+    for found, by_hand in zip(sampler.sample(7, seeded()), (expected, noise)):
+        torch.testing.assert_close(found, by_hand)

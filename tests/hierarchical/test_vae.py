@@ -388,5 +388,8 @@ def test_bad_input():
     ):
         with pytest.raises(ValueError, match=match):
             HierarchicalVAE(9, 2, **{"hidden": (6,), **bad})
-    with pytest.raises(ValueError, match="inner"):
+    with pytest.raises(ValueError, match="^inner must be at least 0, got -2"):
         new_model().inner = -2
+    words = r"^eps must have 5 numbers for each sample, and 3 more for each inner psi, got 7\.$"
+    with pytest.raises(ValueError, match=words):
+        HierarchicalVAE(9, 2, 3, (6,)).draw(torch.zeros(4, 9), torch.zeros(2, 5, 4, 7))
