@@ -54,8 +54,8 @@ ALL = {
     "06.mmd": Live(
         question="Two clouds of points. Do they come from one law?",
         to_try="Press <em>shifted</em> and drag the bandwidth from one end to the other.",
-        to_see="The pull vanishes at both ends. With a small bandwidth no point sees another; with a large one all "
-        "pairs look alike.",
+        to_see="The strokes vanish at both ends. With a small bandwidth most points see no other and stay; with a "
+        "large one all pairs look alike. In between the clouds are told apart, and the codes are pulled to the prior.",
         at_most={"n": 100},
     ),
 }

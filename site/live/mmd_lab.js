@@ -10,7 +10,7 @@ const AXIS = steps(-REACH, REACH, GRID);
 const PLANE = AXIS.flatMap((down) => AXIS.map((across) => [across, -down])); // row by row from the top
 const DISTANCES = steps(0.08, 60, 160, true), BINS = steps(0.08, 60, 61, true);
 const Z_EDGES = steps(-4, 14, 55);
-const HIGH = [179, 88, 6], LOW = [84, 39, 136]; // of the witness, dark enough for white and light enough for black
+const HIGH = [200, 105, 10], LOW = [123, 80, 190]; // of the witness, dark enough for white and light enough for black
 
 export const mmdLab = {
   compute({ kernel, bandwidth, shift, spread, n, d, lam, seed }) {
