@@ -67,7 +67,7 @@ labs.ALL["07.bounds"]()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Explain.** At the lab's $z$, one standard deviation out in every dimension: (1) In one dimension $K = 8$ is enough. In fifty, $K = 1000$ leaves the bound $33.3$ nats above; it began at $40.2$. (2) Better by far: $4.3$ nats above with no guess, and $1.1$ with
-# fifty. (3) None. Every single draw is exact. **A guess that looks at $z$ is worth more than any number of guesses that do not**, and this chapter says why.
+# fifty. (3) None. Every single draw is exact. **One free sample and a $\tau$ that looks at $z$ are worth more than a thousand guesses that do not**, and this chapter says why.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, exact, from the lab's own compute layer.
@@ -1073,7 +1073,7 @@ assert all(steady) and snr[1024][2] > snr[1024][1] and 1.8 < snr[64][0] / snr[25
 #
 # $$ J_1 = (K+1)\, U_K - K\, \bar U_{K-1}, \qquad \text{bias } O(K^{-2}) . $$
 #
-# Order $d$, which leaves out up to $d$ guesses at a time, has a bias of $O(K^{-(d+1)})$. The price, says the source, is more variance, more computing, and the promise to be a bound.
+# Order $d$, which leaves out up to $d$ guesses at a time, has a bias of $O(K^{-(d+1)})$. The price: more computing, by most accounts more variance, and it is a bound no longer.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · The jackknife of the upper bound (●●○, 7 minutes)
@@ -1166,7 +1166,7 @@ assert over - under < 0.1 and 1 < information < 4 < math.log(N)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same mixture as a prior: turn the bound round
 #
-# Such a mixture is also a good *prior*: $p(z) = \frac1N \sum_n q(z \mid u_n)$ with $N$ learned *pseudo-inputs* $u_n$, images that no camera saw, is the **VampPrior** (Tomczak and Welling 2018). The source calls the aggregate posterior "VampPrior-like". Take care: as a prior the mixture needs the other bound.
+# Such a mixture is also a good *prior*: $p(z) = \frac1N \sum_n q(z \mid u_n)$ with $N$ learned *pseudo-inputs* $u_n$, images that no camera saw, is the **VampPrior** (Tomczak and Welling 2018). The authors of IWHVI speak of "VampPrior-like" laws when they mean the aggregate posterior. Take care: as a *prior* the mixture needs the other bound.
 #
 # | the mixture stands in | the ELBO has | it needs | from samples |
 # |---|---|---|---|
