@@ -67,3 +67,18 @@ def test_every_slide_fits(chromium, folder, source):
     assert pictures and all(width > 50 and words >= 4 for width, words in pictures)
     assert not problems, "\n".join(problems)
     page.close()
+
+
+def test_the_speaker_sees_the_notes(chromium, folder):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(slides.write(CHAPTERS[3], folder).as_uri())
+    page.wait_for_selector("body[data-ready]", timeout=120_000)
+    noted = "const slide = Reveal.getSlides().find((slide) => slide.querySelector('aside.notes'))"
+    page.evaluate(f"() => {{ {noted}; const at = Reveal.getIndices(slide); Reveal.slide(at.h, at.v); }}")
+    with context.expect_page() as opened:
+        page.keyboard.press("s")
+    told = opened.value.locator(".speaker-controls-notes .value")
+    told.filter(has_text="minutes").wait_for(timeout=120_000)
+    assert told.inner_text().startswith("Teaching this chapter")
+    context.close()
