@@ -618,7 +618,7 @@ assert 0 < recorded_bound(300, 0)[0] - recorded_bound(3000, 0)[0] < 0.25
 #
 # $$ w_m = \frac{p(x, z_m)}{\bar r_m}, \qquad \bar r_m = \frac{1}{K+1} \sum_{k=0}^K r_{m,k}, \qquad \mathrm{IWHVI}_{K,M} = \mathbb E \log \frac1M \sum_{m=1}^M w_m \;\le\; \log p(x) . $$
 #
-# In code nothing is new. **Log-weights are the currency**: `bounds.iwae` of log-weights with $U_K$ in the place of $\log q$.
+# In code nothing is new. **Log-weights are the currency**: `bounds.iwae` of log-weights in which $U_K$ takes the place of $\log q$ everywhere.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Why is that a bound?** $\log q$ was *over*estimated on average; that alone does not make $w$ small enough. One line does, with the die of the proof above. Take $P$ again, the law of $\psi_{0:K}$
