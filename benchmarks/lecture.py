@@ -38,7 +38,7 @@ WATCH = 4.0  # seconds after a preset
 
 # The page's own clock. The words of a training that goes on change too: only those about the settings count.
 TIMER = """(lab) => {
-    const words = lab.querySelector(".vaecourse-sentence"), image = lab.querySelector(".vaecourse-picture img");
+    const words = lab.querySelector(".vaecourse-sentence"), image = lab.querySelector(".vaecourse-picture canvas");
     const measured = /^Step \\d+, |: (bound|ELBO) .* in the decoder\\./g;
     const settings = () => words.textContent.replace(measured, "");
     const timer = (window.lecture ??= { answers: [] });
@@ -53,11 +53,11 @@ TIMER = """(lab) => {
         if (timer.asked && timer.asked.words === null && settings() !== timer.asked.before)
             timer.asked.words = performance.now() - timer.asked.at;
     }).observe(words, { childList: true, characterData: true, subtree: true });
-    image.addEventListener("load", () => {
+    new MutationObserver(() => {
         if (!timer.asked || timer.asked.words === null) return;
         timer.answers.push([timer.asked.words, performance.now() - timer.asked.at]);
         timer.asked = null;
-    });
+    }).observe(image, { attributes: true, attributeFilter: ["data-shown"] });
 }"""
 CENSUS = """
 import asyncio, gc, threading

@@ -149,7 +149,7 @@ class Notebook:
         self.page.wait_for_function(
             """([lab, old, wanted]) => {
                 const words = lab.querySelector(".vaecourse-sentence").textContent;
-                const told = lab.querySelector(".vaecourse-picture img").alt.endsWith(words);
+                const told = lab.querySelector(".vaecourse-picture canvas").getAttribute("aria-label").endsWith(words);
                 return told && (wanted === null ? words !== old : words === wanted);
             }""",
             arg=[lab.element_handle(), other_than, equal_to],
@@ -164,7 +164,8 @@ WIDGET = "window.jupyterapp?.shell?.currentWidget"
 
 
 def picture(lab: Locator) -> str:
-    return lab.locator(".vaecourse-picture img").get_attribute("src") or ""
+    """Which of its pictures a lab shows: they are counted."""
+    return lab.locator(".vaecourse-picture canvas").get_attribute("data-shown") or ""
 
 
 def words(lab: Locator) -> str:

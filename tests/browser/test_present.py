@@ -51,7 +51,7 @@ def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, voila):
     page.goto(voila, timeout=1000 * browser.SECONDS)
     lab = page.locator(".vaecourse-lab").first
     lab.wait_for(timeout=1000 * browser.SECONDS)
-    page.wait_for_function("document.querySelector('.vaecourse-picture img')?.naturalWidth > 500")
+    page.wait_for_function("document.querySelector('.vaecourse-picture canvas')?.width > 500")
     lab.evaluate("(lab) => lab.scrollIntoView({block: 'start'})")
     box = lab.bounding_box()
     assert box["height"] <= 720 and box["width"] <= 1280
