@@ -18,13 +18,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import psutil
-from playwright.sync_api import Locator, TimeoutError
+from playwright.sync_api import Locator, Page, TimeoutError
 
 from tools import browser
 from tools.browser import WIDGET, Notebook
@@ -72,7 +72,7 @@ del _all, _tasks
 class Lecture:
     """The page, the kernel behind it, and what a lecturer does with them."""
 
-    def __init__(self, page: object, notebook: Notebook) -> None:
+    def __init__(self, page: Page, notebook: Notebook) -> None:
         self.page, self.notebook, self.problems = page, notebook, notebook.problems
         self.unanswered = 0
         self.threads = 0  # in the kernel, once JupyterLab has made its own for widgets
@@ -125,7 +125,7 @@ class Lecture:
             )
         self.look()
 
-    def turn(self, act: object) -> None:
+    def turn(self, act: Callable[[], object]) -> None:
         """Turn something, wait for its sentence and its picture, and look at them."""
         act()
         try:
@@ -180,8 +180,8 @@ class Lecture:
                 yield
         self.press("Pause", says="paused")
         self.press("Step", says="paused")
-        name = self.lab.get_by_label("Keep it in the file")
-        name.fill(file)
+        box = self.lab.get_by_label("Keep it in the file")
+        box.fill(file)
         self.press("Save", says="saved in")
         self.press("Reset", says="not started")
         self.press("Load", says="loaded from")
