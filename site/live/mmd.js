@@ -61,20 +61,19 @@ export function exactMmd2({ mean }, d, shift, spread) {
 // The prior's n points, then the n codes: `pooled` [2n, d]; `r`, the squared distances of all pairs [2n, 2n]; and where
 // the drawn plane lies in the other coordinates, those of one more draw of the prior: `elsewhere` [d].
 export function clouds({ n, d, shift, spread, seed }) {
-  const noise = noiseOf(seed), products = productsOf(seed, d), P = 2 * n;
-  const row = (i) => (i < n ? i : ROWS + i - n);
+  const noise = noiseOf(seed), products = productsOf(seed, d, n), P = 2 * n;
+  const first = (i) => noise[rowOf(i, n)], scale = (i) => (i < n ? 1 : spread);
   const pooled = new Float64Array(P * d), r = new Float64Array(P * P);
   for (let i = 0; i < P; i++) {
-    const scale = i < n ? 1 : spread;
-    for (let j = 0; j < d; j++) pooled[i * d + j] = scale * noise[row(i) * LARGEST_D + j];
+    for (let j = 0; j < d; j++) pooled[i * d + j] = scale(i) * noise[rowOf(i, n) + j];
     if (i >= n) pooled[i * d] += shift;
   }
   // |a e + m - b f|^2 = a^2 |e|^2 + b^2 |f|^2 - 2ab e.f + m^2 + 2m (a e_1 - b f_1), m along the first axis.
   for (let i = 0; i < P; i++)
     for (let j = 0; j < i; j++) {
-      const [e, f, a, b] = [row(i), row(j), i < n ? 1 : spread, j < n ? 1 : spread], m = i >= n && j < n ? shift : 0;
-      const apart = a * a * products[e * 2 * ROWS + e] + b * b * products[f * 2 * ROWS + f] - 2 * a * b * products[e * 2 * ROWS + f];
-      const along = m * (m + 2 * (a * noise[e * LARGEST_D] - b * noise[f * LARGEST_D]));
+      const [a, b] = [scale(i), scale(j)], m = i >= n && j < n ? shift : 0;
+      const apart = a * a * products[i * P + i] + b * b * products[j * P + j] - 2 * a * b * products[i * P + j];
+      const along = m * (m + 2 * (a * first(i) - b * first(j)));
       r[i * P + j] = r[j * P + i] = Math.max(apart + along, 0);
     }
   return { pooled, r, elsewhere: noise.slice(LARGEST_N * LARGEST_D, LARGEST_N * LARGEST_D + d) };
@@ -82,12 +81,15 @@ export function clouds({ n, d, shift, spread, seed }) {
 
 const noiseOf = remembered((seed) => normals(2 * ROWS * LARGEST_D, 1 + seed));
 
-// The inner products of all rows of noise in their first d coordinates: whatever shift and spread are, and n.
-const productsOf = remembered((seed, d) => {
-  const noise = noiseOf(seed), P = 2 * ROWS, found = new Float64Array(P * P);
+// Where the noise of point i begins: the prior's n points, then the codes.
+const rowOf = (i, n) => (i < n ? i : ROWS + i - n) * LARGEST_D;
+
+// The inner products of all pairs' noise, which serve every shift and spread: [2n, 2n].
+const productsOf = remembered((seed, d, n) => {
+  const noise = noiseOf(seed), P = 2 * n, found = new Float64Array(P * P);
   for (let i = 0; i < P; i++)
     for (let j = 0; j <= i; j++) {
-      const a = i * LARGEST_D, b = j * LARGEST_D;
+      const a = rowOf(i, n), b = rowOf(j, n);
       let even = 0, odd = 0, k = 0; // two sums that need not wait for each other
       for (; k + 1 < d; k += 2) {
         even += noise[a + k] * noise[b + k];
