@@ -154,6 +154,19 @@ def test_a_damaged_cache_is_told_and_fetched_again(source, server, contents, dam
     assert kept.read_bytes() == contents["train-images-idx3-ubyte"]
 
 
+def test_a_damaged_cache_without_a_network_is_told_and_left(source, server, monkeypatch):
+    data.mnist()
+    kept = data.cache_folder() / "mnist" / "train-images-idx3-ubyte"
+    kept.write_bytes(half := kept.read_bytes()[:20])
+    monkeypatch.setattr(data, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
+    with pytest.warns(UserWarning, match="train-images-idx3-ubyte is the wrong file"):
+        with pytest.raises(
+            data.NotAtHand, match="The cached file .*ubyte is damaged, and none of 1 mirrors"
+        ):
+            data.mnist()
+    assert kept.read_bytes() == half and len(list(kept.parent.iterdir())) == 4
+
+
 def test_a_mirror_that_sends_another_file_is_not_believed(source, server, contents):
     swapped = idx(np.zeros((7, 3, 2)))
     (server[0] / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(swapped))

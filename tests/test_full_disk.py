@@ -132,6 +132,18 @@ def test_a_record_keeps_the_runs_it_has(disk):
     assert [run["seed"] for run in recorded.Record(file, {"K": 4}).runs] == [0, 1, 2]  # what was in hand was not lost
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[: len(content) // 2], lambda content: b"\xff\xfe" + content]
+)
+def test_a_damaged_record_is_told_and_kept(tmp_path, damage):
+    file = tmp_path / "record.json"
+    recorded.Record(file, {"K": 4}).add({"seed": 0})
+    file.write_bytes(broken := damage(file.read_bytes()))
+    with pytest.raises(ValueError, match="record.json is not a recorded result: name another file, or move it away"):
+        recorded.Record(file, {"K": 4})
+    assert file.read_bytes() == broken
+
+
 def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk):
     file = disk.folder / "state.safetensors"
     lab = CockpitLab().live()

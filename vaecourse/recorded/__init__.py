@@ -51,7 +51,7 @@ class Record:
         self.facts = facts
         self.runs: list[dict[str, Any]] = []
         if self.file.exists():
-            self._go_on(self.file.read_text())
+            self._go_on()
 
     def has(self, **keys: object) -> bool:
         """Whether a run with these entries is there."""
@@ -64,9 +64,9 @@ class Record:
         content = {"settings": self.settings, "machine": self.machine, "runs": self.runs, **self.facts}
         atomic.write(self.file, (json.dumps(content, indent=1) + "\n").encode())
 
-    def _go_on(self, text: str) -> None:
+    def _go_on(self) -> None:
         try:
-            before = json.loads(text)
+            before = json.loads(self.file.read_text(encoding="utf-8"))
             settings, self.machine, self.runs = before["settings"], before["machine"], before["runs"]
         except (ValueError, KeyError, TypeError) as failure:
             raise ValueError(f"{self.file} is not a recorded result: name another file, or move it away.") from failure
