@@ -160,9 +160,7 @@ def test_a_damaged_cache_without_a_network_is_told_and_left(source, server, monk
     kept.write_bytes(half := kept.read_bytes()[:20])
     monkeypatch.setattr(data, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
     with pytest.warns(UserWarning, match="train-images-idx3-ubyte is the wrong file"):
-        with pytest.raises(
-            data.NotAtHand, match="The cached file .*ubyte is damaged, and none of 1 mirrors"
-        ):
+        with pytest.raises(data.NotAtHand, match="The cached file .*ubyte is damaged, and none of 1 mirrors"):
             data.mnist()
     assert kept.read_bytes() == half and len(list(kept.parent.iterdir())) == 4
 
