@@ -64,3 +64,11 @@ def test_posterior_draws_are_those_of_bayes_rule():
     fixed = mixture.sample_posterior(torch.full((40_000, 3), -2.0), 1, torch.Generator().manual_seed(2))[0]
     assert_mean(fixed, 3.0)  # E[psi | z] = 1 + |z|
     assert_mean(1 / fixed, 0.5)  # E[1 / psi | z] = 1 / |z|
+
+
+def test_psi_and_z_that_do_not_belong_together_are_told():
+    law, z, psi = exact.LaplaceMixture(3), torch.ones(5, 3), torch.ones(4, 3)
+    words = r"^psi must broadcast with z in all axes but the last, got psi \[4, 3\] and z \[5, 3\]\.$"
+    for call in (lambda: law.log_conditional(z, psi), lambda: law.log_posterior(psi, z)):
+        with pytest.raises(ValueError, match=words):
+            call()

@@ -87,3 +87,11 @@ def test_chi_squared_is_infinite_up_to_half_the_posterior_variance():
 def test_bad_numbers_are_named(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         exact.MeanMixture(**({"dim": 3} | bad))
+
+
+def test_psi_and_z_that_do_not_belong_together_are_told():
+    law, z, psi = LAW, torch.ones(5, 3), torch.ones(4, 3)
+    words = r"^psi must broadcast with z in all axes but the last, got psi \[4, 3\] and z \[5, 3\]\.$"
+    for call in (lambda: law.log_conditional(z, psi), lambda: law.log_posterior(psi, z)):
+        with pytest.raises(ValueError, match=words):
+            call()
