@@ -222,6 +222,17 @@ def test_terms_of_the_toy_by_quadrature():
             assert float(getattr(terms, name)[i]) == pytest.approx(float(value), rel=2e-4, abs=2e-4), name
 
 
+def test_mutual_information_of_the_toy_has_ten_digits():
+    """I = h(z) - h(z | x), with the entropy of the mixture on a finer and wider grid."""
+    tau, z = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64), torch.linspace(-30, 30, 300_001, dtype=torch.float64)
+    q = lambda mean: torch.distributions.Normal(mean, tau[:, None]).log_prob(z)  # [3, N]
+    mixture = torch.logaddexp(q(1.0), q(-1.0)) - math.log(2)
+    entropy = -torch.trapezoid(mixture.exp() * mixture, z)
+    expected = entropy - 0.5 * math.log(2 * math.pi * math.e) - tau.log()
+    found = exact.exploding_latent_space(tau).mutual_information
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+
+
 def test_elbo_and_gap_both_grow_without_bound():
     tau = torch.tensor([0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
     terms = exact.exploding_latent_space(tau)

@@ -81,6 +81,8 @@ def test_chi_squared_is_infinite_up_to_half_the_posterior_variance():
     assert law.chi_squared(z, 0.5, 0.5).tolist() == [math.inf] * 2
     assert law.chi_squared(z, 0.5, 0.51).isfinite().all()
     assert law.chi_squared(z, 0.5, 0.1).shape == (2,)
+    with pytest.raises(ValueError, match=r"^z must have the shape \[\.\.\., 3\], got \[2, 2\]\.$"):
+        law.chi_squared(z[:, :2], 0.5, 0.1)
 
 
 @pytest.mark.parametrize("bad", [{"dim": 0}, {"spread": 0.0}, {"noise": -1.0}, {"noise": math.nan}])
