@@ -203,3 +203,16 @@ def test_weights_of_a_width_that_is_none_are_refused():
     model, x, mean, std = exact.reference()
     with pytest.raises(ValueError, match="std, the standard deviations of q, must be above 0, got -"):
         model.log_weights(x, mean, -std, M=2, K=3)
+
+
+def test_another_type_and_another_width_are_told_in_whole_sentences(case):
+    shares = "must share type and device with weight, torch.float64 on cpu, got torch.float32 on cpu.$"
+    z = torch.zeros(B, L)
+    with pytest.raises(TypeError, match=f"^z {shares}"):
+        case.model.log_joint(case.x, z)
+    with pytest.raises(TypeError, match=f"^x {shares}"):
+        case.model.log_joint(case.x.float(), z.double())
+    with pytest.raises(TypeError, match=f"^bias {shares}"):
+        exact.LinearGaussian(case.model.weight, 0.6, torch.zeros(D))
+    with pytest.raises(ValueError, match=r"^z must have the shape \[\.\.\., 2\], got \[3, 3\]\.$"):
+        case.model.log_joint(case.x, torch.zeros(B, L + 1, dtype=torch.float64))
