@@ -30,7 +30,7 @@ def by_thread():
         while not stop.is_set():
             next(pieces)
 
-ids = [it.comm.comm_id for it in (lab.controls["lambda_"], lab.sentence, lab.image, lab.transport)]
+ids = [it.comm.comm_id for it in (lab.controls["lambda_"], lab.sentence, lab.transport)]
 """
 THREAD = "stop.clear(); worker = threading.Thread(target=by_thread); worker.start()", "stop.set(); worker.join()"
 MODES = {  # whether on a subshell, what begins and what ends
@@ -56,7 +56,7 @@ def send(client: object, comm: str, data: dict, subshell: str | None) -> None:
 
 def answer(client: object, ids: list[str], value: float, subshell: str | None) -> tuple[float, float]:
     """Milliseconds from the new value of lambda to the sentence that names it, and to the picture after it."""
-    control, sentence, image, _ = ids
+    control, sentence, transport = ids
     start, told = time.perf_counter(), 0.0
     send(client, control, {"method": "update", "state": {"value": value}, "buffer_paths": []}, subshell)
     while True:
@@ -65,13 +65,13 @@ def answer(client: object, ids: list[str], value: float, subshell: str | None) -
         now = 1e3 * (time.perf_counter() - start)
         if not told and content.get("comm_id") == sentence and f"{value:g}" in str(state.get("value", "")):
             told = now
-        elif told and content.get("comm_id") == image and "value" in str(content["data"].get("buffer_paths")):
+        elif told and content.get("comm_id") == transport and "shown" in state:
             return told, now
 
 
 def begin_or_end(client: object, what: str | None, ids: list[str], subshell: str | None) -> None:
     if what in ("start", "pause"):
-        send(client, ids[3], {"method": "custom", "content": {"do": what}}, subshell)
+        send(client, ids[2], {"method": "custom", "content": {"do": what}}, subshell)
     elif what:
         ask(client, what)
 
