@@ -43,7 +43,7 @@ def audit(page, root=None, **options):
     return page.evaluate(AUDIT, [root and root.element_handle(), options, exclude])
 
 
-# Pictures without words. Sphinx's own plus and minus in its index are left out; a formula has MathML beside its strokes.
+# Pictures without words. Sphinx's own plus and minus in its index are left out; a formula has MathML beside it.
 UNTOLD = """() => [...document.querySelectorAll("img:not(.toggler)")]
     .filter((image) => image.alt.trim().split(/\\s+/).length < 4).map((image) => image.outerHTML.slice(0, 150))"""
 
