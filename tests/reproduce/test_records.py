@@ -22,7 +22,7 @@ def test_a_record_is_what_its_table_makes(name):
     done = [(run["row"], run["seed"]) for run in record["runs"]]
     assert len(done) == len(set(done)) and {row for row, _ in done} <= set(table.rows)
     for run in record["runs"]:
-        assert set(table.measures) <= set(run) and run["wall_seconds"] > 0 and run["device"]
+        assert set(table.measures) <= set(run) and run["wall_seconds"] >= 0 and run["device"]
 
 
 @pytest.mark.parametrize("name", RECORDS)
