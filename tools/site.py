@@ -46,6 +46,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
     found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
     found |= {f"chapters/{path.name}": path.read_text() for path in (ROOT / "chapters").glob("*.md")}
     found |= {path.name: path.read_text() for path in PAGES.glob("*.md")}
+    found["install.md"] = (ROOT / "docs/install.md").read_text()
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
