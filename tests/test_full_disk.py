@@ -171,7 +171,7 @@ def test_a_file_where_a_folder_must_be_is_told(tmp_path):
 def test_a_folder_that_may_not_be_written_is_told(tmp_path):
     folder = tmp_path / "theirs"
     folder.mkdir(mode=0o755)
-    for above in (tmp_path, *tmp_path.parents[:2]):
+    for above in (tmp_path, *tmp_path.parents[:3]):
         above.chmod(above.stat().st_mode | 0o011)
     os.seteuid(65534)
     try:

@@ -45,7 +45,7 @@ def _told(path: Path, failure: OSError) -> OSError:
         cure = "Make room there, or name a file on another disk."
     elif failure.errno in FORBIDDEN:
         cure = f"Name a file in a folder that you may write to, or change the rights of {path.parent}."
-    before = "the file is as it was" if path.exists() else "nothing was written"
+    before = "the file is as it was" if os.path.exists(path) else "nothing was written"
     said = f"{path} could not be written ({failure.strerror or failure}), and {before}. {cure}"
     return OSError(said) if failure.errno is None else OSError(failure.errno, said)
 

@@ -72,8 +72,8 @@ def ciwae(log_w: Tensor, beta: float) -> Tensor:
     tensor([0.5493])
     """
     beta = arguments.number("beta", beta, 0.0, 1.0)
-    if beta in (0.0, 1.0):  # at its ends the other bound has no say, not even where it is -inf
-        return elbo(log_w) if beta else miwae(log_w)
+    if arguments.log_weights(log_w).new_tensor(beta) in (0, 1):  # at its ends a bound has no say, not even by -inf
+        return elbo(log_w) if beta > 0.5 else miwae(log_w)
     return beta * elbo(log_w) + (1 - beta) * miwae(log_w)
 
 

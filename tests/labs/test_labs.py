@@ -67,7 +67,8 @@ def test_every_control_over_its_range(lab):
             assert not re.search(r"\bnan\b", lab.sentence.value.lower()), f"{name} = {value}: {lab.sentence.value}"
             pictures.add(lab.image.value)
             sentences.add(lab.sentence.value)
-        assert len(pictures) > 1, f"the picture does not follow {name}"
+        in_vain = {words.partition("Not in use")[2] for words in sentences}  # said of a control that waits
+        assert len(pictures) > 1 or len(in_vain) > 1, f"the picture does not follow {name}"
         if isinstance(widget, Slider):
             assert len(sentences) > 2, f"the sentence does not follow {name}"
     assert len({size(picture) for picture in pictures}) == 1, "the picture must not change its size"
