@@ -44,7 +44,7 @@ plots.use_style()
 #   gradient, encoder and decoder (chapter 04).
 # * **Right:** samples, and digits above their reconstructions.
 #
-# Presets 4 and 5 are InfoVAE (chapter 06): $1 - \alpha$ is the price of a nat in the code, $\lambda$ belongs to the divergence.
+# Presets 4 and 5 are InfoVAE (chapter 06): $1 - \alpha$ is the price of a nat in the code, $\lambda$ belongs to the divergence. *Divergence* takes any of chapter 06's; a kernel has a width, and $M$ is at most 4 there.
 #
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Your predictions first.** Write them down; they are short.
