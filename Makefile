@@ -12,7 +12,9 @@ TEST := .venv/installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 PYTHONS := vaecourse tests tools benchmarks site
 TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CITATION.cff LICENSE-CONTENT Makefile book.yml pyproject.toml
-TWO_WORKERS := --numprocesses 2 --dist loadscope
+TWO_WORKERS := --numprocesses 2 --dist
+# In the order of the files, for the class's chapters, which take longest, must not be begun last.
+IN_ORDER := loadscope --no-loadscope-reorder
 
 # A worker, or a kernel, counts with one thread: two of them fill two cores.
 one_thread := OMP_NUM_THREADS=1
@@ -37,13 +39,13 @@ types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy)
 
 unit: $(TEST)  ## unit and statistical tests, labs, the tools themselves
-	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) -rs --durations 10 --ignore tests/browser tests)
+	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) -rs --durations 10 --ignore tests/browser tests)
 
 check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures described; nothing is run
 	$(call phase,check,$(BIN)/python -m tools.notebooks check)
 
 execute: $(TEST)  ## run every chapter with nbval and compare with the stored outputs
-	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --nbval chapters)
+	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) loadscope --durations 10 --nbval chapters)
 
 browser: $(TEST)  ## JupyterLab in a real browser
 	$(call phase,browser,$(BIN)/pytest -rs --durations 10 tests/browser)
