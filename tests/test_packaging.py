@@ -90,7 +90,7 @@ def test_the_book_lists_the_chapters_that_exist():
     assert chapters == [f"chapters/{path.stem}" for path in notebooks.sources()]
     assert {path.stem for path in notebooks.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in chapters}
     for page in {book["root"], *listed} - set(chapters):
-        folder = "" if "/" in page else "site/"
+        folder = "" if "/" in page else "docs/" if page == "install" else "site/"
         assert (ROOT / f"{folder}{page}.md").exists(), f"book.yml names {page}, which is not there"
 
 
