@@ -45,19 +45,23 @@ def label(function):
     return owner + function.__name__
 
 
-def taken(calls):
-    """Each function with good arguments, of a table of (function, good arguments, {argument: what it must refuse})."""
-    return pytest.mark.parametrize("function, good", [pytest.param(f, good, id=label(f)) for f, good, _ in calls])
-
-
-def refused(calls):
-    """Each argument of the table, with its bad values."""
+def taken_and_refused(calls):
+    """Two tests of a table of (function, good arguments, {argument: what it must refuse})."""
     cases = [
         pytest.param(function, good, argument, values, id=f"{label(function)}-{argument}-{i}")
         for i, (function, good, bad) in enumerate(calls)
         for argument, values in bad.items()
     ]
-    return pytest.mark.parametrize("function, good, argument, values", cases)
+
+    @pytest.mark.parametrize("function, good", [pytest.param(f, good, id=label(f)) for f, good, _ in calls])
+    def taken(function, good):
+        function(**good)
+
+    @pytest.mark.parametrize("function, good, argument, values", cases)
+    def refused(function, good, argument, values):
+        assert_refused(function, good, argument, values)
+
+    return taken, refused
 
 
 def assert_refused(function, good, argument, values):

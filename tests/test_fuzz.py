@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.refusals import NO_CHOICE, NO_COUNT, NO_NUMBER, OFTEN, assert_refused, ranks, refused, taken
+from tests.refusals import NO_CHOICE, NO_COUNT, NO_NUMBER, OFTEN, ranks, taken_and_refused
 from vaecourse import bounds, divergences, exact, gradients, hierarchical, objectives
 from vaecourse.models import VAE
 
@@ -462,12 +462,4 @@ CALLS = [  # function, good arguments, and for each argument what must be refuse
     ),
 ]
 
-
-@taken(CALLS)
-def test_good_arguments_are_taken(function, good):
-    function(**good)
-
-
-@refused(CALLS)
-def test_a_bad_argument_is_named_and_nothing_else_is_raised(function, good, argument, values):
-    assert_refused(function, good, argument, values)
+test_good_arguments_are_taken, test_a_bad_argument_is_named_and_nothing_else_is_raised = taken_and_refused(CALLS)

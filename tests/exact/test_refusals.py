@@ -13,10 +13,8 @@ from tests.refusals import (
     NO_TENSOR,
     OFTEN,
     OUT_OF_SCALE,
-    assert_refused,
     ranks,
-    refused,
-    taken,
+    taken_and_refused,
     vectors,
 )
 from vaecourse import exact
@@ -114,12 +112,4 @@ CALLS = [  # function, good arguments, and for each argument what must be refuse
     ],
 ]
 
-
-@taken(CALLS)
-def test_good_arguments_are_taken(function, good):
-    function(**good)
-
-
-@refused(CALLS)
-def test_a_bad_argument_is_named_and_nothing_else_is_raised(function, good, argument, values):
-    assert_refused(function, good, argument, values)
+test_good_arguments_are_taken, test_a_bad_argument_is_named_and_nothing_else_is_raised = taken_and_refused(CALLS)

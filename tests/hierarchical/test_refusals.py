@@ -12,10 +12,8 @@ from tests.refusals import (
     NO_SEQUENCE,
     NO_TENSOR,
     OFTEN,
-    assert_refused,
     ranks,
-    refused,
-    taken,
+    taken_and_refused,
     vectors,
 )
 from vaecourse import exact, hierarchical
@@ -158,12 +156,4 @@ CALLS = [  # function, good arguments, and for each argument what must be refuse
     (HVAE.draw, {"x": X, "eps": torch.zeros(2, 5, 3, 11)}, {"x": BD, "eps": [*vectors(11), torch.zeros(2, 5, 3, 4)]}),
 ]
 
-
-@taken(CALLS)
-def test_good_arguments_are_taken(function, good):
-    function(**good)
-
-
-@refused(CALLS)
-def test_a_bad_argument_is_named_and_nothing_else_is_raised(function, good, argument, values):
-    assert_refused(function, good, argument, values)
+test_good_arguments_are_taken, test_a_bad_argument_is_named_and_nothing_else_is_raised = taken_and_refused(CALLS)
