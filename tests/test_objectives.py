@@ -110,6 +110,8 @@ def test_parameters_are_taken_and_told():
     torch.testing.assert_close(row.value(log_w), bounds.ciwae(log_w, 0.05))
     several = objectives.Objective("mine", bounds.elbo, objectives.uniform, objectives.uniform, True, {"a": 1, "b": 2})
     assert str(several) == "mine(a=1, b=2)"
+    assert objectives.get(several) == several  # a row of one's own is taken as it is
+    assert objectives.get(row, beta=0.2).parameters == {"beta": 0.2}
 
 
 def test_a_row_with_two_parameters_names_both(monkeypatch):

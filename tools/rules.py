@@ -26,7 +26,6 @@ SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
 TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output", "quiz"}
 METADATA = {"tags", "slideshow", "editable", "name", "mystnb", "jupyter"}  # as in pyproject.toml, [tool.jupytext]
 EXERCISES = 4  # fewest in a chapter
-NO_QUIZ_YET: set[str] = set()  # chapters that may be without one; a quiz that they have is held to the rule
 
 Finding = tuple[int | None, str]
 
@@ -271,7 +270,7 @@ def _headings(markdown: str) -> list[str]:
 def quiz(chapter: Chapter) -> Iterator[Finding]:
     """A chapter asks two to four questions, and each choice explains itself where it is opened."""
     found = chapter.tagged("quiz")
-    if len(found) > 1 or not (found or chapter.number in NO_QUIZ_YET):
+    if len(found) > 1 or not found:
         yield None, f"has {len(found)} cells tagged `quiz`; it needs one, before the recap"
     for i, cell in found:
         questions = re.split(r"^\*\*\d ·\*\* ", cell.source, flags=re.MULTILINE)[1:]

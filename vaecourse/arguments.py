@@ -49,11 +49,16 @@ def scale(name: str, value: object) -> float:
     return number(name, value, 1e-15, 1e15)
 
 
+def sequence(name: str, values: object, of: str) -> list:
+    """Return ``values``, several of something, as a list; ``of`` says in the plural what they should be."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of {of}, got {values!r} of type {type(values).__name__}.")
+    return list(values)
+
+
 def counts(name: str, values: object, at_least: int = 1) -> list[int]:
     """Return ``values``, a sequence of whole numbers that are at least ``at_least``, as a list."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of whole numbers, got {values!r} of type {type(values).__name__}.")
-    return [count(name, value, at_least) for value in values]
+    return [count(name, value, at_least) for value in sequence(name, values, "whole numbers")]
 
 
 def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
@@ -105,6 +110,14 @@ def broadcast(name: str, value: Tensor, to: str, other: Tensor) -> None:
             f"{name} must broadcast with {to} in all axes but the last, "
             f"got {name} {list(value.shape)} and {to} {list(other.shape)}."
         ) from None
+
+
+def batch(name: str, value: object, axes: Sequence[str], width: int, to: str, other: Tensor) -> Tensor:
+    """Return ``value``, a finite tensor [B, width] that is ``alike`` to ``other``; ``axes`` names its two axes."""
+    rows = tensor(name, value, axes)
+    if rows.shape[1] != width:
+        raise ValueError(f"{name} must have {axes[1]} = {width} columns, got shape {list(rows.shape)}.")
+    return finite(name, alike(name, rows, to, other))
 
 
 def finite(name: str, value: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def bound(
     >>> bound(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64), "iwae", K=8).shape
     torch.Size([5])
     """
-    row = objectives.get(objective) if isinstance(objective, str) else objective
+    row = objectives.get(objective)
     with _evaluating(model):
         values = [
             row.value(model.log_weights(points, M, K, generator)).to(x.device)

@@ -105,7 +105,7 @@ def signal_to_noise(
     ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2 or chunk < 1.
     Source: arXiv 1802.04537, section 3.
     """
-    row = objective if isinstance(objective, objectives.Objective) else objectives.get(objective)
+    row = objectives.get(objective)
     arguments.count("draws", draws, at_least=2), arguments.count("chunk", chunk)
     theta = {name: p.detach() for name, p in model.theta().items()}
     phi = {name: p.detach() for name, p in model.phi().items()}

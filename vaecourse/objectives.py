@@ -98,8 +98,8 @@ dreg 1810.04152, eq. 8; vr_iwae 2210.06226. The value of piwae is the bound its 
 """
 
 
-def get(name: str, **parameters: float) -> Objective:
-    """The row of this name, with its parameter set: ``get("ciwae", beta=0.05)``.
+def get(name: str | Objective, **parameters: float) -> Objective:
+    """The row of this name, with its parameter set: ``get("ciwae", beta=0.05)``. A row in place of a name is itself.
 
     Raises ``ValueError`` for an unknown name (with the nearest known one) and for beta or alpha outside [0, 1], and
     ``TypeError`` for a parameter that the row does not have.
@@ -107,12 +107,12 @@ def get(name: str, **parameters: float) -> Objective:
     >>> print(get("ciwae", beta=0.05))
     ciwae(beta=0.05)
     """
-    row = TABLE[arguments.choice("objective", name, list(TABLE))]
+    row = name if isinstance(name, Objective) else TABLE[arguments.choice("objective", name, list(TABLE))]
     if unknown := parameters.keys() - row.parameters.keys():
         needs = ", ".join(row.parameters) or "no parameters"
-        raise TypeError(f"objective {name!r} takes {needs}, got {', '.join(sorted(unknown))}.")
-    settings = {key: arguments.number(key, value, 0.0, 1.0) for key, value in (row.parameters | parameters).items()}
-    return replace(row, parameters=settings)
+        raise TypeError(f"objective {row.name!r} takes {needs}, got {', '.join(sorted(unknown))}.")
+    given = {key: arguments.number(key, value, 0.0, 1.0) for key, value in parameters.items()}
+    return replace(row, parameters=row.parameters | given)
 
 
 def backward(
@@ -136,7 +136,7 @@ def backward(
     >>> backward(model, torch.zeros(5, 64), "piwae", M=4, K=16).shape
     torch.Size([5])
     """
-    row = objective if isinstance(objective, Objective) else get(objective)
+    row = get(objective)
     z, log_q = model.draw(x, model.noise(x, M, K, generator), row.keeps_score)
     z = z.view_as(z)  # a node of its own: the hook below sees the gradient through log p(x, z) alone
     log_p = model.log_joint(x, z)

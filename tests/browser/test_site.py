@@ -5,7 +5,6 @@ import json
 import nbformat
 import pytest
 
-from tests.browser.conftest import book  # noqa: F401 - test_site_labs has it from here
 from tools import site, vendor
 
 OUTSIDE = "**/*"
@@ -14,7 +13,7 @@ SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
-def open_page(chromium, book):  # noqa: F811
+def open_page(chromium, book):
     """Open a page of the site from disk; whatever it asks for elsewhere is refused and told."""
     contexts = []
 

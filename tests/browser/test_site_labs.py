@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.browser.test_site import SERIOUS, book  # noqa: F401 - a fixture
+from tests.browser.test_site import SERIOUS
 from tools import browser, live, vendor
 from vaecourse import divergences, exact, labs, plots
 from vaecourse.labs import iwae, mmd, quadrature
@@ -62,7 +62,7 @@ class PageLab:
 
 
 @pytest.fixture(scope="module")
-def opened(chromium, book):  # noqa: F811
+def opened(chromium, book):
     """A page with a lab, opened once in each theme, from disk with the network off."""
 
     @cache
@@ -238,7 +238,7 @@ def test_mmd_by_keyboard_and_mouse(open_lab):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, book, open_lab, name):  # noqa: F811
+def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, book, open_lab, name):
     still = ".tag_live-still img"
     page = open_lab(name).page
     assert page.locator(".live").is_visible() and not page.locator(still).is_visible()

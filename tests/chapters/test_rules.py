@@ -204,13 +204,11 @@ def test_a_chapter_with_too_few_exercises(sample, monkeypatch):
     assert "has 1 exercises (cells tagged `stub`); it needs at least 4" in found
 
 
-def test_a_chapter_that_may_be_without_a_quiz(sample, monkeypatch):
+def test_a_chapter_without_a_quiz(sample):
     notebook = nbformat.read(sample.with_suffix(".ipynb"), as_version=4)
     notebook.cells.pop(QUIZ)
     sample.with_suffix(".ipynb").write_text(nbformat.writes(notebook))
     assert rules.problems(sample, ["quiz"])
-    monkeypatch.setattr(rules, "NO_QUIZ_YET", {"98"})
-    assert rules.problems(sample, ["quiz"]) == []
 
 
 def test_check_prints_the_problems_and_fails(sample, capsys):

@@ -6,7 +6,7 @@ All are positive definite and depend on the distance alone. A kernel, wherever o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -77,12 +77,10 @@ def multi_scale(kernel: Callable[[Tensor, Tensor, float], Tensor], scales: Seque
     tensor([[0.3000]])
     """
     arguments.function("kernel", kernel, "a function of two clouds and a scale")
-    if isinstance(scales, str) or not isinstance(scales, Iterable):
-        raise TypeError(f"scales must be a sequence of numbers, got {scales!r} of type {type(scales).__name__}.")
-    scales = tuple(scales)
-    if not scales:
+    each = arguments.sequence("scales", scales, "numbers")
+    if not each:
         raise ValueError("scales must hold at least one scale, got none.")
-    return lambda x, y: torch.stack([kernel(x, y, scale) for scale in scales]).mean(0)
+    return lambda x, y: torch.stack([kernel(x, y, scale) for scale in each]).mean(0)
 
 
 def median_distance(x: Tensor, y: Tensor | None = None) -> float:

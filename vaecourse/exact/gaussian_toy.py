@@ -89,9 +89,7 @@ class GaussianToy(LatentVariableModel):
         return {"A": self.A, "b": self.b}
 
     def _data(self, x: Tensor) -> Tensor:
-        if arguments.tensor("x", x, "BD").shape[1] != len(self.mu):
-            raise ValueError(f"x must have D = {len(self.mu)} columns, got shape {list(x.shape)}.")
-        return arguments.finite("x", arguments.alike("x", x, "mu", self.mu))
+        return arguments.batch("x", x, "BD", len(self.mu), "mu", self.mu)
 
     def _noise(self, name: str, value: Tensor, x: Tensor) -> None:
         arguments.alike(name, arguments.vectors(name, value, len(self.mu)), "mu", self.mu)

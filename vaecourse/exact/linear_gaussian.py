@@ -148,17 +148,12 @@ class LinearGaussian:
         return ((offset @ self.precision) * offset).sum(-1), (std**2 * self.precision.diagonal()).sum(-1)
 
     def _data(self, x: Tensor) -> Tensor:
-        if arguments.tensor("x", x, "BD").shape[1] != self.weight.shape[0]:
-            raise ValueError(f"x must have D = {self.weight.shape[0]} columns, got shape {list(x.shape)}.")
-        return arguments.finite("x", arguments.alike("x", x, "weight", self.weight))
+        return arguments.batch("x", x, "BD", self.weight.shape[0], "weight", self.weight)
 
     def _gaussian(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, std) if they are those of a q for every row of x, or of one q for all."""
-        L = self.weight.shape[1]
         for name, value in {"mean": mean, "std": std}.items():
-            if arguments.tensor(name, value, "BL").shape[1] != L:
-                raise ValueError(f"{name} must have L = {L} columns, got shape {list(value.shape)}.")
-            arguments.finite(name, arguments.alike(name, value, "weight", self.weight))
+            arguments.batch(name, value, "BL", self.weight.shape[1], "weight", self.weight)
             arguments.broadcast(name, value, "x", self._data(x))
         arguments.broadcast("std", std, "mean", mean)
         if arguments.is_concrete(std) and not (std > 0).all():
