@@ -87,5 +87,15 @@ def plain_words(app, what, name, obj, options, lines):
             lines[i] = "".join(f"\\{c}" if c in "|*" and at not in kept else c for at, c in enumerate(line))
 
 
+CHINESE = re.compile(r"<[^>]*>|([\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*)")
+
+
+def tell_chinese(app, pagename, templatename, context, doctree):
+    """A screen reader must know which words are Chinese to say them."""
+    mark = lambda found: f'<span lang="zh">{found[1]}</span>' if found[1] else found[0]
+    context["body"] = CHINESE.sub(mark, context.get("body", ""))
+
+
 def setup(app):
+    app.connect("html-page-context", tell_chinese)
     app.connect("autodoc-process-docstring", plain_words, priority=100)  # before napoleon, which adds reST of its own

@@ -1,15 +1,26 @@
 """A real JupyterLab and a real Chromium. Without a Chromium the tests say so and are skipped; in CI they fail."""
 
-import functools
 import os
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tools import browser, site, vendor
 from vaecourse import labs
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
+
+
+class RoomByRoom(LoadScopeScheduling):
+    """One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk."""
+
+    def _split_scope(self, nodeid):
+        return nodeid.split("::")[0].rsplit("/", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return RoomByRoom(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +69,9 @@ def notebook(chromium, jupyterlab):
 
 @pytest.fixture(scope="session")
 def book():
-    """The site as ``make book`` builds it, a warning being an error."""
+    """The site as ``make book`` builds it, a warning being an error. Only one worker may ask for it."""
     try:
-        build()
+        site.build()
     except vendor.NoPackages as error:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
     return site.SITE
-
-
-build = functools.cache(site.build)  # once, however many files have the fixture

@@ -402,8 +402,7 @@ class LiveLab(Lab):
     def close(self) -> None:
         """End the training and take the panel away."""
         self._halt()
-        for widget in (self.transport, self.store, self._image, self._sentence, *self.controls.values(), self.widget):
-            widget.close()
+        _close(self.widget)
 
     @_in_turn
     def flush(self) -> None:
@@ -507,11 +506,20 @@ class LiveLab(Lab):
             self._show_state()
 
     def _arrange(self) -> ipywidgets.VBox:
-        """What is pressed in a lecture stands right under the picture."""
+        """What is pressed in a lecture stands right under the picture, the rest beside it where there is room."""
         panel = super()._arrange()
         title, picture, sentence, settings, buttons = panel.children
-        panel.children = (title, picture, sentence, self.transport, buttons, settings, self.store)
+        stage = ipywidgets.VBox([picture, sentence, self.transport, buttons]).add_class("vaecourse-stage")
+        desk = ipywidgets.VBox([settings, self.store]).add_class("vaecourse-desk")
+        panel.children = (title, ipywidgets.Box([stage, desk]).add_class("vaecourse-room"))
         return panel.add_class("vaecourse-live")
+
+
+def _close(widget: ipywidgets.Widget) -> None:
+    """Close a widget and all that it holds."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
 
 
 def _last_at_work() -> LiveLab | None:

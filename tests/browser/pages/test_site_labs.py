@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.browser.test_site import SERIOUS
+from tests.browser.pages.test_site import SERIOUS
 from tools import browser, live, vendor
 from vaecourse import divergences, exact, labs, plots
 from vaecourse.labs import iwae, mmd, quadrature

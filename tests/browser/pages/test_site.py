@@ -63,6 +63,7 @@ def test_a_page_is_whole_with_no_network(open_page, name):
         assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 50
         assert len(picture.get_attribute("alt").split()) >= 4, picture.get_attribute("src")
     assert "$" not in page.evaluate(PROSE), "a formula was not recognised"
+    assert page.evaluate(UNTOLD) == [], "Chinese that is not told to be"
     if name in CHAPTERS:
         has_its_outputs_its_labs_in_words_and_a_way_to_run_it(page, name)
     assert not page.problems, "\n".join(page.problems)
@@ -73,6 +74,14 @@ PROSE = """() => {
     const article = document.querySelector("article").cloneNode(true);
     article.querySelectorAll("pre, code, .math, dl.py, .doctest").forEach((node) => node.remove());
     return article.textContent;
+}"""
+
+UNTOLD = """() => {
+    const walker = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode())
+        if (/[\u4e00-\u9fff]/.test(walker.currentNode.data) && !walker.currentNode.parentElement.closest("[lang=zh]"))
+            found.push(walker.currentNode.data);
+    return found;
 }"""
 
 

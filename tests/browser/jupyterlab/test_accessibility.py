@@ -1,0 +1,97 @@
+"""For people who cannot see, who use a keyboard only, or who read at 200 %: every lab in JupyterLab.
+
+axe-core, Deque's checker, must find nothing serious or critical, in the light theme and in the dark one.
+"""
+
+import pytest
+
+from tests.browser.audit import FOCUS_IS_SEEN, audit, told
+from vaecourse import labs
+
+PLACE = """(node) => {
+    const box = node.getBoundingClientRect(), lab = node.closest(".vaecourse-lab").getBoundingClientRect();
+    return [box.top + box.height / 2 - lab.top, box.left];
+}"""
+
+
+@pytest.fixture(params=list(labs.ALL))
+def lab(request, notebook):
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
+    yield notebook.lab(request.param, list(labs.ALL).index(request.param))
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
+
+
+def theme(notebook, name):
+    notebook.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {name}'}})")
+    notebook.page.wait_for_function(f"document.body.dataset.jpThemeName === 'JupyterLab {name}'")
+
+
+def test_every_lab_in_both_themes(notebook):
+    faults = {}
+    for name in ("Light", "Dark"):
+        theme(notebook, name)
+        for number, lab in enumerate(labs.ALL):
+            if seen := audit(notebook.page, notebook.lab(lab, number)):
+                faults[f"{lab}, {name}"] = seen
+    theme(notebook, "Light")
+    assert not faults, told(faults)
+
+
+def test_a_lab_by_keyboard(lab, notebook):
+    """Tab goes through everything as one reads, what has the focus is seen, and the keys do what they say."""
+    page, handles = notebook.page, lab.locator("input:not([type=radio]), input[type=radio]:checked, button")
+    start, places = lab.locator(".vaecourse-sentence").text_content(), []
+    handles.first.focus()
+    for handle in [found.element_handle() for found in handles.all()]:
+        assert handle.evaluate("(node) => document.activeElement === node"), "Tab went elsewhere"
+        assert page.evaluate(FOCUS_IS_SEEN), handle.evaluate("(node) => node.outerHTML")
+        places.append(handle.evaluate(PLACE))
+        kind = handle.get_attribute("type")
+        if kind == "range":
+            at, last = handle.evaluate("(input) => [input.valueAsNumber, Number(input.max)]")
+            page.keyboard.press("ArrowRight" if at < last else "ArrowLeft")
+            assert handle.evaluate("(input) => input.valueAsNumber") == (at + 1 if at < last else at - 1)
+        elif kind == "checkbox":
+            before = handle.is_checked()
+            page.keyboard.press("Space")
+            assert handle.is_checked() != before
+        elif kind == "radio":
+            page.keyboard.press("ArrowDown")
+            moved = "(node) => document.activeElement !== node && document.activeElement.checked"
+            assert handle.evaluate(moved), "the arrow chose nothing"
+        page.keyboard.press("Tab")
+    for (above, left), (below, right) in zip(places, places[1:]):
+        in_line = below > above - 30 and (below > above + 10 or right > left)
+        assert in_line or right > left + 300, f"Tab jumps, and not to what stands beside: {places}"
+    reset = lab.get_by_role("button", name="Reset")
+    reset.focus()
+    page.keyboard.press("Enter")
+    notebook.wait_for_words(lab, equal_to=start)
+    assert reset.evaluate("(node) => document.activeElement === node"), "JupyterLab took the keyboard away"
+
+
+def test_a_lab_at_200_percent(lab, notebook):
+    notebook.page.set_viewport_size({"width": 640, "height": 360})
+    notebook.page.evaluate("jupyterapp.shell.collapseLeft()")
+    notebook.page.wait_for_timeout(200)
+    edge = lab.evaluate("(lab) => lab.closest('.jp-WindowedPanel-outer, .jp-Notebook').getBoundingClientRect().right")
+    clipped = [
+        node.evaluate("(node) => node.outerHTML.slice(0, 120)")
+        for node in lab.locator("input, button, output, legend, label, img, canvas, .vaecourse-sentence, h4").all()
+        if node.evaluate("(n) => n.getBoundingClientRect().right") > edge or node.evaluate(CUT)
+    ]
+    assert not clipped, "\n".join(clipped)
+
+
+# Cut off by a box around it, or by its own.
+CUT = """(node) => {
+    const wide = node.clientWidth && node.scrollWidth > node.clientWidth + 1;
+    if (wide && getComputedStyle(node).overflowX === "hidden") return true;
+    const box = node.getBoundingClientRect();
+    for (let up = node.parentElement; !up.classList.contains("vaecourse-lab"); up = up.parentElement) {
+        const around = up.getBoundingClientRect(), style = getComputedStyle(up);
+        if (style.overflowX !== "visible" && box.right > around.right + 1) return true;
+        if (style.overflowY !== "visible" && box.bottom > around.bottom + 1) return true;
+    }
+    return false;
+}"""
