@@ -48,7 +48,7 @@ execute: $(TEST)  ## run every chapter with nbval and compare with the stored ou
 	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) loadscope --durations 10 --nbval chapters)
 
 browser: $(TEST)  ## JupyterLab in a real browser
-	$(call phase,browser,$(BIN)/pytest $(TWO_WORKERS) loadscope -rs --durations 10 tests/browser)
+	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) loadscope -rs --durations 10 tests/browser)
 
 chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
 	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)

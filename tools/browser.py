@@ -59,7 +59,7 @@ def server(*notebooks: Path, theme: str = "JupyterLab Light") -> Iterator[Server
         folder.mkdir()
         for notebook in notebooks:
             shutil.copy(notebook, folder)
-        token, port = secrets.token_hex(16), _free_port()
+        token, port = secrets.token_hex(16), free_port()
         own = {name: f"{home}/{name.lower()}" for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
         own |= {f"JUPYTERLAB_{name}_DIR": f"{home}/{name.lower()}" for name in ("SETTINGS", "WORKSPACES")}
         own |= {"JUPYTER_RUNTIME_DIR": f"{home}/runtime", "JUPYTER_TOKEN": token}
@@ -185,7 +185,7 @@ def _setting(folder: Path, plugin: str, settings: dict[str, object]) -> None:
     path.write_text(json.dumps(settings))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]

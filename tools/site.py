@@ -236,7 +236,7 @@ def build(repository: str | None = None, source: Path = SOURCE, site: Path = SIT
     vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
     live.copy(vendor.NPM / "static/live")
     shutil.copy(ROOT / "docs/lab.png", source)
-    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "--builder", "html"]
+    command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
     command += ["--conf-dir", PAGES, "--doctree-dir", source.with_name(f"{site.name}-doctrees"), source, site]
     subprocess.run(command, check=True)
 

@@ -73,8 +73,15 @@ def test_quadrature_gives_the_kernel_itself():
         (torch.zeros(2), torch.ones(2), "rfb", 1.0, "Did you mean 'rbf'"),
         (torch.zeros(2), torch.ones(2), "imq", 0.0, "scale must lie in"),
         (torch.tensor([math.nan]), torch.ones(1), "imq", 1.0, "contains NaN"),
+        (torch.ones(2, 2), torch.ones(1), "imq", 1.0, r"^mean must have the 1 axes \[L\]"),
     ],
 )
 def test_bad_input(mean, std, kernel, scale, words):
     with pytest.raises(ValueError, match=words):
         exact.gaussian_mmd2(mean, std, kernel, scale)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_answer_has_the_type_of_the_question(kernel, dtype):
+    assert exact.gaussian_mmd2(torch.ones(3, dtype=dtype), torch.ones(3, dtype=dtype), kernel, 1.3).dtype == dtype

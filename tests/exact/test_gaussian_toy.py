@@ -74,6 +74,48 @@ def test_backward_takes_the_toy_as_it_takes_a_vae(toy, x, name):
     assert all(parameter.grad is not None for parameter in toy.parameters())
 
 
+def test_draw_is_the_reparameterised_law_of_the_encoder(toy, x):
+    eps = torch.randn(2, 3, B, D, dtype=x.dtype, generator=torch.Generator().manual_seed(7))
+    z, log_q = toy.draw(x, eps)
+    law = Independent(Normal(x @ toy.A.T + toy.b, math.sqrt(toy.variance)), 1)
+    torch.testing.assert_close(z, law.mean + math.sqrt(toy.variance) * eps)
+    torch.testing.assert_close(log_q, law.log_prob(z))
+    slope = lambda keeps: torch.autograd.grad(toy.draw(x, eps, **keeps)[1].sum(), toy.b)[0]
+    torch.testing.assert_close(slope({}), torch.zeros(D, dtype=x.dtype))  # log q(z) depends on eps alone
+    torch.testing.assert_close(slope({"keeps_score": True}), slope({}))
+    torch.testing.assert_close(slope({"keeps_score": False}), -eps.sum((0, 1, 2)) / math.sqrt(toy.variance))
+
+
+def test_parameters_go_by_the_names_of_the_paper(toy):
+    assert {**toy.theta(), **toy.phi()} == dict(toy.named_parameters())
+    assert list(toy.theta()) == ["mu"] and list(toy.phi()) == ["A", "b"]
+
+
+def test_perturb_draws_from_its_generator_in_the_type_of_the_parameters(x):
+    moved = exact.GaussianToy(x).perturb(generator=torch.Generator().manual_seed(3))
+    noise = torch.Generator().manual_seed(3)
+    for parameter, still in zip(moved.parameters(), exact.GaussianToy(x).parameters()):
+        shift = torch.randn(parameter.shape, generator=noise, dtype=x.dtype)
+        torch.testing.assert_close(parameter.detach(), still.detach() + 0.01 * shift, rtol=0, atol=1e-15)
+
+
+def test_whole_sentences(toy, x):
+    shares = "must share type and device with mu, torch.float64 on cpu, got torch.float32 on cpu.$"
+    for name, call in {
+        "x": lambda: toy.elbo(x.float()),
+        "eps": lambda: toy.draw(x, torch.zeros(B, D)),
+        "z": lambda: toy.log_joint(x, torch.zeros(B, D)),
+    }.items():
+        with pytest.raises(TypeError, match=f"^{name} {shares}"):
+            call()
+    with pytest.raises(ValueError, match=rf"^x must have D = {D} columns, got shape \[{B}, {D + 1}\]\.$"):
+        toy.elbo(torch.zeros(B, D + 1))
+    with pytest.raises(ValueError, match=rf"^z must have the shape \[\.\.\., {D}\], got \[{B}, 1\]\.$"):
+        toy.log_joint(x, x[:, :1])
+    with pytest.raises(ValueError, match="^z must broadcast with x in all axes but the last, got z"):
+        toy.log_joint(x, x[1:])
+
+
 def test_signal_to_noise_follows_the_rates(x):
     """sqrt(M) for both, exactly, as estimates are averaged; 1 / sqrt(K) for the encoder, once K is large enough."""
     toy = exact.GaussianToy(x).perturb(0.1, torch.Generator().manual_seed(5))

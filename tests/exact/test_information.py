@@ -187,7 +187,8 @@ def test_a_part_of_another_kind_is_named(case, name, kind):
 
 def test_bad_input(case):
     flipped = Channel(case.encoder.weight.T, case.encoder.bias, case.encoder.covariance)
-    with pytest.raises(ValueError, match=r"^encoder must have weight \[2, 4\], bias \[2\], covariance \[2, 2\]"):
+    needs, got = r"weight \[2, 4\], bias \[2\], covariance \[2, 2\]", r"\[4, 2\], \[2\], \[2, 2\]"
+    with pytest.raises(ValueError, match=rf"^encoder must have {needs}, got {got}\.$"):
         Information(case.data, flipped, case.decoder)
     with pytest.raises(ValueError, match="^data must be one law of D = 4 dimensions"):
         Information(case.prior, case.encoder, case.decoder)
@@ -247,6 +248,8 @@ def test_elbo_and_gap_both_grow_without_bound():
 def test_tau_must_be_positive():
     with pytest.raises(ValueError, match="^tau must be positive, got 0 among"):
         exact.exploding_latent_space(torch.tensor([0.1, 0.0]))
+    with pytest.raises(ValueError, match=r"^tau must have the 1 axes \[T\]"):
+        exact.exploding_latent_space(torch.ones(2, 2))
 
 
 def test_prior_divergence_is_torchs(case):

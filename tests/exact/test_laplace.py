@@ -40,6 +40,7 @@ def test_draws_are_those_of_their_generator_with_the_type_of_z():
     mixture, seeded = exact.LaplaceMixture(3), lambda: torch.Generator().manual_seed(5)
     uniform = torch.rand(7, 2, 3, generator=seeded())
     torch.testing.assert_close(mixture.sample_mixing((7, 2), seeded()), -2 * torch.log1p(-uniform))
+    assert mixture.sample_mixing((0, 2)).shape == (0, 2, 3)
     for one, other in zip(mixture.sample(4, seeded()), mixture.sample(4, seeded())):
         assert one.equal(other) and one.shape == (4, 3)
     z = torch.full((4, 3), 0.5, dtype=torch.float64)
@@ -47,6 +48,28 @@ def test_draws_are_those_of_their_generator_with_the_type_of_z():
     assert psi.dtype == torch.float64 and psi.shape == (2, 4, 3)
     assert psi.equal(mixture.sample_posterior(z, 2, seeded()))
     assert exact.LaplaceMixture(2).entropy() == pytest.approx(2 + 2 * torch.tensor(2.0).log().item())
+
+
+def test_posterior_draws_are_roots_of_the_quadratic_with_their_probabilities():
+    mixture, z = exact.LaplaceMixture(3), torch.linspace(-2, 3, 12, dtype=torch.float64).view(4, 3)
+    seeded = torch.Generator().manual_seed(5)
+    y = torch.randn(7, 4, 3, generator=seeded, dtype=z.dtype)
+    pick = torch.rand(7, 4, 3, generator=seeded, dtype=z.dtype)
+    psi = mixture.sample_posterior(z, 7, torch.Generator().manual_seed(5))
+    zero = psi.square() - (2 * z.abs() + y.square()) * psi + z.square()
+    torch.testing.assert_close(zero, torch.zeros_like(zero), rtol=0, atol=1e-12)
+    large = torch.maximum(psi, z.square() / psi)
+    assert (psi == large).equal(pick < large / (large + z.abs()))
+
+
+def test_densities_take_any_axes_before_the_last():
+    mixture, z = exact.LaplaceMixture(3), torch.linspace(-2, 3, 12).view(4, 3)
+    psi = z.square() + 0.5
+    for density in (mixture.log_prob, mixture.log_mixing, lambda it: mixture.log_conditional(it, it.square() + 0.5)):
+        values = density(psi)
+        assert values.shape == (4,)
+        torch.testing.assert_close(density(psi[1]), values[1])
+        torch.testing.assert_close(density(psi.view(2, 2, 3)), values.view(2, 2))
 
 
 def test_dim_is_a_count():

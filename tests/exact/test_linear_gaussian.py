@@ -216,3 +216,25 @@ def test_another_type_and_another_width_are_told_in_whole_sentences(case):
         exact.LinearGaussian(case.model.weight, 0.6, torch.zeros(D))
     with pytest.raises(ValueError, match=r"^z must have the shape \[\.\.\., 2\], got \[3, 3\]\.$"):
         case.model.log_joint(case.x, torch.zeros(B, L + 1, dtype=torch.float64))
+    with pytest.raises(TypeError, match=f"^mean {shares}"):
+        case.model.kl(case.x, case.mean.float(), case.std)
+    together = rf"^z must broadcast with x in all axes but the last, got z \[{B - 1}, {L}\] and x \[{B}, {D}\]\.$"
+    with pytest.raises(ValueError, match=together):
+        case.model.log_joint(case.x, z[1:].double())
+    with pytest.raises(ValueError, match="^bias contains inf: it must be finite.$"):
+        exact.LinearGaussian(case.model.weight, 0.6, torch.full((D,), math.inf, dtype=torch.float64))
+
+
+def test_likelihood_has_the_digits_of_its_type():
+    """A noise variance that float32 cannot hold."""
+    weight, x = torch.tensor([[1.0, 0.3], [-0.4, 2.0], [0.1, 0.7]], dtype=torch.float64), torch.ones(5, 3).double()
+    covariance = weight @ weight.T + 0.1 * torch.eye(3, dtype=torch.float64)
+    law = MultivariateNormal(torch.zeros(3, dtype=torch.float64), covariance)
+    found = exact.LinearGaussian(weight, 0.1).log_likelihood(x)
+    torch.testing.assert_close(found, law.log_prob(x), rtol=1e-13, atol=0)
+
+
+def test_chi_squared_is_infinite_at_exactly_half_the_posterior_variance():
+    one = torch.ones(1, 1, dtype=torch.float64)
+    model = exact.LinearGaussian(one, 1.0)  # the posterior's variance is 1 / 2, and q's 1 / 4
+    assert model.chi_squared(one, one, 0.5 * one).item() == math.inf

@@ -73,6 +73,7 @@ def test_chi_squared_by_quadrature(slope, std):
         tau = torch.distributions.Normal(slope * z[:, d], std).log_prob(psi[:, None])
         power = power * torch.trapezoid((2 * posterior - tau).exp(), psi, dim=0)
     torch.testing.assert_close(LAW.chi_squared(z, slope, std), power - 1, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(LAW.chi_squared(z[0], slope, std), (power - 1)[0], rtol=1e-6, atol=1e-8)
 
 
 def test_chi_squared_is_infinite_up_to_half_the_posterior_variance():
@@ -81,6 +82,10 @@ def test_chi_squared_is_infinite_up_to_half_the_posterior_variance():
     assert law.chi_squared(z, 0.5, 0.5).tolist() == [math.inf] * 2
     assert law.chi_squared(z, 0.5, 0.51).isfinite().all()
     assert law.chi_squared(z, 0.5, 0.1).shape == (2,)
+    boundary = exact.MeanMixture(1, spread=3.0, noise=2.0)
+    half = 1.1766968108291043  # its square is exactly half of the posterior's variance
+    assert 2 * half**2 == boundary.std**2
+    assert boundary.chi_squared(z[:, :1], 0.5, half).tolist() == [math.inf] * 2
     with pytest.raises(ValueError, match=r"^z must have the shape \[\.\.\., 3\], got \[2, 2\]\.$"):
         law.chi_squared(z[:, :2], 0.5, 0.1)
 

@@ -18,7 +18,7 @@ SCREEN = {"width": 1280, "height": 720}
 def voila(tmp_path):
     """Voila as ``make present CHAPTER=03`` starts it."""
     (source,) = notebooks.sources(["03"])
-    port = browser._free_port()
+    port = browser.free_port()
     command = present.command(present.write(source, tmp_path), "--no-browser", f"--port={port}")
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(command, env=present.offline(tmp_path), stdout=log, stderr=log)

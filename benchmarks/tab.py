@@ -1,0 +1,129 @@
+"""Ten minutes of the training cockpit in a tab that no tool watches: does the page itself grow?
+
+    python -m benchmarks.tab                  ten minutes
+    python -m benchmarks.tab --minutes 2      a smoke run
+
+benchmarks/lecture.py drives its tab through DevTools, which keeps what goes over the network: 40 to 50 KB for each
+picture, in the tab's own process. Here Playwright opens the notebook, leaves a script in the page, and lets go. The
+script turns a control every second, presses presets, and runs the cell again every two minutes, as a lecturer would.
+
+Fails on an error in the console or in the panel, and if the tab grows by more than 100 MB after the first minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, sync_playwright
+
+from tools import browser
+from tools.browser import CHROMIUM, Notebook
+
+LAB = 'from vaecourse import labs\n\ndisplay(labs.ALL["08.cockpit"]())'
+RISE = 100  # MB
+DRIVE = """() => {
+    const drive = (window.drive = { turned: 0, again: 0, problems: [] });
+    const tell = (...words) => drive.problems.push(words.join(" "));
+    const known = %r;
+    const error = console.error;
+    console.error = (...words) => { if (!known.some((it) => words.join(" ").includes(it))) tell(...words); error(...words); };
+    window.addEventListener("error", (event) => known.some((it) => event.message.includes(it)) || tell(event.message));
+    const lab = () => document.querySelector(".vaecourse-lab");
+    const press = (name) => [...lab().querySelectorAll("button")].find((it) => it.textContent.trim() === name)?.click();
+    const any = (all) => all[Math.floor(Math.random() * all.length)];
+    const turn = () => {
+        if (!lab()?.querySelector("canvas")?.dataset.shown) return;
+        const said = lab().querySelector(".vaecourse-sentence").textContent + lab().querySelector(".vaecourse-state").textContent;
+        if (said.includes("Error")) tell(said);
+        press("Start");
+        const handle = any([...lab().querySelectorAll("input[type=range], input[type=radio], .vaecourse-button")]);
+        if (handle.type === "range") {
+            handle.value = Math.floor(Math.random() * (Number(handle.max) + 1));
+            handle.dispatchEvent(new Event("input", { bubbles: true }));
+        } else handle.click();
+        drive.turned++;
+    };
+    setInterval(turn, 1000);
+    setInterval(() => { window.jupyterapp.commands.execute("notebook:run-all-cells"); drive.again++; }, 120000);
+    setInterval(() => window.gc(), 10000);
+}"""
+
+
+@contextlib.contextmanager
+def chromium(profile: str) -> Iterator[tuple[int, int]]:
+    """A Chromium that one may come to and leave: its process and its port."""
+    port = browser.free_port()
+    words = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1366,768"]
+    words += [f"--remote-debugging-port={port}", f"--user-data-dir={profile}", "--js-flags=--expose-gc"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([str(CHROMIUM), *words, "about:blank"], **quiet)
+    try:
+        yield process.pid, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def visit(port: int) -> Iterator[Page]:
+    """The open tab, for as long as this lasts: at its end Playwright is gone and the tab is not."""
+    with sync_playwright() as playwright:
+        for _ in range(100):
+            with contextlib.suppress(Exception):
+                found = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+                break
+            time.sleep(0.2)
+        yield found.contexts[0].pages[0]
+        found.close()
+
+
+def megabytes(pid: int) -> float:
+    """Resident memory of the largest tab."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "--type=renderer" in process.cmdline():
+                found.append(process.memory_info().rss / 1e6)
+    return max(found)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks/tab.py", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    minutes = parser.parse_args(arguments).minutes
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        notebook = browser.notebook_of(LAB, Path(folder, "cockpit.ipynb"))
+        with browser.server(notebook) as server, chromium(f"{folder}/profile") as (pid, port):
+            with visit(port) as page:
+                opened = Notebook.open(page, server, notebook.name)
+                opened.run_all()
+                opened.wait_for_words(opened.lab("08.cockpit"))
+                page.evaluate(DRIVE.replace("%r", str(list(browser.NOT_OURS))))
+            sizes, step = [], min(1.0, minutes / 4)
+            for turn in range(round(minutes / step) + 1):
+                if turn:
+                    time.sleep(60 * step)
+                sizes.append(megabytes(pid))
+                print(f"minute {turn * step:4.1f}  tab {sizes[-1]:5.0f} MB", flush=True)
+            with visit(port) as page:
+                drive = page.evaluate("window.drive")
+                shown = page.locator(".vaecourse-picture canvas").get_attribute("data-shown")
+    problems = drive["problems"]
+    if (rise := sizes[-1] - sizes[1]) > RISE:
+        problems.append(f"the tab grew by {rise:.0f} MB, more than {RISE}")
+    print(f"{drive['turned']} controls turned, the cell run again {drive['again']} times, {shown} pictures in the last")
+    print(f"tab: {rise:+.0f} MB after the first minute")
+    print(*(f"problem: {problem}" for problem in problems), sep="\n")
+    return int(bool(problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
