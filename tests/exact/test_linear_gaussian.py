@@ -216,13 +216,19 @@ def test_another_type_and_another_width_are_told_in_whole_sentences(case):
         exact.LinearGaussian(case.model.weight, 0.6, torch.zeros(D))
     with pytest.raises(ValueError, match=r"^z must have the shape \[\.\.\., 2\], got \[3, 3\]\.$"):
         case.model.log_joint(case.x, torch.zeros(B, L + 1, dtype=torch.float64))
-    with pytest.raises(TypeError, match=f"^mean {shares}"):
-        case.model.kl(case.x, case.mean.float(), case.std)
     together = rf"^z must broadcast with x in all axes but the last, got z \[{B - 1}, {L}\] and x \[{B}, {D}\]\.$"
     with pytest.raises(ValueError, match=together):
         case.model.log_joint(case.x, z[1:].double())
     with pytest.raises(ValueError, match="^bias contains inf: it must be finite.$"):
         exact.LinearGaussian(case.model.weight, 0.6, torch.full((D,), math.inf, dtype=torch.float64))
+
+
+def test_a_q_of_another_type_is_told_in_a_whole_sentence(case):
+    shares = "must share type and device with weight, torch.float64 on cpu, got torch.float32 on cpu.$"
+    with pytest.raises(TypeError, match=f"^mean {shares}"):
+        case.model.kl(case.x, case.mean.float(), case.std)
+    with pytest.raises(TypeError, match=f"^std {shares}"):
+        case.model.chi_squared(case.x, case.mean, case.std.float())
 
 
 def test_likelihood_has_the_digits_of_its_type():
