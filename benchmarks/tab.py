@@ -2,10 +2,11 @@
 
     python -m benchmarks.tab                  ten minutes
     python -m benchmarks.tab --minutes 2      a smoke run
+    python -m benchmarks.tab --watched        the same with Playwright in the tab to the end, to compare
 
-benchmarks/lecture.py drives its tab through DevTools, which keeps what goes over the network: 40 to 50 KB for each
-picture, in the tab's own process. Here Playwright opens the notebook, leaves a script in the page, and lets go. The
-script turns a control every second, presses presets, and runs the cell again every two minutes, as a lecturer would.
+benchmarks/lecture.py drives its tab through DevTools, which keeps things in the tab's own process. Here Playwright
+opens the notebook, leaves a script in the page, and lets go. The script turns a control every second, presses presets,
+and runs the cell again every two minutes, as a lecturer would.
 
 Fails on an error in the console or in the panel, and if the tab grows by more than 100 MB after the first minute.
 """
@@ -29,20 +30,19 @@ from tools.browser import CHROMIUM, Notebook
 
 LAB = 'from vaecourse import labs\n\ndisplay(labs.ALL["08.cockpit"]())'
 RISE = 100  # MB
-DRIVE = """() => {
+DRIVE = """(known) => {
     const drive = (window.drive = { turned: 0, again: 0, problems: [] });
-    const tell = (...words) => drive.problems.push(words.join(" "));
-    const known = %r;
+    const tell = (words) => known.some((it) => words.includes(it)) || drive.problems.push(words);
     const error = console.error;
-    console.error = (...words) => { if (!known.some((it) => words.join(" ").includes(it))) tell(...words); error(...words); };
-    window.addEventListener("error", (event) => known.some((it) => event.message.includes(it)) || tell(event.message));
+    console.error = (...words) => (tell(words.join(" ")), error(...words));
+    window.addEventListener("error", (event) => tell(event.message));
     const lab = () => document.querySelector(".vaecourse-lab");
     const press = (name) => [...lab().querySelectorAll("button")].find((it) => it.textContent.trim() === name)?.click();
     const any = (all) => all[Math.floor(Math.random() * all.length)];
     const turn = () => {
         if (!lab()?.querySelector("canvas")?.dataset.shown) return;
-        const said = lab().querySelector(".vaecourse-sentence").textContent + lab().querySelector(".vaecourse-state").textContent;
-        if (said.includes("Error")) tell(said);
+        const said = [".vaecourse-sentence", ".vaecourse-state"].map((it) => lab().querySelector(it).textContent);
+        if (said.join().includes("Error")) tell(said.join());
         press("Start");
         const handle = any([...lab().querySelectorAll("input[type=range], input[type=radio], .vaecourse-button")]);
         if (handle.type === "range") {
@@ -98,21 +98,26 @@ def megabytes(pid: int) -> float:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/tab.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
-    minutes = parser.parse_args(arguments).minutes
+    parser.add_argument("--watched", action="store_true")
+    options = parser.parse_args(arguments)
+    minutes = options.minutes
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         notebook = browser.notebook_of(LAB, Path(folder, "cockpit.ipynb"))
         with browser.server(notebook) as server, chromium(f"{folder}/profile") as (pid, port):
-            with visit(port) as page:
+            with contextlib.ExitStack() as stay:
+                page = stay.enter_context(visit(port))
                 opened = Notebook.open(page, server, notebook.name)
                 opened.run_all()
                 opened.wait_for_words(opened.lab("08.cockpit"))
-                page.evaluate(DRIVE.replace("%r", str(list(browser.NOT_OURS))))
-            sizes, step = [], min(1.0, minutes / 4)
-            for turn in range(round(minutes / step) + 1):
-                if turn:
-                    time.sleep(60 * step)
-                sizes.append(megabytes(pid))
-                print(f"minute {turn * step:4.1f}  tab {sizes[-1]:5.0f} MB", flush=True)
+                page.evaluate(DRIVE, list(browser.NOT_OURS))
+                if not options.watched:
+                    stay.close()
+                sizes, step = [], min(1.0, minutes / 4)
+                for turn in range(round(minutes / step) + 1):
+                    if turn:
+                        page.wait_for_timeout(60e3 * step) if options.watched else time.sleep(60 * step)
+                    sizes.append(megabytes(pid))
+                    print(f"minute {turn * step:4.1f}  tab {sizes[-1]:5.0f} MB", flush=True)
             with visit(port) as page:
                 drive = page.evaluate("window.drive")
                 shown = page.locator(".vaecourse-picture canvas").get_attribute("data-shown")

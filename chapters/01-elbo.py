@@ -602,7 +602,7 @@ curve.plot(range(1, 51), history.train, color=plots.IWAE, label="training digits
 curve.plot(range(1, 51), history.held_out, color=plots.ELBO, label="held-out digits")
 curve.axhline(no_code, color=plots.PRIOR, linestyle=":", label="64 fixed coins, no code")
 curve.set(xlabel="epoch", ylabel="ELBO (nats per image)")
-curve.legend(loc="center right")
+curve.legend(loc="lower right", bbox_to_anchor=(1, 0.12))
 with torch.no_grad():
     codes, _ = vae.encode(x_test)
 for digit in range(10):

@@ -172,8 +172,37 @@ def test_no_gaussian_is_nearer_than_the_gaussian_fit(target):
     assert math.isfinite(least)
 
 
+def gaussian_target(law):
+    return samplers.Target("Gaussian", law.log_prob, 0.0, lambda eps, sign: law.loc + eps @ law.scale_tril.T)
+
+
+def test_the_gaussian_fit_of_a_gaussian_is_that_gaussian():
+    law = MultivariateNormal(torch.tensor([2.0, -1.0]).double(), torch.tensor([[2.0, 1.2], [1.2, 1.0]]).double())
+    best = samplers.gaussian_fit(gaussian_target(law), points=512, starts=1)
+    torch.testing.assert_close(best.mean, law.mean.float(), rtol=0, atol=2e-2)
+    torch.testing.assert_close(best.covariance_matrix, law.covariance_matrix.float(), rtol=0, atol=5e-2)
+
+
+def test_the_gaussian_fit_is_a_stationary_point_of_its_objective_and_draws_from_nobody():
+    target = samplers.TARGETS["banana"]
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    best, again = (samplers.gaussian_fit(target, points=256, starts=2) for _ in range(2))
+    assert best.mean.equal(again.mean) and best.scale_tril.equal(again.scale_tril)
+    assert torch.get_rng_state().equal(before)
+    mean, scale = (part.detach().double().requires_grad_() for part in (best.mean, best.scale_tril))
+    eps = samplers._sobol(256).double()
+    value = -scale.diagonal().log().sum() - target.log_unnormalised(mean + eps @ scale.T).mean()
+    slopes = torch.autograd.grad(value, [mean, scale])
+    for slope in (slopes[0], slopes[1].tril()):
+        torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-5)
+
+
 def test_bad_input():
     target = samplers.TARGETS["X"]
+    for name in ("points", "starts"):
+        with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0.$"):
+            samplers.gaussian_fit(target, **{name: 0})
     for bad, match in (
         ({"K": -1}, "K must be at least 0"),
         ({"K": 1, "tau": "gamma"}, "tau must be one of learned, prior"),

@@ -107,3 +107,4 @@ def test_averages_over_seeds():
     torch.testing.assert_close(found.upper, torch.tensor([2.0, 0.5]))
     torch.testing.assert_close(found.upper_error, torch.tensor([0.3, 0.4]) / 2**0.5)
     assert found.lower[0].isnan() and found.lower[1] == 0.0
+    assert found.lower_error[0].isnan() and found.lower_error[1].item() == pytest.approx(0.6 / 2**0.5)
