@@ -146,3 +146,9 @@ def test_a_prior_draws_with_the_type_of_z_and_its_generator():
     assert draws.dtype == torch.float64 and draws.shape == (3, 2, 5, 1)
     torch.testing.assert_close(draws, GAUSSIAN.sample_mixing((3, 2, 5), generator()).double())
     torch.testing.assert_close(tau.log_prob(draws, z), GAUSSIAN.log_mixing(draws))
+
+
+def test_the_exact_posterior_draws_from_the_generator_of_its_caller():
+    law, z = exact.LaplaceMixture(3), torch.ones(5, 3)
+    seeded = lambda: torch.Generator().manual_seed(1)
+    assert hierarchical.Posterior(law).sample(z, 4, seeded()).equal(law.sample_posterior(z, 4, seeded()))

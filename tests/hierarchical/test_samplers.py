@@ -176,6 +176,12 @@ def gaussian_target(law):
     return samplers.Target("Gaussian", law.log_prob, 0.0, lambda eps, sign: law.loc + eps @ law.scale_tril.T)
 
 
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_target_draws_from_its_generator(target):
+    one, other, third = (target.sample(6, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert one.shape == (6, 2) and one.equal(other) and not one.equal(third)
+
+
 def test_the_gaussian_fit_of_a_gaussian_is_that_gaussian():
     law = MultivariateNormal(torch.tensor([2.0, -1.0]).double(), torch.tensor([[2.0, 1.2], [1.2, 1.0]]).double())
     best = samplers.gaussian_fit(gaussian_target(law), points=512, starts=1)

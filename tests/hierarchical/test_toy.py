@@ -1,5 +1,6 @@
 """Learning tau, and the Laplace toy: its start in closed form, its end nearer the exact value."""
 
+import inspect
 import math
 
 import pytest
@@ -80,6 +81,46 @@ def test_toy_with_training_is_nearer_and_still_above():
     torch.testing.assert_close(again.upper, iwhvi.upper, rtol=0, atol=0)
     other = hierarchical.laplace_toy(steps=60, seed=1, **settings)
     assert (other.upper != iwhvi.upper).all()
+
+
+def test_evaluate_is_the_mean_of_both_bounds_about_the_exact_value():
+    law, tau, K = exact.LaplaceMixture(3), toy.untrained(1), (0, 2, 7)
+    found = toy.evaluate(law, tau, K, 5, generator(3))
+    same = generator(3)
+    z, psi_0 = law.sample(5, same)
+    bounds = hierarchical.curve(law, tau, z, psi_0, K, same, chunk=10)
+    assert found.K == K and found.exact == -law.entropy()
+    for side in ("upper", "lower"):
+        offset = getattr(bounds, side) - law.log_prob(z)  # [J, draws]
+        torch.testing.assert_close(getattr(found, side), found.exact + offset.mean(1))
+        error = (offset - offset.mean(1, keepdim=True)).square().sum(1).div(4 * 5).sqrt()
+        torch.testing.assert_close(getattr(found, f"{side}_error"), error, equal_nan=True)
+    with pytest.raises(ValueError, match="^draws must be at least 2, got 1.$"):
+        toy.evaluate(law, tau, K, 1)
+    assert toy.evaluate(law, tau, K, 2).upper.shape == (3,)
+
+
+def test_the_toy_is_untrained_then_learned_then_evaluated_each_with_its_seed():
+    settings = {"steps": 2, "K": (0, 3), "draws": 2, "dim": 3, "training_K": 4}
+    law, tau = exact.LaplaceMixture(3), toy.untrained(6)
+    hierarchical.learn(law, tau, 2, 4, generator=generator(6))
+    by_hand = toy.evaluate(law, tau, (0, 3), 2, generator(1_000_006))
+    for one, other in zip(toy.laplace_toy(**settings, seed=6), by_hand):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+    first, default = toy.laplace_toy(**settings, seed=0), toy.laplace_toy(**settings)
+    assert first.upper.equal(default.upper) and not first.upper.equal(by_hand.upper)
+
+
+def test_the_defaults_of_the_toy_are_the_settings_of_the_paper():
+    defaults = {name: p.default for name, p in inspect.signature(toy.laplace_toy).parameters.items()}
+    assert defaults["dim"] == 50 and defaults["training_K"] == 5 and defaults["draws"] == 1000
+
+
+def test_bad_settings_are_found_before_the_training(monkeypatch):
+    monkeypatch.setattr(toy, "learn", lambda *_, **__: pytest.fail("it trained"))
+    for bad in ({"draws": 1}, {"K": (3, 1)}):
+        with pytest.raises(ValueError, match=f"^{next(iter(bad))} must"):
+            toy.laplace_toy(**{"steps": 5, "dim": 2} | bad)
 
 
 def test_the_first_weights_leave_the_global_generator_alone():
