@@ -7,10 +7,9 @@ Chapter 08 in JupyterLab and Chromium. While the VAE trains, every preset is pre
 and by mouse, there is pause, step, save, reset, load, new weights, and the lab's cell is run again and again. What an
 answer takes is timed in the page: from its event to the sentence that has changed, and to the picture after it.
 
-Fails on an error in the console or in the panel, on a training, thread or lab that outlives its cell, and if kernel or
-tab grow by more than 100 MB after the first minute. The tab is measured after a garbage collection and a notice of
-memory pressure: what it keeps only while there is room is no leak. How soon it answers is reported; a busy machine is
-no failure.
+Fails on an error in the console or in the panel, on a training, thread or lab that outlives its cell, and if the kernel
+grows by more than 100 MB after the first minute. The tab's size is told and not judged: DevTools, through which it is
+driven, keeps things in it. benchmarks/tab.py judges it. How soon it answers is reported; a busy machine is no failure.
 """
 
 from __future__ import annotations
@@ -214,15 +213,11 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder, browser.chromium() as chromium, browser.server(CHAPTER) as server:
         page = chromium.new_page(viewport={"width": 1366, "height": 768})
         lecture = Lecture(page, Notebook.open(page, server, CHAPTER.name))
-        tab = page.context.new_cdp_session(page)
         start, rows, lessons = time.monotonic(), [], 0
         print(f"{'minute':>6} {'kernel MB':>10} {'tab MB':>8} {'labs':>5} {'answers':>8} {'load':>6}", flush=True)
 
         def note() -> None:
             minute = (time.monotonic() - start) / 60
-            tab.send("HeapProfiler.collectGarbage")
-            tab.send("Memory.simulatePressureNotification", {"level": "critical"})  # caches go, as when memory is short
-            page.wait_for_timeout(1000)
             rows.append([minute, megabytes("ipykernel"), megabytes("--type=renderer"), lecture.census()[2]])
             answers = page.evaluate("window.lecture.answers.length")
             now = rows[-1]
@@ -251,8 +246,8 @@ def main(arguments: list[str]) -> int:
     for place, name in ((1, "kernel"), (2, "tab")):
         rise = last[place] - first[place]
         print(f"{name}: {rise:+.0f} MB after minute {first[0]:.1f}")
-        if rise > RISE:
-            problems.append(f"the {name} grew by {rise:.0f} MB, more than {RISE}")
+        if name == "kernel" and rise > RISE:
+            problems.append(f"the kernel grew by {rise:.0f} MB, more than {RISE}")
     for place, name in ((0, "sentence"), (1, "picture")):
         p50, p95 = np.percentile(answers[:, place], [50, 95])
         print(f"{len(answers)} answers, {name}: p50 {p50:.0f}, p95 {p95:.0f}, max {answers[:, place].max():.0f} ms")
