@@ -75,6 +75,10 @@ format: $(TEST)  ## lay out the Python files as `make lint` wants them
 bench: $(TEST)  ## the measurements behind the performance figures
 	for name in step scaling seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
+bench-browser: book  ## the measurements that need Chromium: live labs of the site, ten minutes of lecture
+	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python -m benchmarks.lecture
+
 mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"
 	$(PIP) --quiet mutmut
 	$(BIN)/python -m tools.mutants $(ROOMS)
