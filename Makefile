@@ -22,7 +22,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench mutants screens links clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -76,7 +76,7 @@ bench: $(TEST)  ## the measurements behind the performance figures
 	for name in step scaling seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 bench-browser: book  ## the measurements that need Chromium: live labs of the site, ten minutes of lecture
-	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.lecture
 
 mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"

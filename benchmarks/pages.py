@@ -1,6 +1,6 @@
 """How soon a live lab of the site answers its slider, at the slowest settings there are: at most 50 ms are promised.
 
-    make book; python benchmarks/pages.py
+    make book; python -m benchmarks.pages
 
 Milliseconds of the page's own thread, as Chromium's profiler counts them: new numbers and new marks, no painting.
 """
@@ -34,7 +34,7 @@ def main() -> int:
             page = chromium.new_page()
             page.goto((site.SITE / f"chapters/{name}.html").as_uri())
             root = page.locator(".live")
-            root.locator("output:not(:empty)").wait_for()
+            root.locator(".vaecourse-sentence:not(:empty)").wait_for()
             devtools = page.context.new_cdp_session(page)
             devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
             root.evaluate("(root, settings) => root.lab.set(settings)", settings)
