@@ -184,6 +184,12 @@ def test_a_sampler_is_trained_by_adam_with_a_rate_that_falls_to_a_tenth(tau):
     assert isinstance(found.tau, samplers.GaussianInverse if tau == "learned" else MixingPrior)
 
 
+@pytest.mark.parametrize("name", ["points", "starts"])
+def test_a_gaussian_is_fitted_from_some_points_and_starts(name):
+    with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0.$"):
+        samplers.gaussian_fit(samplers.TARGETS["X"], **{name: 0})
+
+
 # The VAE -------------------------------------------------------------------------------------------------------------
 
 X = torch.rand(4, 6, generator=seeded(), dtype=torch.float64)
