@@ -9,11 +9,7 @@ start from the same weights and see the same pixels and the same noise.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import one_budget
-import torch
 
 from vaecourse import recorded
 
@@ -30,20 +26,6 @@ def settings() -> dict[str, object]:
     return one_budget.settings() | {"rows": rows}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--to", type=Path, default=recorded.path("better_gradients"))
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    record = recorded.Record(options.to, settings())
-    one_budget.ROWS.update(ROWS)
-    for seed in range(options.seeds):
-        for row in ROWS:
-            if not record.has(row=row, seed=seed):
-                record.add(one_budget.measure(row, seed))
-                print(record.runs[-1], flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    one_budget.ROWS.update(ROWS)
+    recorded.fill("better_gradients", __doc__, settings(), ROWS, one_budget.measure, seeds=5)

@@ -10,9 +10,7 @@ written at once to vaecourse/recorded/hierarchical_digits.json, and a second cal
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import torch
 
@@ -93,20 +91,5 @@ def settings() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=recorded.path("hierarchical_digits"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    record = recorded.Record(options.to, settings())
-    for seed in range(options.seeds):
-        for row in ROWS:
-            if not record.has(row=row, seed=seed):
-                record.add(measure(row, seed))
-                print(record.runs[-1], flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    recorded.fill("hierarchical_digits", __doc__, settings(), ROWS, measure, seeds=5)

@@ -11,10 +11,8 @@ each divergence, by a look at a few runs with seed 0: this is a map, not a race.
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
-from pathlib import Path
 
 import sklearn
 import torch
@@ -138,20 +136,5 @@ def settings() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=recorded.path("infovae"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    record = recorded.Record(options.to, settings())
-    for seed in range(options.seeds):
-        for row in ROWS:
-            if not record.has(row=row, seed=seed):
-                record.add(measure(row, seed))
-                print(record.runs[-1], flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    recorded.fill("infovae", __doc__, settings(), ROWS, measure, seeds=5)

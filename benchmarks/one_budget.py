@@ -11,9 +11,7 @@ same in every run. The schedule is short: 750 steps of Adam at a rate of .003, i
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import torch
 
@@ -71,20 +69,5 @@ def settings() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=recorded.path("one_budget"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    record = recorded.Record(options.to, settings())
-    for seed in range(options.seeds):
-        for row in ROWS:
-            if not record.has(row=row, seed=seed):
-                record.add(measure(row, seed))
-                print(record.runs[-1], flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    recorded.fill("one_budget", __doc__, settings(), ROWS, measure, seeds=10)

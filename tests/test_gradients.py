@@ -289,3 +289,27 @@ LOG_W = torch.zeros(M, 1, B)
 def test_bad_input_is_told_in_a_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+LOG_W, OTHER = torch.zeros(2, 3, 4), torch.zeros(2, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("squared_score", lambda value: gradients.baseline(LOG_W, "optimal", value)),
+        ("log_q", lambda value: gradients.score_function(LOG_W, value, torch.zeros(2, 3, 4))),
+        ("c", lambda value: gradients.score_function(LOG_W, torch.zeros(2, 3, 4), value)),
+    ],
+)
+def test_what_is_not_like_the_weights_is_told_in_a_whole_sentence(name, call):
+    with pytest.raises(ValueError, match=rf"^{name} must have the shape of log_w, \[2, 3, 4\], got \[2, 3, 5\]\.$"):
+        call(OTHER)
+    with pytest.raises(ValueError, match=rf"^{name} must have the 3 axes \[M, K, B\], got shape \[2, 3\]\.$"):
+        call(torch.zeros(2, 3))
+
+
+def test_a_chunk_is_a_count():
+    toy = exact.GaussianToy(torch.zeros(3, 2))
+    with pytest.raises(ValueError, match="^chunk must be at least 1, got 0.$"):
+        gradients.signal_to_noise(toy, torch.zeros(3, 2), "iwae", 2, 4, draws=5, chunk=0)

@@ -36,6 +36,20 @@ def test_a_record_goes_on_where_it_stopped(tmp_path):
     assert json.loads(file.read_text())["runs"] == [{"row": "a", "seed": 0}, {"row": "a", "seed": 1}]
 
 
+def test_rows_and_seeds_that_are_not_there_yet_are_filled_in(tmp_path, monkeypatch):
+    file, measured = tmp_path / "result.json", []
+
+    def measure(row, seed):
+        measured.append((row, seed))
+        return {"row": row, "seed": seed}
+
+    for seeds in ("1", "2"):
+        monkeypatch.setattr("sys.argv", ["benchmark", "--seeds", seeds, "--to", str(file)])
+        recorded.fill("one_budget", "What it measures.", {"K": 4}, ["a", "b"], measure, seeds=9)
+    assert measured == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    assert [tuple(run.values()) for run in json.loads(file.read_text())["runs"]] == measured
+
+
 def test_facts_of_a_record_belong_to_no_run(tmp_path):
     file = tmp_path / "result.json"
     recorded.Record(file, {}, exact=1.5).add({"seed": 0})

@@ -5,9 +5,11 @@ The script that made ``NAME.json`` is benchmarks/NAME.py.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,29 @@ class Record:
             raise ValueError(f"{self.file} is not a recorded result: name another file, or move it away.") from failure
         if settings != self.settings:
             raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
+
+
+def fill(
+    name: str,
+    description: str | None,
+    settings: dict[str, Any],
+    rows: Iterable[str],
+    measure: Callable[[str, int], dict[str, Any]],
+    seeds: int,
+) -> None:
+    """The command line of benchmarks/NAME.py: ``measure(row, seed)`` for every row and seed that is not there yet."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--to", type=Path, default=path(name))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    record = Record(options.to, settings)
+    for seed in range(options.seeds):
+        for row in rows:
+            if not record.has(row=row, seed=seed):
+                record.add(measure(row, seed))
+                print(record.runs[-1], flush=True)
 
 
 def machine() -> dict[str, Any]:
