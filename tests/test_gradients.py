@@ -291,20 +291,20 @@ def test_bad_input_is_told_in_a_sentence(call, message):
         call()
 
 
-LOG_W, OTHER = torch.zeros(2, 3, 4), torch.zeros(2, 3, 5)
+ZEROS = torch.zeros(2, 3, 4)
 
 
 @pytest.mark.parametrize(
     "name, call",
     [
-        ("squared_score", lambda value: gradients.baseline(LOG_W, "optimal", value)),
-        ("log_q", lambda value: gradients.score_function(LOG_W, value, torch.zeros(2, 3, 4))),
-        ("c", lambda value: gradients.score_function(LOG_W, torch.zeros(2, 3, 4), value)),
+        ("squared_score", lambda value: gradients.baseline(ZEROS, "optimal", value)),
+        ("log_q", lambda value: gradients.score_function(ZEROS, value, ZEROS)),
+        ("c", lambda value: gradients.score_function(ZEROS, ZEROS, value)),
     ],
 )
 def test_what_is_not_like_the_weights_is_told_in_a_whole_sentence(name, call):
     with pytest.raises(ValueError, match=rf"^{name} must have the shape of log_w, \[2, 3, 4\], got \[2, 3, 5\]\.$"):
-        call(OTHER)
+        call(torch.zeros(2, 3, 5))
     with pytest.raises(ValueError, match=rf"^{name} must have the 3 axes \[M, K, B\], got shape \[2, 3\]\.$"):
         call(torch.zeros(2, 3))
 

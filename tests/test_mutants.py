@@ -64,3 +64,10 @@ def test_a_device_is_excused_and_nothing_else_in_its_line(after, known):
 def test_a_room_passes_with_few_survivors_all_of_them_listed(total, survivors, known, passed):
     report = mutants.Report("bounds", total, [mutants.Mutant("a", "x", "y")] * survivors, known)
     assert report.passed == passed
+
+
+def test_tests_that_fail_with_no_bug_planted_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(mutants, "WORKSHOP", tmp_path)
+    monkeypatch.setattr(mutants, "mutmut", lambda bench, *words, stdout: stdout.write("Failed to run clean test"))
+    with pytest.raises(SystemExit, match="the tests of bounds fail with no bug planted"):
+        mutants.test("bounds", workers=1)

@@ -134,6 +134,8 @@ def test(room: str, workers: int, again: bool = False, sample: int | None = None
     if names or not again:
         with open(bench / "log", "w") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
+        if "Failed to run clean test" in (bench / "log").read_text(errors="replace"):
+            raise SystemExit(f"the tests of {room} fail with no bug planted: {bench / 'log'} says where.")
     codes = exit_codes(bench)
     run = [name for name, code in codes.items() if code not in NOT_RUN]
     if not run or not set(names or codes) <= set(run) and not again:
