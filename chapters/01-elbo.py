@@ -128,7 +128,8 @@ for estimate, truth in [(log_w.flatten(), elbo), (log_w.flatten().exp(), math.ex
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Two histograms of log w. Left, for a q that is off, a broad skewed heap with a long tail to the left; its mean, the ELBO -2.36, lies left of the dashed exact log p(x) = -1.75. Right, for the posterior, a single bar exactly on the dashed line."}}
 fig, axes = plt.subplots(1, 2, sharey=True)
 at_posterior = model.log_weights(x, model.posterior(x).mean, model.posterior(x).stddev, 20, 100)
-for ax, sample, title in zip(axes, [log_w, at_posterior], ["q half a unit off, 1.3 times too wide", "q = the posterior"]):
+for ax, sample, title in zip(axes, [log_w, at_posterior],
+                             ["q half a unit off, 1.3 times too wide", "q = the posterior"]):
     ax.hist(sample.flatten().numpy(), bins=torch.linspace(-7, -0.5, 40).numpy(), density=True, color=plots.Q, alpha=0.6)
     ax.axvline(sample.mean().item(), color=plots.ELBO, linewidth=3, label="mean of log w: the ELBO")
     plots.exact_line(ax, log_p, "log p(x), exact", vertical=True)
@@ -369,13 +370,16 @@ assert abs(W - best) < 1e-3
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Mean log-likelihood against the slope W as a black dashed curve, and three ELBO curves below it, each touching it at one point and having its own maximum further right; dots climb from one touching point to the next."}}
 grid = torch.linspace(0.1, 1.9, 90).tolist()
 fig, ax = plt.subplots()
-ax.plot(grid, [at(w).log_likelihood(x_train).mean() for w in grid], "--", color=plots.EXACT, label="mean log p(x), exact")
+ax.plot(grid, [at(w).log_likelihood(x_train).mean() for w in grid], "--", color=plots.EXACT,
+        label="mean log p(x), exact")
 for step, (w, q) in enumerate(path[:3]):
     below = [at(g).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean() for g in grid]
-    ax.plot(grid, below, color=plots.ELBO, alpha=1 - 0.25 * step, label="ELBO with q of step 0, 1, 2" if step == 0 else None)
+    ax.plot(grid, below, color=plots.ELBO, alpha=1 - 0.25 * step,
+            label="ELBO with q of step 0, 1, 2" if step == 0 else None)
     after = path[step + 1][0]
     value = at(after).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean()
-    ax.plot([w, after], [at(w).log_likelihood(x_train).mean(), value], "o:", color=plots.DECODER, label="M step" if step == 0 else None)
+    ax.plot([w, after], [at(w).log_likelihood(x_train).mean(), value], "o:", color=plots.DECODER,
+            label="M step" if step == 0 else None)
 ax.set(xlim=(0.1, 1.9), ylim=(-3.0, -1.85), xlabel="slope W of the decoder", ylabel="nats per data point")
 ax.legend(loc="lower center")
 plt.show()
@@ -609,7 +613,8 @@ for digit in range(10):
     here = codes[digits.test_labels == digit]
     plane.scatter(*here.T, s=14, color=plt.cm.tab10(digit), alpha=0.6)
     plane.text(*here.median(0).values, str(digit), weight="bold", fontsize=17, ha="center", va="center",
-               bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": plt.cm.tab10(digit), "alpha": 0.85})
+               bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": plt.cm.tab10(digit),
+                     "alpha": 0.85})
 plane.set(xlabel="$z_1$", ylabel="$z_2$", title="the encoder's means")
 plt.show()
 
@@ -869,7 +874,8 @@ for row, colour in zip((0, 1, 3), colours):
     units, sigma2 = range(1, 11), noise_variance[row].item()
     right.plot(units, 0.5 * (eigenvalues / sigma2).clamp_min(1).log(), "--", color=plots.EXACT, zorder=1)
     right.plot(units, trained[row], "o", color=colour, label=f"noise $\\sigma^2$ = {sigma2:g}")
-right.set(xlabel="latent unit, by its KL", ylabel="KL of the unit (nats)", title="linear VAEs on digits", xticks=range(1, 11))
+right.set(xlabel="latent unit, by its KL", ylabel="KL of the unit (nats)", title="linear VAEs on digits",
+          xticks=range(1, 11))
 right.legend(loc="upper right")
 plt.show()
 

@@ -315,7 +315,8 @@ def second_moment(d, variance, v):
 for ratio in (0.5, 0.70, 0.72, 1.0, 1.3, 2.0):  # sigma over the posterior's standard deviation
     moment = second_moment(0.0, ratio**2 * v, v)
     assert math.isclose(moment - 1, model.chi_squared(x, posterior.mean, ratio * posterior.stddev).item(), abs_tol=1e-9)
-    print(f"width {ratio:.2f}   sigma^2/v = {ratio**2:.3f}   E[w^2]/p^2 = {moment:.3f}   effective fraction {1 / moment:.3f}")
+    print(f"width {ratio:.2f}   sigma^2/v = {ratio**2:.3f}   E[w^2]/p^2 = {moment:.3f}"
+          f"   effective fraction {1 / moment:.3f}")
 assert math.isclose(second_moment(0.5, std.item() ** 2, v) - 1, chi2, rel_tol=1e-9)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -555,7 +556,8 @@ by_path = torch.autograd.grad((log_p_xz(z) - Normal(mu, std).log_prob(z).sum(-1)
 
 print(f"exact {elbo_slope:.3f}")
 for name, sample in (("score function", by_score), ("reparameterised", by_path)):
-    print(f"{name:16} mean {sample.mean():+.3f} +- {sample.std() / n**0.5:.3f}   variance of one sample {sample.var():.2f}")
+    print(f"{name:16} mean {sample.mean():+.3f} +- {sample.std() / n**0.5:.3f}"
+          f"   variance of one sample {sample.var():.2f}")
     assert abs(z_score(sample, elbo_slope)) < 4
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -932,7 +934,8 @@ vaes = {"without noise": fit(0, train), "with noise": fit(1, train)}
 spread = {name: vae.encode(train)[0].var().item() for name, vae in vaes.items()}
 on_test = {name: log_likelihood(vae, test) for name, vae in vaes.items()}
 for name, vae in vaes.items():
-    print(f"{name:14} variance of codes {spread[name]:.2f}   log p(x): train {log_likelihood(vae, train):.2f}, test {on_test[name]:.2f}")
+    print(f"{name:14} variance of codes {spread[name]:.2f}   log p(x): train {log_likelihood(vae, train):.2f}, "
+          f"test {on_test[name]:.2f}")
 assert spread["without noise"] < 0.5 * spread["with noise"] and on_test["without noise"] < on_test["with noise"]
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "Left, without noise: over most of the prior the decoder's curve runs far off the data. Right, with noise: the codes fill the prior and the decoder's curve stays near the data"}}

@@ -78,7 +78,8 @@ labs.ALL["06.explode"]()
 # The numbers above, against the package's own formulas of the toy.
 toy = exact.exploding_latent_space(torch.tensor([1.0, 0.3, 0.1], dtype=f64))
 for i, tau in enumerate((1.0, 0.3, 0.1)):
-    assert math.isclose(burst(tau).elbo, toy.elbo[i], abs_tol=1e-8) and math.isclose(burst(tau).gap, toy.posterior_kl[i], abs_tol=1e-8)
+    assert math.isclose(burst(tau).elbo, toy.elbo[i], abs_tol=1e-8)
+    assert math.isclose(burst(tau).gap, toy.posterior_kl[i], abs_tol=1e-8)
 assert round(burst(0.1).elbo, 2) == 9.27 and round(burst(0.1).gap, 2) == 1.61
 assert math.isclose(burst(0.1).information, math.log(2), abs_tol=1e-6) and round(math.log(2), 2) == 0.69
 gaps = {tau: burst(tau).gap for tau in np.arange(0.3, 1.5, 0.01).round(2).tolist()}
@@ -166,9 +167,11 @@ plt.show()
 assert max(abs(e + entropy) for e in elbos) < 1e-9 and round(elbos[0], 4) == -6.0838
 assert told[0] == 0 and round(told[-1], 3) == 2.816 and all(a < b for a, b in zip(told, told[1:]))
 full = exact.Information.of(pca)
-assert math.isclose(full.elbo(), elbos[-1], abs_tol=1e-9) and math.isclose(full.mutual_information(), told[-1], abs_tol=1e-9)
+assert math.isclose(full.elbo(), elbos[-1], abs_tol=1e-9)
+assert math.isclose(full.mutual_information(), told[-1], abs_tol=1e-9)
 ball = -2 * math.log(2 * math.pi * math.e * S.trace().item() / 4)
-assert round(ball, 3) == -8.017 == round(exact.information.without_latent(full.data, 2, spherical=True).elbo().item(), 3)
+without = exact.information.without_latent(full.data, 2, spherical=True)
+assert round(ball, 3) == -8.017 == round(without.elbo().item(), 3)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Does much information keep $q$ from the posterior?** That is the second thing one reads: "with maximal mutual information every $x$ gets its own $\mathcal N(\mu_i, \sigma_i^2)$ with
@@ -274,7 +277,8 @@ for B in (2, 4, 8, 16, 32, 128, 512, 2048):
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Estimated mutual information against the number of data points B from 2 to 2048. It lies below the dashed exact value of 2.82 nats and below the ceiling log B, which it follows closely for B = 2 and 4; from B = 512 on it is close to the exact value."}}
 fig, ax = plt.subplots()
 sizes, runs = list(found), list(found.values())
-ax.errorbar(sizes, [r.mean() for r in runs], [r.std() for r in runs], fmt="o-", color=plots.CIWAE, label="estimate ± sd")
+ax.errorbar(sizes, [r.mean() for r in runs], [r.std() for r in runs], fmt="o-", color=plots.CIWAE,
+            label="estimate ± sd")
 ax.plot(sizes, np.log(sizes), ":", color=plots.PRIOR, label="ceiling, log B")
 plots.exact_line(ax, told[-1], "exact")
 ax.set(xscale="log", ylim=(0, 4), xlabel="data points B in the mixture", ylabel="information, nats")
@@ -394,7 +398,8 @@ assert math.isclose(told_1 - entropy_1, reconstruction + kl_back, abs_tol=1e-12)
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert [round(v, 4) for v in (told_1 - entropy_1, reconstruction, kl_back)] == [-1.3951, -1.5289, 0.1338]
 small = exact.information.one_dimensional(f64)
-assert math.isclose(small.decoder_kl(), kl_back, abs_tol=1e-9) and math.isclose(small.reconstruction(), reconstruction, abs_tol=1e-9)
+assert math.isclose(small.decoder_kl(), kl_back, abs_tol=1e-9)
+assert math.isclose(small.reconstruction(), reconstruction, abs_tol=1e-9)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The objective, derived
@@ -524,14 +529,17 @@ refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alp
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 border = torch.logspace(-4, math.log10(6), 200)
 plt.plot(1 - border, border, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
-points = {"VAE": (0, 1), "β-VAE, β = 4": (-3, 4), "AAE-like (JS)": (1, 1), "MMD-VAE, λ = 10": (1, 10), "InfoVAE, paper": (0, 1000)}
+points = {"VAE": (0, 1), "β-VAE, β = 4": (-3, 4), "AAE-like (JS)": (1, 1), "MMD-VAE, λ = 10": (1, 10),
+          "InfoVAE, paper": (0, 1000)}
 for name, place in points.items():
     plt.plot(*place, "o", color=plots.EXACT)
     side, at = ("left", (8, 0)) if place[0] == 1 else ("center", (0, 9))
-    plt.annotate(name, place, at, textcoords="offset points", ha=side, va="center" if place[0] == 1 else "bottom", fontsize=13)
+    plt.annotate(name, place, at, textcoords="offset points", ha=side, va="center" if place[0] == 1 else "bottom",
+                 fontsize=13)
 plt.plot(0, 1e-3, "x", color=plots.ELBO, markersize=12, markeredgewidth=3)
 plt.text(-0.25, 1e-3, "α = 0, λ = 0.001", ha="right", va="center", fontsize=13)
-plt.text(1.1, 0.02, "refused:\nrate rewarded", va="center"), plt.text(-4.8, 0.02, "refused: D rewarded", va="center"), plt.yscale("log")
+plt.text(1.1, 0.02, "refused:\nrate rewarded", va="center"), plt.text(-4.8, 0.02, "refused: D rewarded", va="center")
+plt.yscale("log")
 plt.xlabel("α, reward for information"), plt.ylabel("λ, cost of mismatch"), plt.grid(False)
 plt.show()
 
@@ -740,11 +748,13 @@ for name in kernels(2):
     print(name.ljust(30), *row)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Power of the test against dimension for five kernels. All have about 0.2 at d = 2. With h squared = d, IMQ and the sum over scales, power rises to 1 at d = 50. RBF over d squared stays between 0.2 and 0.1, RBF with h = 1 rises at d = 5 and then falls to the level 0.05."}}
-for (name, color), style in zip(zip(kernels(2), (plots.PRIOR, plots.ELBO, plots.CIWAE, plots.IWAE, plots.PIWAE)), (":", "-", "-", "-", "--")):
+for (name, color), style in zip(zip(kernels(2), (plots.PRIOR, plots.ELBO, plots.CIWAE, plots.IWAE, plots.PIWAE)),
+                                (":", "-", "-", "-", "--")):
     shown = [d for d in dims if name != "RBF, h = 1" or d <= 50]  # at d = 128 its values are below 1e-30
     plt.plot(shown, [power[name, d] for d in shown], style, color=color, marker="o", label=name)
 plt.xscale("log"), plt.xticks(dims, dims), plt.minorticks_off(), plt.axhline(0.05, color=plots.PRIOR, linewidth=1)
-plt.xlabel("dimensions d"), plt.ylabel("power at level 5%"), plt.legend(fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
+plt.xlabel("dimensions d"), plt.ylabel("power at level 5%")
+plt.legend(fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -770,9 +780,11 @@ plt.show()
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, with room for another seed.
-assert abs(signal["IMQ, C = 2d", 2] - 0.8) < 0.4 and abs(signal["IMQ, C = 2d", 20] - 3.4) < 0.7 and abs(signal["IMQ, C = 2d", 128] - 9) < 1.5
+assert abs(signal["IMQ, C = 2d", 2] - 0.8) < 0.4 and abs(signal["IMQ, C = 2d", 20] - 3.4) < 0.7
+assert abs(signal["IMQ, C = 2d", 128] - 9) < 1.5
 assert all(abs(signal["RBF / d²", d]) < 0.5 for d in (20, 50, 128)) and abs(signal["RBF, h² = d", 128] - 10) < 1.7
-assert signal["RBF / d²", 2] > signal["RBF / d²", 20] > 0 and power["RBF, h² = d", 128] == power["IMQ, C = 2d", 128] == 1.0
+assert signal["RBF / d²", 2] > signal["RBF / d²", 20] > 0
+assert power["RBF, h² = d", 128] == power["IMQ, C = 2d", 128] == 1.0
 assert power["RBF, h = 1", 50] < 0.2 and power["RBF / d²", 128] < 0.25
 exact_mean = exact.gaussian_mmd2(torch.zeros(20, dtype=f64), torch.full((20,), 1.2, dtype=f64), "imq", 40.0).item()
 assert abs(z_score(batch_u(*distances, kernels(20)["IMQ, C = 2d"]), exact_mean)) < 4
@@ -845,7 +857,8 @@ assert all(s > 0 for s in seconds.values())
 sds = {}
 for n in (16, 256):
     x, y, other = torch.randn(3, 50, n, d, generator=torch.Generator().manual_seed(n))
-    sds[n] = batch_u(squared(x, x), squared(y, y), squared(x, y), kernel).std(), batch_u(squared(x, x), squared(1.2 * other, 1.2 * other), squared(x, 1.2 * other), kernel).std()
+    pairs = ((x, y), (x, 1.2 * other))  # one law twice, and two laws
+    sds[n] = [batch_u(squared(a, a), squared(b, b), squared(a, b), kernel).std() for a, b in pairs]
 assert 11 < sds[16][0] / sds[256][0] < 23 and 3 < sds[16][1] / sds[256][1] < 8
 assert 10_000**2 * 4 == 400e6
 
@@ -1120,7 +1133,8 @@ for row, values in seen.items():
         below.append((-values["log_p"].mean(), group))
 for name, look in groups.items():
     right.plot([], [], linestyle="", label=name, **look)
-left.text(7.4, -25.95, "\n".join(["further down:", *(f"{name} −{size:.0f}" for size, name in sorted(below))]), ha="right", va="bottom", fontsize=12)
+left.text(7.4, -25.95, "\n".join(["further down:", *(f"{name} −{size:.0f}" for size, name in sorted(below))]),
+          ha="right", va="bottom", fontsize=12)
 left.set(xlabel="information $I_q$, nats", ylabel=r"$\log\,\hat{p}$ on test, nats", ylim=(-26, -23), xlim=(0.4, 7.6))
 right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)", xlim=(0.4, 7.6))
 right.legend(fontsize=11, loc="upper left")
@@ -1147,17 +1161,20 @@ for row, nats, hits in (("beta-VAE 2", 0.9, 59), ("VAE", 2.9, 75), ("beta-VAE .5
     assert abs(found(row, "mutual_information") - nats) < 0.1 and abs(100 * found(row, "nearest_5") - hits) < 1
 elbo = {row: np.mean([run["reconstruction"] - run["rate"] for run in runs]) for row, runs in runs_of.items()}
 for row in ("KL minibatch", "InfoVAE .5, KL minibatch", "beta-VAE .5"):
-    assert 0.2 < found(row, "log_p") - found("VAE", "log_p") < 0.4 and min(seen[row]["log_p"]) > max(seen["VAE"]["log_p"])
+    assert 0.2 < found(row, "log_p") - found("VAE", "log_p") < 0.4
+    assert min(seen[row]["log_p"]) > max(seen["VAE"]["log_p"])
 assert abs(found("InfoVAE .5, MMD-IMQ", "log_p") - found("VAE", "log_p")) < 0.05
 assert seen["VAE"]["log_p"].std(ddof=1) < 0.06 and 0.4 < elbo["VAE"] - elbo["beta-VAE .5"] < 0.6
 assert min(elbo["KL minibatch"], elbo["InfoVAE .5, KL minibatch"]) > elbo["VAE"] - 0.01
-assert np.mean([run["active_units"] for run in runs_of["VAE"]]) < 9 and abs(found("KL minibatch", "mutual_information") - 5) < 0.1
+assert np.mean([run["active_units"] for run in runs_of["VAE"]]) < 9
+assert abs(found("KL minibatch", "mutual_information") - 5) < 0.1
 assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.35) < 0.1
 assert round(found("MMD-VAE, IMQ", "mmd2"), 3) == 0.002 and round(found("VAE", "mmd2"), 3) == 0.001
 assert round(found("MMD-VAE, IMQ", "aggregate_kl"), 1) == 0.9 and round(found("VAE", "aggregate_kl"), 1) == 0.2
 assert abs(found("VAE", "log_p") - found("MMD-VAE, IMQ", "log_p") - 1) < 0.2
 for row in ("KL adversarial", "AAE (JS adversarial)"):
-    assert round(found(row, "mutual_information"), 2) == 7.27 and found(row, "aggregate_kl") > 10 and found(row, "log_p") < -30
+    assert round(found(row, "mutual_information"), 2) == 7.27 and found(row, "aggregate_kl") > 10
+    assert found(row, "log_p") < -30
 assert found("Stein", "mutual_information") > 7 and abs(found("Stein", "log_det") + 4) < 0.5
 assert found("MMD-VAE, IMQ", "mutual_information") > 1.5 * found("VAE", "mutual_information")
 assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5")

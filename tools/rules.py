@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from tools import notebooks
 
 LINES = 15  # of code in a cell that a learner reads
+WIDTH = 120  # of a line of code: what JupyterLab shows of it on a laptop
 CELL_BYTES, NOTEBOOK_BYTES = 1_500_000, 2_000_000
 SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
 TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output", "quiz"}
@@ -200,7 +201,7 @@ def folding(chapter: Chapter) -> Iterator[Finding]:
 
 
 def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
-    """A learner reads at most fifteen lines of code at a time."""
+    """A learner reads at most fifteen lines of code at a time, and each without scrolling."""
     for i, cell in chapter.code:
         lines = [line for line in cell.source.splitlines() if line.strip()]
         if len(lines) > LINES and not folded(cell):
@@ -208,6 +209,9 @@ def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
                 i,
                 f"has {len(lines)} lines; at most {LINES}: split it, or fold the plumbing away",
             )
+        for line in lines:
+            if len(line) > WIDTH:
+                yield i, f"has a line of {len(line)} characters; at most {WIDTH}: {line.strip()[:30]}..."
 
 
 def exercises(chapter: Chapter) -> Iterator[Finding]:

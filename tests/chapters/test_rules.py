@@ -92,6 +92,7 @@ FAULTS = {
     "open solution": ("folding", SOLUTION, _without("jupyter"), "lies open"),
     "folded card": ("folding", CARD, _with(jupyter={"source_hidden": True}), "is folded"),
     "long cell": ("cells_are_short", FIGURE, _says("x = 1\n" * 16), "has 16 lines"),
+    "wide line": ("cells_are_short", FIGURE, _says("x = 1" + " + 1" * 30), "has a line of 125 characters; at most 120"),
     "no check": ("exercises", CHECK, _is_tagged(), "is tagged `solution` after `stub`"),
     "no solution": ("exercises", SOLUTION, _is_tagged(), "no solution follows"),
     "no stub": ("exercises", STUB, _is_tagged(), "has 0 exercises"),
