@@ -682,8 +682,8 @@ for K in (1, 8, 64):
     print(f"difference {(log_p_test - elbo_test).mean():.2f}   {sum(history.seconds):.0f} s")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# What the text below says: paired z-scores over the 360 test images, and the values. Their centres are the means over three
-# seeds that benchmarks/digits.py prints, with standard errors of at most 0.06 (NLL) and 0.10 (ELBO).
+# What the text below says: paired z-scores over the 360 test images, and the values. Their centres are the means over
+# three seeds that benchmarks/digits.py prints, with standard errors of at most 0.06 (NLL) and 0.10 (ELBO).
 def paired_z(a, b):
     return ((a - b).mean() / (a - b).std() * len(a) ** 0.5).item()
 
@@ -841,7 +841,8 @@ assert verdict.passed
 verdict
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# The number on the card: for q = posterior and large K the old code tends to log E_q[p(x|z)] - KL(q || prior), exactly -1.62.
+# The number on the card: for q = posterior and large K the old code tends to
+# log E_q[p(x|z)] - KL(q || prior), exactly -1.62.
 q = model.posterior(x)
 KL_prior = 0.5 * (q.mean**2 + q.stddev**2 - 1 - 2 * q.stddev.log()).sum()
 spread = torch.distributions.Normal(1.5 * q.mean, (0.7 + 2.25 * q.stddev**2).sqrt())

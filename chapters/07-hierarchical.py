@@ -467,7 +467,8 @@ for K, gap in zip(Ks, uninformed):
 # the very least $18\,000$ samples. SIVI is not wrong here. It is uninformed.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# The numbers above. E log psi = log 2 - Euler's gamma gives U_0 of SIVI exactly; the reference values are an independent program's.
+# The numbers above. E log psi = log 2 - Euler's gamma gives U_0 of SIVI exactly; the reference values are an
+# independent program's.
 euler = 0.5772156649015329
 start = -25 * (math.log(2 * math.pi) + 1 + math.log(2) - euler)
 information = start - truth
