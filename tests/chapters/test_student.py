@@ -63,22 +63,12 @@ def test_a_name_that_only_a_solution_gives_is_seen():
     assert loaded([code("def g(x, b):\n    return d(x) + b\n\ny = 1")]) == {"d"}
 
 
-def goes_on(source) -> bool:
-    """Whether the course's answer stands in for the learner's somewhere."""
-    return any(cell.id.endswith("-go-on") for cell in student.without_answers(source).cells)
-
-
-# Where nothing stands in, the cells are those that `make execute` runs, and their checks meet the same unsolved stubs.
-@pytest.mark.parametrize("source", [CHAPTERS[0], *filter(goes_on, CHAPTERS[1:])], ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
 def test_it_runs_to_its_end_with_nothing_solved(source, tmp_path):
     ran = student.run(source, tmp_path)
     checks = [cell for cell in ran.cells if "check" in rules.tags(cell)]
     assert len(checks) >= rules.EXERCISES and all(student.UNSOLVED in rules.shown(cell) for cell in checks)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_chapters_that_go_on_with_an_answer_are_run():
-    assert {"06", "07", "08"} <= {source.name[:2] for source in CHAPTERS if goes_on(source)}
 
 
 CHAPTER = """\
