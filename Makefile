@@ -12,9 +12,9 @@ TEST := .venv/installed-test
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 PYTHONS := vaecourse tests tools benchmarks site
 TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CITATION.cff LICENSE-CONTENT Makefile book.yml pyproject.toml
-TWO_WORKERS := --numprocesses 2 --dist
+TWO_WORKERS := --numprocesses 2 --dist loadscope
 # In the order of the files, for the class's chapters, which take longest, must not be begun last.
-IN_ORDER := loadscope --no-loadscope-reorder
+IN_ORDER := --no-loadscope-reorder
 
 # A worker, or a kernel, counts with one thread: two of them fill two cores.
 one_thread := OMP_NUM_THREADS=1
@@ -25,7 +25,7 @@ phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$
 .PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
 	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
@@ -45,10 +45,10 @@ check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures 
 	$(call phase,check,$(BIN)/python -m tools.notebooks check)
 
 execute: $(TEST)  ## run every chapter with nbval and compare with the stored outputs
-	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) loadscope --durations 10 --nbval chapters)
+	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --nbval chapters)
 
 browser: $(TEST)  ## JupyterLab in a real browser
-	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) loadscope -rs --durations 10 tests/browser)
+	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) -rs --durations 10 tests/browser)
 
 chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
 	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)
