@@ -13,7 +13,10 @@ CHAPTERS = Path(__file__).parents[2] / "chapters"
 
 
 class RoomByRoom(LoadScopeScheduling):
-    """One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk."""
+    """In place of xdist's own groups, which it writes into node ids: since pytest 9.2 these cannot be changed.
+
+    One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk.
+    """
 
     def _split_scope(self, nodeid):
         return nodeid.split("::")[0].rsplit("/", 1)[0]

@@ -10,7 +10,7 @@ from vaecourse import labs
 
 PLACE = """(node) => {
     const box = node.getBoundingClientRect(), lab = node.closest(".vaecourse-lab").getBoundingClientRect();
-    return [box.top + box.height / 2 - lab.top, box.left];
+    return [!!node.closest(".vaecourse-desk"), box.top + box.height / 2 - lab.top, box.left];
 }"""
 
 
@@ -60,9 +60,11 @@ def test_a_lab_by_keyboard(lab, notebook):
             moved = "(node) => document.activeElement !== node && document.activeElement.checked"
             assert handle.evaluate(moved), "the arrow chose nothing"
         page.keyboard.press("Tab")
-    for (above, left), (below, right) in zip(places, places[1:]):
-        in_line = below > above - 30 and (below > above + 10 or right > left)
-        assert in_line or right > left + 300, f"Tab jumps, and not to what stands beside: {places}"
+    for (desk, above, left), (to_desk, below, right) in zip(places, places[1:]):
+        if desk == to_desk:
+            assert below > above - 30 and (below > above + 10 or right > left), f"Tab jumps: {places}"
+        else:
+            assert to_desk and (below > above or right > left), f"Tab jumps, and not to what stands beside: {places}"
     reset = lab.get_by_role("button", name="Reset")
     reset.focus()
     page.keyboard.press("Enter")

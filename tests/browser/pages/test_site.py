@@ -1,15 +1,13 @@
 """The built site, from disk with no network: formulas drawn, pictures there and told in words, nothing asked for."""
 
-import json
-
 import nbformat
 import pytest
 
-from tools import site, vendor
+from tests.browser.audit import audit, told
+from tools import site
 
 OUTSIDE = "**/*"
 SCREENS = {"laptop": (1366, 768), "projector": (1280, 720), "phone": (390, 844)}
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
@@ -111,10 +109,7 @@ def test_a_chapter_fits_every_screen_in_both_themes(open_page, screen, theme):
 def test_no_page_has_a_serious_fault_for_a_screen_reader(open_page, name, theme):
     page = open_page(name, theme=theme)
     page.wait_for_timeout(500)  # site.js makes its repairs after MathJax
-    page.add_script_tag(path=vendor.fetch() / vendor.AXE)
-    found = page.evaluate("axe.run(document.querySelector('article'), {resultTypes: ['violations']})")["violations"]
-    ours = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in SERIOUS]
-    assert not ours, json.dumps(ours, indent=1)
+    assert not (faults := audit(page, page.locator("article"))), told(faults)
 
 
 def test_the_search_finds_a_word_from_disk(open_page):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.browser.pages.test_site import SERIOUS
-from tools import browser, live, vendor
+from tests.browser.audit import audit
+from tools import browser, live
 from vaecourse import divergences, exact, labs, plots
 from vaecourse.labs import iwae, mmd, quadrature
 
@@ -253,18 +253,13 @@ def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, boo
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_lab_fits_the_screen_and_has_no_serious_fault(open_lab, name, theme):
     lab = open_lab(name, theme)
-    lab.page.add_script_tag(path=vendor.fetch() / vendor.AXE)
     wide = "(root) => [...root.querySelectorAll('*:not(svg *)')].filter((n) => n.scrollWidth > n.clientWidth + 1)"
     for width in (1280, 360):
         lab.page.set_viewport_size({"width": width, "height": 720})
         lab.until_drawn()
         assert lab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         assert lab.root.evaluate(f"{wide}.filter((n) => n.clientWidth).map((n) => n.outerHTML.slice(0, 99))") == []
-        run = (
-            "(root) => axe.run(root, {resultTypes: ['violations'], preload: false})"  # it would fetch the style sheets
-        )
-        found = lab.root.evaluate(run)["violations"]
-        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in SERIOUS] == []
+        assert audit(lab.page, lab.root, preload=False) == []  # it would fetch the style sheets
     assert not lab.problems, "\n".join(lab.problems)
 
 
