@@ -9,8 +9,8 @@ answer takes is timed in the page: from its event to the sentence that has chang
 
 Fails on an error in the console or in the panel, on a training, thread or lab that outlives its cell, and if kernel or
 tab grow by more than 100 MB after the first minute; the tab is measured after a garbage collection. How soon it answers
-is reported; a busy machine is no failure. The Chromium is started as a lecturer's is: one with the options that
-Playwright gives to its own grows by some 15 MB a minute, whatever the page does with its pictures.
+is reported; a busy machine is no failure. The Chromium is started as a lecturer's is, and Playwright comes to it: in
+one that Playwright starts itself the same lecture made the tab grow by 15 to 20 MB a minute.
 """
 
 from __future__ import annotations
