@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.stats import assert_mean
-from vaecourse import atomic, data
+from vaecourse import data, files
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -222,10 +222,10 @@ def test_a_cache_that_cannot_be_written_costs_only_the_copy(source, monkeypatch,
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "kept"
-    atomic.write(path, b"old")
-    monkeypatch.setattr(atomic.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("No space left on device")))
+    files.replace(path, b"old")
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("No space left on device")))
     with pytest.raises(OSError, match="No space"):
-        atomic.write(path, b"new")
+        files.replace(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["kept"]
 
@@ -237,7 +237,7 @@ def test_what_a_kill_left_is_swept_later(tmp_path):
     stale.touch()
     fresh.touch()
     os.utime(stale, (0, 0))
-    atomic.write(tmp_path / "kept", b"new")
+    files.replace(tmp_path / "kept", b"new")
     assert not stale.exists() and fresh.exists()
 
 

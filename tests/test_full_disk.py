@@ -11,7 +11,7 @@ import torch
 
 from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import new_model, run, same
-from vaecourse import atomic, checkpoint, data, recorded
+from vaecourse import checkpoint, data, files, recorded
 from vaecourse.labs.cockpit import CockpitLab
 
 
@@ -176,7 +176,7 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path):
     os.seteuid(65534)
     try:
         with pytest.raises(PermissionError, match="file could not be written .* in a folder that you may write to"):
-            atomic.write(folder / "file", b"content")
+            files.replace(folder / "file", b"content")
     finally:
         os.seteuid(0)
     assert not any(folder.iterdir())

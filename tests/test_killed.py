@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from tests.test_train import X, new_model, run
-from vaecourse import atomic, checkpoint, reproduce
+from vaecourse import checkpoint, files, reproduce
 from vaecourse.reproduce import climb, vaes
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +62,7 @@ def before(module: object, name: str, count: int) -> None:
 
 def in_a_write(count: int) -> None:
     """When half of the bytes of file number ``count`` are written."""
-    files = iter(range(1, count))
+    opened = iter(range(1, count))
 
     class Half:
         def __init__(self, file: object) -> None:
@@ -81,17 +81,17 @@ def in_a_write(count: int) -> None:
 
     def opening(*args: object) -> object:
         file = builtins.open(*args)
-        return Half(file) if next(files, None) is None else file
+        return Half(file) if next(opened, None) is None else file
 
-    atomic.open = opening
+    files.open = opening
 
 
 MOMENTS: dict[str, Callable[[int], None]] = {
     "at a call": at_a_call,
     "in a write": in_a_write,
-    "before it is on the disk": lambda count: before(atomic.os, "fsync", count),
-    "before it has its name": lambda count: before(atomic.os, "replace", count),
-    "after it has its name": lambda count: before(atomic, "_sync_folder", count),
+    "before it is on the disk": lambda count: before(files.os, "fsync", count),
+    "before it has its name": lambda count: before(files.os, "replace", count),
+    "after it has its name": lambda count: before(files, "_sync_folder", count),
     "by the clock": lambda count: None,  # its parent's
 }
 
@@ -112,7 +112,7 @@ def reproduce_on(file: str) -> None:
 def serve(work: str, file: str, deaths: list[tuple[str, int]], threads: int) -> None:
     """Let one child after the other go on with the work on a file and die; keep what each has left behind."""
     torch.set_num_threads(threads)
-    for late in ("torch._dynamo", "sklearn.datasets", "sklearn.model_selection"):
+    for late in ("filelock", "torch._dynamo", "sklearn.datasets", "sklearn.model_selection"):
         importlib.import_module(late)  # or each child would import them again
     for number, (moment, count) in enumerate(deaths):
         if not (child := os.fork()):
@@ -139,11 +139,11 @@ def let_them_die(work: Callable[[str], None], file: Path, deaths: list[tuple[str
 
 
 def twenty(seed: int) -> list[tuple[str, int]]:
-    """Twenty moments: each kind at least twice, the rest at any call of the next three epochs, in random order."""
+    """Twenty moments: each kind at least twice, the rest at any call of the next epochs, in random order."""
     draw = random.Random(seed)
     deaths = [(moment, draw.randint(1, 3)) for moment in MOMENTS if "it" in moment or "write" in moment] * 2
-    deaths += [("by the clock", draw.randint(1, 60)) for _ in range(4)]
-    deaths += [("at a call", draw.randint(1, 40_000)) for _ in range(20 - len(deaths))]
+    deaths += [("by the clock", draw.randint(1, 90)) for _ in range(4)]
+    deaths += [("at a call", draw.randint(1, 70_000)) for _ in range(20 - len(deaths))]
     draw.shuffle(deaths)
     return deaths
 

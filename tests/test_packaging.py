@@ -26,7 +26,7 @@ PACKAGE = ROOT / "vaecourse"
 
 # The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
 FLOORS = {
-    **dict.fromkeys(("arguments", "atomic", "bernoulli", "latent"), 0),
+    **dict.fromkeys(("arguments", "files", "bernoulli", "latent"), 0),
     **dict.fromkeys(("bounds", "divergences", "exact", "data", "recorded"), 1),
     **dict.fromkeys(("objectives", "hierarchical", "models", "priors", "gradients", "checkpoint"), 2),
     **dict.fromkeys(("train", "infovae", "evaluate", "plots"), 3),

@@ -166,7 +166,9 @@ def reproduce(
         with crew(training.choose_device(device)) as (ours, place):
             machinery = reproductions.Machinery(place, precision, compiled, ours)
             try:
-                made = reproductions.make(table, file, scale, seeds, row, together, machinery, progress=ours.leads)
+                made = reproductions.make(
+                    table, file, scale, seeds, row, together, machinery, progress=ours.leads, tell=typer.echo
+                )
             except KeyboardInterrupt:
                 typer.echo(f"Interrupted. {file} keeps what is done, and the same line goes on.", err=True)
                 raise typer.Exit(130) from None

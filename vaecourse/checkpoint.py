@@ -7,10 +7,11 @@ is replaced in one piece or not at all, and no pickle is ever opened.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from vaecourse import atomic
+from vaecourse import files
 
 FORMAT = "vaecourse checkpoint 1"
 
@@ -33,6 +34,8 @@ class Checkpoint:
     model: nn.Module
     climber: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
+    known: files.Known = field(default_factory=dict)  # the file as this run wrote or read it
+    owner: str | None = None  # a setting that a file must share to be replaced by this run
 
     def save(self, history: Sequence[tuple[Any, ...]]) -> None:
         """Replace the file by the run as it is now; ``history`` has one tuple of numbers for each epoch."""
@@ -46,7 +49,12 @@ class Checkpoint:
         tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
         run = json.dumps({"settings": self.settings, "history": history})
         metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
-        atomic.write(self.path, safetensors.torch.save(tensors, metadata))
+        kind = files.Kind("a checkpoint that this run may replace", self._may_replace)
+        files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known)
+
+    def _may_replace(self, path: Path) -> bool:
+        run = run_of(path)
+        return run is not None and (self.owner is None or run["settings"].get(self.owner) == self.settings[self.owner])
 
     def resume(self, epochs: int) -> list[list[Any]]:
         """Go on with the run in the file, if it is this run, and return its history.
@@ -70,7 +78,29 @@ class Checkpoint:
         self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"random.{name}"])
+        files.saw(self.path, self.known)
         return run["history"]
+
+
+def held(path: str | Path | None, doing: str) -> contextlib.AbstractContextManager[None]:
+    """Nobody else writes the checkpoint while the block runs; nothing, for None. Raises ``files.Busy`` if he does."""
+    return contextlib.nullcontext() if path is None else files.locked(path, doing)
+
+
+def run_of(path: Path) -> dict[str, Any] | None:
+    """Settings and history in the head of a checkpoint, unverified; None for any other file. No tensor is read."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            head = json.loads(file.read(length)) if length <= LONGEST_HEAD else {}
+        run = json.loads(head["__metadata__"]["run"])
+        ours = head["__metadata__"]["format"] == FORMAT and isinstance(run["settings"], dict)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return run if ours else None
+
+
+LONGEST_HEAD = 100_000_000  # bytes, which is safetensors' own limit
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

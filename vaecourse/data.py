@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaecourse import arguments, atomic
+from vaecourse import arguments, files
 
 FOLDER_VARIABLE = "VAECOURSE_DATA"
 DEBIAN = Path("/usr/share/datasets")  # where Debian's package dataset-fashion-mnist puts its files
@@ -269,6 +269,6 @@ def _fetch(source: Source, file: str, why: str) -> bytes:
 
 def _keep(path: Path, content: bytes) -> None:
     try:
-        atomic.write(path, content)
+        files.replace(path, content)
     except OSError as failure:  # verified data in hand is worth more than the copy
         warnings.warn(f"{failure} Until then it is fetched each time.", stacklevel=2)

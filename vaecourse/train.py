@@ -133,7 +133,7 @@ def fit(
     history says ``interrupted``, the checkpoint holds the last full epoch.
 
     Raises ``ValueError`` for bad input and for a checkpoint that is damaged or belongs to a run with other settings
-    (the file is left as it is), ``FloatingPointError`` if the bound or its gradient stops being finite (the model keeps
+    (the file is left as it is), ``files.Busy`` for one that another run holds, ``FloatingPointError`` if the bound or its gradient stops being finite (the model keeps
     its last finite parameters), and ``OSError`` if the checkpoint cannot be written (the one before is kept).
     """
     data = _pixels("data", data.train if isinstance(data, Images) else data, model, binarise)
@@ -148,8 +148,8 @@ def fit(
     seed, device = arguments.count("seed", seed, at_least=0), choose_device(device)
 
     history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
-    model.to(device).train()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with checkpoints.held(checkpoint, "training"), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        model.to(device).train()
         torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
         pixels = torch.Generator().manual_seed(seed)
         # one generator, not two with the same seed: those would shuffle and draw with the same numbers

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tools import notebooks
-from vaecourse import recorded, reproduce
+from vaecourse import files, recorded, reproduce
 from vaecourse.reproduce import report
 
 RECORDS = sorted(file.stem for file in recorded.FOLDER.glob("reproduce_*.json"))
@@ -29,4 +29,5 @@ def test_a_record_is_what_its_table_makes(name):
 def test_the_table_is_printed_from_the_record(name):
     record = recorded.load(name)
     printed = notebooks.ROOT / "benchmarks" / f"{name}.md"
-    assert printed.read_text() == report.markdown(reproduce.TABLES[record["settings"]["table"]], record)
+    table = reproduce.TABLES[record["settings"]["table"]]
+    assert printed.read_bytes() == files.signed(report.markdown(table, record))

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from traitlets import Bool, Int, TraitError, Unicode
 
-from vaecourse import arguments, checkpoint, data
+from vaecourse import arguments, checkpoint, data, files
 from vaecourse.labs.controls import HERE
 from vaecourse.labs.frame import Experiment, Lab
 
@@ -110,6 +110,7 @@ class Trainer:
         self.history: list[list[float]] = []
         self.turns: list[int] = []
         self._before: dict[str, Any] | None = None
+        self._known: files.Known = {}
 
     def backward(self, x: Tensor, settings: Settings) -> None:
         """Fill ``.grad`` of the loss on x ``[B, D]``, zeros and ones, with noise from ``self.random``."""
@@ -181,11 +182,16 @@ class Trainer:
         return self.model, self.climber
 
     def save(self, path: str | Path, settings: Settings) -> None:
-        """Keep the whole state in a file, and the controls with it. Raises ``OSError`` if it cannot be written."""
+        """Keep the whole state in a file, and the controls with it.
+
+        A file that this training did not write or read is kept as a copy first, with a warning that says where. Raises
+        ``ValueError`` for a file that no lab of this kind has saved, and ``OSError`` if it cannot be written.
+        """
         file = self._checkpoint(path)
         file.settings |= {"steps": self.steps, "seed": self.seed, "turns": self.turns}
         file.settings |= {"before": self._before, "controls": dict(settings)}
-        file.save([tuple(row) for row in self.history])
+        with files.locked(path, "saving a lab", wait=10):
+            file.save([tuple(row) for row in self.history])
 
     def load(self, path: str | Path) -> dict[str, Any]:
         """Take up the state in a file; return the controls as they stood.
@@ -204,7 +210,8 @@ class Trainer:
         module, climber = self.kept()
         shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
-        return checkpoint.Checkpoint(Path(path), settings, module, climber, {"trainer": self.random})  # type: ignore[arg-type]
+        generators = {"trainer": self.random}
+        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self._known, "trainer")  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -6,16 +6,18 @@ The script that made ``NAME.json`` is benchmarks/NAME.py.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vaecourse import arguments, atomic
+from vaecourse import arguments, files
 
 FOLDER = Path(__file__).parent
 
@@ -32,14 +34,17 @@ def load(name: str) -> dict[str, Any]:
     50
     """
     known = sorted(file.stem for file in FOLDER.glob("*.json"))
-    return json.loads(path(arguments.choice("name", name, known)).read_text())
+    return json.loads(path(arguments.choice("name", name, known)).read_text(encoding="utf-8"))
 
 
 class Record:
     """A result that grows run by run: each run is on disk once it is done, and a second call goes on after the last.
 
+    Several processes may fill one record: each reads again before it writes, and ``claim`` shares out the runs.
+
     Arguments:
-        file: a JSON file of ``settings``, ``machine`` and ``runs``. One that is there already is gone on with.
+        file: a JSON file of ``settings``, ``machine`` and ``runs``. One that is there already is gone on with; what
+            else somebody wrote into it stays.
         settings: what all runs have in common.
         facts: what else belongs to the result, and to no run.
 
@@ -52,28 +57,82 @@ class Record:
         self.machine = machine()
         self.facts = facts
         self.runs: list[dict[str, Any]] = []
-        if self.file.exists():
-            self._go_on()
+        self._others: dict[str, Any] = {}  # what is in the file and not of this class
+        self.read()
 
     def has(self, **keys: object) -> bool:
         """Whether a run with these entries is there."""
         return any(all(run.get(key) == value for key, value in keys.items()) for run in self.runs)
 
+    @contextlib.contextmanager
+    def claim(self, **keys: object) -> Iterator[bool]:
+        """For as long as the block runs, nobody else makes the run with these entries; whether it is still to be made.
+
+        Raises ``files.Busy`` if somebody makes it, which says who.
+        """
+        said = ", ".join(f"{key} {value}" for key, value in keys.items())
+        name = "-".join(slug(str(value)) for value in keys.values())
+        with files.locked(self.file.with_name(f"{self.file.name}.{name}"), f"making {said}"):
+            self.read()
+            yield not self.has(**keys)
+
     def add(self, run: dict[str, Any]) -> None:
-        """Append a run and write the file, whole or not at all. A run made on another machine says so."""
+        """Append a run and write the file, whole or not at all. A run made on another machine says so.
+
+        What other processes have added meanwhile stays. Raises ``ValueError`` if somebody has put another file in the
+        place of this one: it is left as it is, and what was made is in a new file that the error names.
+        """
         here = machine()
         self.runs.append(run if here == self.machine else run | {"machine": here})
-        content = {"settings": self.settings, "machine": self.machine, "runs": self.runs, **self.facts}
-        atomic.write(self.file, (json.dumps(content, indent=1) + "\n").encode())
-
-    def _go_on(self) -> None:
         try:
-            before = json.loads(self.file.read_text(encoding="utf-8"))
-            settings, self.machine, self.runs = before["settings"], before["machine"], before["runs"]
-        except (ValueError, KeyError, TypeError) as failure:
-            raise ValueError(f"{self.file} is not a recorded result: name another file, or move it away.") from failure
-        if settings != self.settings:
+            with files.locked(self.file, "adding a run", wait=60):
+                self.read()
+                files.write(self.file, self._content(), files.Kind(KIND, lambda path: True, lambda path: True))
+        except (ValueError, files.Busy) as failure:
+            aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
+            files.replace(aside, self._content())
+            raise type(failure)(f"{failure} The {len(self.runs)} runs in hand are in {aside}.") from failure
+
+    def read(self) -> None:
+        """Take in what is in the file; runs that are not there yet stay in hand, after those that are."""
+        if not os.path.lexists(self.file):
+            return
+        before = content(self.file)
+        if before["settings"] != self.settings:
             raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
+        self.machine = before["machine"]
+        self.runs = before["runs"] + [run for run in self.runs if run not in before["runs"]]
+        self._others = {key: value for key, value in before.items() if key not in ("settings", "machine", "runs")}
+
+    def _content(self) -> bytes:
+        own = {"settings": self.settings, "machine": self.machine, "runs": self.runs}
+        return (json.dumps({**own, **self._others, **self.facts}, indent=1) + "\n").encode()
+
+
+KIND = "a recorded result"
+LARGEST = 64_000_000  # bytes; the largest of the course has 60 kB
+
+
+def content(file: Path) -> dict[str, Any]:
+    """What is in the file of a record. Raises ``ValueError`` if that is none, and ``OSError`` if it cannot be read."""
+    wrong = ValueError(f"{file} is not {KIND}: name another file, or move it away.")
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        raise wrong
+    try:
+        found = json.loads(file.read_bytes())
+        parts = found["settings"], found["machine"], found["runs"]
+    except (ValueError, KeyError, TypeError, RecursionError) as failure:
+        raise wrong from failure
+    if not all(isinstance(part, of) for part, of in zip(parts, (dict, dict, list))):
+        raise wrong
+    if not all(isinstance(run, dict) for run in found["runs"]):
+        raise wrong
+    return found
+
+
+def slug(words: str) -> str:
+    """``words`` as part of a file's name."""
+    return "".join(letter if letter.isalnum() else "_" for letter in words)
 
 
 def fill(
@@ -84,7 +143,10 @@ def fill(
     measure: Callable[[str, int], dict[str, Any]],
     seeds: int,
 ) -> None:
-    """The command line of benchmarks/NAME.py: ``measure(row, seed)`` for every row and seed that is not there yet."""
+    """The command line of benchmarks/NAME.py: ``measure(row, seed)`` for every row and seed that is not there yet.
+
+    Several processes may be started at once, for the same file too: each takes what no other has begun.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--threads", type=int, default=1)
@@ -94,9 +156,17 @@ def fill(
     record = Record(options.to, settings)
     for seed in range(options.seeds):
         for row in rows:
-            if not record.has(row=row, seed=seed):
-                record.add(measure(row, seed))
-                print(record.runs[-1], flush=True)
+            if record.has(row=row, seed=seed):
+                continue
+            with contextlib.ExitStack() as mine:
+                try:
+                    still_to_make = mine.enter_context(record.claim(row=row, seed=seed))
+                except files.Busy as busy:
+                    print(f"{row}, seed {seed}: left to {busy.holder}. The same line again makes it if that fails.")
+                    continue
+                if still_to_make:
+                    record.add(measure(row, seed))
+                    print(record.runs[-1], flush=True)
 
 
 def machine() -> dict[str, Any]:

@@ -6,14 +6,15 @@ table beside it. It may be killed at any moment: the same call goes on, inside a
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from vaecourse import arguments, atomic
-from vaecourse.recorded import Record
+from vaecourse import arguments, checkpoint, files
+from vaecourse.recorded import Record, slug
 from vaecourse.reproduce import family, report, toys, vaes
 from vaecourse.reproduce.climb import Machinery
 from vaecourse.reproduce.table import Scale, Table
@@ -34,17 +35,20 @@ def make(
     together: int | None = None,
     machinery: Machinery | None = None,
     progress: bool = False,
+    tell: Callable[[str], object] = files.say,
 ) -> str:
     """Run what is missing of a table, keep it in ``file``, and return the Markdown table, which is beside it.
 
+    Several calls may fill one file: a run that another has begun is left to it, and ``tell`` says so.
+
     Arguments:
-        file: a JSON file, ``recorded.Record``. FILE.md gets the table; FILE.runs holds the run under way.
+        file: NAME.json, a ``recorded.Record``. NAME.md gets the table, and NAME.json.runs holds the run under way.
         seeds: 0, 1, ... of each row; seed by seed, so that what is there compares all rows.
         rows: these only; all if not given.
         together: how many seeds are trained side by side; if not given all or one, whichever was found faster.
 
-    Raises ``ValueError`` for an unknown table or row, for a file with other settings, and for several processes where
-    only one can work.
+    Raises ``ValueError`` for an unknown table or row, for a file with other settings or a NAME.md that is no table of
+    ours, and for several processes where only one can work.
     """
     table = TABLES[arguments.choice("table", name, list(TABLES))]
     chosen = [arguments.choice("row", row, list(table.rows)) for row in rows or table.rows]
@@ -54,43 +58,78 @@ def make(
     together = None if together is None else arguments.count("together", together)
     if crew.size > 1 and not table.shared:
         raise ValueError(f"{name} has runs that are too short to share: start it without torchrun, as one process.")
+    if file.suffix != ".json":
+        raise ValueError(f"file must end in .json, got {file}: the table goes beside it, with .md in its place.")
     record = Record(file, {"table": name, "scale": asdict(scale), **table.settings(scale)})
+    published = _Published(table, record, file.with_suffix(".md"), tell)
+    published.markdown()  # fails now rather than after the first run
     folder = file.with_name(f"{file.name}.runs")
     for seed in range(seeds):
         for row in chosen:
             wide = together or (seeds if table.side_by_side(row, scale, machinery) else 1)
-            group = [other for other in range(seed, seeds)[:wide] if not record.has(row=row, seed=other)]
-            group = crew.agree(group)
-            if seed not in group:
-                continue
-            checkpoint = folder / f"{_slug(row)}-{'-'.join(map(str, group))}.safetensors"
-            for run in table.measure(row, group, scale, machinery, checkpoint, progress):
+            with contextlib.ExitStack() as mine:
+                group = _claimed(record, row, range(seed, seeds)[:wide], mine, tell) if crew.leads else []
+                group = crew.agree(group)
+                if seed not in group:
+                    continue
+                kept = folder / f"{slug(row)}-{'-'.join(map(str, group))}.safetensors"
+                for run in table.measure(row, group, scale, machinery, kept, progress):
+                    if crew.leads:
+                        record.add(run)
                 if crew.leads:
-                    record.add(run)
-            if crew.leads:
-                _publish(table, record, file)
-                _clear(folder, _slug(row))
-    return _publish(table, record, file) if crew.leads else ""
+                    published.write()
+                    _clear(folder, record, row)
+    return published.write() if crew.leads else ""
 
 
-def _publish(table: Table, record: Record, file: Path) -> str:
-    text = report.markdown(table, _content(record))
-    atomic.write(file.with_suffix(".md"), text.encode())
-    return text
+def _claimed(
+    record: Record, row: str, seeds: Sequence[int], mine: contextlib.ExitStack, tell: Callable[[str], object]
+) -> list[int]:
+    """Those of the seeds that are still to be made and that nobody else makes now; ``mine`` holds them."""
+    free = []
+    for seed in seeds:
+        if record.has(row=row, seed=seed):
+            continue
+        try:
+            if mine.enter_context(record.claim(row=row, seed=seed)):
+                free.append(seed)
+        except files.Busy as busy:
+            tell(f"{row}, seed {seed}: left to {busy.holder}. The same line again makes it if that fails.")
+    return free
 
 
-def _content(record: Record) -> dict[str, Any]:
-    content = {"settings": record.settings, "machine": record.machine, "runs": record.runs}
-    return json.loads(json.dumps(content))  # as a reader of the file sees it
+class _Published:
+    """The Markdown table beside a record."""
+
+    def __init__(self, table: Table, record: Record, file: Path, tell: Callable[[str], object]) -> None:
+        self.table, self.record, self.file, self.tell = table, record, file, tell
+        self.known: files.Known = {}
+        files.refuse(file, files.TEXT)
+
+    def markdown(self) -> str:
+        """The table of the runs that are there. Raises ``ValueError`` where they are not what the table measures."""
+        content = {"settings": self.record.settings, "machine": self.record.machine, "runs": self.record.runs}
+        try:
+            return report.markdown(self.table, json.loads(json.dumps(content)))  # as a reader of the file sees it
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
+            raise ValueError(
+                f"{self.record.file} has runs that are not of the table {self.table.name}: name another file."
+            ) from failure
+
+    def write(self) -> str:
+        """Write the table and return it. What somebody has changed in it is kept as a copy, and told."""
+        text = self.markdown()
+        with files.locked(self.file, "writing the table", wait=10):
+            files.write(self.file, files.signed(text), files.TEXT, self.known, self.tell)
+        return text
 
 
-def _clear(folder: Path, row: str) -> None:
-    """Remove the checkpoints of a row whose runs are in the record, and the folder once it is empty."""
-    for checkpoint in folder.glob(f"{row}-*.safetensors"):
-        checkpoint.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+def _clear(folder: Path, record: Record, row: str) -> None:
+    """Remove the row's checkpoints whose runs are all in the record, and the folder once it is empty."""
+    for file in folder.glob(f"{slug(row)}-*.safetensors"):
+        seeds = file.stem.removeprefix(f"{slug(row)}-").split("-")
+        done = all(seed.isdecimal() and record.has(row=row, seed=int(seed)) for seed in seeds)
+        if done and checkpoint.run_of(file) is not None:
+            file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in it
         folder.rmdir()
-
-
-def _slug(row: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in row)

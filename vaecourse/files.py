@@ -1,0 +1,327 @@
+"""The one door through which the course writes: nothing that a user made is replaced, and nothing is half written.
+
+``write`` asks, of a file that is there already: is it one of ours (by a mark inside)? was it changed since we wrote it?
+may it be written at all? A stranger's file is left as it is. Ours, changed by somebody, is kept as a copy in the folder
+``kept`` first, and it is said where. ``locked`` keeps two writers apart; a kill frees the lock. ``replace`` is the last
+step of it all: the old file, or the new one whole.
+
+It imports at its top only what Python itself brings, for `make clean` works without an environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+KEPT = "kept"  # the folder, beside a file, of what was there before
+
+
+class NotOurs(ValueError):
+    """A file is there that the course did not write, or not for this purpose. It is left as it is."""
+
+
+class Busy(OSError):
+    """Another process, or another call in this one, is at work on the same file; ``holder`` says which."""
+
+    holder = "another process"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that the course writes.
+
+    Arguments:
+        called: for sentences, "a checkpoint of vaecourse".
+        is_ours: whether the file at a path has the mark of this kind.
+        is_untouched: whether the file at a path is as the course left it, as far as the file itself can tell.
+    """
+
+    called: str
+    is_ours: Callable[[Path], bool]
+    is_untouched: Callable[[Path], bool] = lambda path: False
+
+
+Known = dict[Path, tuple[int, int]]  # files that a writer has written or read, by their size and time then
+
+
+def say(sentence: str) -> None:
+    """What has become of a file, as a warning: a notebook and a terminal both show it."""
+    warnings.warn(sentence, stacklevel=3)
+
+
+def write(
+    path: str | Path,
+    content: bytes,
+    kind: Kind,
+    known: Known | None = None,
+    tell: Callable[[str], object] = say,
+    folder: Path | None = None,
+) -> None:
+    """Write ``content`` to ``path`` if nobody's work is lost by it.
+
+    Arguments:
+        known: what this writer has written or read. A file that has the same size and time since is replaced; any
+            other that is not untouched is kept first, in ``folder`` (``kept`` beside it if not given).
+        tell: is given the sentence that says where.
+
+    Raises ``NotOurs``, a ``ValueError``, for a file that is not of this ``kind``, and ``OSError`` as ``replace`` does.
+    Then the file is as it was.
+    """
+    path, known = real(path), {} if known is None else known
+    if os.path.lexists(path) and known.get(path) != _stamp(path):
+        refuse(path, kind)
+        if not kind.is_untouched(path):
+            tell(f"{path} was not as this had left it: what it held is kept in {keep(path, folder)}.")
+    replace(path, content)
+    saw(path, known)
+
+
+def refuse(path: str | Path, kind: Kind) -> None:
+    """Raise ``NotOurs`` if ``path`` is there and not of this ``kind``: better before an hour of work than after it."""
+    path = real(path)
+    if not os.path.lexists(path):
+        return
+    try:
+        ours = path.is_file() and kind.is_ours(path)
+    except OSError as failure:
+        raise _told(path, failure, "read") from failure
+    if not ours:
+        raise NotOurs(f"{path} is not {kind.called}: it is left as it is. Name another file, or move this one away.")
+
+
+def saw(path: str | Path, known: Known) -> None:
+    """Take note in ``known`` of ``path``, whose content the writer knows, as it is now."""
+    path = real(path)
+    known[path] = _stamp(path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def real(path: str | Path) -> Path:
+    """The file itself, if ``path`` is a link to it: the link stays."""
+    return Path(os.path.realpath(path))
+
+
+def keep(path: str | Path, folder: Path | None = None) -> Path:
+    """Copy a file into ``folder``, by default ``kept`` beside it, under its own name and the time; return the copy."""
+    path = Path(path)
+    folder = path.parent / KEPT if folder is None else folder
+    now = time.strftime("%Y-%m-%d-%H%M%S")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
+            with contextlib.suppress(FileExistsError), open(copy, "xb") as target:
+                try:
+                    with open(path, "rb") as source:
+                        shutil.copyfileobj(source, target)
+                    target.flush()
+                    os.fsync(target.fileno())
+                    with contextlib.suppress(OSError):
+                        shutil.copystat(path, copy)
+                except BaseException:
+                    copy.unlink(missing_ok=True)
+                    raise
+                return copy
+    except OSError as failure:
+        raise _told(folder / path.name, failure) from failure
+    raise Busy(f"{folder} has 999 copies of {path.name} made in this second. Try again in the next.")
+
+
+def replace(path: str | Path, content: bytes) -> None:
+    """Replace the file ``path`` by ``content``; a kill, a full disk or a lost power line leaves the old file as it was.
+
+    Whose file it is does not count here: ``write`` asks that. The folder is made if it is not there; rights and owner
+    stay, and a link goes on pointing at the file. Raises ``OSError`` if the folder cannot be made or written in, if the
+    disk is full, for a file that is read-only, and for one with several names (hard links), which would be parted.
+    """
+    path = real(path)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
+    try:
+        before = _permission(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(part, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if before is not None:
+                _pass_on(path, before, part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as failure:
+        raise _told(path, failure) from failure
+    _sync_folder(path.parent)
+    _sweep(path)
+
+
+def _permission(path: Path) -> os.stat_result | None:
+    """What is known of the file that is to be replaced, None if there is none; ``OSError`` if it must stay."""
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(before.st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    if not before.st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "it is read-only")
+    if before.st_nlink > 1:
+        raise OSError(errno.EMLINK, f"it has {before.st_nlink} names, hard links, which a new file would part")
+    return before
+
+
+def _pass_on(path: Path, before: os.stat_result, part: Path) -> None:
+    """Give the new file the rights of the old one, and its owner and attributes where that is possible."""
+    with contextlib.suppress(OSError):
+        shutil.copystat(path, part)
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):
+            os.chown(part, before.st_uid, before.st_gid)
+    os.chmod(part, stat.S_IMODE(before.st_mode))
+    os.utime(part)
+
+
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def _told(path: Path, failure: OSError, done: str = "written") -> OSError:
+    """The same error in a sentence: which file, what is wrong, what to do."""
+    cure = "Name another file."
+    if failure.errno in FULL:
+        cure = "Make room there, or name a file on another disk."
+    elif failure.errno in FORBIDDEN:
+        cure = f"Name a file in a folder that you may write to, or change the rights of {path.parent}."
+    before = "the file is as it was" if os.path.exists(path) else "nothing was written"
+    said = f"{path} could not be {done} ({failure.strerror or failure}), and {before}. {cure}"
+    return OSError(said) if failure.errno is None else OSError(failure.errno, said)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a kill left of earlier writes; an hour old, so that nobody is still writing it."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(path.name) :]):
+                if time.time() - part.stat().st_mtime > 3600:
+                    part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name on the disk, too. Windows cannot open a folder, and needs no help here."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+# A mark at the end of a text ------------------------------------------------------------------------------------------
+
+_MARK = "<!-- made by vaecourse; sha256 of all above: {} -->\n"  # a comment in Markdown and in HTML
+
+
+def signed(text: str) -> bytes:
+    """The text with a last line by which ``TEXT`` knows it again, and knows whether it was changed."""
+    text = text if text.endswith("\n") else text + "\n"
+    return (text + _MARK.format(hashlib.sha256(text.encode()).hexdigest())).encode()
+
+
+def _signature(path: Path) -> tuple[bytes, str] | None:
+    """What stands above the mark, and the sum in the mark; None if there is no mark."""
+    text, start, mark = path.read_bytes().rpartition(_MARK[:4].encode())
+    found = re.fullmatch(
+        re.escape(_MARK.strip()).replace(r"\{\}", "([0-9a-f]{64})"), (start + mark).decode("utf-8", "replace").strip()
+    )
+    return (text, found[1]) if found else None
+
+
+def _is_as_signed(path: Path) -> bool:
+    found = _signature(path)
+    return found is not None and hashlib.sha256(found[0]).hexdigest() == found[1]
+
+
+TEXT = Kind("a text that vaecourse made", lambda path: _MARK[:22].encode() in path.read_bytes(), _is_as_signed)
+
+# Two writers ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold what ``path`` names for as long as the block runs; the system lets go of it when the process dies.
+
+    The lock is a file beside it, ``.NAME.lock``, which says who holds it and is removed at the end.
+
+    Arguments:
+        doing: what the other is told that we do, "training".
+        wait: seconds to wait for another to end.
+
+    Raises ``Busy`` with the process, machine, time and doing of whoever holds it, and ``OSError`` as ``replace`` does.
+    """
+    import filelock
+
+    path = real(path)
+    name = path.with_name(f".{path.name}.lock")
+    lock = filelock.FileLock(name, timeout=wait, thread_local=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        busy = Busy(f"{path} is in use by {_holder(name)}: wait until that has ended, or name another file.")
+        busy.holder = _holder(name)
+        raise busy from None
+    except OSError as failure:
+        raise _told(path, failure) from failure
+    ours = name.stat().st_size == 0 or _holds(name) is not None  # else somebody's file has this name, and stays
+    try:
+        if ours:
+            with contextlib.suppress(OSError):  # on a full disk the lock holds all the same, and says less
+                name.write_text(json.dumps({**_self(), "doing": doing}), encoding="utf-8")
+        yield
+    finally:
+        if ours:
+            with contextlib.suppress(OSError):  # whoever waits sees that its file has no name any more, begins again
+                name.unlink()
+        lock.release()
+
+
+def _self() -> dict[str, object]:
+    import socket
+
+    return {"process": os.getpid(), "machine": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M")}
+
+
+def _holds(name: Path) -> dict[str, object] | None:
+    """What the holder wrote into the lock's file; None if there is nothing of the kind in it."""
+    try:
+        who = json.loads(name.read_bytes()[:1000])
+        return who if who.keys() == {*_self(), "doing"} else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _holder(name: Path) -> str:
+    """Who says in the lock's file that he holds it."""
+    who = _holds(name)
+    if who is None:
+        return "another process"
+    own = who["process"] == os.getpid() and who["machine"] == _self()["machine"]
+    process = "this very process" if own else f"process {who['process']!s:.20} on {who['machine']!s:.60}"
+    return f"{process}, which has been {who['doing']!s:.80} since {who['since']!s:.20}"
