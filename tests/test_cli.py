@@ -287,10 +287,8 @@ def test_it_finds_a_jupyterlab_without_its_parts(monkeypatch, tmp_path):
     import jupyter_core.paths
 
     monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *_: [str(tmp_path)])
-    monkeypatch.setattr(jupyter_core.paths, "jupyter_config_path", lambda: [str(tmp_path)])
     found = findings(doctor.jupyter)
     assert "--force-reinstall --no-deps ipywidgets jupyterlab_widgets" in found["ipywidgets in JupyterLab"].mend
-    assert "enable jupyterlab_jupytext" in found["jupytext in JupyterLab"].mend
 
 
 def test_it_finds_an_older_widget_in_the_users_folder(monkeypatch, tmp_path):
@@ -360,7 +358,10 @@ def test_it_finds_a_chapter_without_its_twin_and_a_broken_one(monkeypatch, tmp_p
     half.write_text('{"cells": [')
     found = findings(doctor.chapters)
     assert found["chapters"].mend is None and "no whole notebook" in found[half.name].said
-    assert f"mv {half} {half}.broken; git -C {half.parent} checkout {half.name}" == found[half.name].mend
+    away = half.with_suffix(".broken")
+    assert f"mv {half} {away}, then: git -C {half.parent} checkout {half.name}" == found[half.name].mend
+    away.write_text("an earlier one")  # which the command must not replace
+    assert f"mv {half} {away}-2, then: " in findings(doctor.chapters)[half.name].mend
     half.write_text('{"cells": []}')
     assert wrong(doctor.chapters) == []
 

@@ -13,15 +13,17 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from tools import temporary
 
 SECONDS = 120  # for a step, which takes one or two on an idle machine; a chapter's run has a limit of its own
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -38,9 +40,9 @@ class Server:
     token: str
     folder: Path
 
-    def ask(self, path: str, method: str = "GET") -> bytes:
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
         headers = {"Authorization": f"token {self.token}"}
-        request = urllib.request.Request(f"{self.url}/{path}", method=method, headers=headers)
+        request = urllib.request.Request(f"{self.url}/{quote(path)}", body, headers, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 
@@ -52,11 +54,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(*notebooks: Path, theme: str = "JupyterLab Light") -> Iterator[Server]:
-    """Serve copies of ``notebooks`` from a temporary folder."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        folder = Path(home, "notebooks")
-        folder.mkdir()
+def server(*notebooks: Path, theme: str = "JupyterLab Light", root: Path | None = None) -> Iterator[Server]:
+    """Serve copies of ``notebooks`` from a temporary folder, or the folder ``root`` as it is."""
+    with temporary.folder("server") as home:
+        folder = Path(home, "notebooks") if root is None else root
+        folder.mkdir(exist_ok=True)
         for notebook in notebooks:
             shutil.copy(notebook, folder)
         token, port = secrets.token_hex(16), free_port()

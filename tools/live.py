@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from tools.notebooks import ROOT
-from vaecourse import exact, labs
+from vaecourse import exact, files, labs
 from vaecourse.labs import controls, iwae
 
 OWN = ROOT / "site/live"
@@ -124,7 +123,6 @@ def source(name: str) -> str:
 
 def copy(folder: Path) -> None:
     """Script and style of the live labs into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "live.js").write_text(bundle())
-    shutil.copy(OWN / "live.css", folder)
-    shutil.copy(controls.HERE / "lab.css", folder)
+    files.replace(folder / "live.js", bundle().encode())
+    for style in (OWN / "live.css", controls.HERE / "lab.css"):
+        files.replace(folder / style.name, style.read_bytes())

@@ -26,6 +26,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from tools import made
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKSHOP = ROOT / "build/mutants"
 KNOWN = ROOT / "tools/mutants.toml"
@@ -233,7 +235,8 @@ def main() -> int:
     options = parser.parse_args()
     outcome = Counter[bool]()
     for room in options.rooms:
-        report = test(room, options.workers, options.again, options.sample)
+        with made.making(WORKSHOP / room):
+            report = test(room, options.workers, options.again, options.sample)
         print(report, flush=True)
         for mutant in report.survivors:
             if not is_known(room, mutant):

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
+
+from tools import ending, made, temporary, typed
+from vaecourse import files
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -53,7 +55,7 @@ METADATA = {
 }
 
 
-class ChapterError(Exception):
+class ChapterError(ending.Refused):
     """A chapter did not run to its end; the message says which cell, and why."""
 
 
@@ -131,15 +133,16 @@ def tidy(notebook: NotebookNode) -> None:
 
 
 def write(notebook: NotebookNode, path: Path) -> bool:
-    """Write the notebook whole or not at all; False, and the file stays, where nothing differs that anyone compares."""
+    """Write the notebook whole or not at all; False, and the file stays, where nothing differs that anyone compares.
+
+    What somebody has typed into the file that was there is kept as a copy, and told.
+    """
+    typed.mark(notebook)
     nbformat.validate(notebook)
-    if path.exists() and _compared(path.read_text()) == _compared(nbformat.writes(notebook)):
+    if path.exists() and _compared(path.read_text(encoding="utf-8")) == _compared(nbformat.writes(notebook)):
         return False
     content = (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(content)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    files.write(path, content, typed.NOTEBOOK, tell=made.tell, folder=made.copies(path.parent))
     return True
 
 
@@ -166,7 +169,7 @@ def _compared(text: str) -> object:
 @contextmanager
 def _sockets(client: NotebookClient) -> Iterator[None]:
     """Talk to the kernel through files of this user where the system can, not through ports that anyone may try."""
-    with tempfile.TemporaryDirectory(prefix="kernel", ignore_cleanup_errors=True) as folder:
+    with temporary.folder("kernel") as folder:
         if os.name == "posix":
             client.km.transport, client.km.ip = "ipc", f"{folder}/s"
         yield
@@ -243,6 +246,7 @@ def _check(paths: list[Path]) -> int:
     return 1 if problems else 0
 
 
+@ending.told("notebooks")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.notebooks", description="Chapters as pairs of .py and .ipynb."
@@ -251,12 +255,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
     parser.add_argument("--folder", type=Path, default=CHAPTERS, help="where the chapters are")
     options = parser.parse_args(arguments)
-    try:
-        paths = sources(options.numbers, options.folder.resolve())
-        return {"refresh": _refresh, "check": _check, "times": _times}[options.command](paths)
-    except ChapterError as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
-        return 1
+    paths = sources(options.numbers, options.folder.resolve())
+    return {"refresh": _refresh, "check": _check, "times": _times}[options.command](paths)
 
 
 if __name__ == "__main__":

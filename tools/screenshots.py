@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import browser
+from tools import browser, made
 from vaecourse import labs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,12 +75,12 @@ def of_chapter(name: str) -> None:
 
 
 def main(names: list[str]) -> None:
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        if name.endswith(".ipynb"):
-            of_chapter(name)
-    if some := [name for name in names if name in labs.ALL] or (list(labs.ALL) if not names else []):
-        of_labs(some)
+    with made.making(SCREENS):
+        for name in names:
+            if name.endswith(".ipynb"):
+                of_chapter(name)
+        if some := [name for name in names if name in labs.ALL] or (list(labs.ALL) if not names else []):
+            of_labs(some)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import argparse
 import importlib
 import pkgutil
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,8 +23,8 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import live, notebooks, rules, vendor
-from vaecourse import labs
+from tools import ending, live, made, notebooks, rules, vendor
+from vaecourse import files, labs
 
 ROOT = notebooks.ROOT
 SOURCE, SITE = ROOT / "build/site-source", ROOT / "build/site"
@@ -46,7 +45,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
     found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
     found |= {f"chapters/{path.name}": path.read_text() for path in (ROOT / "chapters").glob("*.md")}
     found |= {path.name: path.read_text() for path in PAGES.glob("*.md")}
-    found["install.md"] = (ROOT / "docs/install.md").read_text()
+    found |= {page: (ROOT / "docs" / page).read_text() for page in ("install.md", "updating.md")}
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
@@ -225,31 +224,30 @@ def lay_out(files: Mapping[str, str], folder: Path = SOURCE) -> None:
             path.unlink()
     for name, text in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        if not path.exists() or path.read_bytes() != text.encode():
+            files.replace(path, text.encode())
 
 
 def build(repository: str | None = None, source: Path = SOURCE, site: Path = SITE) -> None:
     """Lay out and build; a warning of Sphinx is an error."""
-    lay_out(pages(repository), source)
-    vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
-    live.copy(vendor.NPM / "static/live")
-    shutil.copy(ROOT / "docs/lab.png", source)
-    command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
-    command += ["--conf-dir", PAGES, "--doctree-dir", source.with_name(f"{site.name}-doctrees"), source, site]
-    subprocess.run(command, check=True)
+    doctrees = source.with_name(f"{site.name}-doctrees")
+    vendor.fetch()
+    with made.making(source), made.making(doctrees), made.making(site), made.making(vendor.NPM):
+        lay_out(pages(repository), source)
+        vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
+        live.copy(vendor.NPM / "static/live")
+        files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
+        command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
+        subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, site], check=True)
 
 
+@ending.told("site")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.site", description="The course as a site.")
     parser.add_argument("--repository", help="the public address, for the buttons of Binder and Colab")
     options = parser.parse_args(arguments)
     try:
         build(options.repository or None)
-    except vendor.NoPackages as error:
-        print(f"site: {error}", file=sys.stderr)
-        return 1
     except subprocess.CalledProcessError:
         print("site: not built; mend what is said above", file=sys.stderr)
         return 1

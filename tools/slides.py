@@ -13,7 +13,6 @@ import argparse
 import base64
 import html
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +25,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools import notebooks, rules, site, vendor
-from vaecourse import labs
+from tools import ending, made, notebooks, rules, site, vendor
+from vaecourse import files, labs
 
 FOLDER = notebooks.ROOT / "build/slides"
 OWN = notebooks.ROOT / "site/slides"
@@ -197,22 +196,20 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     for file in FILES:
         vendor.copy(file, folder / "vendor")
     for name in ("slides.js", "slides.css"):
-        (folder / name).write_text((OWN / name).read_text())
+        files.replace(folder / name, (OWN / name).read_bytes())
     path = folder / f"{source.stem}.html"
-    path.write_text(deck(source.with_suffix(".ipynb")))
+    files.replace(path, deck(source.with_suffix(".ipynb")).encode())
     return path
 
 
+@ending.told("slides")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Chapters as slides.")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
     options = parser.parse_args(arguments)
-    try:
+    with made.making(FOLDER):
         for source in notebooks.sources(options.numbers):
             print(write(source), flush=True)
-    except (notebooks.ChapterError, vendor.NoPackages) as error:
-        print(f"slides: {error}", file=sys.stderr)
-        return 1
     return 0
 
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import ast
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools import notebooks, rules
+from tools import ending, notebooks, rules
 
 FOLDER = notebooks.ROOT / "build/student"
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
@@ -76,7 +75,10 @@ def _go_on(cell: NotebookNode, check: str, name: str) -> NotebookNode:
 
 
 def write(source: Path, folder: Path = FOLDER) -> Path:
-    """Write the class's version of a chapter into ``folder``, which is not the chapter's own."""
+    """Write the class's version of a chapter into ``folder``, which is not the chapter's own.
+
+    Answers in one that is there already are kept as a copy, and told.
+    """
     if folder.resolve() == source.parent.resolve():
         raise notebooks.ChapterError(f"folder = {folder} holds the chapters themselves; name another one")
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,21 +100,18 @@ def run(source: Path, folder: Path) -> NotebookNode:
     return notebook
 
 
+@ending.told("student")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.student", description="Chapters without answers.")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go")
     parser.add_argument("--run", action="store_true", help="run each of them too")
     options = parser.parse_args(arguments)
-    try:
-        for source in notebooks.sources(options.numbers):
-            path = write(source, options.folder)
-            if options.run:
-                run(source, options.folder)
-            print(f"{path}{'  runs' if options.run else ''}", flush=True)
-    except notebooks.ChapterError as error:
-        print(f"student: {error}", file=sys.stderr)
-        return 1
+    for source in notebooks.sources(options.numbers):
+        path = write(source, options.folder)
+        if options.run:
+            run(source, options.folder)
+        print(f"{path}{'  runs' if options.run else ''}", flush=True)
     return 0
 
 

@@ -11,7 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.notebooks import ROOT
+from tools import ending, made
+from tools.made import ROOT
+from vaecourse import files
 
 NPM = ROOT / "build/npm"
 LISTS = ("package.json", "package-lock.json")
@@ -21,25 +23,31 @@ MATHJAX = "mathjax/es5/tex-svg.js"
 AXE = "axe-core/axe.min.js"
 
 
-class NoPackages(Exception):
+class NoPackages(ending.Refused):
     """npm is not here, or did not fetch."""
 
 
 def fetch() -> Path:
     """The folder node_modules, made anew where the lists have changed. npm refuses a file whose hash is another."""
-    stamp, wanted = NPM / "fetched", "".join((ROOT / "site" / name).read_text() for name in LISTS)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        NPM.mkdir(parents=True, exist_ok=True)
-        for name in LISTS:
-            shutil.copy(ROOT / "site" / name, NPM)
-        if (npm := shutil.which("npm")) is None:
-            raise NoPackages("npm fetches MathJax and reveal.js, and is not on this machine; install Node.js")
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        ran = subprocess.run(command, cwd=NPM, capture_output=True, text=True)
-        if ran.returncode:
-            raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
-        stamp.write_text(wanted)
+    stamp, wanted = NPM / "fetched", b"".join((ROOT / "site" / name).read_bytes() for name in LISTS)
+    if _is(stamp, wanted):
+        return NPM / "node_modules"
+    if (npm := shutil.which("npm")) is None:
+        raise NoPackages("npm fetches MathJax and reveal.js, and is not on this machine; install Node.js")
+    with made.making(NPM):
+        if not _is(stamp, wanted):  # another process may have fetched them while this one waited
+            for name in LISTS:
+                files.replace(NPM / name, (ROOT / "site" / name).read_bytes())
+            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            ran = subprocess.run(command, cwd=NPM, capture_output=True, text=True)
+            if ran.returncode:
+                raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
+            files.replace(stamp, wanted)
     return NPM / "node_modules"
+
+
+def _is(file: Path, content: bytes) -> bool:
+    return file.is_file() and file.read_bytes() == content
 
 
 def copy(name: str, folder: Path) -> Path:

@@ -57,6 +57,7 @@ class Record:
         self.machine = machine()
         self.facts = facts
         self.runs: list[dict[str, Any]] = []
+        self._unwritten: list[dict[str, Any]] = []
         self._others: dict[str, Any] = {}  # what is in the file and not of this class
         self.read()
 
@@ -83,11 +84,14 @@ class Record:
         place of this one: it is left as it is, and what was made is in a new file that the error names.
         """
         here = machine()
-        self.runs.append(run if here == self.machine else run | {"machine": here})
+        run = run if here == self.machine else run | {"machine": here}
+        self.runs.append(run)
+        self._unwritten.append(run)
         try:
             with files.locked(self.file, "adding a run", wait=60):
                 self.read()
                 files.write(self.file, self._content(), files.Kind(KIND, lambda path: True, lambda path: True))
+                self._unwritten.clear()
         except (ValueError, files.Busy) as failure:
             aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
             files.replace(aside, self._content())
@@ -101,7 +105,7 @@ class Record:
         if before["settings"] != self.settings:
             raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
         self.machine = before["machine"]
-        self.runs = before["runs"] + [run for run in self.runs if run not in before["runs"]]
+        self.runs = [*before["runs"], *self._unwritten]
         self._others = {key: value for key, value in before.items() if key not in ("settings", "machine", "runs")}
 
     def _content(self) -> bytes:

@@ -110,6 +110,8 @@ class _Published:
         """The table of the runs that are there. Raises ``ValueError`` where they are not what the table measures."""
         content = {"settings": self.record.settings, "machine": self.record.machine, "runs": self.record.runs}
         try:
+            if strange := {run["row"] for run in self.record.runs} - self.table.rows.keys():
+                raise ValueError(f"no row is called {strange}")
             return report.markdown(self.table, json.loads(json.dumps(content)))  # as a reader of the file sees it
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
             raise ValueError(

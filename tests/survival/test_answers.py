@@ -1,0 +1,283 @@
+"""What was typed into a notebook survives the course's commands, a new version, and JupyterLab wherever it starts."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.chapters.conftest import SAMPLE
+from tools import answers, browser, made, notebooks, student, typed
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+FOUR = [path for path in CHAPTERS if path.name[:2] in ("00", "02", "03", "06")]
+ANSWER = "def {name}(*arguments):  # what the learner typed\n    return {number}"
+
+
+def answer(path, number, exercise=None):
+    """Type an answer into an exercise (the second, if none is named), a remark into a text, and a cell of one's own."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    stubs = typed.stubs(found)
+    exercise = exercise or list(stubs)[1]
+    stub = found["cells"][stubs[exercise]]
+    stub["source"] = ANSWER.format(name="answer", number=number).splitlines(keepends=True)
+    stub["outputs"], stub["execution_count"] = [], 7
+    own = {"cell_type": "markdown", "id": f"mine-{number}", "metadata": {}, "source": [f"My note {number}, µ"]}
+    found["cells"].insert(4, own)
+    path.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    return exercise
+
+
+def texts(path):
+    return [typed.source(cell) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+
+
+# The mark ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_stored_chapter_carries_its_mark_and_names_its_exercises(path):
+    assert typed.is_untouched(path)
+    found = typed.read(path)
+    tagged = [cell for cell in found["cells"] if "stub" in cell["metadata"].get("tags", [])]
+    assert len(typed.stubs(found)) == len(tagged) and list(typed.typed(found)) == []
+
+
+CHANGES = {
+    "a letter": lambda cells: cells[5].update(source=typed.source(cells[5]) + "x"),
+    "a cell of one's own": lambda cells: cells.insert(3, dict(cells[3], id="new", source="mine")),
+    "a cell removed": lambda cells: cells.pop(3),
+    "cells in another order": lambda cells: cells.insert(3, cells.pop(4)),
+    "a picture pasted into a text": lambda cells: cells[0].update(attachments={"a.png": {"image/png": "AAAA"}}),
+    "another kind": lambda cells: cells[5].update(cell_type="raw"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_by_hand_is_seen(tmp_path, change):
+    found = typed.read(CHAPTERS[0])
+    CHANGES[change](found["cells"])
+    (tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
+    assert not typed.is_untouched(tmp_path / "n.ipynb")
+
+
+def test_a_run_alone_is_no_change(tmp_path):
+    found = typed.read(CHAPTERS[0])
+    for cell in found["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(execution_count=99, outputs=[])
+    (tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
+    assert typed.is_untouched(tmp_path / "n.ipynb")
+
+
+# The course's commands -----------------------------------------------------------------------------------------------
+
+
+def test_chapters_made_again_over_answers_keep_a_copy_and_say_where(tmp_path, capsys):
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(SAMPLE.with_suffix(suffix), tmp_path)
+    path = tmp_path / f"{SAMPLE.stem}.ipynb"
+    answer(path, 17, list(typed.stubs(typed.read(path)))[0])
+    before = path.read_bytes()
+    assert notebooks.main(["refresh", "--folder", str(tmp_path)]) == 0
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert copy.read_bytes() == before and str(copy) in capsys.readouterr().err
+    assert typed.is_untouched(path)
+    assert notebooks.main(["refresh", "--folder", str(tmp_path)]) == 0  # untouched: no second copy
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_a_second_class_version_keeps_what_was_written_into_the_first(tmp_path, capsys):
+    source = notebooks.sources(["00"])[0]
+    path = student.write(source, tmp_path)
+    answer(path, 17)
+    before = path.read_bytes()
+    student.write(source, tmp_path)
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert copy.read_bytes() == before and str(copy) in capsys.readouterr().err and typed.is_untouched(path)
+
+
+def test_copies_of_what_lies_in_build_are_outside_of_it():
+    assert made.copies(ROOT / "build/student") == ROOT / "kept/build/student"
+    assert made.copies(ROOT / "chapters") == ROOT / "chapters/kept"
+
+
+# A new version -------------------------------------------------------------------------------------------------------
+
+
+def git(folder, *words):
+    own = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    environment = {**os.environ, **own, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    ran = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture
+def course(tmp_path):
+    """The authors' repository, and a learner's clone of it with answers in four chapters and one chapter run only."""
+    authors, clone = tmp_path / "authors", tmp_path / "the learner's clone, µ"
+    (authors / "chapters").mkdir(parents=True)
+    for path in CHAPTERS:
+        shutil.copy(path, authors / "chapters")
+    (authors / ".gitignore").write_text("kept/\n")
+    git(authors, "init", "--quiet")
+    git(authors, "add", ".")
+    git(authors, "commit", "--quiet", "-m", "first")
+    git(tmp_path, "clone", "--quiet", authors, clone)
+    given = {path.name: answer(clone / "chapters" / path.name, number) for number, path in enumerate(FOUR, 10)}
+    ran = clone / "chapters" / CHAPTERS[1].name
+    ran.write_text(ran.read_text(encoding="utf-8").replace('"execution_count": 1,', '"execution_count": 51,'), "utf-8")
+    return authors, clone, given
+
+
+def new_version(authors, change):
+    for path in (authors / "chapters").glob("*.ipynb"):
+        found = typed.read(path)
+        change(path.name, found)
+        for index, cell in enumerate(found["cells"]):
+            cell["id"] = f"{path.name[:2]}-{index}"  # as in a real one: an id is of a place
+        typed.mark(found)
+        path.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    git(authors, "commit", "--quiet", "--all", "-m", "second")
+
+
+def text_before_everything(name, found):
+    found["cells"].insert(1, {"cell_type": "markdown", "id": "x", "metadata": {}, "source": ["New words."]})
+
+
+def update(clone):
+    answers.update(clone / "chapters")
+
+
+def test_answers_in_four_chapters_come_through_a_new_version(course, capsys):
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    update(clone)
+    said = capsys.readouterr().out
+    for number, path in enumerate(FOUR, 10):
+        here = clone / "chapters" / path.name
+        found, new = typed.read(here), texts(here)
+        place = typed.stubs(found)[given[path.name]]
+        assert typed.source(found["cells"][place]) == ANSWER.format(name="answer", number=number)
+        assert new[1] == "New words." and new[new.index(f"My note {number}, µ") - 1] == texts(path)[3]
+        assert sum("what the learner typed" in text for text in new) == 1 and len(new) == len(texts(path)) + 2
+        (copy,) = (clone / "chapters/kept").glob(f"{path.stem}-*.ipynb")
+        assert str(copy) in said and f"My note {number}, µ" in texts(copy)
+        assert f"{path.name}: 2 of 2 cells that were typed are in it again." in said
+        assert not typed.is_untouched(here) and len(list(typed.typed(found))) == 2
+        nbformat.validate(nbformat.reads(here.read_text(encoding="utf-8"), as_version=4))
+    assert typed.is_untouched(clone / "chapters" / CHAPTERS[1].name)
+    assert len(list((clone / "chapters/kept").iterdir())) == 4
+    new_version(authors, lambda name, found: text_before_everything(name, found))
+    update(clone)  # and through the next one
+    assert all(sum("what the learner typed" in text for text in texts(clone / "chapters" / p.name)) == 1 for p in FOUR)
+
+
+def test_an_exercise_that_changed_keeps_both_and_one_that_went_keeps_the_answer(course):
+    authors, clone, given = course
+    changed, gone = FOUR[0].name, FOUR[1].name
+
+    def change(name, found):
+        stubs = typed.stubs(found)
+        if name == changed:
+            found["cells"][stubs[given[name]]]["source"] = ["def another(signature):\n", "    ..."]
+        elif name == gone:
+            del found["cells"][stubs[given[name]]]
+
+    new_version(authors, change)
+    update(clone)
+    found = typed.read(clone / "chapters" / changed)
+    sources = [typed.source(cell) for cell in found["cells"]]
+    place = sources.index("def another(signature):\n    ...")
+    assert "what the learner typed" in sources[place + 1]
+    assert sum("what the learner typed" in text for text in texts(clone / "chapters" / gone)) == 1
+
+
+def test_a_chapter_that_went_leaves_the_copy(course, capsys):
+    authors, clone, _ = course
+    git(authors, "rm", "--quiet", f"chapters/{FOUR[3].name}")
+    git(authors, "commit", "--quiet", "-m", "gone")
+    update(clone)
+    assert "is of no chapter" in capsys.readouterr().out
+    (copy,) = (clone / "chapters/kept").glob(f"{FOUR[3].stem}-*.ipynb")
+    assert "My note 13, µ" in texts(copy)
+
+
+def test_what_git_refuses_changes_nothing(course, monkeypatch, capsys):
+    authors, clone, _ = course
+    git(clone, "remote", "set-url", "origin", str(authors / "nowhere"))
+    before = {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    monkeypatch.setattr(answers, "CHAPTERS", clone / "chapters")
+    monkeypatch.setattr(answers.update, "__defaults__", (clone / "chapters", ()))
+    assert answers.main(["update"]) == 1
+    assert "git pull said:" in (said := capsys.readouterr().err) and "Your notebooks are as they were" in said
+    assert before == {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+
+
+def test_answers_are_brought_over_from_an_unpacked_older_folder(course, tmp_path):
+    _, clone, given = course
+    new = tmp_path / "new"
+    new.mkdir()
+    for path in CHAPTERS:
+        shutil.copy(path, new)
+    old = sorted((clone / "chapters").glob("[0-9]*.ipynb"))
+    before = [path.read_bytes() for path in old]
+    for path in old:
+        list(answers.back(path, new))
+        list(answers.back(path, new))  # twice is once
+    for path in FOUR:
+        place = typed.stubs(typed.read(new / path.name))[given[path.name]]
+        assert (
+            "what the learner typed" in texts(new / path.name)[place]
+            and len(texts(new / path.name)) == len(texts(path)) + 1
+        )
+    assert [path.read_bytes() for path in old] == before
+    shutil.rmtree(clone / ".git")
+    with pytest.raises(answers.ending.Refused, match="was not cloned with git. Unpack the new version beside it"):
+        answers.update(clone / "chapters")
+
+
+def test_an_answer_in_the_new_notebook_is_not_replaced_by_an_older_one(tmp_path):
+    old, new = tmp_path / "old" / FOUR[0].name, tmp_path / "new" / FOUR[0].name
+    for path, number in ((old, 1), (new, 2)):
+        path.parent.mkdir()
+        shutil.copy(FOUR[0], path)
+        answer(path, number)
+    list(answers.back(old, new.parent))
+    now = texts(new)
+    assert {ANSWER.format(name="answer", number=number) for number in (1, 2)} <= set(now)
+    assert {"My note 1, µ", "My note 2, µ"} <= set(now) and list((new.parent / "kept").iterdir())
+
+
+# JupyterLab ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [".", "chapters", ".."])
+def test_jupyterlab_keeps_what_was_typed_wherever_it_is_started(tmp_path, start):
+    """As a page does it: open, type, save; the .py is older, then newer. jupytext is here, and sees our settings."""
+    root = tmp_path / "course"
+    (root / "chapters").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(ROOT / f"chapters/00-start-here{suffix}", root / "chapters")
+    notebook, text = root / "chapters/00-start-here.ipynb", root / "chapters/00-start-here.py"
+    answer(notebook, 41)
+    before = text.read_bytes()
+    with browser.server(root=(root / start).resolve()) as server:
+        name = os.path.relpath(notebook, (root / start).resolve())
+        for newer in (notebook, text):
+            os.utime(newer, (time.time() + 100,) * 2)
+            opened = json.loads(server.ask(f"api/contents/{name}"))
+            cells = opened["content"]["cells"]
+            assert any("what the learner typed" in typed.source(cell) for cell in cells)
+            cells[0]["source"] = typed.source(cells[0]) + f"\nTyped while {newer.suffix} was newer."
+            body = json.dumps({"type": "notebook", "format": "json", "content": opened["content"]})
+            server.ask(f"api/contents/{name}", "PUT", body.encode())
+            assert f"Typed while {newer.suffix} was newer." in texts(notebook)[0]
+    assert text.read_bytes() == before and sum("what the learner typed" in one for one in texts(notebook)) == 1
