@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+import textwrap
 import types
 
 import pytest
@@ -77,3 +78,23 @@ def test_the_check_knows_its_answer_and_its_mistakes():
     for mistake in check.mistakes:
         verdict = check(mistake.answer)
         assert not verdict.passed and mistake.message in str(verdict)
+
+
+def test_what_a_seed_fixes():
+    """The page's example, and its row on threads: two epochs differ by less than it says for thirty."""
+    page = (ROOT / "docs/same-seed.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^    import torch\n(?:^    .*\n|^\n)+", page, re.MULTILINE)
+    threads = torch.get_num_threads()
+    try:
+        space = {}
+        exec(textwrap.dedent(source), space)
+        digits, train = space["digits"], space["train"]
+        ends = []
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            model = train.untrained(digits, seed=0)
+            train.fit(model, digits, "iwae", 1, 8, epochs=2, seed=0, device="cpu", progress=False)
+            ends.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
+        assert (ends[0] - ends[1]).abs().max() < 1e-6
+    finally:
+        torch.set_num_threads(threads)

@@ -11,6 +11,7 @@ import torch
 
 from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import new_model, run, same
+from tools import notebooks
 from vaecourse import checkpoint, data, files, recorded
 from vaecourse.labs.cockpit import CockpitLab
 
@@ -158,6 +159,22 @@ def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk):
     lab.load(file)
     assert lab.trainer.steps == 2
     lab.close()
+
+
+def test_a_chapter_and_the_answers_in_it_outlive_it(disk):
+    """What was typed is kept before the new text is written; with no room for the copy nothing is written."""
+    text, path = disk.folder / "90-full.py", disk.folder / "90-full.ipynb"
+    text.write_text("# %%\nprint(1)\n")
+    notebooks.write(notebooks.read(text), path)
+    path.write_text(path.read_text().replace("print(1)", "print(1)  # my answer"))
+    text.write_text("# %%\nprint(2)\n")
+    before = bytes_of(disk.folder)
+    with disk.full(), pytest.raises(OSError, match="could not be written .* Make room there"):
+        notebooks.write(notebooks.read(text), path)
+    assert bytes_of(disk.folder) == before
+    notebooks.write(notebooks.read(text), path)
+    (copy,) = (disk.folder / "kept").iterdir()
+    assert "my answer" in copy.read_text()
 
 
 def test_a_file_where_a_folder_must_be_is_told(tmp_path):

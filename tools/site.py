@@ -45,7 +45,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
     found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
     found |= {f"chapters/{path.name}": path.read_text() for path in (ROOT / "chapters").glob("*.md")}
     found |= {path.name: path.read_text() for path in PAGES.glob("*.md")}
-    found |= {page: (ROOT / "docs" / page).read_text() for page in ("install.md", "updating.md")}
+    found |= {page: (ROOT / "docs" / page).read_text() for page in ("install.md", "updating.md", "same-seed.md")}
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
@@ -97,12 +97,13 @@ A notebook without solutions is made by `make student`."""
 puts their buttons here."""
     else:
         name_there = repository.removesuffix("/").removesuffix(".git").removeprefix("https://github.com/")
-        binder = f"https://mybinder.org/v2/gh/{name_there}/HEAD?urlpath=lab/tree/chapters/{name}.ipynb"
-        colab = f"https://colab.research.google.com/github/{name_there}/blob/HEAD/chapters/{name}.ipynb"
+        tag = f"v{vaecourse.__version__}"  # what the site was built from, and not what the repository has become since
+        binder = f"https://mybinder.org/v2/gh/{name_there}/{tag}?urlpath=lab/tree/chapters/{name}.ipynb"
+        colab = f"https://colab.research.google.com/github/{name_there}/blob/{tag}/chapters/{name}.ipynb"
         away = f"""\
 [Launch on Binder]({binder}) [Open in Colab]({colab})
 
-Colab has not got the package: run `%pip install git+https://github.com/{name_there}` in a cell of its own first.
+Colab has not got the package: run `%pip install git+https://github.com/{name_there}@{tag}` in a cell of its own first.
 (Neither was tried where the course was written: that machine reaches package registries only.)"""
     return _details("Run this chapter", f"{local}\n\n{away}", "run")
 

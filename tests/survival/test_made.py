@@ -1,0 +1,179 @@
+"""What lies in build/ and is not ours is moved aside and told: by whoever makes a folder there, and by make clean."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import clean, ending, made, temporary
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course's folder with all that its commands leave behind."""
+    monkeypatch.setattr(made, "ROOT", tmp_path)
+    monkeypatch.setattr(made, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(made, "KEPT", tmp_path / "kept")
+    for name in ("slides", "site"):
+        with made.making(tmp_path / "build" / name) as folder:
+            (folder / "deep").mkdir()
+            (folder / "deep/page.html").write_text("made")
+    write(tmp_path / ".venv/pyvenv.cfg", "home = /usr/bin")
+    write(tmp_path / ".venv/lib/python3.11/site-packages/torch/x.py", "x")
+    write(tmp_path / ".venv/installed-lab", "")
+    write(tmp_path / ".pytest_cache/CACHEDIR.TAG", "Signature")
+    write(tmp_path / ".hypothesis/unicode_data/15/charmap.json.gz", "x")
+    write(tmp_path / "vaecourse.egg-info/PKG-INFO", "Name: vaecourse")
+    write(tmp_path / "vaecourse/a.py", "a = 1")
+    write(tmp_path / "vaecourse/__pycache__/a.cpython-311.pyc", "x")
+    write(tmp_path / "build/lib/vaecourse/a.py", "a = 1")
+    return tmp_path
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+
+
+def test_clean_removes_what_was_made_and_nothing_else(course):
+    said = []
+    clean.clean(course, said.append)
+    assert below(course) == ["vaecourse/a.py"] and said == []
+
+
+STRANGERS = [
+    "build/thesis.txt",
+    "build/slides/notes.txt",
+    "build/site/deep/deeper/remark.md",
+    "build/mine/a.ipynb",
+    "build/lib/vaecourse/b.py",
+    ".venv/project/main.py",
+    ".hypothesis/notes.txt",
+]
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_clean_moves_a_strangers_file_aside_and_says_where(course, name):
+    write(course / name, "mine")
+    said = []
+    clean.clean(course, said.append)
+    (kept,) = (path for path in (course / "kept").rglob("*") if path.is_file())
+    assert kept.read_text() == "mine" and kept.name == Path(name).name
+    assert len(said) == 1 and any(str(folder) in said[0] for folder in kept.parents)
+    assert not (course / name).exists()
+
+
+def test_clean_keeps_what_somebody_changed(course):
+    write(course / "build/slides/deep/page.html", "made, and mended by hand")
+    clean.clean(course, lambda said: None)
+    (kept,) = (path for path in (course / "kept").rglob("*") if path.is_file())
+    assert kept.read_text() == "made, and mended by hand" and not (course / "build").exists()
+
+
+def test_clean_leaves_links_a_folder_that_is_no_environment_and_strange_caches(course, tmp_path_factory):
+    elsewhere = write(tmp_path_factory.mktemp("elsewhere") / "data.txt", "mine")
+    (course / "build/site/link").symlink_to(elsewhere.parent)
+    (course / ".venv/pyvenv.cfg").unlink()
+    write(course / ".ruff_cache/notes.txt", "mine")
+    write(course / "vaecourse/__pycache__/notes.txt", "mine")
+    write(course / "my.egg-info/notes.txt", "mine")
+    write(course / "project/__pycache__/x.pyc", "another project's")
+    said = []
+    clean.clean(course, said.append)
+    assert elsewhere.read_text() == "mine" and any("no virtual environment" in line for line in said)
+    for name in (".ruff_cache/notes.txt", "vaecourse/__pycache__/notes.txt", "my.egg-info/notes.txt"):
+        assert (course / name).read_text() == "mine"
+    assert (course / "project/__pycache__/x.pyc").exists() and (course / ".venv/installed-lab").exists()
+
+
+def test_clean_twice_and_with_nothing_there(tmp_path):
+    for _ in range(2):
+        clean.clean(tmp_path, lambda said: pytest.fail(said))
+
+
+def test_make_clean_needs_python_alone(tmp_path):
+    """Debian's own where it is here, isolated from every package."""
+    for folder in ("tools", "vaecourse"):
+        (tmp_path / folder).mkdir()
+        for path in (ROOT / folder).glob("*.py"):
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    write(tmp_path / "build/thesis.txt", "mine")
+    python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+    ran = subprocess.run([python, "-S", "-m", "tools.clean"], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0 and "thesis.txt in" in ran.stderr, ran.stderr
+    assert [path.read_text() for path in (tmp_path / "kept").rglob("*.txt")] == ["mine"]
+
+
+def test_making_again_moves_aside_what_came_in_between(course):
+    folder, said = course / "build/slides", []
+    write(folder / "notes.txt", "mine")
+    write(folder / "deep/page.html", "mended by hand")
+    with made.making(folder, said.append):
+        write(folder / "deep/page.html", "made again")
+    assert below(folder) == ["deep/page.html"]
+    kept = {path.name: path.read_text() for path in (course / "kept").rglob("*") if path.is_file()}
+    assert kept == {"notes.txt": "mine", "page.html": "mended by hand"} and len(said) == 1
+    with made.making(folder, lambda words: pytest.fail(words)):
+        pass
+
+
+def test_a_making_that_fails_leaves_a_list_of_what_it_made(course):
+    folder = course / "build/slides"
+    with pytest.raises(RuntimeError), made.making(folder):
+        write(folder / "half.html", "half")
+        raise RuntimeError
+    assert made.strangers(folder) == []
+
+
+def test_a_damaged_list_loses_nothing(course):
+    (course / "build/.slides.made").write_text("[]")
+    clean.clean(course, lambda said: None)
+    assert [path.read_text() for path in (course / "kept").rglob("*") if path.is_file()] == ["made"]
+
+
+# Ctrl-C, and what a kill leaves -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "failure, code, said",
+    [(KeyboardInterrupt(), 130, "book: stopped\n"), (OSError("disk full"), 1, "book: disk full\n")]
+    + [(ending.Refused("no"), 1, "book: no\n"), (ValueError("not ours"), 1, "book: not ours\n")],
+)
+def test_a_command_ends_with_a_sentence(failure, code, said, capsys):
+    @ending.told("book")
+    def main() -> int:
+        raise failure
+
+    assert main() == code and capsys.readouterr().err == said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_a_living_ones_stays():
+    program = (
+        "import time; from tools import temporary\n"
+        "with temporary.folder('test') as folder:\n"
+        "    (folder / 'file').touch(); print(folder, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program]
+    start = lambda: subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    killed, living = start(), start()
+    left, used = (Path(process.stdout.readline().strip()) for process in (killed, living))
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert left.is_dir()
+    with temporary.folder("test"):
+        assert not left.exists() and used.is_dir()
+    living.terminate()
+    living.wait()
+    with temporary.folder("test"):
+        assert not used.exists()
