@@ -62,7 +62,7 @@ def own_peak(words: list[str]) -> float:
     step(), step()
     status = Path("/proc/self/status")
     if status.exists():  # Linux hands ru_maxrss down from the process that started this one
-        return int(re.findall(r"VmHWM:\s+(\d+)", status.read_text())[0]) / 2**10
+        return int(re.findall(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[0]) / 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 

@@ -70,7 +70,7 @@ def server(*notebooks: Path, theme: str = "JupyterLab Light", root: Path | None 
         quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/notification", quiet)
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/themes", {"theme": theme})
-        with open(f"{home}/log", "w+") as log:
+        with open(f"{home}/log", "w+", encoding="utf-8") as log:
             process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
             try:
                 served = Server(f"http://127.0.0.1:{port}", token, folder)
@@ -184,7 +184,7 @@ def notebook_of(code: str, path: Path) -> Path:
 def _setting(folder: Path, plugin: str, settings: dict[str, object]) -> None:
     path = folder / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(settings))
+    path.write_text(json.dumps(settings), encoding="utf-8")
 
 
 def free_port() -> int:
@@ -200,4 +200,4 @@ def _wait_until_it_answers(served: Server, process: subprocess.Popen, log: Path)
             served.ask("api/status")
             return
         time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")

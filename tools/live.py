@@ -116,8 +116,8 @@ def bundle(entry: str = "page") -> str:
 def source(name: str) -> str:
     """A module of site/live/; or the package's control.js, which gives anywidget an object and us a function."""
     if name != "control":
-        return (OWN / f"{name}.js").read_text()
-    text = (controls.HERE / "control.js").read_text()
+        return (OWN / f"{name}.js").read_text(encoding="utf-8")
+    text = (controls.HERE / "control.js").read_text(encoding="utf-8")
     return text.replace("export default { render };\n", "").replace("function render(", "export function render(")
 
 

@@ -127,14 +127,15 @@ def test(room: str, workers: int, again: bool = False, sample: int | None = None
         for part in ("vaecourse", "tests", "benchmarks", "README.md", "LICENSE"):
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
-        (bench / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + settings(room))
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings(room)
+        (bench / "pyproject.toml").write_text(project, encoding="utf-8")
         names = []
         if sample:
             mutmut(bench, "run", "*none of them*")  # plants the bugs, and times the tests
             planted = sorted(exit_codes(bench))
             names = random.Random(0).sample(planted, min(sample, len(planted)))
     if names or not again:
-        with open(bench / "log", "w") as log:
+        with open(bench / "log", "w", encoding="utf-8") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
         if "Failed to run clean test" in (bench / "log").read_text(errors="replace"):
             raise SystemExit(f"the tests of {room} fail with no bug planted: {bench / 'log'} says where.")
@@ -154,7 +155,7 @@ def refuse_old_bench(bench: Path, room: str) -> None:
         raise SystemExit(f"--again needs a first run: python -m tools.mutants {room}")
     for path in planted:
         now = ROOT / path.relative_to(bench)
-        if not now.exists() or now.read_text() != path.read_text():
+        if not now.exists() or now.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
             raise SystemExit(f"{now} has changed since its bugs were planted: python -m tools.mutants {room}")
 
 
@@ -167,14 +168,15 @@ def exit_codes(bench: Path) -> dict[str, int | None]:
     """What the tests said of each mutant: its name -> mutmut's exit code."""
     codes: dict[str, int | None] = {}
     for meta in (bench / "mutants").rglob("*.meta"):
-        codes |= json.loads(meta.read_text())["exit_code_by_key"]
+        codes |= json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
     return codes
 
 
 def survivors(bench: Path) -> list[Mutant]:
     """The mutants that no test noticed."""
     left = [name for name, code in exit_codes(bench).items() if code in SURVIVED | NO_TEST]
-    shown = subprocess.run([sys.executable, "-c", SHOW, *left], cwd=bench, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-X", "utf8", "-c", SHOW, *left]
+    shown = subprocess.run(command, cwd=bench, capture_output=True, encoding="utf-8", check=True)
     return [changed_lines(name, difference) for name, difference in json.loads(shown.stdout).items()]
 
 
@@ -217,7 +219,7 @@ def is_known(room: str, mutant: Mutant) -> bool:
     """
     if without_device(mutant.before) == without_device(mutant.after):
         return True
-    listed = tomllib.loads(KNOWN.read_text()).get(room, [])
+    listed = tomllib.loads(KNOWN.read_text(encoding="utf-8")).get(room, [])
     return any(mutant.before == row["before"] and mutant.after in row["after"] for row in listed)
 
 

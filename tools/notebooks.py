@@ -121,7 +121,7 @@ def place(index: int, cell: NotebookNode) -> str:
 
 def tidy(notebook: NotebookNode) -> None:
     """Take out of the outputs what a stored notebook cannot keep: widget models, addresses, file names of cells."""
-    patterns = get_sanitize_patterns(SANITIZE.read_text())
+    patterns = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "text" in output:
@@ -194,7 +194,7 @@ def _peak_megabytes(client: NotebookClient) -> float | None:
     status = Path(f"/proc/{client.km.provisioner.pid}/status")
     if not status.exists():
         return None
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))[1]) / 1e3
 
 
 def _each(paths: list[Path], run: Callable[[Path], tuple[str, Cost]]) -> int:

@@ -1,9 +1,13 @@
-"""The labs of a chapter live on a projector: Voila serves them full screen, without cells and menus.
+"""The labs of a chapter live on a projector: Voila's page, full screen, without cells and menus.
 
-    python -m tools.present 03                   the labs of chapter 03, one under the other, at http://localhost:8866
+    python -m tools.present 03                   the labs of chapter 03, one under the other, at http://127.0.0.1:8866
     python -m tools.present 03 --no-browser      the same, and no browser is opened
 
 Page Down goes to the next lab; sliders take the arrow keys, Home and End. The slides beside it: ``make slides``.
+
+The page is Voila's, the server is the course's (tools/servers.py). Voila's own server answers every Host, gives its
+files to everybody, and has no limit to its kernels. Here nothing is served but the page, what it is made of, and the
+way to its kernel, on which a page may talk to its widgets and run no code; all of it behind the token.
 """
 
 from __future__ import annotations
@@ -12,13 +16,34 @@ import argparse
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_core.paths import jupyter_path
+from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyterlab_server.themes_handler import ThemesHandler
+from tornado.web import RequestHandler, authenticated
+from traitlets import Unicode
+from voila.configuration import VoilaConfiguration
+from voila.paths import collect_static_paths, collect_template_paths
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+from voila.utils import get_data_dir, get_voila_labextensions_path
 
-from tools import notebooks
+from tools import ending, made, notebooks, servers
+from vaecourse import files
+
+PORT = 8866
+KERNELS = 6  # of half a gigabyte each
+IDLE, LOOK = 120, 15  # seconds that a kernel outlives its page, if the page could not end it, and from check to check
+KERNEL = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
+
+# What the page may send to its kernel: it talks to widgets, and runs no code.
+MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request", "shutdown_request"]
 
 FOLDER = notebooks.ROOT / "build/present"
 
@@ -53,9 +78,8 @@ def notebook(source: Path) -> nbformat.NotebookNode:
 
 
 def write(source: Path, folder: Path = FOLDER) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / source.with_suffix(".ipynb").name
-    nbformat.write(notebook(source), path)
+    files.replace(path, nbformat.writes(notebook(source)).encode())
     return path
 
 
@@ -65,28 +89,97 @@ def offline(folder: Path = FOLDER) -> dict[str, str]:
     own = folder / "voila/templates/lab"
     shutil.copytree(lab, own, dirs_exist_ok=True)
     page = own / "index.html.j2"
-    page.write_text("\n".join(line for line in page.read_text().splitlines() if "cdn.jsdelivr.net" not in line))
+    lines = page.read_text(encoding="utf-8").splitlines()
+    files.replace(page, "\n".join(line for line in lines if "cdn.jsdelivr.net" not in line).encode())
     paths = [str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths)}
 
 
-def command(path: Path, *more: str) -> list[str]:
-    """What serves the notebook at ``path``."""
-    return [sys.executable, "-m", "voila", str(path), "--strip_sources=True", "--theme=light", *more]
+class Page(TornadoVoilaHandler):
+    """The labs: every visit starts a kernel of its own."""
+
+    @authenticated
+    async def get(self) -> None:
+        if self.get_query_argument("token", ""):  # the cookie has it now, and the audience need not read it
+            self.redirect(self.base_url)
+            return
+        _ = self.xsrf_token  # sets the cookie with which the page, when it closes, ends its kernel
+        await super().get()
+
+    def get_template(self, name: str) -> Any:
+        """For a refusal, which Voila would look for among its own."""
+        return JupyterHandler.get_template(self, name)
 
 
+def private(handler: type[RequestHandler]) -> type[RequestHandler]:
+    """A handler of files, which gives them to nobody without the token."""
+    bases = (handler,) if issubclass(handler, JupyterHandler) else (handler, JupyterHandler)
+    return type(handler.__name__, bases, {name: authenticated(getattr(handler, name)) for name in ("get", "head")})
+
+
+class Stage(servers.Server):
+    """One page, and nothing else."""
+
+    notebook = Unicode(help="Its name in root_dir.")
+    default_services = ()  # none of Jupyter's own: no contents, no terminals, no kernels but the page's
+
+    def init_webapp(self) -> None:
+        super().init_webapp()
+        voila = VoilaConfiguration(
+            parent=self, template="lab", theme="light", allow_template_override="NO", allow_theme_override="NO"
+        )
+        page = {
+            "voila_configuration": voila,
+            "notebook_path": self.notebook,
+            "template_paths": collect_template_paths(["voila", "nbconvert"], "lab", prune=True),
+            "config": self.config,
+        }
+        self.web_app.settings.update(mathjax_url=None, mathjax_config=None)  # its default asks the network
+        extensions = get_voila_labextensions_path([])
+        themes = {"themes_url": "/voila/api/themes", "path": f"{get_data_dir()}/themes", "no_cache_paths": ["/"]}
+        self.web_app.add_handlers(
+            ".*$",
+            [
+                (r"/", Page, page),
+                (rf"/api/kernels/{KERNEL}", KernelHandler),
+                (rf"/api/kernels/{KERNEL}/channels", VoilaKernelWebsocketHandler),
+                (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
+                (r"/voila/api/themes/(.*)", private(ThemesHandler), themes | {"labextensions_path": extensions}),
+                (r"/voila/templates/(.*)", private(TemplateStaticFileHandler)),
+                (
+                    r"/voila/static/(.*)",
+                    private(MultiStaticFileHandler),
+                    {"paths": collect_static_paths(["voila", "nbconvert"], "lab")},
+                ),
+                (r"/voila/labextensions/(.*)", private(FileFindHandler), {"path": extensions, "no_cache_paths": ["/"]}),
+            ],
+        )
+
+
+def serve(path: Path, arguments: list[str]) -> None:
+    """Serve the notebook at ``path`` until Ctrl-C."""
+    os.environ["VAECOURSE_PRESENTING"] = "1"  # to the labs in the kernels: no files are read and written here
+    settings = servers.settings(most=KERNELS, idle=IDLE, look=LOOK)
+    settings.ServerApp.update(port=PORT, root_dir=str(path.parent), open_browser=True, log_level="ERROR")
+    settings.ServerApp.update(allow_root=True, answer_yes=True)  # nothing on it needs a root's rights or a question
+    settings.ContentsManager.files_handler_class = None
+    settings.MappingKernelManager.allowed_message_types = MESSAGES
+    Stage.launch_instance(arguments, config=settings, notebook=path.name)
+
+
+@ending.told("present")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.present", description="A chapter's labs, full screen.")
     parser.add_argument("number", metavar="NN", help="the chapter's number, for example 03")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is made (default: build/present)")
     options, more = parser.parse_known_args(arguments)
-    try:
-        (source,) = notebooks.sources([options.number])
-        path = write(source)
-    except notebooks.ChapterError as error:
-        print(f"present: {error}", file=sys.stderr)
-        return 1
+    (source,) = notebooks.sources([options.number])
+    with made.making(options.folder.resolve()) as folder:
+        path = write(source, folder)
+        os.environ |= offline(folder)
     print(f"The labs of {source.stem}; end with Ctrl-C", flush=True)
-    os.execve(sys.executable, command(path, *more), offline())
+    serve(path, more)
+    return 0
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ PAGES = ROOT / "site"
 
 def listed() -> list[str]:
     """The pages that book.yml names, in its order."""
-    book = yaml.safe_load((ROOT / "book.yml").read_text())
+    book = yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))
     return [book["root"], *(entry["file"] for part in book["parts"] for entry in part["chapters"])]
 
 
@@ -43,9 +43,12 @@ def pages(repository: str | None = None) -> dict[str, str]:
     """Every source file of the site by its name: what Sphinx reads, whole."""
     chapters = [ROOT / f"{name}.ipynb" for name in listed() if re.fullmatch(r"chapters/\d\d-.+", name)]
     found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
-    found |= {f"chapters/{path.name}": path.read_text() for path in (ROOT / "chapters").glob("*.md")}
-    found |= {path.name: path.read_text() for path in PAGES.glob("*.md")}
-    found |= {page: (ROOT / "docs" / page).read_text() for page in ("install.md", "updating.md", "same-seed.md")}
+    found |= {f"chapters/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "chapters").glob("*.md")}
+    found |= {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
+    found |= {
+        page: (ROOT / "docs" / page).read_text(encoding="utf-8")
+        for page in ("install.md", "updating.md", "same-seed.md")
+    }
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
@@ -55,7 +58,9 @@ def pages(repository: str | None = None) -> dict[str, str]:
 
 def chapter_table() -> str:
     """The table of chapters that the README has, with links for the site."""
-    (table,) = re.findall(r"(?:^\|.*\n)*\| \[00 .*\n(?:\|.*\n)*", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    (table,) = re.findall(
+        r"(?:^\|.*\n)*\| \[00 .*\n(?:\|.*\n)*", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     return "\n" + table
 
 

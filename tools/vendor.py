@@ -39,7 +39,7 @@ def fetch() -> Path:
             for name in LISTS:
                 files.replace(NPM / name, (ROOT / "site" / name).read_bytes())
             command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            ran = subprocess.run(command, cwd=NPM, capture_output=True, text=True)
+            ran = subprocess.run(command, cwd=NPM, capture_output=True, encoding="utf-8", errors="replace")
             if ran.returncode:
                 raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
             files.replace(stamp, wanted)

@@ -1,10 +1,11 @@
 """A chapter's labs full screen, as a lecturer projects them: 1280 x 720, live, with no network."""
 
+import json
+import os
 import re
 import subprocess
+import sys
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
@@ -15,40 +16,31 @@ SCREEN = {"width": 1280, "height": 720}
 
 
 @pytest.fixture
-def voila(tmp_path):
-    """Voila as ``make present CHAPTER=03`` starts it."""
-    (source,) = notebooks.sources(["03"])
-    port = browser.free_port()
-    command = present.command(present.write(source, tmp_path), "--no-browser", f"--port={port}")
+def address(tmp_path):
+    """``make present CHAPTER=03``: the address with the token, which it writes into a file of its user's."""
+    command = [sys.executable, "-m", "tools.present", "03", f"--folder={tmp_path}/page", "--no-browser"]
+    command += [f"--port={browser.free_port()}", "--ServerApp.port_retries=0"]
     with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(command, env=present.offline(tmp_path), stdout=log, stderr=log)
+        environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_TOKEN": ""}
+        process = subprocess.Popen(command, cwd=notebooks.ROOT, env=environment, stdout=log, stderr=log)
         try:
-            url = f"http://127.0.0.1:{port}/"
-            wait_for(url, process)
-            yield url
+            told = tmp_path / f"runtime/jpserver-{process.pid}.json"
+            end = time.monotonic() + browser.SECONDS
+            while not (told.exists() and told.read_text().endswith("}")):
+                assert time.monotonic() < end and process.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.2)
+            server = json.loads(told.read_text())
+            yield f"{server['url']}?token={server['token']}"
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-def wait_for(url, process):
-    """Until the server answers anything at all; its pages themselves start a kernel."""
-    end = time.monotonic() + browser.SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{url}voila/static/none", timeout=5)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError("Voila did not start")
-
-
-def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, voila):
+def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, address):
     outside = []
     page = chromium.new_page(viewport=SCREEN)
     page.on("request", lambda asked: LOCAL.match(asked.url) or outside.append(asked.url))
-    page.goto(voila, timeout=1000 * browser.SECONDS)
+    page.goto(address, timeout=1000 * browser.SECONDS)
     lab = page.locator(".vaecourse-lab").first
     lab.wait_for(timeout=1000 * browser.SECONDS)
     page.wait_for_function("document.querySelector('.vaecourse-picture canvas')?.width > 500")
@@ -67,6 +59,13 @@ def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, voila):
         arg=[lab.element_handle(), before],
     )
     assert not outside
+    assert "token" not in page.url, "the audience reads the address"
+    kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    asked = page.context.request
+    assert asked.get(f"{page.url}api/kernels/{kernel}").ok
+    page.reload(timeout=1000 * browser.SECONDS)  # the page that goes ends its kernel
+    page.locator(".vaecourse-lab").first.wait_for(timeout=1000 * browser.SECONDS)
+    assert asked.get(f"{page.url}api/kernels/{kernel}").status == 404
     page.close()
 
 

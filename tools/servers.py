@@ -1,0 +1,191 @@
+"""How a server of the course is started: for this machine, behind a token, with a limit to its kernels.
+
+    python -m tools.lab          JupyterLab on the chapters
+    python -m tools.present 03   the labs of a chapter
+
+``Server`` is Jupyter's own, which looks after token, cookies and websockets, with these differences:
+
+- it listens on 127.0.0.1, and has a new token and a new secret for its cookies at every start; a ``JUPYTER_TOKEN`` of
+  the user's counts, a token on the command line does not: everybody on the machine can read it there;
+- whoever comes under another name (a web page can give its own name the address 127.0.0.1), or from a page of another
+  server, is turned away before anything is looked up, token or not;
+- it starts so many kernels and no more, and ends those that nobody is connected to and that do nothing; what a kernel
+  sends over its own ports, to which every user of the machine can connect, is encrypted;
+- it reads no configuration file, so that none can open it by chance. The command line can, one option at a time.
+
+A server that is killed (SIGKILL) cannot end its kernels. They end by themselves: each looks for its parent
+once a second.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import signal
+import warnings
+from typing import Any
+
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.services.sessions.handlers import SessionRootHandler
+from jupyter_server.utils import url_path_join
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, Rule
+from tornado.web import HTTPError, RequestHandler, authenticated
+from traitlets import Integer
+from traitlets.config import Config
+
+ON_THE_COMMAND_LINE = (
+    "A token on the command line can be read by everybody on this machine: "
+    "leave it out, or put it into the environment variable JUPYTER_TOKEN."
+)
+WITHOUT_A_TOKEN = "This server wants a token: without one everybody on this machine could run code as you."
+FROM_OUTSIDE = (
+    "Listening on %s and not only on 127.0.0.1: every machine that reaches this one finds the server, and whoever has "
+    "its token runs code here as you. In a container, publish the port to your own machine alone: "
+    "-p 127.0.0.1:%d:%d"
+)
+
+
+def settings(most: int, idle: int, look: int) -> Config:
+    """For at most ``most`` kernels. One without a page ends after ``idle`` seconds; ``look`` from check to check."""
+    settings = Config()
+    settings.ServerApp.ip = "127.0.0.1"
+    settings.ServerApp.allow_unauthenticated_access = False
+    settings.ServerApp.cookie_secret = secrets.token_bytes(32)
+    settings.ServerApp.kernel_manager_class = Kernels
+    settings.IdentityProvider.cookie_options = {"samesite": "Lax"}
+    settings.Kernels.most = most
+    settings.MappingKernelManager.transport_encryption = "auto"  # who listens at a kernel's own ports reads nothing
+    settings.MappingKernelManager.cull_idle_timeout = idle
+    settings.MappingKernelManager.cull_interval = look
+    return settings
+
+
+class Full(HTTPError):
+    """No more kernels. Who asked with a page gets this sentence in a page, who asked with JSON in JSON."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            503,
+            f"{most} kernels are running, and this server has no more than that: "
+            "close a page or shut a kernel down, then try again.",
+        )
+
+
+class Kernels(AsyncMappingKernelManager):
+    """Kernels, and not too many of them. Which of them are culled, and when, is Jupyter's matter."""
+
+    most = Integer(12, config=True, help="How many kernels may run at once.")
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.starting: set[str] = set()
+
+    async def start_kernel(self, *, kernel_id: str | None = None, **more: Any) -> str:
+        if kernel_id in self:
+            return await super().start_kernel(kernel_id=kernel_id, **more)
+        if len(self.starting.union(self.list_kernel_ids())) >= self.most:
+            raise Full(self.most)
+        kernel_id = kernel_id or self.new_kernel_id(**more)
+        self.starting.add(kernel_id)
+        try:
+            return await super().start_kernel(kernel_id=kernel_id, **more)
+        finally:
+            self.starting.discard(kernel_id)
+
+
+class Sessions(SessionRootHandler):
+    """Jupyter's, which would turn every refusal into an internal error."""
+
+    @authenticated
+    async def post(self) -> None:
+        try:
+            await super().post()
+        except HTTPError as error:
+            if isinstance(error.__cause__, Full):
+                raise error.__cause__ from None
+            raise
+
+
+class Foreign(Matcher):
+    """Requests under a name that is not this machine's, and those which a page of another server sends."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return None if self.local(request.host_name.strip("[]")) and self.own(request) else {}
+
+    def local(self, name: str) -> bool:
+        try:
+            local = ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            local = name in self.server.local_hostnames
+        return local or self.server.allow_remote_access
+
+    def own(self, request: HTTPServerRequest) -> bool:
+        origin = request.headers.get("Origin", request.headers.get("Sec-WebSocket-Origin"))
+        allowed = self.server.allow_origin or self.server.allow_origin_pat  # Jupyter looks at them
+        return origin is None or bool(allowed) or origin.lower().partition("://")[2] == request.host.lower()
+
+
+class Refused(RequestHandler):
+    """The answer to a foreign request, whatever it asks for."""
+
+    def prepare(self) -> None:
+        self.set_status(403)
+        self.finish("This server answers its own pages on this machine, and this request came from elsewhere.\n")
+
+
+class Server(ServerApp):
+    """See above. Give it ``settings`` as its ``config``."""
+
+    classes = [*ServerApp.classes, Kernels]
+
+    @property
+    def config_file_paths(self) -> list[str]:
+        return []
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        super().parse_command_line(argv)
+        if any("token" in part for name, part in self.cli_config.items() if name.endswith(("App", "IdentityProvider"))):
+            raise SystemExit(ON_THE_COMMAND_LINE)
+
+    def init_configurables(self) -> None:
+        super().init_configurables()
+        if not (self.identity_provider.token or getattr(self.identity_provider, "hashed_password", "")):
+            raise SystemExit(WITHOUT_A_TOKEN)
+
+    def init_webapp(self) -> None:
+        super().init_webapp()
+        if "sessions" in self.default_services:
+            self.web_app.add_handlers(".*$", [(url_path_join(self.base_url, "/api/sessions"), Sessions)])
+        self.web_app.default_router.rules.insert(0, Rule(Foreign(self), Refused))
+
+    def load_server_extensions(self) -> None:
+        """What an extension has left open to everybody needs the token here, so the warning about it says too much."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Extension endpoints without")
+            super().load_server_extensions()
+
+    def init_signal(self) -> None:
+        """Without a terminal Jupyter leaves its kernels behind at a SIGINT."""
+        before = signal.getsignal(signal.SIGINT)
+        super().init_signal()
+        if signal.getsignal(signal.SIGINT) is before:
+            signal.signal(signal.SIGINT, self._signal_stop)
+
+    def write_browser_open_files(self) -> None:
+        """The browser is sent to a file and not to an address with a token; nobody else may read that file."""
+        mask = os.umask(0o077)
+        try:
+            super().write_browser_open_files()
+        finally:
+            os.umask(mask)
+
+    def start_app(self) -> None:
+        if self.allow_remote_access:
+            self.log.critical(FROM_OUTSIDE, self.ip or "every address", self.port, self.port)
+        super().start_app()
