@@ -37,7 +37,7 @@ def measure(K: int, points: int, threads: int) -> None:
 def peak(K: int, options: argparse.Namespace) -> tuple[float, float]:
     """The peak in MB and the seconds of ``measure`` in a fresh process."""
     words = [sys.executable, __file__, "--K", K, "--points", options.points, "--threads", options.threads]
-    megabytes, seconds = subprocess.check_output([str(word) for word in words], text=True).split()
+    megabytes, seconds = subprocess.check_output([str(word) for word in words], encoding="utf-8").split()
     return float(megabytes), float(seconds)
 
 

@@ -53,7 +53,7 @@ def stepper(M: int, K: int, B: int, D: int) -> Callable[[], float]:
 def peak(words: list[str], threads: int) -> float:
     """The peak in MB of a fresh process that takes two steps of these sizes."""
     command = [sys.executable, __file__, "--threads", str(threads), "--peak", *words]
-    return float(subprocess.check_output(command, text=True))
+    return float(subprocess.check_output(command, encoding="utf-8"))
 
 
 def own_peak(words: list[str]) -> float:

@@ -409,13 +409,13 @@ def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
     assert "is the wrong file" in cached.said and "1 of 4 files" in missing.said
     assert cached.mend == f"rm {tmp_path}/cache/mnist/{first}, and it is fetched again"
     own = next(one for one in doctor.images() if one.what == "fashion-mnist")
-    assert own.mend.startswith(f"rm {tmp_path}/debian") and "put the right file there" in own.mend
+    assert own.mend.startswith(f"mv {tmp_path}/debian") and "put the right file there" in own.mend
 
 
 def test_it_finds_whole_data(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "DEBIAN", tmp_path)
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
-    sums = {f"file-{number}": hashlib.sha256(bytes([number])).hexdigest() for number in range(4)}
+    sums = {f"file-{number}": data.Held(1, hashlib.sha256(bytes([number])).hexdigest()) for number in range(4)}
     for number, name in enumerate(sums):
         (tmp_path / name).write_bytes(bytes([number]))
     monkeypatch.setattr(data, "MNIST", data.MNIST._replace(sums=sums))

@@ -57,9 +57,10 @@ def source(monkeypatch, tmp_path, contents, server):
     monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)
     monkeypatch.setattr(data, "DEBIAN", tmp_path / "no debian")
     monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    sums = {name: data.Held(len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
     small = data.Source("mnist", ("http://127.0.0.1:9/", server[1]), sums)
     monkeypatch.setattr(data, "MNIST", small)
+    monkeypatch.setattr(data, "SCHEMES", ("https", "http"))  # the mirror of these tests has no certificate
     return small
 
 

@@ -137,7 +137,7 @@ def test(room: str, workers: int, again: bool = False, sample: int | None = None
     if names or not again:
         with open(bench / "log", "w", encoding="utf-8") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
-        if "Failed to run clean test" in (bench / "log").read_text(errors="replace"):
+        if "Failed to run clean test" in (bench / "log").read_text(encoding="utf-8", errors="replace"):
             raise SystemExit(f"the tests of {room} fail with no bug planted: {bench / 'log'} says where.")
     codes = exit_codes(bench)
     run = [name for name, code in codes.items() if code not in NOT_RUN]
@@ -199,7 +199,7 @@ def mutmut(bench: Path, *words: str, stdout: object = subprocess.PIPE) -> str:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(bench)}
     command = [sys.executable, "-m", "mutmut", *words]
     done = subprocess.run(
-        command, cwd=bench, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True, check=False
+        command, cwd=bench, env=environment, stdout=stdout, stderr=subprocess.STDOUT, encoding="utf-8", check=False
     )  # type: ignore[call-overload]
     return done.stdout or ""
 

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -168,11 +169,31 @@ def _compared(text: str) -> object:
 
 @contextmanager
 def _sockets(client: NotebookClient) -> Iterator[None]:
-    """Talk to the kernel through files of this user where the system can, not through ports that anyone may try."""
+    """Talk to the kernel through files of this user where the system can, not through ports that anyone may try.
+
+    IPython's settings are its own, so that a chapter does not depend on somebody's; nor does it need a home.
+    """
     with temporary.folder("kernel") as folder:
         if os.name == "posix":
             client.km.transport, client.km.ip = "ipc", f"{folder}/s"
-        yield
+        own = {"IPYTHONDIR": f"{folder}/ipython", "JUPYTER_RUNTIME_DIR": f"{folder}/runtime"}
+        if not _can_be_written(Path(os.path.expanduser("~"))):
+            own |= {"MPLCONFIGDIR": f"{folder}/matplotlib"}
+        before = {name: os.environ.get(name) for name in own}
+        os.environ |= own
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _reason(error: Exception) -> str:

@@ -3,17 +3,27 @@
 A checkpoint is a safetensors file. Its tensors are the weights ("model."), the state of the optimizer ("optimizer.")
 and of the random generators ("random."); its metadata hold the settings, the history, and a digest of everything. It
 is replaced in one piece or not at all, and no pickle is ever opened.
+
+Anybody can compute a digest, so it tells damage and not who wrote a file. A file is compared with the run, or with the
+model that it describes, name by name and shape by shape, before anything is allocated for it; and it is tried on copies
+before the run is touched. A refusal leaves both as they were.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -23,6 +33,27 @@ from torch import Tensor, nn
 from vaecourse import files
 
 FORMAT = "vaecourse checkpoint 1"
+LARGEST = 2**30  # bytes of a file whose size nothing here tells; the course's largest has 5 MB
+
+Head = dict[str, tuple[str, tuple[int, ...]]]  # what a file says of its tensors: the type and the shape of each
+
+
+def is_pass(row: list[Any]) -> bool:
+    """Whether this is a row of a history: one bound or one for each seed, a number or none, and a number."""
+    if len(row) != 3:
+        return False
+    bounds = row[0] if isinstance(row[0], list) else [row[0]]
+    return all(is_number(value) for value in bounds) and (row[1] is None or is_real(row[1])) and is_number(row[2])
+
+
+def is_real(value: object) -> bool:
+    """Whether this came out of a JSON file as a number that a float can hold, NaN and infinities among them."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def is_number(value: object) -> bool:
+    """Whether this came out of a JSON file as a finite number."""
+    return is_real(value) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -36,6 +67,7 @@ class Checkpoint:
     generators: dict[str, torch.Generator]
     known: files.Known = field(default_factory=dict)  # the file as this run wrote or read it
     owner: str | None = None  # a setting that a file must share to be replaced by this run
+    row: Callable[[list[Any]], bool] = is_pass  # whether it can be a row of the history
 
     def save(self, history: Sequence[tuple[Any, ...]]) -> None:
         """Replace the file by the run as it is now; ``history`` has one tuple of numbers for each epoch."""
@@ -61,25 +93,151 @@ class Checkpoint:
 
         Without a file, make one: if it cannot be written, an error is better now than after an epoch.
         """
-        if not self.path.exists():
+        if not _is_there(self.path):
             self.save([])
             return []
-        tensors, run = read(self.path)
+        tensors, run = self.read(epochs)
+        self.take(tensors)
+        return run["history"]
+
+    def read(self, epochs: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What is in the file, if all of it is this run's, whose model and optimizer can go on from it.
+
+        Nothing changes. Raises ``ValueError`` for any other file and for more than so many ``epochs``, and ``OSError``
+        as the function ``read`` does.
+        """
+        own = sum(tensor.nbytes for tensor in self.model.state_dict().values())
+        tried = _Tried(self.climber)
+        tensors, run = read(self.path, functools.partial(self._compare, tried), max(LARGEST, 16 * own))
         _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
-        if len(run["history"]) > epochs:
+        if epochs is not None and len(run["history"]) > epochs:
             raise ValueError(
                 f"epochs must be at least {len(run['history'])}, which {self.path} has behind it, got {epochs}."
             )
+        for number, row in enumerate(run["history"], 1):
+            if not self.row(row):
+                raise strange(self.path, f"row {number} of its history is {_short(row)}")
+        if wrong := next(self._faults(tried, tensors), None):
+            raise strange(self.path, wrong)
+        return tensors, run
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from these tensors, which ``read`` has returned."""
         self.model.load_state_dict(part(tensors, "model."))
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in part(tensors, "optimizer.").items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = tensor
-        self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
+        self.climber.load_state_dict({**self.climber.state_dict(), "state": _states(tensors)})
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"random.{name}"])
         files.saw(self.path, self.known)
-        return run["history"]
+
+    def _compare(self, tried: _Tried, found: Head, run: dict[str, Any]) -> None:
+        """Refuse a file whose tensors have not the names, types and shapes of this run's."""
+        wanted = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        wanted |= {f"random.{name}": generator.get_state() for name, generator in self.generators.items()}
+        said = compare(found, head_of(wanted), ("model.", "random.") if self.generators else ("model.",))
+        if said is None and tried.state is not None and _is_torchs(self.climber):
+            there = {key.split(".")[1] for key in found if key.startswith("optimizer.")}  # a weight may have no state
+            states = {
+                f"optimizer.{index}.{name}": torch.as_tensor(value)
+                for index, state in tried.state.items()
+                for name, value in state.items()
+                if value is not None and str(index) in there
+            }
+            said = compare(found, head_of(states), ("optimizer.",))
+        if said is not None:
+            _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))  # says why, if it is that
+            raise strange(self.path, said)
+
+    def _faults(self, tried: _Tried, tensors: dict[str, Tensor]) -> Iterator[str]:
+        """What keeps the run from going on with these tensors, of the right names and shapes, found out on copies."""
+        for name, _ in self.model.named_parameters():
+            if not tensors.get(f"model.{name}", torch.zeros(())).isfinite().all():
+                yield f"model.{name} has entries that are not finite"
+        for name, generator in self.generators.items():
+            if not _is_state(tensors[f"random.{name}"], generator.device):
+                yield f"random.{name} is no state of a generator"
+        weights = sum(len(group["params"]) for single in _singles(self.climber) for group in single.param_groups)
+        for name, tensor in part(tensors, "optimizer.").items():
+            if int(name.split(".")[0]) >= weights:
+                yield f"optimizer.{name} is of no weight that there is"
+            elif _is_torchs(self.climber) and not tensor.isfinite().all():
+                yield f"optimizer.{name} has entries that are not finite"
+            elif _is_torchs(self.climber) and name.endswith(".step") and not _is_steps(tensor.item()):
+                yield f"optimizer.{name} is {tensor.item():g}, and no number of steps"
+        if tried.state is not None and not tried.goes_on_from(tensors):
+            yield "the optimizer cannot go on from its state"
+
+
+def _singles(climber: Any) -> Sequence[torch.optim.Optimizer]:
+    """The optimizers that are kept as this one."""
+    return getattr(climber, "climbers", (climber,))
+
+
+def _is_torchs(climber: Any) -> bool:
+    """Whether the names and types of its states are known after one step; somebody else's may change them later."""
+    return all(type(single).__module__.startswith("torch.optim") for single in _singles(climber))
+
+
+def _is_steps(value: float) -> bool:
+    """Whether an optimizer can have counted so far; a float32 gets no further than 2^24."""
+    return 0 <= value <= 2**24 and value == int(value)
+
+
+class _Tried:
+    """A copy of an optimizer and of its weights, which takes a step without a slope, and then one from a file's state.
+
+    ``state`` is that after the first; None for an optimizer that cannot take such a step.
+    """
+
+    def __init__(self, climber: Any) -> None:
+        self.climber: Any = None
+        self.state: dict[int, Any] | None = None
+        with _aside():
+            self.climber = copy.deepcopy(climber)
+            if self._step():
+                self.state = self.climber.state_dict()["state"]
+
+    def goes_on_from(self, tensors: dict[str, Tensor]) -> bool:
+        """Whether it takes a step from the state in these tensors, to weights that are finite."""
+        with _aside():
+            state = _states({name: x.clone() for name, x in tensors.items() if name.startswith("optimizer.")})
+            self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
+            return self._step()
+        return False
+
+    def _step(self) -> bool:
+        weights = [w for single in _singles(self.climber) for group in single.param_groups for w in group["params"]]
+        for weight in weights:
+            weight.grad = torch.zeros_like(weight) if weight.requires_grad else None
+        for single in _singles(self.climber):
+            single.step()
+        return all(bool(weight.isfinite().all()) for weight in weights)
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[None]:
+    """What is tried here may fail as it likes, for an optimizer may be anybody's, and draws no numbers of the run's."""
+    with contextlib.suppress(Exception), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+def _states(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's state of each parameter."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in part(tensors, "optimizer.").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    return state
+
+
+def _is_state(tensor: Tensor, device: torch.device) -> bool:
+    """Whether a generator can take this up, and draws numbers from it."""
+    other = torch.Generator(device)
+    try:
+        other.set_state(tensor)
+    except (RuntimeError, TypeError):
+        return False
+    drawn = [torch.randn(2, generator=other, device=device, dtype=kind) for kind in (torch.float32, torch.float64)]
+    return all(bool(numbers.isfinite().all()) for numbers in drawn)
 
 
 def held(path: str | Path | None, doing: str) -> contextlib.AbstractContextManager[None]:
@@ -100,41 +258,172 @@ def run_of(path: Path) -> dict[str, Any] | None:
     return run if ours else None
 
 
-LONGEST_HEAD = 100_000_000  # bytes, which is safetensors' own limit
+LONGEST_HEAD = 2**24  # bytes; enough for 200 000 epochs
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the settings and history in a checkpoint; no pickle is ever opened."""
-    if path.is_dir():
-        raise IsADirectoryError(f"checkpoint must name a file, got the folder {path}.")
-    if not path.exists():
-        raise FileNotFoundError(f"checkpoint must name a file that is there, got {path}.")
+def read(
+    path: Path, compare: Callable[[Head, dict[str, Any]], None] | None = None, largest: int = LARGEST
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the settings and history in a checkpoint; no pickle is ever opened.
+
+    ``compare`` is given what the file says of its tensors, and the run, before a tensor is read: it raises to refuse.
+    Raises ``OSError`` where no file can be read, ``ValueError`` for one that is no checkpoint, or a damaged one.
+    """
+    with _opened(path) as file:
+        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+    if length > min(size, LONGEST_HEAD):
+        raise ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one (its head has no end); {_CURE}")
+    if size > largest:
+        raise strange(path, f"it has {size / 1e9:.1f} GB, and {largest / 1e9:.1f} are the most")
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            # copies: the file itself, mapped into memory, could not be replaced on Windows while a run goes on from it
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+        with safetensors.safe_open(path, "pt") as content:
+            metadata = content.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"{files.shown(path)} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
+            run = _run(path, metadata.get("run", ""))
+            head = {name: _type_and_shape(path, name, content.get_slice(name)) for name in content.keys()}
+            if compare is not None:
+                compare(head, run)
+            tensors = {name: content.get_tensor(name) for name in head}  # the file itself, mapped into memory
+            if metadata.get("sha256") != _digest(tensors, metadata["run"]):
+                raise ValueError(
+                    f"{files.shown(path)} is a damaged checkpoint: its content does not match its own sha256; {_CURE}"
+                )
+            # copies: the file could not be replaced on Windows while a run goes on from it
+            return {name: tensor.clone() for name, tensor in tensors.items()}, run
     except safetensors.SafetensorError as failure:
-        raise ValueError(f"{path} is not a checkpoint, or is a damaged one ({failure}); {_CURE}") from failure
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
-    if metadata.get("sha256") != _digest(tensors, metadata.get("run", "")):
-        raise ValueError(f"{path} is a damaged checkpoint: its content does not match its own sha256; {_CURE}")
-    return tensors, json.loads(metadata["run"])
+        said = " ".join(str(failure).split())
+        raise ValueError(
+            f"{files.shown(path)} is not a checkpoint, or is a damaged one ({said:.200}); {_CURE}"
+        ) from failure
 
 
 _CURE = "it is left as it is: name another file, or move this one away."
+
+
+def strange(path: str | Path, what: str) -> ValueError:
+    """The error for a file that is whole and holds what no run of the course has written."""
+    return ValueError(f"{files.shown(path)} is no checkpoint to go on from: {what}; {_CURE}")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something of this name, be it one that cannot be read; a link to nothing is nothing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as failure:
+        raise _unreadable(path, failure) from failure
+    return True
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, to be read from; what else has this name is told as what it is, and never waited for."""
+    try:
+        what = _what(path.stat().st_mode)
+        if what is None:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            file = open(handle, "rb")
+            if (what := _what(os.fstat(handle).st_mode)) is None:
+                return file
+            file.close()
+    except (OSError, ValueError) as failure:
+        raise _unreadable(path, failure) from failure
+    kind = IsADirectoryError if what == "folder" else ValueError
+    raise kind(f"checkpoint must name a file, got the {what} {files.shown(path)}.")
+
+
+def _what(mode: int) -> str | None:
+    """What this is if it is not a file."""
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return None if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "device")
+
+
+def _unreadable(path: Path, failure: OSError | ValueError) -> OSError | ValueError:
+    """The same error in a sentence."""
+    if isinstance(failure, (FileNotFoundError, NotADirectoryError)):
+        return FileNotFoundError(f"checkpoint must name a file that is there, got {files.shown(path)}.")
+    if not isinstance(failure, OSError):
+        return ValueError(f"checkpoint must name a file, got {str(path)!r}, a name that no file can have.")
+    cure = "change its rights, or those of its folder" if isinstance(failure, PermissionError) else "name another file"
+    why = failure.strerror or failure
+    return type(failure)(f"{files.shown(path):.300} cannot be read as a checkpoint ({why}): {cure}.")
+
+
+def _run(path: Path, text: str) -> dict[str, Any]:
+    """Settings and history, a dictionary and a list of lists; what is in these is for the run to compare."""
+    try:
+        run = json.loads(text, parse_int=_whole)
+    except (ValueError, RecursionError) as failure:
+        said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}"
+        raise ValueError(
+            f"{files.shown(path)} is a damaged checkpoint: no run can be read ({said}); {_CURE}"
+        ) from failure
+    if not (isinstance(run, dict) and isinstance(run.get("settings"), dict) and isinstance(run.get("history"), list)):
+        raise strange(path, "it has no settings and no history")
+    for number, row in enumerate(run["history"], 1):
+        if not isinstance(row, list):
+            raise strange(path, f"row {number} of its history is {_short(row)}")
+    return run
+
+
+def _whole(digits: str) -> int:
+    """A whole number of JSON, if a float can hold it: others make arithmetic fail, or take minutes."""
+    if len(digits) > 100:
+        raise ValueError(f"a whole number of {len(digits)} digits")
+    return int(digits)
+
+
+_TYPES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
+    "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+}  # fmt: skip # what safetensors calls them, and what torch does
+
+
+def _type_and_shape(path: Path, name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
+    """What the file says of a tensor."""
+    kind, shape = tensor.get_dtype(), tuple(tensor.get_shape())
+    if kind not in _TYPES or len(shape) > 8 or math.prod(max(size, 1) for size in shape) > 2**48:
+        raise strange(path, f"{name!r:.80} is {kind} {str(list(shape)):.80}")
+    return _TYPES[kind], shape
+
+
+def head_of(tensors: Mapping[str, Tensor]) -> Head:
+    """What a file of these tensors would say of them."""
+    return {name: (str(x.dtype).removeprefix("torch."), tuple(x.shape)) for name, x in tensors.items()}
+
+
+_NAMES = re.compile(r"model\..+|random\.\w+|optimizer\.(0|[1-9][0-9]{0,8})\.\w+", re.ASCII | re.DOTALL)
+
+
+def compare(found: Head, wanted: Head, prefixes: tuple[str, ...]) -> str | None:
+    """The first difference, in words; a name that has one of the ``prefixes`` and is not wanted is one."""
+    for name, (kind, shape) in wanted.items():
+        if name not in found:
+            return f"it has no {name}"
+        if found[name] != (kind, shape):
+            return f"{name} is {found[name][0]} {list(found[name][1])}, and {kind} {list(shape)} is needed"
+    for name in found:
+        if (name.startswith(prefixes) and name not in wanted) or not _NAMES.fullmatch(name):
+            return f"it has {name!r:.80}, which is not needed"
+    return None
 
 
 def _same_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     different = [name for name in now if before.get(name) != now[name]]
     if different:
         said = "; ".join(f"{name} was {_short(before.get(name))} and is now {_short(now[name])}" for name in different)
-        raise ValueError(f"{path} belongs to another run: {said}. Name another file, or use the settings of that run.")
+        raise ValueError(
+            f"{files.shown(path)} belongs to another run: {said}. Name another file, or use the settings of that run."
+        )
 
 
 def _short(value: object) -> str:
-    return json.dumps(value).replace('"', "'")
+    try:
+        return f"{json.dumps(value):.1000}".replace('"', "'")
+    except RecursionError:
+        return "nested too deeply"
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

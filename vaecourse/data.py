@@ -2,22 +2,27 @@
 
 Every set is an ``Images``: pixels in [0, 1], one image a row ``[N, D]``, split into train and test. MNIST and
 Fashion-MNIST are looked for in the folder that the environment variable VAECOURSE_DATA names, then where Debian puts
-them, then in the cache, and are fetched only then. Wherever they come from, the sha256 of the uncompressed content must
-be the known one.
+them, then in the cache, and are fetched only then, over https. Wherever they come from, size and sha256 of the
+uncompressed content must be the known ones; a file that has others is passed over where a right one lies beside it. No
+more is read, decompressed or received than the right file could have.
 """
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import hashlib
 import io
 import math
 import os
+import stat
+import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import torch
@@ -27,6 +32,10 @@ from vaecourse import arguments, files
 
 FOLDER_VARIABLE = "VAECOURSE_DATA"
 DEBIAN = Path("/usr/share/datasets")  # where Debian's package dataset-fashion-mnist puts its files
+SCHEMES = ("https",)  # what a mirror, and whatever it redirects to, must speak
+SILENCE = 30.0  # seconds for which a mirror may say nothing
+PATIENCE = 60.0  # seconds for a file, however often the mirror says something, and one more for each 100 kB of it
+MEMBERS = 4096  # parts of a gzip file; those who pack in parallel make a part of each 64 kB or more
 
 
 class Images(NamedTuple):
@@ -48,12 +57,32 @@ class Images(NamedTuple):
         return f"{self.name}: {len(self.train)} training and {len(self.test)} test images of {h} x {w} pixels"
 
 
+class Held(NamedTuple):
+    """What a file must hold when uncompressed."""
+
+    size: int  # bytes
+    sha256: str
+
+    @property
+    def most(self) -> int:
+        """The most bytes that a gzip file of it can have: what cannot be made smaller is stored, in numbered blocks."""
+        return self.size + self.size // 100 + 4096
+
+
 class Source(NamedTuple):
-    """Where a set of four idx files comes from, and the sha256 of what each must hold when uncompressed."""
+    """Where a set of four idx files comes from, and what each must hold when uncompressed."""
 
     name: str
     mirrors: tuple[str, ...]
-    sums: dict[str, str]
+    sums: dict[str, Held]
+
+
+class Found(NamedTuple):
+    """The first right file of a name on this machine, and what is wrong with those that come before it."""
+
+    path: Path | None
+    content: bytes
+    damaged: dict[Path, str]
 
 
 class NotAtHand(OSError):
@@ -67,23 +96,23 @@ MNIST = Source(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
     {
-        "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        "train-images-idx3-ubyte": Held(47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        "train-labels-idx1-ubyte": Held(60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        "t10k-images-idx3-ubyte": Held(7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        "t10k-labels-idx1-ubyte": Held(10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     },
 )
 FASHION_MNIST = Source(
     "fashion-mnist",
     (
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     ),
     {
-        "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        "train-images-idx3-ubyte": Held(47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+        "train-labels-idx1-ubyte": Held(60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+        "t10k-images-idx3-ubyte": Held(7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+        "t10k-labels-idx1-ubyte": Held(10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
     },
 )
 
@@ -109,8 +138,9 @@ def digits() -> Images:
 def mnist() -> Images:
     """MNIST: 60 000 digits to train and 10 000 to test on, 28 x 28 pixels.
 
-    Raises ``NotAtHand``, an ``OSError``, if it is neither on this machine nor to be fetched, and ``ValueError`` if a
-    file in the folder VAECOURSE_DATA is not the one it is called. Source: LeCun et al. 1998, doi 10.1109/5.726791.
+    Raises ``NotAtHand``, an ``OSError``, if it is neither on this machine nor to be fetched, and ``ValueError`` if
+    VAECOURSE_DATA names no folder, or one whose file is not the one it is called while no right one is on this machine.
+    Source: LeCun et al. 1998, doi 10.1109/5.726791.
     """
     return _images(MNIST)
 
@@ -188,18 +218,74 @@ def cache_folder() -> Path:
 
 
 def find(source: Source, file: str) -> Path | None:
-    """The path of a file of this set on this machine, unread and unverified; None if it must be fetched.
+    """The first path of a file of this set on this machine, unread and unverified; None if it must be fetched.
 
     Raises ``ValueError`` if VAECOURSE_DATA names no folder.
     """
-    places = [DEBIAN / source.name, cache_folder() / source.name]
-    if named := os.environ.get(FOLDER_VARIABLE):
+    return next(iter(_candidates(source, file)), None)
+
+
+def look(source: Source, file: str) -> Found:
+    """The first right file of this name on this machine, verified. Raises ``ValueError`` as ``find`` does."""
+    damaged: dict[Path, str] = {}
+    for path in _candidates(source, file):
+        try:
+            return Found(path, _read(path, source.sums[file]), damaged)
+        except ValueError as failure:
+            if not _is_of_another_set(path, source, file):
+                damaged[path] = str(failure)
+    return Found(None, b"", damaged)
+
+
+def _is_of_another_set(path: Path, source: Source, file: str) -> bool:
+    """Whether this is a right file all the same: MNIST and Fashion-MNIST have the same names."""
+    for other in (MNIST, FASHION_MNIST):
+        known = other.sums.get(file)
+        if other.name != source.name and known is not None and known.size == source.sums[file].size:
+            with contextlib.suppress(ValueError):
+                return bool(_read(path, known))
+    return False
+
+
+def why_no_folder(named: str) -> str | None:
+    """What is wrong with ``named`` as the folder VAECOURSE_DATA, or None if nothing is."""
+    try:
         folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise ValueError(f"{FOLDER_VARIABLE} must name a folder, got {named!r}, which is none.")
-        places = [folder / source.name, folder, *places]
-    candidates = (place / name for place in places for name in (f"{file}.gz", file))
-    return next((path for path in candidates if path.is_file()), None)
+        mode = folder.stat().st_mode
+    except RuntimeError:  # from expanduser
+        return "begins with the name of nobody here"
+    except PermissionError:
+        return "lies in a folder that you may not look into"
+    except (OSError, ValueError):
+        return "is no folder"
+    if not stat.S_ISDIR(mode):
+        return "is no folder but a file"
+    ours = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    return None if os.access(folder, os.R_OK | os.X_OK, **ours) else "is a folder that you may not look into"
+
+
+def _own_places(source: Source) -> list[Path]:
+    """Where a file of this set may lie in the folder that VAECOURSE_DATA names; none if it is not set."""
+    if not (named := os.environ.get(FOLDER_VARIABLE)):
+        return []
+    if why := why_no_folder(named):
+        raise ValueError(f"{FOLDER_VARIABLE} must name a folder, got {named!r:.300}, which {why}.")
+    folder = Path(named).expanduser()
+    return [folder / source.name, folder]
+
+
+def _candidates(source: Source, file: str) -> list[Path]:
+    """All files of this name on this machine, the first choice first."""
+    places = [*_own_places(source), DEBIAN / source.name, cache_folder() / source.name]
+    return [path for place in places for name in (f"{file}.gz", file) if _is_file(path := place / name)]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether this is a file; a pipe or a device is none, and one that may not be looked at counts, to be told."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as failure:
+        return isinstance(failure, PermissionError)
 
 
 def _images(source: Source) -> Images:
@@ -221,50 +307,161 @@ def _pixels(images: np.ndarray) -> Tensor:
 
 def _content(source: Source, file: str) -> bytes:
     """The verified, uncompressed content of one file, from this machine if it is here and right, else from a mirror."""
-    path = find(source, file)
-    if path is None:
-        return _fetch(source, file, f"{source.name} is not on this machine")
-    try:
-        return verified(path.read_bytes(), source.sums[file], str(path))
-    except ValueError as damage:
-        if not path.is_relative_to(cache_folder()):
-            raise
-        warnings.warn(f"{damage} It is in the cache, so it is fetched again.", stacklevel=2)
-        return _fetch(source, file, f"The cached file {path} is damaged")
+    found = look(source, file)
+    if found.path is not None:
+        for said in found.damaged.values():
+            warnings.warn(f"{said} It is passed over for {found.path}.", stacklevel=2)
+        return found.content
+    why, own = f"{source.name} is not on this machine", _own_places(source)
+    for path, said in found.damaged.items():
+        cached = path.is_relative_to(cache_folder())
+        if path.parent in own and not cached:
+            raise ValueError(f"{said} It is left as it is: put the right file there, or move this one away.")
+        place = "in the cache" if cached else f"in {path.parent}"
+        warnings.warn(f"{said} It is {place}, so it is fetched again.", stacklevel=2)
+        why = f"The cached file {path} is damaged" if cached else f"{path} is damaged"
+    return _fetch_alone(source, file, why)
 
 
-def verified(raw: bytes, expected: str, origin: str) -> bytes:
-    """``raw``, gunzipped if it is gzip (a mirror may have done so already), if its sha256 is the expected one."""
-    try:
-        content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, zlib.error) as broken:
-        raise ValueError(f"{origin} is not a whole gzip file: {broken}.") from broken
-    if (found := hashlib.sha256(content).hexdigest()) != expected:
+def verified(raw: bytes, expected: Held, origin: str) -> bytes:
+    """``raw``, gunzipped if it is gzip (a mirror may have done so already), if its content is the expected one."""
+    content = _gunzipped(raw, expected.size, origin) if raw[:2] == GZIP else raw
+    if len(content) != expected.size:
+        raise ValueError(f"{origin} is the wrong file: it has {len(content)} bytes, it must have {expected.size}.")
+    if (found := hashlib.sha256(content).hexdigest()) != expected.sha256:
         raise ValueError(
-            f"{origin} is the wrong file: the sha256 of its uncompressed content is {found}, it must be {expected}."
+            f"{origin} is the wrong file: the sha256 of its uncompressed content is {found}, "
+            f"it must be {expected.sha256}."
         )
     return content
 
 
+GZIP = b"\x1f\x8b"  # how every gzip file begins
+
+
+def _read(path: Path, expected: Held) -> bytes:
+    """The verified content of a file. Raises ``ValueError`` for any other, of which no more is read than must be."""
+    try:
+        # a pipe that has taken the file's place since it was looked at must not be waited for
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            status, start = os.fstat(handle), file.read(2)
+            most = expected.most if start == GZIP else expected.size
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                raise ValueError(f"{path} is the wrong file: it has {status.st_size} bytes, {most} are the most.")
+            raw = start + file.read(most)
+    except OSError as failure:
+        raise ValueError(f"{path} cannot be read ({failure.strerror or failure}).") from failure
+    return verified(raw, expected, str(path))
+
+
+def _gunzipped(raw: bytes, size: int, origin: str) -> bytes:
+    """The content of a gzip file, of one part or several, if it has no more than ``size`` bytes."""
+    content, part, parts = bytearray(), zlib.decompressobj(wbits=31), 1
+    try:
+        for start in range(0, len(raw), 65536):  # in pieces, for each part of the file copies the rest of its piece
+            piece = raw[start : start + 65536]
+            while piece := piece.lstrip(b"\0") if part.eof else piece:  # zeros fill up a tape behind the last part
+                if part.eof:
+                    part, parts = zlib.decompressobj(wbits=31), parts + 1
+                content += part.decompress(piece, size + 1 - len(content))
+                if len(content) > size or parts > MEMBERS:
+                    raise ValueError(f"{origin} is the wrong file: unpacked, it has more than the right {size} bytes.")
+                piece = part.unused_data
+    except zlib.error as broken:
+        raise ValueError(f"{origin} is not a whole gzip file: {broken}.") from broken
+    if not part.eof:
+        raise ValueError(f"{origin} is not a whole gzip file: its end is missing.")
+    return bytes(content)
+
+
+def _fetch_alone(source: Source, file: str, why: str) -> bytes:
+    """As ``_fetch``, once for all who want the file at this moment: the others wait, and read it from the cache."""
+    kept = cache_folder() / source.name / file
+    with contextlib.ExitStack() as alone:
+        with contextlib.suppress(OSError):  # a cache that cannot be written to has no lock and needs none
+            alone.enter_context(files.locked(kept, "fetching", wait=_patience(source.sums[file])))
+        with contextlib.suppress(ValueError):
+            if _is_file(kept):
+                return _read(kept, source.sums[file])
+        return _fetch(source, file, why)
+
+
 def _fetch(source: Source, file: str, why: str) -> bytes:
     """Fetch a file from the first mirror that has the right one, and keep it uncompressed in the cache."""
-    import pooch
-
-    failures = []
+    failure: Exception | None = None
     for mirror in source.mirrors:
-        received = io.BytesIO()
+        url = f"{mirror}{file}.gz"
         try:
-            pooch.HTTPDownloader(timeout=30)(f"{mirror}{file}.gz", received, None)
-            content = verified(received.getvalue(), source.sums[file], f"{mirror}{file}.gz")
-        except (OSError, ValueError) as failure:  # requests' exceptions are OSErrors; the next mirror may do better
-            failures.append(failure)
+            content = verified(_received(url, source.sums[file]), source.sums[file], url)
+        except (OSError, ValueError) as refused:  # requests' exceptions are OSErrors; the next mirror may do better
+            failure = refused
             continue
         _keep(cache_folder() / source.name / file, content)
         return content
     raise NotAtHand(
         f"{why}, and none of {len(source.mirrors)} mirrors sent {file}.gz: connect to the network, or set "
         f"{FOLDER_VARIABLE} to a folder with its four files, or take the digits, which need no network: data.digits()."
-    ) from failures[-1]
+    ) from failure
+
+
+class _Body(io.BytesIO):
+    """What a mirror sends: so many bytes, until then, and not one more or later."""
+
+    def __init__(self, most: int, until: float) -> None:
+        super().__init__()
+        self.most, self.until = most, until
+
+    def write(self, chunk: Any) -> int:
+        if self.tell() + len(chunk) > self.most:
+            raise ValueError(f"more than {self.most} bytes were sent.")
+        if time.monotonic() > self.until:
+            raise TimeoutError("it took too long.")
+        return super().write(chunk)
+
+
+def _patience(expected: Held) -> float:
+    """Seconds that a file may take to come."""
+    return PATIENCE + expected.size / 100_000
+
+
+def _received(url: str, expected: Held) -> bytes:
+    """What is sent from this address. Raises ``OSError`` or ``ValueError`` where that is too much or takes too long."""
+    import pooch
+
+    _may_ask(url)
+    patience = _patience(expected)
+    body, failures = _Body(expected.most, time.monotonic() + patience), []
+
+    def receive() -> None:
+        download = pooch.HTTPDownloader(timeout=SILENCE, chunk_size=65536, hooks={"response": _only_there})
+        try:
+            download(url, body, None)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it is told by the thread that waits
+            failures.append(failure)
+
+    # A time-out ends a silence, and not a mirror that sends a byte now and then: a thread receives, and this one waits.
+    receiver = threading.Thread(target=receive, daemon=True)
+    receiver.start()
+    receiver.join(patience)
+    if receiver.is_alive():
+        body.until = -math.inf
+        raise TimeoutError(f"{url} was not sent within {patience:.0f} seconds.")
+    if failures:
+        raise OSError(f"{url} was not received: {failures[0]}") from failures[0]
+    return body.getvalue()
+
+
+def _may_ask(url: str) -> None:
+    if urlsplit(url).scheme not in SCHEMES:
+        raise ValueError(f"{url} is not asked: only {' and '.join(SCHEMES)} is.")
+
+
+def _only_there(response: Any, **_: object) -> None:
+    """A hook of requests, called with each answer, before a redirect in it is followed."""
+    _may_ask(response.url)
+    if response.is_redirect:
+        _may_ask(urljoin(response.url, response.headers["location"]))
 
 
 def _keep(path: Path, content: bytes) -> None:

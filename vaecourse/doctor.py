@@ -27,7 +27,7 @@ USES = {"test": " by the tests", "site": " by `make book`", "present": " by `mak
 # The names that a program goes by, the system's package, and what uses it.
 PROGRAMS = (
     (("make", "gmake"), "make", "or type what the Makefile says"),
-    (("git",), "git", "it brings chapters back as they were"),
+    (("git",), "git", "it takes a new version of the course"),
     (("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium", "only `make test` uses it"),
     (("npm",), "npm", "only `make book` and `make slides` use it"),
 )
@@ -160,30 +160,15 @@ def torch() -> Iterator[Finding]:
         yield Finding("CUDA", said, "make clean, then: make lab TORCH=cu126", needed=False)
 
 
-def _pairing(settings: list[Path]) -> Finding:
-    """Whether saving a notebook in JupyterLab writes its .py too; only those who change chapters need it."""
-    enabled = any(
-        json.loads(path.read_text())["ServerApp"]["jpserver_extensions"].get("jupyterlab_jupytext")
-        for path in settings
-        if path.is_file()
-    )
-    mend = None if enabled else f"{sys.executable} -m jupyter server extension enable jupyterlab_jupytext"
-    said = "enabled" if enabled else "not enabled: saving a notebook would leave its .py behind"
-    return Finding("jupytext in JupyterLab", said, mend, False)
-
-
 def jupyter() -> Iterator[Finding]:
-    """What JupyterLab must find on its paths: live widgets, the pairing of .py and .ipynb, the right kernel."""
+    """What JupyterLab must find on its paths: live widgets, the right kernel."""
     if _version("jupyterlab") is None or _version("ipykernel") is None:
         return
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-    from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtime_dir
+    from jupyter_core.paths import jupyter_path, jupyter_runtime_dir
 
     for package, extension in (("ipywidgets", "@jupyter-widgets/jupyterlab-manager"), ("anywidget", "anywidget")):
         yield _extension(package, [Path(folder, extension) for folder in jupyter_path("labextensions")])
-
-    if _version("jupytext") is not None:
-        yield _pairing([Path(folder, "jupyter_server_config.d", "jupytext.json") for folder in jupyter_config_path()])
 
     mend = f"{_python()} -m ipykernel install --sys-prefix --name python3"
     try:
@@ -195,7 +180,7 @@ def jupyter() -> Iterator[Finding]:
 
     place = _existing(Path(jupyter_runtime_dir()))
     writes = os.access(place, os.W_OK)
-    cure = None if writes else f"chown -R $USER {shlex.quote(str(place))}, or: export JUPYTER_RUNTIME_DIR=/tmp/jupyter"
+    cure = None if writes else 'export JUPYTER_RUNTIME_DIR="$(mktemp -d)", then start JupyterLab again'
     yield Finding("Jupyter's own folder", f"{place} can{'' if writes else 'not'} be written to", cure)
 
 
@@ -216,7 +201,9 @@ def _extension(package: str, places: list[Path]) -> Finding:
         mend = f"{_pip()} --force-reinstall --no-deps {package} jupyterlab_widgets"
         return Finding(f"{package} in JupyterLab", "its JupyterLab part is missing", mend)
     own_place = next((place for place in there if place.is_relative_to(sys.prefix)), there[0])
-    first, own = (json.loads((place / "package.json").read_text())["version"] for place in (there[0], own_place))
+    first, own = (
+        json.loads((place / "package.json").read_text(encoding="utf-8"))["version"] for place in (there[0], own_place)
+    )
     if first == own:
         return Finding(f"{package} in JupyterLab", "found")
     said = f"version {first} at {there[0]} hides version {own} of this environment"
@@ -236,9 +223,10 @@ def chapters() -> Iterator[Finding]:
         try:
             json.loads(path.read_text(encoding="utf-8"))["cells"]
         except (ValueError, KeyError, TypeError):
-            said = "is no whole notebook; .ipynb_checkpoints may hold an earlier one, with your answers"
-            name = shlex.quote(str(path))
-            yield Finding(path.name, said, f"mv {name} {name}.broken; git -C {folder} checkout {path.name}")
+            said = "is no whole notebook; .ipynb_checkpoints and kept may hold an earlier one, with your answers"
+            away, where = shlex.quote(str(_free(path.with_suffix(".broken")))), shlex.quote(str(folder))
+            mend = f"mv {shlex.quote(str(path))} {away}, then: git -C {where} checkout {path.name}"
+            yield Finding(path.name, said, mend)
     if not os.access(folder, os.W_OK):
         mend = f"chmod -R u+w {shlex.quote(str(folder))}"
         yield Finding("chapters", f"{folder} cannot be written to: no answer would be saved", mend)
@@ -263,43 +251,61 @@ def images() -> Iterator[Finding]:
 
     yield Finding("digits", f"{data.digits()}, inside scikit-learn")
     named = os.environ.get(data.FOLDER_VARIABLE)
-    if named and not Path(named).expanduser().is_dir():
-        said = f"names {named!r}, which is no folder"
-        yield Finding(data.FOLDER_VARIABLE, said, f"unset {data.FOLDER_VARIABLE}, or let it name a folder")
+    if named and (why := data.why_no_folder(named)):
+        mend = f"unset {data.FOLDER_VARIABLE}, or let it name a folder that you may read"
+        yield Finding(data.FOLDER_VARIABLE, f"names {named!r}, which {why}", mend)
         return
     yield Finding(data.FOLDER_VARIABLE, f"names {named}" if named else "not set, which is fine")
     for source in (data.MNIST, data.FASHION_MNIST):
-        paths = {file: path for file in source.sums if (path := data.find(source, file)) is not None}
+        places = []
         damaged = False
-        for file, path in paths.items():
-            try:
-                data.verified(path.read_bytes(), source.sums[file], str(path))
-            except (OSError, ValueError) as damage:
-                damaged = True
-                cached = path.is_relative_to(data.cache_folder())
-                mend = f"rm {shlex.quote(str(path))}" + (
-                    ", and it is fetched again" if cached else ", or put the right file there"
-                )
-                yield Finding(source.name, str(damage), mend, needed=False)
-        if len(paths) < len(source.sums):
-            said = f"{len(paths)} of 4 files on this machine; fetched when first asked for"
+        for file in source.sums:
+            found = data.look(source, file)
+            for path, said in found.damaged.items():
+                damaged, name = True, shlex.quote(str(path))
+                mend = f"rm {name}, and it is fetched again"
+                if not path.is_relative_to(data.cache_folder()):  # somebody's own
+                    away = _free(path.with_name(f"{path.name}.damaged"))
+                    mend = f"mv {name} {shlex.quote(str(away))}, and put the right file there"
+                yield Finding(source.name, said, mend, needed=False)
+            if found.path or found.damaged:
+                places.append(found.path or next(iter(found.damaged)))
+        if len(places) < len(source.sums):
+            said = f"{len(places)} of 4 files on this machine; fetched when first asked for"
             mend = f"{_python()} -m vaecourse train {source.name} (with a network); the digits need none"
             yield Finding(source.name, said, mend, needed=False)
         elif not damaged:
-            folders = sorted({str(path.parent) for path in paths.values()})
+            folders = sorted({str(path.parent) for path in places})
             yield Finding(source.name, f"four files in {', '.join(folders)}, as they should be")
 
 
 def disk() -> Iterator[Finding]:
-    for what, place in (("disk of the data cache", _existing(_cache())), ("disk of the course", Path.cwd())):
-        free = shutil.disk_usage(place).free / GIGABYTE
-        said, mend = f"{free:.1f} GB free at {place}", None
-        if not os.access(place, os.W_OK):
-            said += ", which cannot be written to"
-            mend = f"chmod u+w {shlex.quote(str(place))}; or, for the cache: export XDG_CACHE_HOME=/tmp/cache"
-        elif free < 1:
-            mend = "make room: 1 GB is enough for all data and checkpoints; `pip cache purge` frees some"
-        yield Finding(what, said, mend, needed=False)
+    cure = "for the cache: export XDG_CACHE_HOME=FOLDER, a folder that you may write to"
+    yield _room("disk of the data cache", _cache(), cure)
+    try:
+        here = Path.cwd()
+    except OSError as failure:  # somebody has removed it
+        said = f"the folder that you are in cannot be looked at ({failure.strerror})"
+        yield Finding("disk of the course", said, "cd into the folder of the course", needed=False)
+        return
+    yield _room("disk of the course", here, f"cd into a folder that you may write to; {cure}")
+
+
+def _room(what: str, wanted: Path, cure: str) -> Finding:
+    """How much is free at ``wanted``, or above it, and whether it can be written to."""
+    place = next((above for above in (wanted, *wanted.parents) if os.path.isdir(above)), Path("/"))
+    try:
+        free, owner = shutil.disk_usage(place).free / GIGABYTE, place.stat().st_uid
+    except OSError as failure:
+        return Finding(what, f"{place} cannot be looked at ({failure.strerror})", cure, needed=False)
+    said, mend = f"{free:.1f} GB free at {place}", None
+    if not os.access(place, os.W_OK):
+        said, mend = f"{said}, which cannot be written to", cure
+        if not hasattr(os, "geteuid") or owner == os.geteuid():  # the rights of others are theirs
+            mend = f"chmod u+w {shlex.quote(str(place))}; or, {cure}"
+    elif free < 1:
+        mend = "make room: 1 GB is enough for all data and checkpoints; `pip cache purge` frees some"
+    return Finding(what, said, mend, needed=False)
 
 
 LOOKS = (python, packages, versions, torch, jupyter, chapters, programs, images, disk)
@@ -355,6 +361,12 @@ def _course() -> str:
 
 def _cache() -> Path:
     return importlib.import_module("vaecourse.data").cache_folder() if _version("pooch") else Path.home()
+
+
+def _free(path: Path) -> Path:
+    """``path``, or, where something has that name, the first of path-2, path-3, ... that nothing has."""
+    names = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in range(1, 10**6))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _existing(path: Path) -> Path:

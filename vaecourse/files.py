@@ -84,7 +84,7 @@ def write(
     if os.path.lexists(path) and known.get(path) != _stamp(path):
         refuse(path, kind)
         if not kind.is_untouched(path):
-            tell(f"{path} was not as this had left it: what it held is kept in {keep(path, folder)}.")
+            tell(f"{shown(path)} was not as this had left it: what it held is kept in {shown(keep(path, folder))}.")
     replace(path, content)
     saw(path, known)
 
@@ -99,7 +99,8 @@ def refuse(path: str | Path, kind: Kind) -> None:
     except OSError as failure:
         raise _told(path, failure, "read") from failure
     if not ours:
-        raise NotOurs(f"{path} is not {kind.called}: it is left as it is. Name another file, or move this one away.")
+        cure = "Name another file, or move this one away."
+        raise NotOurs(f"{shown(path)} is not {kind.called}: it is left as it is. {cure}")
 
 
 def saw(path: str | Path, known: Known) -> None:
@@ -114,8 +115,17 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def real(path: str | Path) -> Path:
-    """The file itself, if ``path`` is a link to it: the link stays."""
-    return Path(os.path.realpath(path))
+    """The file itself, if ``path`` is a link to it: the link stays. Raises ``ValueError`` for what can be no name."""
+    try:
+        os.fsencode(path)
+        return Path(os.path.realpath(path))
+    except ValueError as failure:  # a NUL, or half a character
+        raise ValueError(f"{shown(path)} is a name that no file can have: name another file.") from failure
+
+
+def shown(path: str | Path) -> str:
+    """A path as a sentence can name it: in one line, whatever is in the name."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
 
 
 def keep(path: str | Path, folder: Path | None = None) -> Path:
@@ -210,7 +220,7 @@ def _told(path: Path, failure: OSError, done: str = "written") -> OSError:
     elif failure.errno in FORBIDDEN:
         cure = f"Name a file in a folder that you may write to, or change the rights of {path.parent}."
     before = "the file is as it was" if os.path.exists(path) else "nothing was written"
-    said = f"{path} could not be {done} ({failure.strerror or failure}), and {before}. {cure}"
+    said = f"{shown(path)} could not be {done} ({failure.strerror or failure}), and {before}. {cure}"
     return OSError(said) if failure.errno is None else OSError(failure.errno, said)
 
 
@@ -284,7 +294,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout:
-        busy = Busy(f"{path} is in use by {_holder(name)}: wait until that has ended, or name another file.")
+        busy = Busy(f"{shown(path)} is in use by {_holder(name)}: wait until that has ended, or name another file.")
         busy.holder = _holder(name)
         raise busy from None
     except OSError as failure:

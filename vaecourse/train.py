@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse import arguments, evaluate, objectives
+from vaecourse import arguments, evaluate, files, objectives
 from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
@@ -133,8 +133,9 @@ def fit(
     history says ``interrupted``, the checkpoint holds the last full epoch.
 
     Raises ``ValueError`` for bad input and for a checkpoint that is damaged or belongs to a run with other settings
-    (the file is left as it is), ``files.Busy`` for one that another run holds, ``FloatingPointError`` if the bound or its gradient stops being finite (the model keeps
-    its last finite parameters), and ``OSError`` if the checkpoint cannot be written (the one before is kept).
+    (the file is left as it is), ``files.Busy`` for one that another run is at work on, ``FloatingPointError`` if the
+    bound or its gradient stops being finite (the model keeps its last finite parameters), and ``OSError`` if the
+    checkpoint cannot be written (the one before is kept).
     """
     data = _pixels("data", data.train if isinstance(data, Images) else data, model, binarise)
     held_out = None if held_out is None else _pixels("held_out", held_out, model, binarise)
@@ -173,7 +174,7 @@ def fit(
                     "optimizer": _describe_optimizer(climber),
                 }
                 generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
-                kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators)
+                kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators, row=_is_epoch)
                 history.epochs = [Epoch(*epoch) for epoch in kept.resume(epochs)]
             done = len(history.epochs) * steps
             with tqdm(total=epochs * steps, initial=done, unit="step", disable=not progress) as bar:
@@ -201,19 +202,55 @@ def fit(
 def load(path: str | Path) -> VAE:
     """The model in a checkpoint of ``fit``, on the CPU, ready to evaluate.
 
-    Raises ``FileNotFoundError``, and ``ValueError`` if the file is not a whole checkpoint or its model cannot be built
-    again because its networks or its prior were given.
+    Raises ``OSError`` if there is no file to read, and ``ValueError`` if it is not a whole checkpoint, is larger than
+    ``checkpoint.LARGEST``, or if its model cannot be built again because its networks or its prior were given.
     """
-    tensors, run = checkpoints.read(Path(path))
-    config = run["settings"]["model"].get("config")
-    if config is None:
-        raise ValueError(
-            f"{path} holds a model with networks or a prior of its own: build the model as before and call fit with "
-            f"checkpoint={str(path)!r} and the same epochs, which fills in the weights."
-        )
-    model = VAE(**config).to(getattr(torch, run["settings"]["model"]["dtype"]))
-    model.load_state_dict(checkpoints.part(tensors, "model."))
+    models: list[VAE] = []
+
+    def build(found: checkpoints.Head, run: dict[str, Any]) -> None:
+        models.append(_described(Path(path), found, run["settings"].get("model")))
+
+    tensors, _ = checkpoints.read(Path(path), build)
+    weights = checkpoints.part(tensors, "model.")
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise checkpoints.strange(path, f"model.{name} has entries that are not finite")
+    (model,) = models
+    model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+KINDS = ("float16", "bfloat16", "float32", "float64")  # of weights
+
+
+def _described(path: Path, found: checkpoints.Head, description: object) -> VAE:
+    """The model that a checkpoint describes, without memory for its weights, if the file has the weights of it."""
+    if not isinstance(description, dict):
+        raise checkpoints.strange(path, "it describes no model")
+    if description.get("config") is None:
+        raise ValueError(
+            f"{files.shown(path)} holds a model with networks or a prior of its own: build the model as before "
+            f"and call fit with checkpoint={str(path)!r} and the same epochs, which fills in the weights."
+        )
+    config, kind = description["config"], description.get("dtype")
+    layers = sum(name.startswith("model.") for name in found)  # each has a weight of its own in the file
+    named = isinstance(config, dict) and config.keys() == {"data_dim", "latent_dim", "hidden", "likelihood"}
+    if not named or not isinstance(config["hidden"], list) or len(config["hidden"]) > layers or kind not in KINDS:
+        raise checkpoints.strange(path, "it describes no model that its weights can be of")
+    try:
+        with torch.device("meta"):
+            model = VAE(**config).to(getattr(torch, kind))
+    except (TypeError, ValueError, RuntimeError, OverflowError) as failure:
+        raise checkpoints.strange(path, f"it describes no model ({' '.join(str(failure).split()):.200})") from failure
+    weights = {f"model.{name}": weight for name, weight in model.state_dict().items()}
+    if different := checkpoints.compare(found, checkpoints.head_of(weights), ("model.",)):
+        raise checkpoints.strange(path, different)
+    return model
+
+
+def _is_epoch(row: list[Any]) -> bool:
+    """Whether this can be an ``Epoch`` that a checkpoint has kept."""
+    return checkpoints.is_pass(row) and not isinstance(row[0], list)
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:

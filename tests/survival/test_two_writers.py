@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import X, new_model, run
-from vaecourse import checkpoint, files, recorded, reproduce, train
+from vaecourse import checkpoint, data, files, recorded, reproduce, train
 from vaecourse.__main__ import app
 from vaecourse.labs.cockpit import CockpitLab
 from vaecourse.labs.latent_space import LatentSpace
@@ -211,6 +213,27 @@ def test_a_foreign_file_put_in_its_place_ends_the_run_and_stays(tmp_path, monkey
     with pytest.raises(ValueError, match="is not a checkpoint that this run may replace: it is left as it is"):
         run(epochs=3, checkpoint=file)
     assert file.read_text() == "thesis"
+
+
+# One cache -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_who_want_the_same_images_fetch_them_once(source, server, monkeypatch):  # noqa: F811
+    asked, received = [], data._received
+
+    def slowly(url, expected):
+        asked.append(url)
+        time.sleep(0.3)
+        return received(url, expected)
+
+    monkeypatch.setattr(data, "_received", slowly)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(data.mnist())) for _ in range(3)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    living = [url for url in asked if url.startswith(source.mirrors[-1])]
+    assert len(found) == 3 and len(living) == len(set(living)) == 4
+    assert not list(data.cache_folder().rglob(".*"))
 
 
 # A saved lab ---------------------------------------------------------------------------------------------------------
