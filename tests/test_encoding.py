@@ -22,7 +22,7 @@ def without_encoding(tree):
         positional = [value.value for value in node.args if isinstance(value, ast.Constant)]
         if name in ("read_text", "write_text") and len(node.args) <= (name == "write_text"):
             yield node.lineno
-        elif name == "open" and of in ("", "os", "io") and not any("b" in str(mode) for mode in positional[-1:]):
+        elif name == "open" and of in ("", "io") and not any("b" in str(mode) for mode in positional[-1:]):
             mode = words.get("mode")
             if not (isinstance(mode, ast.Constant) and "b" in mode.value):
                 yield node.lineno
