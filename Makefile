@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAB := .venv/installed-lab
 TEST := .venv/installed-test
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+PINNED := --require-hashes --no-deps --only-binary :all: --requirement
 PYTHONS := vaecourse tests tools benchmarks site
 TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CITATION.cff LICENSE-CONTENT Makefile book.yml pyproject.toml
 TWO_WORKERS := --numprocesses 2 --dist loadscope
@@ -22,13 +22,13 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links pins clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
-	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
+	$(BIN)/python -m tools.lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
 
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 
@@ -62,6 +62,9 @@ slides: $(TEST)  ## a deck for each chapter into build/slides; CHAPTER=01 for on
 present: $(TEST)  ## the live labs of one chapter, full screen: make present CHAPTER=03
 	$(BIN)/python -m tools.present $(CHAPTER) $(ARGS)
 
+update: $(LAB)  ## take the newest version of the course with git, and keep your answers
+	$(BIN)/python -m tools.answers update $(ARGS)
+
 student: $(TEST)  ## the class's notebooks, without solutions and teaching notes, into build/student; CHAPTER=01 for one
 	$(BIN)/python -m tools.student $(CHAPTER)
 
@@ -69,7 +72,7 @@ times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 	$(BIN)/python -m tools.notebooks times $(CHAPTER)
 
 format: $(TEST)  ## lay out the Python files as `make lint` wants them
-	$(BIN)/ruff check --fix $(PYTHONS) chapters
+	$(BIN)/ruff check --select I --fix $(PYTHONS) chapters
 	$(BIN)/ruff format $(PYTHONS)
 
 bench: $(TEST)  ## the measurements behind the performance figures
@@ -80,7 +83,6 @@ bench-browser: book  ## the measurements that need Chromium: live labs of the si
 	$(BIN)/python -m benchmarks.lecture
 
 mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"
-	$(PIP) --quiet mutmut
 	$(BIN)/python -m tools.mutants $(ROOMS)
 
 screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
@@ -89,9 +91,12 @@ screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
 links: $(TEST)  ## ask for every page of the web that the texts link to and print the dead ones; not in `make test`: it needs a network
 	$(BIN)/python -m tools.links $(ARGS)
 
-clean:  ## remove .venv and everything else that a command here made
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+pins: | .venv/bin/pip  ## pin all that is installed anew, for every platform and Python; ARGS=--upgrade takes the newest versions
+	@$(GET_UV)
+	$(BIN)/python -m tools.pins $(ARGS)
+
+clean:  ## remove .venv and what else the commands here made; what somebody put there goes into kept/
+	$(PYTHON) -m tools.clean
 
 # JupyterLab refuses to start as root, which is who you are in many containers.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -102,17 +107,44 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 	@echo "Making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
 
+# Left without pip, it was stopped while it was made: make it again.
+.venv/bin/pip: | .venv/bin/python
+	@test -e $@ || $(BIN)/python -m venv .venv
+
 # A stamp is newer than what it was installed from, so a second call has nothing to do.
-$(LAB): pyproject.toml constraints.txt | .venv/bin/python
-	@echo "Installing the course into .venv (about 3 minutes and 1.6 GB with PyTorch for CPUs)"
-	$(INSTALL_TORCH)
-	$(PIP) --editable '.[lab]'
+$(LAB): pyproject.toml pins/lab.txt | .venv/bin/pip
+	$(call install_course,lab)
 	@touch $(LAB)
 
-$(TEST): pyproject.toml constraints.txt | .venv/bin/python
-	@echo "Installing the course and its tests into .venv (about 3 minutes and 1.6 GB with PyTorch for CPUs)"
-	$(INSTALL_TORCH)
-	$(PIP) --editable '.[test]'
+$(TEST): pyproject.toml pins/test.txt | .venv/bin/pip
+	$(call install_course,test)
 	@touch $(LAB) $(TEST)
 
-INSTALL_TORCH = $(if $(TORCH),$(PIP) --no-deps --index-url https://download.pytorch.org/whl/$(TORCH) torch)
+define install_course
+	@echo "Installing the course into .venv, from pins/$(1).txt (1.6 GB with PyTorch for CPUs, one to three minutes)"
+	@rm -rf $$($(BIN)/python -m tools.unfinished)
+	@$(GET_UV)
+	@$(OTHER_TORCH)
+	@$(call install,$(PINNED) pins/$(1).txt)
+	@$(CUDA)
+	@$(call install,--no-deps --no-build-isolation --editable .)
+endef
+
+# uv does in seconds what takes pip a minute. Where it cannot be had, or fails, pip installs the same pins.
+GET_UV = test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet $(PINNED) pins/uv.txt || echo "No uv: pip does it all."
+install = echo "pip install $(1)"; { test -x $(BIN)/uv && $(UV_AS_PIP) $(BIN)/uv pip install --python $(BIN)/python $(1); } || \
+	$(BIN)/python -m pip install $(1)
+
+# uv does not read pip's settings, so it is told where pip looks: a mirror of PyPI, a folder of wheels.
+UV_AS_PIP = UV_INDEX_URL="$(or $(UV_INDEX_URL),$(call pip_says,index-url))" UV_FIND_LINKS="$(call pip_says,find-links)"
+pip_says = $(shell $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*[.]$(1)='\(.*\)'/\1/p" | head -n 1)
+
+# What comes before the pins stays: they ask for a version of PyTorch, and every build of it will do.
+# An index of PyTorch's own gives the pinned version, but no hashes; a wheel in pip's folder of wheels has its hash here.
+OTHER_TORCH = $(if $(TORCH),$(call install,$(THIS_TORCH)),$(if $(CPU_WHEEL),$(call install,$(PINNED) pins/torch-cpu.txt)))
+THIS_TORCH = --no-deps --index-url https://download.pytorch.org/whl/$(TORCH) --constraint constraints.txt torch
+CPU_WHEEL = $(wildcard $(call pip_says,find-links)/torch-*+cpu-*.whl)
+
+# A PyTorch for NVIDIA's GPUs asks for CUDA's libraries, no other build does. The pins have those of PyPI's PyTorch.
+CUDA = if grep -qs '^Requires-Dist: nvidia' .venv/lib/python*/site-packages/torch-*/METADATA; then \
+	$(call install,$(if $(TORCH),--constraint constraints.txt torch,$(PINNED) pins/cuda.txt)); fi

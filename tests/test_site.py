@@ -5,8 +5,8 @@ from tools import notebooks, site
 
 def test_a_public_address_gives_buttons_and_none_gives_the_way_to_get_them():
     with_address = site.how_to_run("03-iwae", "https://github.com/me/course.git")
-    assert "https://mybinder.org/v2/gh/me/course/HEAD?urlpath=lab/tree/chapters/03-iwae.ipynb" in with_address
-    assert "https://colab.research.google.com/github/me/course/blob/HEAD/chapters/03-iwae.ipynb" in with_address
+    assert "https://mybinder.org/v2/gh/me/course/v0.1.0?urlpath=lab/tree/chapters/03-iwae.ipynb" in with_address
+    assert "https://colab.research.google.com/github/me/course/blob/v0.1.0/chapters/03-iwae.ipynb" in with_address
     without = site.how_to_run("03-iwae")
     assert "make lab" in without and "REPOSITORY=" in without and "https://mybinder" not in without
 

@@ -75,7 +75,8 @@ def uv(*words: str | Path, asked: str | None = None) -> None:
     settings = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     command = [Path(sys.executable).with_name("uv"), "pip", *words, "--quiet", "--no-config"]
     settings["MACOSX_DEPLOYMENT_TARGET"] = MACOS
-    subprocess.run(command, cwd=ROOT, env=settings, input=asked, text=True, check=True)
+    if subprocess.run(command, cwd=ROOT, env=settings, input=asked, encoding="utf-8").returncode:
+        raise SystemExit(f"uv pip {words[0]} failed, and says above why")
 
 
 def resolve(*words: str, asked: str = "", known: list[str]) -> list[str]:

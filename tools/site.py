@@ -223,12 +223,12 @@ def api_page(room: str) -> str:
 # Building ------------------------------------------------------------------------------------------------------------
 
 
-def lay_out(files: Mapping[str, str], folder: Path = SOURCE) -> None:
-    """Make ``folder`` hold these files. What has not changed is not written, so that Sphinx need not read it again."""
+def lay_out(texts: Mapping[str, str], folder: Path = SOURCE) -> None:
+    """Make ``folder`` hold these files, by their names. What has not changed is not written, so that Sphinx need not read it again."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and str(path.relative_to(folder)) not in files:
+        if path.is_file() and str(path.relative_to(folder)) not in texts:
             path.unlink()
-    for name, text in files.items():
+    for name, text in texts.items():
         path = folder / name
         if not path.exists() or path.read_bytes() != text.encode():
             files.replace(path, text.encode())
