@@ -224,7 +224,7 @@ def api_page(room: str) -> str:
 
 
 def lay_out(texts: Mapping[str, str], folder: Path = SOURCE) -> None:
-    """Make ``folder`` hold these files, by their names. What has not changed is not written, so that Sphinx need not read it again."""
+    """Make ``folder`` hold these texts by name; what has not changed is not written: Sphinx need not read it again."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and str(path.relative_to(folder)) not in texts:
             path.unlink()

@@ -68,7 +68,7 @@ def report(write: Callable[[str], object] = print) -> int:
     if wrong:
         write(f"\n{wrong} of these must be mended before the course runs.")
     else:
-        write("\nThe course can start: make lab, or jupyter lab chapters/00-start-here.ipynb")
+        write("\nThe course can start: make lab, or python -m tools.lab")
     return int(wrong > 0)
 
 
