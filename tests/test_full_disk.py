@@ -12,7 +12,8 @@ import torch
 from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import new_model, run, same
 from tools import notebooks
-from vaecourse import checkpoint, data, files, recorded
+from vaecourse import checkpoint, data, files, labs, recorded
+from vaecourse.labs import live
 from vaecourse.labs.cockpit import CockpitLab
 
 
@@ -145,7 +146,8 @@ def test_a_damaged_record_is_told_and_kept(tmp_path, damage):
     assert file.read_bytes() == broken
 
 
-def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk):
+def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk, monkeypatch):
+    monkeypatch.setattr(labs, "STARTED", disk.folder.resolve())
     file = disk.folder / "state.safetensors"
     lab = CockpitLab().live()
     lab.step(2)
@@ -153,7 +155,7 @@ def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk):
     before = bytes_of(disk.folder)
     lab.step(1)
     with disk.full():
-        lab._obey({"do": "save", "file": str(file)})
+        lab._obey({"do": "save", "file": str(file)}, live.FILES)
     assert "state.safetensors could not be written" in lab.transport.state and "Make room" in lab.transport.state
     assert bytes_of(disk.folder) == before and lab.trainer.steps == 3
     lab.load(file)

@@ -69,8 +69,11 @@ class Checkpoint:
     owner: str | None = None  # a setting that a file must share to be replaced by this run
     row: Callable[[list[Any]], bool] = is_pass  # whether it can be a row of the history
 
-    def save(self, history: Sequence[tuple[Any, ...]]) -> None:
-        """Replace the file by the run as it is now; ``history`` has one tuple of numbers for each epoch."""
+    def save(self, history: Sequence[tuple[Any, ...]], tell: Callable[[str], object] = files.say) -> None:
+        """Replace the file by the run as it is now; ``history`` has one tuple of numbers for each epoch.
+
+        A file that this run did not write or read is kept as a copy first, and ``tell`` says where.
+        """
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for index, state in self.climber.state_dict()["state"].items():
             for name, value in state.items():
@@ -82,7 +85,7 @@ class Checkpoint:
         run = json.dumps({"settings": self.settings, "history": history})
         metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
         kind = files.Kind("a checkpoint that this run may replace", self._may_replace)
-        files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known)
+        files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known, tell)
 
     def _may_replace(self, path: Path) -> bool:
         run = run_of(path)

@@ -9,13 +9,16 @@ import itertools
 import re
 import subprocess
 import sys
+import weakref
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
+from traitlets import TraitError
 
 from vaecourse import labs
 from vaecourse.labs.controls import ChoiceWidget, SeedWidget, Slider, SwitchWidget
@@ -221,6 +224,41 @@ def test_bad_values_of_controls(lab):
             with pytest.raises(Exception, match=r"must be|expected|trait"):
                 widget.value = bad
         assert widget.value == before
+
+
+@pytest.mark.parametrize("end", ["close", "forget"])
+@pytest.mark.parametrize("name", sorted(labs.ALL))
+def test_no_lab_outlives_its_end(name, end):
+    """Not by its widgets either: what they call knows the lab only while it is there."""
+    gc.collect()
+    widgets = dict(_instances)
+    lab = labs.ALL[name]()
+    lab._repr_mimebundle_()
+    slider = next(widget for widget in lab.controls.values() if isinstance(widget, Slider))
+    button = lab.widget.comm is not None and [it for it in _instances.values() if type(it) is ipywidgets.Button][-1]
+    if hasattr(lab, "step"):
+        lab.step(2)
+    parts = [weakref.ref(it) for it in (lab, lab._canvas.figure, lab._image, getattr(lab, "trainer", lab))]
+    if end == "close":
+        lab.close()
+        lab.close()  # again does no harm
+        assert "image/png" in lab._repr_mimebundle_()[0]
+    del lab
+    gc.collect()
+    assert [part() for part in parts] == [None] * len(parts)
+    assert dict(_instances) == widgets, "a widget is open that nobody shows"
+    slider.value = slider.max  # of a widget that somebody still holds
+    button.click()
+
+
+def test_a_seed_is_a_whole_number(lab):
+    for widget in lab.controls.values():
+        if isinstance(widget, SeedWidget):
+            for bad in ("3", 2.5, True, None, -1, 2**32, [1]):
+                with pytest.raises(TraitError, match=r"must be a whole number from 0 to 4294967295, got"):
+                    widget.value = bad
+            widget.value = 2**32 - 1
+            assert lab.error is None
 
 
 def test_unknown_lab_names_the_nearest():

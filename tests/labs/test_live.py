@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from vaecourse import labs
 from vaecourse.labs import live
 from vaecourse.labs.frame import Number, Whole
 
@@ -154,16 +155,29 @@ def test_a_saved_run_goes_on_to_the_same_bits(tmp_path):
     assert whole.turns == [20]
 
 
-def test_a_file_that_is_none_of_ours_changes_nothing(tmp_path, lab):
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """The folder in which the course was started."""
+    monkeypatch.setattr(labs, "STARTED", tmp_path.resolve())
+    return tmp_path.resolve()
+
+
+def page(widget, content):
+    """What the page sends to a widget. ipywidgets would log an exception of a callback: here it is one."""
+    for callback in widget._msg_callbacks.callbacks:
+        callback(widget, content, [])
+
+
+def test_a_file_that_is_none_of_ours_changes_nothing(started, lab):
     lab.step(7)
     before = parameters(lab.trainer), lab.sentence.value
-    (tmp_path / "torn").write_bytes(b"no checkpoint")
-    lab.save(tmp_path / "cut")
-    (tmp_path / "cut").write_bytes((tmp_path / "cut").read_bytes()[:-5])
+    (started / "torn.safetensors").write_bytes(b"no checkpoint")
+    lab.save(started / "cut.safetensors")
+    (started / "cut.safetensors").write_bytes((started / "cut.safetensors").read_bytes()[:-5])
     for name, kind in (("torn", ValueError), ("cut", ValueError), ("missing", FileNotFoundError)):
         with pytest.raises(kind, match=name):
-            lab.load(tmp_path / name)
-        lab._obey({"do": "load", "file": str(tmp_path / name)})
+            lab.load(started / f"{name}.safetensors")
+        page(lab.store, {"do": "load", "file": f"{name}.safetensors"})
         assert name in lab.transport.state
     assert torch.equal(parameters(lab.trainer), before[0]) and lab.sentence.value == before[1]
 
@@ -280,6 +294,126 @@ def test_an_error_is_told_stays_told_and_can_be_mended(lab):
     assert lab.error is None and lab.trainer.steps == 15 and "planted" not in lab.sentence.value
 
 
+def test_an_error_at_the_first_step_is_told(lab):
+    """Step 0 of a training that stopped is not the start of one that has not begun."""
+    lab.controls["breaks"].value = 0
+    assert "not started" in lab.transport.state
+
+    async def scenario():
+        lab.start()
+        await until(lambda: not lab.running)
+
+    for run in (lambda: on_a_loop(scenario), lab.step):
+        run()
+        assert lab.transport.state == "step 0, seed 0: stopped by an error"
+        assert "Training stopped after step 0. RuntimeError: planted" in lab.sentence.value
+    lab.reset()
+    assert "not started" in lab.transport.state
+
+
+@pytest.mark.parametrize("bad", ["3", 2.5, True, None, -1, 10**12, 10**5000], ids=lambda bad: type(bad).__name__)
+def test_seed_and_steps_are_whole_numbers(lab, bad):
+    async def scenario():
+        lab.start(2)
+        with pytest.raises((TypeError, ValueError)):
+            lab.renew(bad)
+        assert lab.running, "what trains goes on"
+        await until(lambda: not lab.running)
+
+    on_a_loop(scenario)
+    before = lab.transport.state, parameters(lab.trainer)
+    for what, call in (("seed", lab.renew), ("steps", lab.step), ("steps", lab.start), ("seed", Climber)):
+        with pytest.raises((TypeError, ValueError), match=f"^{what} must be (a whole number|at least|at most)"):
+            call(bad)
+    with pytest.raises((TypeError, ValueError), match="^steps must be"):
+        lab.trainer.train(GOAL, bad)
+    assert lab.transport.state == before[0] and torch.equal(parameters(lab.trainer), before[1])
+
+
+@pytest.mark.parametrize("name", ["steps", "seed"])
+@pytest.mark.parametrize("bad", ["3", 2.5, None, -1, 10**12])
+def test_a_file_with_a_wrong_number_changes_nothing(tmp_path, lab, name, bad):
+    other = Climber(1).train(GOAL, 3)
+    setattr(other, name, bad)
+    other.save(tmp_path / "run", GOAL)
+    lab.step(2)
+    with pytest.raises(ValueError, match=f"run .*{name}"):
+        lab.load(tmp_path / "run")
+    assert (lab.trainer.steps, lab.trainer.seed) == (2, 0)
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+ODD = [
+    None, "save", 3, [], ["do", "save"], {}, {"file": "x.safetensors"}, {"do": None}, {"do": ["save"]}, {"do": {}},
+    {"do": "drop"}, {"do": "SAVE"}, {"do": "x" * 10**6}, {"do": 10**400},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("widget", ["transport", "store"])
+@pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
+def test_an_odd_message_is_a_sentence(lab, started, widget, content):
+    page(getattr(lab, widget), content)
+    assert "Nothing was done: these buttons ask for" in lab.transport.state and len(lab.transport.state) < 250
+    assert not lab.running and not list(started.iterdir())
+
+
+def test_each_widget_has_its_own_messages(lab, started):
+    async def scenario():
+        for ask in live.FILES:
+            page(lab.transport, {"do": ask, "file": "x.safetensors"})
+            assert "ask for start or pause or step or renew, got" in lab.transport.state
+        for ask in live.PRESSES:
+            page(lab.store, {"do": ask})
+            assert "ask for save or load, got" in lab.transport.state and not lab.running
+
+    on_a_loop(scenario)
+    assert not list(started.iterdir())
+    for widget in (lab.transport, lab.store):
+        assert len(widget._msg_callbacks.callbacks) == 1
+    for widget in (*lab.controls.values(), lab.image, lab.sentence):
+        assert not widget._msg_callbacks.callbacks
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_no_file_is_reached_while_presenting(lab, started, monkeypatch, value):
+    monkeypatch.setenv("VAECOURSE_PRESENTING", value)
+    shown = Climb().live()
+    try:
+        assert shown.store is None
+        assert not any(type(widget).__name__ == "Store" for widget in everything(shown.widget))
+        page(lab.store, {"do": "save", "file": "x.safetensors"})  # of a lab that was there before
+        assert "While the labs are presented" in lab.transport.state and not list(started.iterdir())
+        shown.step(2)
+        shown.save(started / "x.safetensors")  # from Python
+        page(lab.store, {"do": "load", "file": "x.safetensors"})
+        assert "While the labs are presented" in lab.transport.state and lab.trainer.steps == 0
+    finally:
+        shown.close()
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_presenting_can_be_left_off(monkeypatch, value):
+    monkeypatch.setenv("VAECOURSE_PRESENTING", value)
+    made = Climb().live()
+    assert made.store in everything(made.widget)
+    made.close()
+
+
+def everything(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from everything(child)
+
+
+def test_the_panel_says_which_file_it_was(lab, started):
+    (started / "folder").mkdir()
+    (started / "link.safetensors").symlink_to(started / "folder/other.safetensors")
+    page(lab.store, {"do": "save", "file": "link.safetensors"})
+    assert lab.transport.state.endswith("saved in folder/other.safetensors")
+    assert (started / "folder/other.safetensors").is_file() and (started / "link.safetensors").is_symlink()
+
+
 def test_one_trains_at_a_time(lab):
     async def scenario():
         second = Climb().live()
@@ -331,44 +465,44 @@ def test_it_pauses_when_the_page_has_gone(lab, monkeypatch):
     on_a_loop(scenario)
 
 
-def test_the_buttons(lab, tmp_path):
-    file = str(tmp_path / "state")
+def test_the_buttons(lab, started):
+    file = "runs/state.safetensors"
 
     async def scenario():
         for message in ("start", "pause", "step", "renew"):
-            lab._obey({"do": message})
+            page(lab.transport, {"do": message})
             await asyncio.sleep(0.05)
             if message == "step":
                 await until(lambda: not lab.running)
         assert lab.trainer.seed == 1 and lab.trainer.steps == 0
         lab.step(4)
         lab.controls["goal"].value = 0.2
-        lab._obey({"do": "save", "file": file})
-        assert "saved in" in lab.transport.state
+        page(lab.store, {"do": "save", "file": file})
+        assert lab.transport.state.endswith(f"saved in {file}") and (started / file).is_file()
         lab.reset()
-        lab._obey({"do": "load", "file": file})
+        page(lab.store, {"do": "load", "file": file})
         assert (lab.trainer.steps, lab.trainer.seed, lab.settings["goal"]) == (4, 1, 0.2)
-        lab._obey({"do": "save", "file": str(tmp_path / "a file" / "below")})
-        (tmp_path / "file").write_text("")
-        lab._obey({"do": "save", "file": str(tmp_path / "file" / "below")})
+        assert lab.transport.state.endswith(f"loaded from {file}")
+        (started / "file").write_text("")
+        page(lab.store, {"do": "save", "file": "file/below.safetensors"})
         assert "Error" in lab.transport.state
 
     on_a_loop(scenario)
 
 
 @pytest.mark.parametrize("trains", [False, True])
-def test_what_became_of_a_file_is_said_until_something_changes(lab, tmp_path, monkeypatch, trains):
+def test_what_became_of_a_file_is_said_until_something_changes(lab, started, monkeypatch, trains):
     monkeypatch.setattr(live, "NOTES", 0.4)
 
     async def scenario():
         if trains:
             lab.start()
-        lab._obey({"do": "save", "file": str(tmp_path / "state")})
+        page(lab.store, {"do": "save", "file": "state.safetensors"})
         await asyncio.sleep(0.3)
         assert "saved in" in lab.transport.state
         if trains:
             await until(lambda: "training" in lab.transport.state)
-            lab._obey({"do": "save", "file": str(tmp_path / "state")})
+            page(lab.store, {"do": "save", "file": "state.safetensors"})
         lab.controls["goal"].value = 0.25
         await asyncio.sleep(0.05)
         assert "saved" not in lab.transport.state and ("training" if trains else "not started") in lab.transport.state

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import X, new_model, run
-from vaecourse import checkpoint, data, files, recorded, reproduce, train
+from vaecourse import checkpoint, data, files, labs, recorded, reproduce, train
 from vaecourse.__main__ import app
+from vaecourse.labs import live
 from vaecourse.labs.cockpit import CockpitLab
 from vaecourse.labs.latent_space import LatentSpace
 
@@ -189,10 +190,10 @@ def test_a_checkpoint_that_somebody_changed_during_the_run_is_kept(tmp_path, mon
     run(epochs=1, seed=7, checkpoint=other)
     held, write = other.read_bytes(), checkpoint.Checkpoint.save
 
-    def save(self, history):
+    def save(self, history, *more):
         if len(history) == 2:
             file.write_bytes(held)
-        write(self, history)
+        write(self, history, *more)
 
     monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
     with pytest.warns(UserWarning, match="what it held is kept in"):
@@ -204,10 +205,10 @@ def test_a_checkpoint_that_somebody_changed_during_the_run_is_kept(tmp_path, mon
 def test_a_foreign_file_put_in_its_place_ends_the_run_and_stays(tmp_path, monkeypatch):
     file, write = tmp_path / "file.safetensors", checkpoint.Checkpoint.save
 
-    def save(self, history):
+    def save(self, history, *more):
         if len(history) == 2:
             file.write_text("thesis")
-        write(self, history)
+        write(self, history, *more)
 
     monkeypatch.setattr(checkpoint.Checkpoint, "save", save)
     with pytest.raises(ValueError, match="is not a checkpoint that this run may replace: it is left as it is"):
@@ -285,6 +286,20 @@ def test_save_keeps_another_training_of_the_same_lab_and_replaces_its_own(tmp_pa
     lab.renew(0)
     lab.load(copy)
     assert lab.trainer.steps == 3
+
+
+def test_the_panel_says_where_another_training_is_kept(tmp_path, lab, monkeypatch):
+    monkeypatch.setattr(labs, "STARTED", tmp_path.resolve())
+    lab.save(tmp_path / "cockpit.safetensors")
+    other = CockpitLab().live()
+    other.step(1)
+    other._obey({"do": "save", "file": "cockpit.safetensors"}, live.FILES)
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert "saved in cockpit.safetensors" in other.transport.state and copy.name in other.transport.state
+    (tmp_path / "run.safetensors").write_text("mine")
+    other._obey({"do": "save", "file": "run.safetensors"}, live.FILES)
+    assert "it is left as it is" in other.transport.state and (tmp_path / "run.safetensors").read_text() == "mine"
+    other.close()
 
 
 def test_two_trainings_that_save_at_once_both_stay(tmp_path):

@@ -261,7 +261,7 @@ def divergence(q: NeuralSampler | MultivariateNormal, target: Target) -> float:
     return float((mass * ((mass / 0.01).clamp_min(1e-30).log() - target.log_prob(grid))).double().sum())
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4)
 def _sobol(n: int) -> Tensor:
     """n points of a Sobol sequence, as standard normal ones: ``[n, 2]``."""
     uniform = torch.quasirandom.SobolEngine(DIM, scramble=True, seed=0).draw(n)

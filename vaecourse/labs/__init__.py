@@ -9,12 +9,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vaecourse.labs.frame import Lab
 
 __all__ = ["ALL"]
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd().resolve()
+    except OSError:  # it has been removed
+        return None
+
+
+STARTED = _here()  # the one folder that a page reaches; where a notebook goes later makes no difference
 
 
 def _lab(place: str) -> Callable[[], Lab]:

@@ -7,9 +7,10 @@ from Python is checked and brought into the control's range; one that cannot be 
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 
 import anywidget
@@ -17,13 +18,19 @@ import numpy as np
 from traitlets import Bool, Float, Int, List, TraitError, TraitType, Unicode, validate
 
 HERE = Path(__file__).parent
+LARGEST_SEED = 2**32 - 1
+
+
+def text(file: Path) -> str:
+    """What is in the file. anywidget takes a path as well, but keeps every widget made from one for ever."""
+    return file.read_text(encoding="utf-8")
 
 
 class ControlWidget(anywidget.AnyWidget):
     """A native HTML control with a label that is bound to it, drawn by control.js."""
 
-    _esm = HERE / "control.js"
-    _css = HERE / "lab.css"
+    _esm = text(HERE / "control.js")
+    _css = text(HERE / "lab.css")
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)
 
@@ -68,7 +75,15 @@ class SwitchWidget(ControlWidget):
 class SeedWidget(ControlWidget):
     """A button that goes on to the next seed, and says which one is in use."""
 
-    value = Int(0, min=0).tag(sync=True)
+    value: TraitType = TraitType(0).tag(sync=True)
+
+    @validate("value")
+    def _whole(self, proposal: dict) -> int:
+        value = proposal["value"]
+        if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) <= LARGEST_SEED:
+            got = reprlib.repr(value)
+            raise TraitError(f"{self.label} must be a whole number from 0 to {LARGEST_SEED}, got {got}.")
+        return int(value)
 
 
 @dataclass(frozen=True)

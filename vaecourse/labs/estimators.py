@@ -22,9 +22,17 @@ from torch import Tensor
 
 from vaecourse import bounds, exact, objectives, plots
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
-from vaecourse.labs.quadrature import expected_log_mean, log_grid, log_laplace, log_weights_on_a_grid, noise_grid
+from vaecourse.labs.quadrature import (
+    AT_A_TIME,
+    expected_log_mean,
+    log_grid,
+    log_laplace,
+    log_weights_on_a_grid,
+    noise_grid,
+)
 
 RUNS, LARGEST_K, GROUPS = 1000, 64, 4
+BLOCK = 100  # runs of the jackknife at a time: what its large arrays leave behind, the system seldom gets back
 LARGEST_K_OF_ORDER = {0: 64, 1: 64, 2: 32, 3: 16, 4: 12}  # the jackknife looks at all K choose order subsets
 CURVE_K = (1, 2, 4, 8, 16, 32, 64)
 ENCODER, DECODER = "encoder: mean of q", "decoder: weight"
@@ -82,10 +90,13 @@ def transforms(log_w: Tensor, mass: Tensor, slope: Tensor, power: int = 1) -> Tr
     r"""The Laplace transforms behind ``exact_moments``, from values on a grid: ``[N]`` each."""
     log_w = log_w - (log_w + mass.log()).logsumexp(0)
     log_t, step = log_grid(log_w)
-    log_tw = log_w[:, None] + log_t  # [N, T]
-    decay = (power * log_tw - log_tw.exp()).exp()
-    first, second = (mass * slope) @ decay, (mass * slope.square()) @ (decay * (power * log_tw).exp())
-    return Transforms(log_laplace(log_w, mass, log_t), first, second, step, power)
+    first, second = [], []
+    for some in log_t.split(AT_A_TIME):
+        log_tw = log_w[:, None] + some  # [N, T]
+        decay = (power * log_tw - log_tw.exp()).exp()
+        first.append((mass * slope) @ decay)
+        second.append((mass * slope.square()) @ (decay * (power * log_tw).exp()))
+    return Transforms(log_laplace(log_w, mass, log_t), torch.cat(first), torch.cat(second), step, power)
 
 
 def exact_moments(of: Transforms, K: int) -> tuple[float, float]:
@@ -352,7 +363,7 @@ def _curve(estimator: str, parameter: str, alpha: float) -> NDArray[np.floating]
     return np.array([abs(mean) / sd for mean, sd in pairs])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _draws(seed: int) -> Slopes:
     """The samples of all runs, ``[LARGEST_K, RUNS]``; an estimator with K samples takes the first K."""
     eps = torch.randn(LARGEST_K, RUNS, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -367,8 +378,8 @@ def _runs(
     draws = Slopes(*(part[:K] for part in _draws(seed)))
     if estimator == "jackknife":
         slope = draws.path - draws.score if parameter == ENCODER else draws.weight
-        gradients, values = _jackknife(draws.log_w, slope, order)
-        return gradients.numpy(), values.numpy()
+        blocks = [_jackknife(*some, order) for some in zip(draws.log_w.split(BLOCK, 1), slope.split(BLOCK, 1))]
+        return np.concatenate([block[0] for block in blocks]), np.concatenate([block[1] for block in blocks])
     groups, size = split(K) if estimator == "MIWAE" else (1, K)
     log_w, path, score, weight = (part[: groups * size].view(groups, size, RUNS) for part in draws)  # [M, K, RUNS]
     row = objectives.get(ROWS[estimator], **({"alpha": alpha} if estimator == "VR-IWAE" else {}))

@@ -28,6 +28,7 @@ import base64
 import difflib
 import html
 import textwrap
+import weakref
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -38,8 +39,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaecourse import plots
+from vaecourse.labs import shown
 from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, Switch, Whole
 from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
+from vaecourse.labs.shown import while_there
 
 __all__ = ["Choice", "Experiment", "Lab", "Number", "Seed", "Switch", "Whole"]
 
@@ -80,7 +83,9 @@ class Lab:
     """An experiment made live: as the last line of a cell it shows itself.
 
     ``controls`` {name: widget}, ``image``, ``sentence``, ``presets`` {name: {control: value}}, ``apply``, ``reset``,
-    ``settings``, ``error`` (None, or what the last update stopped with), ``widget`` (what the cell shows).
+    ``settings``, ``error`` (None, or what the last update stopped with), ``widget`` (what the cell shows), ``close``.
+
+    It lives as long as a cell shows it or a name holds it; then, or with ``close``, its widgets go, in the browser too.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -96,9 +101,19 @@ class Lab:
         self._image = Picture(layout={"width": "100%", "max_width": f"{100 * width:.0f}px"})
         self._sentence = Sentence()
         self.flush()
+        self._heard = while_there(self, lambda lab, change: lab._ask(change))
         for widget in self.controls.values():
-            widget.observe(self._ask, "value")
-        self.widget = self._arrange()
+            widget.observe(self._heard, "value")
+        self._panel = self._arrange()
+        self._take_away = weakref.finalize(self, shown.take_away, self._panel)
+        self._take_away.atexit = False
+
+    @property
+    def widget(self) -> ipywidgets.VBox:
+        """The panel. Who asks for it shows it by himself: so the lab lives as if it were shown here."""
+        if self._take_away.alive:
+            shown.keep(self)
+        return self._panel
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -134,10 +149,14 @@ class Lab:
 
     def flush(self) -> None:
         """Bring picture and sentence up to date with the controls, now."""
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+        self._call_off()
         self._tell(self._draw())
+
+    def close(self) -> None:
+        """Take the panel away, here and in the browser."""
+        self._call_off()
+        self._take_away()
+        shown.forget(self)
 
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
@@ -155,7 +174,8 @@ class Lab:
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and a still picture for where there is no kernel."""
         self._flush_if_due()
-        view = self.widget._repr_mimebundle_(**kwargs)
+        panel = self.widget._repr_mimebundle_  # None if it is closed
+        view = panel(**kwargs) if panel else {}
         view = view[0] if isinstance(view, tuple) else view
         picture = base64.b64encode(self.still()).decode()
         width = round(100 * self.experiment.size[0])
@@ -174,6 +194,12 @@ class Lab:
     def _flush_if_due(self) -> None:
         if self.pending:
             self.flush()
+
+    def _call_off(self) -> None:
+        """No picture is due."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
     def _draw(self) -> str:
         """Draw the picture of the settings; return what there is to tell of it, or why there is no new one."""
@@ -206,14 +232,14 @@ class Lab:
     def _set(self, settings: Mapping[str, Any]) -> None:
         """Move the controls to ``settings`` and draw once, not once for each of them."""
         for widget in self.controls.values():
-            widget.unobserve(self._ask, "value")
+            widget.unobserve(self._heard, "value")
         before = self.settings
         try:
             for name, value in settings.items():
                 self.controls[name].value = value
         finally:
             for widget in self.controls.values():
-                widget.observe(self._ask, "value")
+                widget.observe(self._heard, "value")
         if self.settings != before:
             self._ask(None)
 
@@ -225,9 +251,10 @@ class Lab:
     def _arrange(self) -> ipywidgets.VBox:
         """Title, picture, sentence, controls, buttons: from the top, in the order in which one looks."""
         title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
-        buttons = [self._button(name, lambda _, name=name: self._set(self._preset(name))) for name in self.presets]
+        set_to = while_there(self, lambda lab, name: lab._set(lab._preset(name)))
+        buttons = [self._button(name, lambda _, name=name: set_to(name)) for name in self.presets]
         buttons += [widget for widget in self.controls.values() if isinstance(widget, SeedWidget)]
-        buttons.append(self._button("Reset", lambda _: self.reset(), "vaecourse-reset"))
+        buttons.append(self._button("Reset", while_there(self, lambda lab, _: lab.reset()), "vaecourse-reset"))
         settings = [widget for widget in self.controls.values() if not isinstance(widget, SeedWidget)]
         boxes = [
             title,

@@ -24,6 +24,7 @@ import asyncio
 import contextlib
 import functools
 import math
+import reprlib
 import threading
 import time
 import weakref
@@ -41,8 +42,10 @@ from torch import Tensor, nn
 from traitlets import Bool, Int, TraitError, Unicode
 
 from vaecourse import arguments, checkpoint, data, files
-from vaecourse.labs.controls import HERE
+from vaecourse.labs.controls import HERE, LARGEST_SEED, text
 from vaecourse.labs.frame import Experiment, Lab
+from vaecourse.labs.shown import while_there
+from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
 
 __all__ = ["LiveLab", "Trainer", "Training"]
 
@@ -54,6 +57,8 @@ LOST = 20.0  # seconds without an answer from the page, after which nobody is lo
 NOTES = 8.0  # seconds for which a running training shows what became of a file
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
+MOST_STEPS = 10**9  # weeks of training: whoever asks for more has mistyped
+PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
 
 # What is trained -----------------------------------------------------------------------------------------------------
 
@@ -103,6 +108,7 @@ class Trainer:
     every: ClassVar[int] = 20  # steps from one measurement to the next
 
     def __init__(self, model: nn.Module, pixels: Tensor, seed: int, batch_size: int = 100, rate: float = 5e-3) -> None:
+        seed = whole("seed", seed, 0, LARGEST_SEED)
         self.model, self.pixels, self.seed, self.batch_size = model, pixels, seed, batch_size
         self.climber = torch.optim.Adam(model.parameters(), lr=rate)
         self.random = torch.Generator().manual_seed(seed)
@@ -164,6 +170,7 @@ class Trainer:
 
     def train(self, settings: Settings, steps: int) -> Trainer:
         """Train for ``steps`` steps and measure, now."""
+        steps = whole("steps", steps, 0, MOST_STEPS)
         for _ in self.work(lambda: settings, steps):
             pass
         return self
@@ -181,37 +188,82 @@ class Trainer:
         """All weights that a file must hold, and all optimisers."""
         return self.model, self.climber
 
-    def save(self, path: str | Path, settings: Settings) -> None:
+    def save(self, path: str | Path, settings: Settings, tell: Callable[[str], object] = files.say) -> None:
         """Keep the whole state in a file, and the controls with it.
 
-        A file that this training did not write or read is kept as a copy first, with a warning that says where. Raises
+        A file that this training did not write or read is kept as a copy first, and ``tell`` says where. Raises
         ``ValueError`` for a file that no lab of this kind has saved, and ``OSError`` if it cannot be written.
         """
         file = self._checkpoint(path)
         file.settings |= {"steps": self.steps, "seed": self.seed, "turns": self.turns}
         file.settings |= {"before": self._before, "controls": dict(settings)}
         with files.locked(path, "saving a lab", wait=10):
-            file.save([tuple(row) for row in self.history])
+            file.save([tuple(row) for row in self.history], tell)
 
     def load(self, path: str | Path) -> dict[str, Any]:
         """Take up the state in a file; return the controls as they stood.
 
-        Raises ``FileNotFoundError``, and ``ValueError`` for a file that is damaged or of another lab; then nothing has
-        changed.
+        Raises ``OSError`` if there is no file to read, and ``ValueError`` for one that is damaged or of another lab;
+        then nothing has changed.
         """
-        _, run = checkpoint.read(Path(path))
-        history = self._checkpoint(path).resume(epochs=LONGEST + 1)
-        saved = run["settings"]
-        self.history, self.steps, self.turns = history, saved["steps"], saved["turns"]
+        file = self._checkpoint(path)
+        tensors, run = file.read()
+        try:
+            saved = self._saved(run["settings"], run["history"])
+        except (TypeError, ValueError, RecursionError) as failure:
+            said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
+            raise checkpoint.strange(path, said) from failure
+        file.take(tensors)
+        self.history, self.steps, self.turns = run["history"], saved["steps"], saved["turns"]
         self._before, self.seed = saved["before"], saved["seed"]
         return saved["controls"]
+
+    @staticmethod
+    def _saved(saved: dict[str, Any], history: list[list[Any]]) -> dict[str, Any]:
+        """What ``save`` has written beside the weights, if it could have written this."""
+        steps, turns = whole("steps", saved.get("steps"), 0, 2**53), saved.get("turns")
+        whole("seed", saved.get("seed"), 0, LARGEST_SEED)
+        for name, known in (("turns", turns), ("the steps of the history", [row[0] for row in history])):
+            known = arguments.counts(name, known, at_least=0)
+            if known != sorted(known) or (known and known[-1] > steps):
+                raise ValueError(f"{name} must rise to no more than steps = {steps}")
+        if len(history) > LONGEST:
+            raise ValueError(f"the history must have at most {LONGEST} rows, got {len(history)}")
+        for name in ("before", "controls"):
+            if not (name == "before" and saved.get(name) is None) and not _are_controls(saved.get(name)):
+                raise ValueError(f"{name} must be values of controls, by their names")
+        return saved
 
     def _checkpoint(self, path: str | Path) -> checkpoint.Checkpoint:
         module, climber = self.kept()
         shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
         generators = {"trainer": self.random}
-        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self._known, "trainer")  # type: ignore[arg-type]
+        row = functools.partial(_is_measured, columns=len(self.columns))
+        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self._known, "trainer", row)  # type: ignore[arg-type]
+
+
+def _is_measured(row: list[Any], columns: int) -> bool:
+    """Whether this can be a row of a trainer's history: a step, and then so many numbers."""
+    begins = len(row) == 1 + columns and isinstance(row[0], int) and not isinstance(row[0], bool)
+    return begins and all(checkpoint.is_real(value) for value in row[1:])
+
+
+def _are_controls(values: object) -> bool:
+    """Whether these can be the values of a lab's controls, each under its name."""
+    if not isinstance(values, dict) or not all(name.isidentifier() for name in values):
+        return False
+    words = [value for value in values.values() if not checkpoint.is_number(value)]
+    return all(isinstance(word, (bool, str)) and len(str(word)) < 200 for word in words)
+
+
+def whole(name: str, value: object, at_least: int, at_most: int) -> int:
+    """Return ``value``, typed by hand or read from a file, as an int in ``[at_least, at_most]``."""
+    number = arguments.count(name, value, at_least)
+    if number > at_most:
+        got = number if number < 10**20 else "one of more than 20 digits"
+        raise ValueError(f"{name} must be at most {at_most}, got {got}.")
+    return number
 
 
 @contextlib.contextmanager
@@ -257,7 +309,7 @@ class Training(Experiment):
         return LiveLab(self)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) -> Trainer:
     with one_thread():
         return experiment().begin(0).train(dict(settings), experiment.still_steps)
@@ -269,20 +321,12 @@ def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) 
 class Transport(anywidget.AnyWidget):
     """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
 
-    _esm = HERE / "transport.js"
-    _css = HERE / "lab.css"
+    _esm = text(HERE / "transport.js")
+    _css = text(HERE / "lab.css")
     running = Bool(False).tag(sync=True)
     state = Unicode().tag(sync=True)  # what is told beside the buttons
     shown = Int(0).tag(sync=True)
     seen = Int(0).tag(sync=True)
-
-
-class Store(anywidget.AnyWidget):
-    """A file's name, save and load."""
-
-    _esm = HERE / "store.js"
-    _css = HERE / "lab.css"
-    file = Unicode().tag(sync=True)
 
 
 _TURN = threading.RLock()  # whoever holds it has the labs that train for himself
@@ -321,11 +365,12 @@ class LiveLab(Lab):
         self._drawn = self._told = -math.inf
         self._answered = math.inf  # when the page last did; not yet
         self.transport = Transport()
-        self.store = Store(file=f"{type(experiment).__name__.lower()}.safetensors")
+        self.store = None if presenting() else Store(file=f"{type(experiment).__name__.lower()}{ENDING}")
         super().__init__(experiment)
-        for widget in (self.transport, self.store):
-            widget.on_msg(lambda _, message, __: self._obey(message))
-        self.transport.observe(self._hear, "seen")
+        self.transport.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, PRESSES)))
+        if self.store is not None:
+            self.store.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, FILES)))
+        self.transport.observe(while_there(self, lambda lab, change: lab._hear(change)), "seen")
 
     @property
     def running(self) -> bool:
@@ -338,13 +383,16 @@ class LiveLab(Lab):
 
         Raises ``RuntimeError`` where no event loop runs, as outside of a notebook; ``step`` does without one.
         """
+        if steps != math.inf:
+            steps = whole("steps", steps, 1, MOST_STEPS)
         loop = asyncio.get_running_loop()
         if (other := _last_at_work()) is not None and other is not self:
             other.pause("paused: another lab trains")
         self._halt()
         LiveLab._at_work = weakref.ref(self)
         self._answered = math.inf
-        self._task = loop.create_task(_train(weakref.ref(self), self.trainer.work(lambda: self.settings, steps)))
+        me = weakref.proxy(self)  # a training does not hold its lab: one that nobody shows any more ends
+        self._task = loop.create_task(_train(weakref.ref(self), self.trainer.work(lambda: me.settings, steps)))
         self._show_state()
 
     @_in_turn
@@ -357,7 +405,7 @@ class LiveLab(Lab):
     @_in_turn
     def step(self, steps: int = 1) -> None:
         """Train for ``steps`` steps, now."""
-        steps = arguments.count("steps", steps)
+        steps = whole("steps", steps, 1, MOST_STEPS)
         self._halt()
         try:
             with one_thread():
@@ -369,8 +417,9 @@ class LiveLab(Lab):
     @_in_turn
     def renew(self, seed: int) -> None:
         """Begin again with the first weights of ``seed``, under the controls as they are."""
+        seed = whole("seed", seed, 0, LARGEST_SEED)
         self._halt()
-        self.trainer = self.experiment.begin(arguments.count("seed", seed, at_least=0))
+        self.trainer = self.experiment.begin(seed)
         self.flush()
 
     @_in_turn
@@ -381,9 +430,9 @@ class LiveLab(Lab):
         self.renew(0)
 
     @_in_turn
-    def save(self, path: str | Path) -> None:
-        """Keep state and controls in a file. Raises ``OSError`` if it cannot be written."""
-        self.trainer.save(path, self.settings)
+    def save(self, path: str | Path, tell: Callable[[str], object] = files.say) -> None:
+        """Keep state and controls in a file, as ``Trainer.save`` does."""
+        self.trainer.save(path, self.settings, tell)
 
     @_in_turn
     def load(self, path: str | Path) -> None:
@@ -394,6 +443,11 @@ class LiveLab(Lab):
         """
         trainer, before = self.experiment.begin(0), self.settings
         controls = trainer.load(path)
+        try:
+            whole("steps", trainer.steps, 0, MOST_STEPS)
+            whole("seed", trainer.seed, 0, LARGEST_SEED)
+        except (TypeError, ValueError) as failure:
+            raise ValueError(f"{path} cannot be taken up: {failure}") from failure
         if controls.keys() != before.keys():
             raise ValueError(f"{path} must have the controls {', '.join(before)}, got {', '.join(controls)}.")
         try:
@@ -409,7 +463,7 @@ class LiveLab(Lab):
     def close(self) -> None:
         """End the training and take the panel away."""
         self._halt()
-        _close(self.widget)
+        super().close()
 
     @_in_turn
     def flush(self) -> None:
@@ -423,7 +477,7 @@ class LiveLab(Lab):
         if now - self._noted > NOTES:
             self.note = ""
         behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._drawn < 2
-        if self.widget.comm is None:
+        if self._panel.comm is None:
             self._halt()
         elif now - self._answered > LOST:
             self.pause("paused: the page no longer answers")
@@ -477,9 +531,8 @@ class LiveLab(Lab):
         return sentence
 
     def _show_state(self) -> None:
-        doing = "training" if self.running else "stopped by an error" if self.failure else "paused"
-        if not self.trainer.steps and not self.running:
-            doing = "not started"
+        at_rest = "paused" if self.trainer.steps else "not started"
+        doing = "training" if self.running else "stopped by an error" if self.failure else at_rest
         self.transport.running = self.running
         self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.note or doing}"
         self.transport.shown += 1
@@ -488,45 +541,50 @@ class LiveLab(Lab):
         self._answered = time.monotonic()
 
     @_in_turn
-    def _obey(self, message: Mapping[str, Any]) -> None:
-        """Do what a button of the page asks for. An error is told in the panel: a message has no cell."""
-        file = str(message.get("file"))
-        note = {"save": f"saved in {file}", "load": f"loaded from {file}"}.get(message["do"], "")
+    def _obey(self, message: object, may: Sequence[str]) -> None:
+        """Do what a widget of the page asks for, if it ``may``. An error is told in the panel: no cell is there."""
         try:
-            match message["do"]:
-                case "start":
-                    self.start()
-                case "pause":
-                    self.pause()
-                case "step":
-                    self.start(steps=1)
-                case "renew":
-                    self.renew(self.trainer.seed + 1)
-                case "save":
-                    self.save(file)
-                case "load":
-                    self.load(file)
+            note = self._done(message, may)
+        except Refused as refusal:
+            note = str(refusal)
         except Exception as error:  # noqa: BLE001
             note = f"{type(error).__name__}: {error}"
         if note:
             self.note, self._noted = note, time.monotonic()
             self._show_state()
 
+    def _done(self, message: object, may: Sequence[str]) -> str:
+        """Do it, and return what there is to tell."""
+        asked = message.get("do") if isinstance(message, Mapping) else message
+        if not isinstance(message, Mapping) or not isinstance(asked, str) or asked not in may:
+            raise Refused(f"Nothing was done: these buttons ask for {' or '.join(may)}, got {reprlib.repr(asked)}.")
+        file = inside(message.get("file")) if asked in FILES else Path()
+        match asked:
+            case "start":
+                self.start()
+            case "pause":
+                self.pause()
+            case "step":
+                self.start(steps=1)
+            case "renew":
+                self.renew(self.trainer.seed + 1)
+            case "save":
+                kept: list[str] = []
+                self.save(file, kept.append)
+                return " ".join([f"saved in {within(file)}", *(f"({sentence})" for sentence in kept)])
+            case "load":
+                self.load(file)
+                return f"loaded from {within(file)}"
+        return ""
+
     def _arrange(self) -> ipywidgets.VBox:
         """What is pressed in a lecture stands right under the picture, the rest beside it where there is room."""
         panel = super()._arrange()
         title, picture, sentence, settings, buttons = panel.children
         stage = ipywidgets.VBox([picture, sentence, self.transport, buttons]).add_class("vaecourse-stage")
-        desk = ipywidgets.VBox([settings, self.store]).add_class("vaecourse-desk")
+        desk = ipywidgets.VBox([settings, *filter(None, [self.store])]).add_class("vaecourse-desk")
         panel.children = (title, ipywidgets.Box([stage, desk]).add_class("vaecourse-room"))
         return panel.add_class("vaecourse-live")
-
-
-def _close(widget: ipywidgets.Widget) -> None:
-    """Close a widget and all that it holds."""
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
 
 
 def _last_at_work() -> LiveLab | None:

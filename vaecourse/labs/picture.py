@@ -6,7 +6,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from types import SimpleNamespace
 
 import anywidget
@@ -19,23 +18,24 @@ from numpy.typing import NDArray
 from PIL import Image
 from traitlets import Unicode
 
-HERE = Path(__file__).parent
+from vaecourse.labs.controls import HERE, text
+
 DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 150 % zoom and cost twice the time
 
 
 class Picture(anywidget.AnyWidget, ipywidgets.Image):
     """An image widget with a name that a screen reader says: ``alt``."""
 
-    _esm = HERE / "picture.js"
-    _css = HERE / "lab.css"
+    _esm = text(HERE / "picture.js")
+    _css = text(HERE / "lab.css")
     alt = Unicode().tag(sync=True)
 
 
 class Sentence(anywidget.AnyWidget, ipywidgets.HTML):
     """A line of text that a screen reader says whenever it changes."""
 
-    _esm = HERE / "sentence.js"
-    _css = HERE / "lab.css"
+    _esm = text(HERE / "sentence.js")
+    _css = text(HERE / "lab.css")
 
 
 class Canvas:

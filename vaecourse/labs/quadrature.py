@@ -13,6 +13,8 @@ from torch import Tensor
 
 from vaecourse import exact
 
+AT_A_TIME = 50  # points t: of arrays of a megabyte or more, what is freed is seldom given back to the system
+
 
 def log_weights_on_a_grid(case: exact.Case, points: int = 601) -> tuple[Tensor, Tensor]:
     """log w on a grid of standard noise, and the mass of q at each grid point, for a one-dimensional case.
@@ -91,7 +93,8 @@ def log_grid(log_w: Tensor) -> tuple[Tensor, float]:
 
 def log_laplace(log_w: Tensor, mass: Tensor, log_t: Tensor) -> Tensor:
     """log E exp(-t w) at each t. Shapes: ``[N], [N], [T] -> [T]``."""
-    lost = -torch.expm1(-(log_t[:, None] + log_w).clamp(max=7).exp()) @ mass  # 1 - E exp(-t w), exact when it is tiny
+    exponents = ((some[:, None] + log_w).clamp(max=7) for some in log_t.split(AT_A_TIME))
+    lost = torch.cat([-torch.expm1(-some.exp()) @ mass for some in exponents])  # 1 - E exp(-t w), exact when it is tiny
     return torch.log1p(-lost.clamp(max=1 - 1e-300))
 
 

@@ -67,7 +67,7 @@ def sampler(moment: dict[str, Any]) -> samplers.NeuralSampler:
     return made
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # of 60 kB
 def learned_density(target: str, K: int, tau: str, moment: int) -> NDArray[np.floating]:
     """q on the lab's grid: ``[Y, X]``."""
     return samplers.density(sampler(runs()[target, K, tau][moment]), X, Y, DRAWS).numpy()

@@ -7,7 +7,7 @@ as its gradient. Means and standard deviations are exact, by quadrature; only th
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -78,7 +78,7 @@ class Moments(NamedTuple):
     covariance: float
 
 
-@cache
+@lru_cache(maxsize=2048)
 def moments(parameter: str, K: int) -> Moments:
     r"""Exact moments of the gradient of L_K for ``"phi"`` or ``"theta"``.
 
@@ -102,7 +102,7 @@ def moments(parameter: str, K: int) -> Moments:
     return Moments(mean, square - mean**2, product - mean * plain)
 
 
-@cache
+@lru_cache(maxsize=2048)
 def bound(K: int) -> float:
     """Exact E[L_K] in nats."""
     return expected_log_mean(*log_weights_on_a_grid(exact.reference(torch.float64)), [K]).item()
@@ -266,7 +266,7 @@ def _exact(M: int, K: int, beta: float, pooled: bool) -> tuple[float, float, flo
     return theta, signal_to_noise("phi", M, K, beta), value
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)  # 6 MB
 def _table(seed: int) -> tuple[Tensor, dict[str, Tensor]]:
     """Weights, up to a factor, and slopes of ``SAMPLES`` draws of q."""
     eps = torch.randn(SAMPLES, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,133 @@
+"""How long a lab lives: as long as a cell shows it, or a name in the notebook holds it.
+
+A lab as the last line of a cell has no name, so what holds it is the list here. When the cell is run again, the page
+drops its output, and the list drops the lab; so does IPython's ``Out``, where a line of text takes its place. If
+nothing else holds it, it is gone, and its widgets are closed, here and in the browser. One with a name lives on.
+
+Nothing here or in the frame may hold a lab otherwise: what a widget calls is ``while_there``.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+from IPython import get_ipython
+
+if TYPE_CHECKING:
+    from vaecourse.labs.frame import Lab
+
+NAMELESS = 2  # labs that live of one line of code, where no cell has a name (nbclient): a cell run again, or two alike
+
+_shown: dict[Hashable, list[Lab]] = {}  # by cell
+_runs: dict[Hashable, str] = {}  # in which run of the cell
+_dropped = False  # whether a lab was, since the memory was last tidied up
+
+
+class Former:
+    """What is in ``Out`` for a lab whose cell was run again."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._said = f"{lab!r}, which is gone: its cell was run again, or it was closed"
+
+    def __repr__(self) -> str:
+        return self._said
+
+
+def keep(lab: Lab) -> None:
+    """Hold ``lab`` for as long as the cell that runs now shows it; outside of a notebook, not at all."""
+    shell = get_ipython()
+    if not hasattr(shell, "get_parent"):  # no kernel, so nothing is shown
+        return
+    for event, heard in (("pre_run_cell", _begin), ("post_run_cell", _end)):
+        if heard not in shell.events.callbacks[event]:
+            shell.events.register(event, heard)
+    parent, (cell, run) = shell.get_parent(), _cell(shell)
+    key = (parent.get("content", {}).get("code"), type(lab.experiment)) if cell is None else cell
+    labs = [other for other in _shown.get(key, ()) if other is not lab] + [lab]
+    _shown[key], _runs[key] = labs if cell else labs[-NAMELESS:], run
+    _let_go([] if cell else labs[:-NAMELESS])
+
+
+def forget(lab: Lab) -> None:
+    """Let ``lab`` go wherever it is shown."""
+    for cell, labs in list(_shown.items()):
+        _shown[cell] = [other for other in labs if other is not lab]
+        if not _shown[cell]:
+            del _shown[cell], _runs[cell]
+    _let_go([lab])
+
+
+def while_there(lab: Lab, action: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls ``action`` with ``lab`` before its own arguments, and holds no lab: without it, nothing."""
+    there = weakref.ref(lab)
+    return lambda *arguments: None if (it := there()) is None else action(it, *arguments)
+
+
+def take_away(widget: ipywidgets.Widget) -> None:
+    """Close a widget and all that it holds, layout and style among them: here, and by a message in the browser."""
+    held = list(_parts(widget))
+    widget.close()
+    for part in held:
+        take_away(part)
+
+
+def _parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    for value in (getattr(widget, name) for name in widget.keys):
+        yield from (it for it in (value if isinstance(value, tuple) else [value]) if isinstance(it, ipywidgets.Widget))
+
+
+def _cell(shell: Any) -> tuple[str | None, str]:
+    """The name that the page has for the cell that runs now, and that of this run."""
+    parent = shell.get_parent()
+    return parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id", "")
+
+
+def _begin(_info: object) -> None:
+    """A cell is run: what it showed before is shown no more. Within one run there may be others, as of ``%run``."""
+    cell, run = _cell(get_ipython())
+    if cell is not None and _runs.get(cell) != run:
+        _runs.pop(cell, None)
+        _let_go(_shown.pop(cell, []))
+
+
+def _end(_result: object) -> None:
+    """Figures refer to themselves in circles, and Python looks for those too seldom by itself: half a gigabyte late."""
+    global _dropped
+    if _dropped:
+        _dropped = False
+        gc.collect()
+
+
+def _let_go(labs: list[Lab]) -> None:
+    """Of these labs, those that no cell shows: out of ``Out``, too."""
+    global _dropped
+    for lab in labs:
+        if not any(lab is other for others in _shown.values() for other in others):
+            _dropped = True
+            _leave_out(lab)
+
+
+def _leave_out(lab: Lab) -> None:
+    """Put a line of text where IPython keeps ``lab`` among its results: Out[n], _n, _, __ and ___."""
+    shell = get_ipython()
+    if shell is None:
+        return
+    former, hook = Former(lab), shell.displayhook
+    results: MutableMapping[int, Any] = shell.user_ns.get("_oh", {})
+    numbers = [number for number, result in list(results.items()) if result is lab]
+    for number in numbers:
+        results[number] = former
+        for output in getattr(shell.history_manager, "outputs", {}).get(number, ()):
+            output.bundle.pop("image/png", None)  # the still picture: a quarter of a megabyte for each run
+    names = ["_", "__", "___"]
+    for name in names:
+        if getattr(hook, name, None) is lab:
+            setattr(hook, name, former)
+    for space in (shell.user_ns, shell.user_ns_hidden):
+        for name in (*names, *(f"_{number}" for number in numbers)):
+            if space.get(name) is lab:
+                space[name] = former
