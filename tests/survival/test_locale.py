@@ -23,13 +23,13 @@ def skip(reason):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """A copy of the course, of whose site only chapter 00 and the pages beside the chapters are built."""
+    """A copy of the course."""
     folder = tmp_path_factory.mktemp("a course, 课程")
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
     ).stdout
     for name in filter(None, listed.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith("tests/"):
+        if (ROOT / name).is_file() and (not name.startswith("tests/") or name.endswith(".cfg")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(Path(os.path.abspath(sys.prefix)), target_is_directory=True)
@@ -39,12 +39,6 @@ def course(tmp_path_factory):
         skip(str(error))
     shutil.copytree(vendor.NPM, folder / "build/npm", symlinks=True)
     shutil.copy(vendor.NPM.with_name(".npm.made"), folder / "build")
-    book = (folder / "book.yml").read_text(encoding="utf-8")
-    (folder / "book.yml").write_text(
-        "".join(line for line in book.splitlines(True) if "chapters/0" not in line or "chapters/00" in line), "utf-8"
-    )
-    for path in (folder / "chapters").glob("0[1-8]-*"):
-        path.unlink()
     return folder
 
 
@@ -73,9 +67,13 @@ def test_this_machine_is_what_the_test_says(foreign):
 
 
 @pytest.mark.parametrize(
-    "words", [("student",), ("slides",), ("chapters", "CHAPTER=00"), ("book",)], ids=lambda w: w[0]
+    "words",
+    [("student", "CHAPTER=00"), ("slides", "CHAPTER=00"), ("chapters", "CHAPTER=00"), ("book",)],
+    ids=lambda w: w[0],
 )
 def test_a_command_of_the_course(course, foreign, words):
+    if words[0] == "book" and "GBK" not in foreign["LC_ALL"]:
+        pytest.skip("the whole site is built once, in the encoding that is further from UTF-8")
     make(course, foreign, *words)
     made = {
         "student": "build/student/00-start-here.ipynb",

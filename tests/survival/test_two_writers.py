@@ -73,6 +73,20 @@ def test_three_rows_of_a_table_made_by_three_processes_are_three_rows(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["iwae.json", "iwae.md"]
 
 
+def test_a_table_is_printed_with_what_others_have_added_meanwhile(tmp_path, monkeypatch):
+    """One has its row and is about to print; another adds its own and prints; then the first one does."""
+    file, written = tmp_path / "iwae.json", reproduce._Published.write
+
+    def late(self):
+        monkeypatch.setattr(reproduce._Published, "write", written)
+        reproduce.make("iwae", file, TINY, rows=["VAE, k = 5"])
+        return written(self)
+
+    monkeypatch.setattr(reproduce._Published, "write", late)
+    reproduce.make("iwae", file, TINY, rows=["k = 1"])
+    assert all(f"| {row} | 1 |" in file.with_suffix(".md").read_text() for row in ("k = 1", "VAE, k = 5"))
+
+
 def test_processes_that_fill_the_same_record_make_each_run_once(tmp_path):
     file, log = tmp_path / "result.json", tmp_path / "log"
     work = f"""lambda number: (

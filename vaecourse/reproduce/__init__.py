@@ -120,8 +120,9 @@ class _Published:
 
     def write(self) -> str:
         """Write the table and return it. What somebody has changed in it is kept as a copy, and told."""
-        text = self.markdown()
-        with files.locked(self.file, "writing the table", wait=10):
+        with files.locked(self.file, "writing the table", wait=60):
+            self.record.read()  # or what another has added and printed meanwhile would be missing
+            text = self.markdown()
             files.write(self.file, files.signed(text), files.TEXT, self.known, self.tell)
         return text
 
