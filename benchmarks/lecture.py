@@ -264,7 +264,7 @@ def main(arguments: list[str]) -> int:
 
         warm = min(1.0, minutes / 2)
         for _ in cycle([0]):
-            for _ in lecture.lesson(str(Path(folder, "state.safetensors"))):
+            for _ in lecture.lesson("lecture.safetensors"):
                 passed = (time.monotonic() - start) / 60
                 if passed >= warm + len(rows) * min(1.0, minutes / 2):
                     note()
