@@ -1,7 +1,7 @@
 # Two commands carry the course: `make lab` and `make test`. `make help` lists the others.
 # PYTHON=python3.12  the Python that makes .venv
 # TORCH=cpu          take PyTorch from its own index of that name (cpu, cu126, ...) and not from PyPI
-# CHAPTER="01 03"    these chapters only, for chapters, slides, present, student and times
+# CHAPTER="01 03"    these chapters only, for chapters, slides, student and times; one for present
 # REPOSITORY=https://github.com/ME/COURSE     the public address, for `make book`'s buttons
 # ARGS="..."         more words for JupyterLab, for example ARGS=--no-browser
 
@@ -72,8 +72,7 @@ times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 	$(BIN)/python -m tools.notebooks times $(CHAPTER)
 
 format: $(TEST)  ## lay out the Python files as `make lint` wants them
-	$(BIN)/ruff check --select I --fix $(PYTHONS) chapters
-	$(BIN)/ruff format $(PYTHONS)
+	$(BIN)/python -m tools.layout $(PYTHONS) chapters
 
 bench: $(TEST)  ## the measurements behind the performance figures
 	for name in step scaling seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done
@@ -96,16 +95,17 @@ pins: | .venv/bin/pip  ## pin all that is installed anew, for every platform and
 	$(BIN)/python -m tools.pins $(ARGS)
 
 clean:  ## remove .venv and what else the commands here made; what somebody put there goes into kept/
-	$(PYTHON) -m tools.clean
+	"$(PYTHON)" -m tools.clean
 
 # JupyterLab refuses to start as root, which is who you are in many containers.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "vaecourse needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
-	@echo "Making .venv with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+	@echo "Making .venv with $$("$(PYTHON)" --version)"
+	@new=$$(test -e .venv || echo .venv); "$(PYTHON)" -m venv .venv || { \
+		echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $$new; exit 1; }
 
 # Left without pip, it was stopped while it was made: make it again.
 .venv/bin/pip: | .venv/bin/python

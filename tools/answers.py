@@ -7,16 +7,25 @@
 An answer goes to the exercise of its name, wherever that stands now. Where the exercise's own cell has changed as well,
 both stay, one after the other. A cell of one's own goes behind the cell that it stood behind. The course's own cells,
 changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever removed.
+
+A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
+an update, the next one begins with putting back what this one did not.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import glob
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,113 +34,259 @@ from vaecourse import files
 
 CHAPTERS = made.ROOT / "chapters"
 PATTERN = "[0-9][0-9]-*.ipynb"
+OWED = ".owed.json"  # in chapters/kept: the copies whose answers are not back yet, by their notebooks
 
 Notebook = dict[str, Any]
 
 
+def say(sentence: str) -> None:
+    """Print, and go on if nobody can hear it."""
+    try:
+        print(sentence, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+
+
+def notebooks(folder: Path) -> list[Path]:
+    """The chapters' notebooks in a folder."""
+    return [path for path in sorted(folder.glob(PATTERN)) if path.is_file()]
+
+
 def keep(folder: Path = CHAPTERS) -> dict[Path, Path]:
     """Copy every notebook of ``folder`` in which something was typed; return {notebook: its copy}."""
-    changed = [path for path in sorted(folder.glob(PATTERN)) if not typed.is_untouched(path)]
-    return {path: files.keep(path) for path in changed}
+    return {path: files.keep(path) for path in notebooks(folder) if not typed.is_untouched(path)}
+
+
+# Back into a new text ------------------------------------------------------------------------------------------------
 
 
 def back(old: Path, folder: Path = CHAPTERS) -> Iterator[str]:
     """Put what was typed in the notebook ``old`` into the one of its chapter in ``folder``; say what became of it."""
     target = chapter_of(old, folder)
-    there = typed.read(target)
-    before = typed.is_untouched(target)
-    if not typed.marks(mine := typed.read(old)):
-        raise ending.Refused(f"{old} has no mark of the course, so its text and yours look alike: copy by hand.")
-    found = list(typed.typed(mine))
-    said = [_put(cell, there) for cell in found]
-    if any(said):
-        kind = files.Kind("a notebook", Path.is_file, lambda path: before)
-        text = json.dumps(there, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-        files.write(target, text.encode(), kind, tell=made.tell)
-    put = sum(bool(one) for one in said)
-    yield f"{target.name}: {put} of {len(found)} cells that were typed are in it again."
+    with files.locked(target, "putting answers back", wait=60):
+        known = {files.real(target): files.stamp(target)}
+        mine, there = typed.read(old), typed.read(target)
+        if not typed.marks(mine):
+            raise ending.Refused(
+                f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
+            )
+        found, present = list(typed.typed(mine)), Counter(typed.sum_of(one.cell) for one in typed.typed(there))
+        filled: dict[str | None, str] = {}
+        said = [_put(one, there, present, filled) for one in found]
+        if any(said):
+            text = json.dumps(there, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+            files.write(target, text.encode(errors="surrogatepass"), typed.NOTEBOOK, known, tell=made.tell)
+    put = sum(said)
+    yield f"{target.name}: {put} of {len(found)} cells that were typed are in it."
     if put < len(found):
-        yield f"  {len(found) - put} are the course's own, changed by hand: they are in {old}."
+        yield f"  {len(found) - put} are the course's own, changed by hand: they are in {files.shown(old)}."
 
 
 def chapter_of(old: Path, folder: Path) -> Path:
     """The notebook in ``folder`` whose copy ``old`` is: 01-elbo-2026-11-26-101500.ipynb belongs to 01-elbo.ipynb."""
-    found = [path for path in folder.glob(PATTERN) if old.stem == path.stem or old.stem.startswith(f"{path.stem}-2")]
+    found = [path for path in notebooks(folder) if re.fullmatch(re.escape(path.stem) + STAMP, old.stem)]
     if not found:
-        raise ending.Refused(f"{old} is of no chapter in {folder}: what is in it stays there.")
+        raise ending.Refused(f"{files.shown(old)} is of no chapter in {folder}: what is in it stays there.")
     return max(found, key=lambda path: len(path.stem))
 
 
-def _put(one: typed.Typed, there: Notebook) -> bool:
-    """Put one typed cell into the notebook ``there``; False if it is the course's own, changed."""
-    cells = there["cells"]
-    if any(typed.source(cell) == typed.source(one.cell) for cell in cells):
-        return True  # it is there already
-    if one.exercise in (stubs := typed.stubs(there)):
+STAMP = r"(-20\d\d-\d\d-\d\d-\d{6}(-\d+)?)?"
+
+
+def _put(one: typed.Typed, there: Notebook, present: Counter[str], filled: dict[str | None, str]) -> bool:
+    """Put one typed cell into the notebook ``there``; False if it is the course's own, changed.
+
+    ``present`` are the typed cells that are there already, ``filled`` the exercises' cells that were filled till now.
+    """
+    cells, content = there["cells"], typed.sum_of(one.cell)
+    if present[content]:  # it is there already
+        present[content] -= 1
+        return True
+    stubs = typed.stubs(there)
+    if one.exercise is not None and one.exercise in stubs:
         place = stubs[one.exercise]
+        if typed.sum_of(cells[place]) == content:
+            return True
         if one.given == typed.sum_of(cells[place]):  # the cell that the answer was written into has not changed
-            cells[place]["source"] = one.cell["source"]
+            _fill(cells[place], one.cell)
+            filled[one.given] = cells[place].get("id", "")
             return True
         return _insert(one, place + 1, there)
     if one.given is not None and one.exercise is None:
         return False
-    places = [place for place, cell in enumerate(cells) if typed.sum_of(cell) == one.after]
-    return _insert(one, places[0] + 1 if places else len(cells), there)
+    there_now = filled.get(one.after, "nothing")
+    places = [place for place, cell in enumerate(cells) if one.after == typed.sum_of(cell) or cell["id"] == there_now]
+    place = places[0] + 1 if places else len(cells)
+    while one.given is None and place < len(cells) and cells[place].get("id", "").startswith("yours-"):
+        place += 1  # behind those of one's own that came before it
+    return _insert(one, place, there)
+
+
+def _fill(cell: dict[str, Any], answer: typed.Cell) -> None:
+    """Make the exercise's cell the answer; its tags stay."""
+    for key in ("cell_type", "source", "attachments"):
+        cell.pop(key, None)
+        if key in answer:
+            cell[key] = copy.deepcopy(answer[key])
+    for key in ("outputs", "execution_count"):
+        cell.pop(key, None)
+    if cell["cell_type"] == "code":
+        cell |= {"outputs": [], "execution_count": None}
 
 
 def _insert(one: typed.Typed, place: int, there: Notebook) -> bool:
-    taken = {cell.get("id") for cell in there["cells"]}
-    cell = copy.deepcopy(dict(one.cell))
-    if cell["cell_type"] == "code":
-        cell |= {"outputs": [], "execution_count": None}
-    number = 1
-    while (name := f"{cell.get('id', 'yours')[:50]}-{number}" if number > 1 else cell.get("id", "yours")) in taken:
+    """Put a cell into the notebook as one of the learner's own: it is no exercise's cell and no check."""
+    cell: dict[str, Any] = {"metadata": {"tags": [tag for tag in typed.tags(one.cell) if tag not in OURS]}}
+    _fill(cell, one.cell)
+    taken, number = {cell.get("id") for cell in there["cells"]}, 1
+    while (name := f"yours-{number}") in taken:
         number += 1
     there["cells"].insert(place, cell | {"id": name})
     return True
 
 
+OURS = {"stub", "check", "solution", "exercise", "instructor", "hide-input", "quiz", "nbval-ignore-output"}
+
 # With git ------------------------------------------------------------------------------------------------------------
 
 
-def update(folder: Path = CHAPTERS, more: tuple[str, ...] = ()) -> None:
-    """Copy what was typed, take the newest version, put the answers back. If git cannot: all is as it was before."""
-    root = folder.parent
-    if not (root / ".git").exists():
-        raise ending.Refused(
-            f"{root} was not cloned with git. Unpack the new version beside it, and there: "
-            f"python -m tools.answers back {folder}/*.ipynb"
-        )
-    copies = keep(folder)
-    for path, kept in copies.items():
-        print(f"{path.name}: what you typed is also in {kept}", flush=True)
-    run = [path for path in sorted(folder.glob(PATTERN)) if _git(root, "status", "--porcelain", "--", str(path))]
-    before = {path: path.read_bytes() for path in run}
-    tracked = [path for path in run if _git(root, "ls-files", "--", str(path))]
-    try:
-        if tracked:
-            _git(root, "checkout", "--quiet", "HEAD", "--", *map(str, tracked))
-        print(_git(root, "pull", "--ff-only", *more), flush=True)
-    except BaseException:
-        for path in tracked:
-            files.replace(path, before[path])
-        raise
-    for path, kept in copies.items():
-        if path in tracked:
+def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
+    """Move what was typed aside, take the newest version, put the answers back. If git cannot: all is as it was."""
+    with files.locked(folder / "update", "updating the course"):
+        settle(folder)
+        if owed := _owed(folder):
+            raise ending.Refused(f"{', '.join(path.name for path in owed)} must get their answers back first.")
+        root = _root(folder)
+        owed = {path: _free(path) for path in notebooks(folder) if _has_changed(path, root)}
+        if owed:
+            _note(folder, {path: copy for path, copy in owed.items() if not typed.is_untouched(path)})
+        moved: dict[Path, Path] = {}
+        with _interruptible():
             try:
-                print(*back(kept, folder), sep="\n", flush=True)
-            except ending.Refused as refused:
-                print(refused)
+                for path, place in owed.items():
+                    _move_aside(path, place, root, moved)
+                said = _git(root, "pull", "--ff-only", *more)
+            except BaseException:
+                left = [_move_back(path, place, root) for path, place in reversed(moved.items())]
+                _note(folder, {})
+                for sentence in filter(None, left):
+                    say(sentence)
+                raise
+        say(said)
+        settle(folder)
 
 
-def _git(root: Path, *words: str) -> str:
+def settle(folder: Path) -> None:
+    """Put back what is owed, each notebook for itself; one that cannot be put back stays in its copy, and is named."""
+    owed = _owed(folder)
+    for path, place in list(owed.items()):
+        if place.is_file():
+            say(f"{path.name}: what you typed is in {files.shown(place)}")
+            try:
+                for sentence in back(place, folder):
+                    say(sentence)
+            except OSError as failure:
+                say(f"  not put back yet ({failure}): make room, then the same command again.")
+                continue
+            except Exception as failure:  # noqa: BLE001 - the others must not wait for it, and nothing of it is lost
+                say(f"  not put back ({type(failure).__name__}: {failure}): it stays in that copy.")
+        del owed[path]
+        _note(folder, owed)
+
+
+def _owed(folder: Path) -> dict[Path, Path]:
     try:
-        ran = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, encoding="utf-8")
+        found = json.loads((folder / files.KEPT / OWED).read_bytes())
+        return {folder / Path(name).name: folder / files.KEPT / Path(copy).name for name, copy in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _note(folder: Path, owed: dict[Path, Path]) -> None:
+    """Note what is owed; nothing, and there is no note."""
+    note = folder / files.KEPT / OWED
+    if owed:
+        files.replace(note, json.dumps({path.name: copy.name for path, copy in owed.items()}).encode())
+    else:
+        note.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> Path:
+    """A name in kept/ that nothing has."""
+    stem = f"{path.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}"
+    names = (f"{stem}{f'-{number}' if number else ''}{path.suffix}" for number in [0, *range(2, 10**6)])
+    return next(place for name in names if not os.path.lexists(place := path.parent / files.KEPT / name))
+
+
+def _move_aside(path: Path, place: Path, root: Path, moved: dict[Path, Path]) -> None:
+    """Move a notebook into kept/, and the course's own in its place, which must still be free then."""
+    released = _git_bytes(root, "cat-file", "--filters", f"HEAD:{path.relative_to(root).as_posix()}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(path, place)
+    moved[path] = place
+    with open(path, "xb") as file:
+        file.write(released)
+
+
+def _move_back(path: Path, place: Path, root: Path) -> str | None:
+    """Move a notebook from kept/ to where it was. What was saved there since is moved into kept/ first, and told."""
+    try:
+        said = None
+        if path.is_file() and _has_changed(path, root):
+            os.rename(path, other := _free(path))
+            said = f"{path.name} was saved meanwhile: that is in {files.shown(other)}."
+        os.replace(place, path)
+        return said
+    except OSError as failure:
+        return f"{path.name} could not be put back ({failure}): it is in {files.shown(place)}."
+
+
+def _has_changed(path: Path, root: Path) -> bool:
+    """Whether git sees another notebook than the one of this version. One that is git's no more is none of ours."""
+    said = _git(root, "status", "--porcelain", "--", str(path))
+    if said[:1] not in ("", " ", "?"):
+        raise ending.Refused(f"{path.name} is staged for a commit: commit it, or first: git restore --staged {path}")
+    return said[1:2] == "M"
+
+
+def _root(folder: Path) -> Path:
+    try:
+        return Path(os.fsdecode(_git_bytes(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+    except ending.Refused:
+        raise ending.Refused(
+            f"{folder.parent} was not cloned with git. Unpack the new version beside it, and there: "
+            f'python -m tools.answers back "{folder}/{PATTERN}"'
+        ) from None
+
+
+def _git(folder: Path, *words: str) -> str:
+    return _git_bytes(folder, *words).decode(errors="replace").rstrip("\n")
+
+
+def _git_bytes(folder: Path, *words: str) -> bytes:
+    """What git prints; in English, for it is read here too."""
+    try:
+        ran = subprocess.run(
+            ["git", "-C", folder, *words], capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        )
     except FileNotFoundError as missing:
         raise ending.Refused("git is not on this machine") from missing
     if ran.returncode:
-        raise ending.Refused(f"git {words[0]} said:\n{ran.stderr.strip()}\nYour notebooks are as they were.")
-    return ran.stdout.strip()
+        said = ran.stderr.decode(errors="replace").strip()
+        raise ending.Refused(f"git {words[0]} said:\n{said}\nYour notebooks are as they were.")
+    return ran.stdout
+
+
+class _interruptible:
+    """A closed terminal, and a polite end, are told as Ctrl-C is: what was moved is moved back."""
+
+    def __enter__(self) -> None:
+        names = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+        self.before = {which: signal.signal(which, signal.default_int_handler) for which in names if which is not None}
+
+    def __exit__(self, *_: object) -> None:
+        for which, handler in self.before.items():
+            signal.signal(which, handler)
 
 
 @ending.told("answers")
@@ -140,19 +295,36 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m tools.answers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=["update", "keep", "back"])
-    parser.add_argument("files", nargs="*", type=Path, help="for back: the notebooks that hold answers")
+    parser.add_argument("files", nargs="*", help="for back: the notebooks that hold answers")
     options, more = parser.parse_known_args(arguments)
     if options.command == "update":
-        update(more=(*map(str, options.files), *more))
-    elif options.command == "keep":
-        for path, kept in keep().items():
-            print(f"{path.name}: {kept}")
-    elif not options.files:
+        update(CHAPTERS, [*options.files, *more])
+        return 0
+    if options.command == "keep":
+        for path, place in keep().items():
+            say(f"{path.name}: {files.shown(place)}")
+        return 0
+    if not options.files:
         raise ending.Refused("back needs the notebooks that hold your answers: python -m tools.answers back FILE")
-    else:
-        for old in options.files:
-            print(*back(old), sep="\n")
-    return 0
+    return all_back(options.files, CHAPTERS)
+
+
+def all_back(names: Sequence[str], folder: Path) -> int:
+    """Put back from each of these; of several copies of a chapter in one folder the newest. 1 if one was refused."""
+    given = [Path(name) for word in names for name in (sorted(glob.glob(word)) or [word])]
+    newest = {(path.parent, re.sub(STAMP + "$", "", path.stem)): path for path in sorted(given, key=lambda p: p.name)}
+    refused = 0
+    for path in given:
+        if path not in newest.values():
+            say(f"{path.name} is passed over for {newest[path.parent, re.sub(STAMP + '$', '', path.stem)].name}.")
+            continue
+        try:
+            for sentence in back(path, folder):
+                say(sentence)
+        except (ending.Refused, ValueError, OSError) as failure:
+            refused = 1
+            print(f"answers: {failure}", file=sys.stderr, flush=True)
+    return refused
 
 
 if __name__ == "__main__":

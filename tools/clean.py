@@ -2,44 +2,71 @@
 
     python3 -m tools.clean
 
-What somebody else has put into these folders, or changed there, is moved into kept/ first. It needs only Python itself.
+What somebody else has put into these folders, or changed in one under build/, is moved into kept/ first. It needs only
+Python itself.
 """
 
 from __future__ import annotations
 
+import csv
 import filecmp
+import os
+import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tools import ending, made
 
-CACHES = (".pytest_cache", ".ruff_cache", ".mypy_cache")  # each has a file that says that it is one
-HYPOTHESIS = {"constants", "examples", "patches", "tmp", "unicode_data", ".gitignore"}
-ENVIRONMENT = {"bin", "etc", "include", "lib", "lib64", "share", "Include", "Lib", "Scripts"}
-ENVIRONMENT |= {"pyvenv.cfg", ".gitignore", ".lock", "installed-lab", "installed-test", "CACHEDIR.TAG"}
+# The folders beside build/ and .venv, and what their programs put into them, by the first part of its way.
+CACHES = {
+    ".pytest_cache": r"README\.md|CACHEDIR\.TAG|\.gitignore|v",
+    ".ruff_cache": r"CACHEDIR\.TAG|\.gitignore|[\d.]+",
+    ".mypy_cache": r"CACHEDIR\.TAG|\.gitignore|[\d.]+|missing_stubs",
+    ".hypothesis": r"constants|examples|patches|tmp|unicode_data|\.gitignore",
+    "vaecourse.egg-info": r"PKG-INFO|(SOURCES|dependency_links|requires|top_level|entry_points)\.txt",
+}
+ENVIRONMENT = r"pyvenv\.cfg|\.gitignore|\.lock|lib64|CACHEDIR\.TAG|installed-(lab|test)"
+PROGRAMS = r"python[\d.]*|pip[\d.]*|activate(\.\w+)?|Activate\.ps1|deactivate\.bat|pydoc\.bat|uvx?"
 
 
-def clean(root: Path, tell: made.Tell = made.tell) -> None:
+def clean(root: Path, tell: made.Tell) -> None:
     """Clean the course's folder ``root``."""
     environment(root / ".venv", tell)
     build(root, tell)
-    for name in CACHES:
-        if (root / name / "CACHEDIR.TAG").is_file():
-            shutil.rmtree(root / name)
-    remove_all_but(root / ".hypothesis", HYPOTHESIS, tell)
-    if (root / "vaecourse.egg-info" / "PKG-INFO").is_file():
-        shutil.rmtree(root / "vaecourse.egg-info")
-    for folder in ("vaecourse", "tools", "tests", "benchmarks", "site", "chapters"):
+    for name, own in CACHES.items():
+        remove(root / name, lambda path, own=own: bool(re.fullmatch(own, path.parts[0])), tell)
+    for folder in ("vaecourse", "tools", "tests", "benchmarks", "site", "chapters", ".github"):
         bytecode(root / folder)
 
 
 def environment(folder: Path, tell: made.Tell) -> None:
-    """Remove a virtual environment; a folder of that name which is none stays."""
-    if folder.is_symlink() or folder.exists() and not (folder / "pyvenv.cfg").is_file():
-        tell(f"{folder} stays: it is no virtual environment that was made here.")
-    else:
-        remove_all_but(folder, ENVIRONMENT, tell)
+    """Remove the virtual environment, if a command here has made it or gone on with it."""
+    if not any((folder / f"installed-{what}").is_file() for what in ("lab", "test")) or folder.is_symlink():
+        if os.path.lexists(folder):
+            tell(f"{folder} stays: `make lab` has not installed the course in it. Remove it yourself if you want to.")
+        return
+    installed = {path for packages in folder.glob("lib/python*/site-packages") for path in recorded(packages)}
+    installed |= set(recorded(folder / "Lib/site-packages"))
+
+    def is_own(path: Path) -> bool:
+        if re.fullmatch(ENVIRONMENT, path.parts[0]) or path.suffix in (".pyc", ".pyo"):
+            return True
+        if path.parts[0] in ("bin", "Scripts") and re.fullmatch(PROGRAMS, path.stem if os.name == "nt" else path.name):
+            return True
+        return os.path.normpath(folder / path) in installed or any(part.endswith(".dist-info") for part in path.parts)
+
+    remove(folder, is_own, tell)
+
+
+def recorded(packages: Path) -> list[str]:
+    """The files that the installed packages say they have."""
+    found = []
+    for record in packages.glob("*.dist-info/RECORD"):
+        with open(record, encoding="utf-8", newline="") as lines:
+            found += [os.path.normpath(packages / row[0]) for row in csv.reader(lines) if row]
+    return found
 
 
 def build(root: Path, tell: made.Tell) -> None:
@@ -47,15 +74,18 @@ def build(root: Path, tell: made.Tell) -> None:
     folder = root / "build"
     if folder.is_symlink() or not folder.is_dir():
         return
-    strangers = []
-    for path in sorted(folder.iterdir()):
-        listed = path.name.startswith(".") and path.name.endswith((".made", ".lock", ".part"))
-        if path.is_dir() and not path.is_symlink():
-            found = made.strangers(path)
-            strangers += [file for file in found if not is_copy(file, path, root)]
-        elif not listed:
-            strangers.append(path)
-    remove(folder, strangers, tell)
+    busy = [path for path in folder.iterdir() if path.is_dir() and made.is_being_made(path)]
+    if busy:
+        tell(f"{folder} stays: {busy[0].name} is being made there. Wait until that has ended.")
+        return
+    strangers = {file for path in folder.iterdir() if path.is_dir() for file in made.strangers(path)}
+
+    def is_own(path: Path) -> bool:
+        if len(path.parts) == 1:
+            return path.name.startswith(".") and path.name.endswith((".made", ".lock", ".part"))
+        return folder / path not in strangers or is_copy(folder / path, folder / path.parts[0], root)
+
+    remove(folder, is_own, tell)
 
 
 def is_copy(file: Path, folder: Path, root: Path) -> bool:
@@ -64,30 +94,30 @@ def is_copy(file: Path, folder: Path, root: Path) -> bool:
     return folder.name.startswith(("lib", "bdist.")) and twin.is_file() and filecmp.cmp(file, twin, shallow=False)
 
 
-def remove_all_but(folder: Path, own: set[str], tell: made.Tell) -> None:
-    """Remove ``folder``, in which the files and folders named ``own`` are known; what else is in it is moved aside."""
-    if folder.is_dir() and not folder.is_symlink():
-        remove(folder, [path for path in made.walk(folder) if path.relative_to(folder).parts[0] not in own], tell)
-
-
-def remove(folder: Path, strangers: list[Path], tell: made.Tell) -> None:
-    """Remove ``folder`` after its ``strangers`` were moved aside."""
+def remove(folder: Path, is_own: Callable[[Path], bool], tell: made.Tell) -> None:
+    """Remove ``folder`` after the files in it that are not ``is_own``, by their way from it, were moved aside."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    strangers = [path for path in made.walk(folder) if not is_own(path.relative_to(folder))]
     made.move(strangers, folder, folder.parent / made.files.KEPT / folder.name, tell)
     shutil.rmtree(folder)
 
 
 def bytecode(folder: Path) -> None:
     """Remove what Python compiled, and no other file of a __pycache__."""
-    for cache in sorted(folder.rglob("__pycache__")):
-        for path in cache.glob("*.py[co]"):
-            path.unlink()
-        if not any(cache.iterdir()):
-            cache.rmdir()
+    for here, folders, _ in os.walk(folder):
+        cache = Path(here, "__pycache__")
+        if "__pycache__" in folders and not cache.is_symlink():
+            for path in cache.glob("*.py[co]"):
+                if path.is_file() or path.is_symlink():
+                    path.unlink()
+            if not any(cache.iterdir()):
+                cache.rmdir()
 
 
 @ending.told("clean")
 def main() -> int:
-    clean(made.ROOT)
+    clean(made.ROOT, made.tell)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -17,6 +18,9 @@ def told(command: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     def decorate(main: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(main)
         def ending(*arguments: object) -> int:
+            for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
+                with contextlib.suppress(AttributeError, ValueError):
+                    stream.reconfigure(errors="backslashreplace")
             try:
                 return main(*arguments)
             except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tools import ending
 from vaecourse import files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,9 @@ def copies(folder: Path) -> Path:
 def making(folder: Path, tell: Tell = tell) -> Iterator[Path]:
     """While the block runs, ``folder`` is ours to write in, and nobody else's: what is not ours is moved out first."""
     with files.locked(folder, f"making {folder.name}", wait=900):
+        if not folder.resolve().is_relative_to(BUILD) and not _list(folder).exists() and folder.exists():
+            if any(folder.iterdir()):
+                raise ending.Refused(f"{folder} has something in it that is not the course's: name an empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
         set_aside(folder, tell)
         try:
@@ -71,12 +75,23 @@ def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
     if not paths:
         return
     to = to.with_name(f"{to.name}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
-    for path in paths:
-        place = to / path.relative_to(folder)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, place)
-    what = paths[0].name if len(paths) == 1 else f"{len(paths)} files, {paths[0].name} among them"
-    tell(f"{what} in {folder}: not made here, or changed since. Moved to {to}.")
+    moved: list[Path] = []
+    try:
+        for path in paths:
+            place = to / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.move(path, place)
+            except OSError:
+                if os.path.lexists(path):
+                    place.unlink(missing_ok=True)  # half a copy, on another disk
+                raise
+            moved.append(path)
+    finally:
+        if moved:
+            what = files.shown(moved[0].name)
+            what = what if len(moved) == 1 else f"{len(moved)} files, {what} among them"
+            tell(f"{what} in {files.shown(folder)}: not known as made here. Moved to {files.shown(to)}.")
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -84,6 +99,16 @@ def walk(folder: Path) -> Iterator[Path]:
     for here, folders, names in os.walk(folder):
         for name in sorted([*names, *(name for name in folders if os.path.islink(os.path.join(here, name)))]):
             yield Path(here, name)
+
+
+def is_being_made(folder: Path) -> bool:
+    """Whether a process that lives says that it is at work on ``folder``: for where no package, and so no lock, is."""
+    try:
+        said = json.loads(folder.with_name(f".{folder.name}.lock").read_bytes())
+        os.kill(said["process"], 0)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return True
 
 
 def _list(folder: Path) -> Path:

@@ -237,7 +237,9 @@ def main() -> int:
     options = parser.parse_args()
     outcome = Counter[bool]()
     for room in options.rooms:
-        with made.making(WORKSHOP / room):
+        if options.again:
+            refuse_old_bench(WORKSHOP / room, room)
+        with made.making(WORKSHOP):
             report = test(room, options.workers, options.again, options.sample)
         print(report, flush=True)
         for mutant in report.survivors:

@@ -173,6 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("number", metavar="NN", help="the chapter's number, for example 03")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is made (default: build/present)")
     options, more = parser.parse_known_args(arguments)
+    if numbers := [word for word in more if not word.startswith("-")]:
+        raise ending.Refused(f"one chapter at a time: {options.number}, and {', '.join(numbers)} after it")
     (source,) = notebooks.sources([options.number])
     with made.making(options.folder.resolve()) as folder:
         path = write(source, folder)

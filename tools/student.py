@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import ending, notebooks, rules
+from tools import ending, made, notebooks, rules
 
 FOLDER = notebooks.ROOT / "build/student"
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
@@ -79,10 +79,9 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
 
     Answers in one that is there already are kept as a copy, and told.
     """
-    if folder.resolve() == source.parent.resolve():
-        raise notebooks.ChapterError(f"folder = {folder} holds the chapters themselves; name another one")
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / source.with_suffix(".ipynb").name
+    if path.resolve().parent == source.parent.resolve():
+        raise notebooks.ChapterError(f"{path} is a chapter itself; name another folder")
     notebooks.write(without_answers(source), path)
     return path
 
@@ -107,11 +106,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go")
     parser.add_argument("--run", action="store_true", help="run each of them too")
     options = parser.parse_args(arguments)
-    for source in notebooks.sources(options.numbers):
-        path = write(source, options.folder)
-        if options.run:
-            run(source, options.folder)
-        print(f"{path}{'  runs' if options.run else ''}", flush=True)
+    sources = notebooks.sources(options.numbers)
+    if options.folder.resolve() == notebooks.CHAPTERS:
+        raise notebooks.ChapterError(f"{options.folder} holds the chapters themselves; name another folder")
+    with made.making(options.folder):
+        for source in sources:
+            path = write(source, options.folder)
+            if options.run:
+                run(source, options.folder)
+            print(f"{path}{'  runs' if options.run else ''}", flush=True)
     return 0
 
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+MARK = ".made-by-vaecourse"  # whose it is: a process and a machine
 
 
 @contextlib.contextmanager
 def folder(what: str) -> Iterator[Path]:
     """A new folder for ``what``, in the system's place for such, readable by this user only."""
     sweep()
-    with tempfile.TemporaryDirectory(prefix=f"vaecourse-{what}-{os.getpid()}-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix=f"vaecourse-{what}-", ignore_cleanup_errors=True) as made:
+        Path(made, MARK).write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
         yield Path(made)
 
 
 def sweep() -> None:
-    """Remove the folders of processes of this user that are no more."""
-    for path in Path(tempfile.gettempdir()).glob("vaecourse-*-*-*"):
-        process = re.fullmatch(r"vaecourse-[a-z]+-(\d+)-\w+", path.name)
-        if process and not path.is_symlink() and _is_ours(path) and not _lives(int(process[1])):
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove the folders, known by the mark in them, of processes of this user on this machine that are no more."""
+    for path in Path(tempfile.gettempdir()).glob("vaecourse-*"):
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            process, machine = (path / MARK).read_text(encoding="utf-8").split(maxsplit=1)
+            if machine == socket.gethostname() and _is_ours(path) and not _lives(int(process)):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_ours(path: Path) -> bool:
     with contextlib.suppress(OSError):
-        return path.is_dir() and (not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid())
+        return not path.is_symlink() and (not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid())
     return False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,15 @@ from vaecourse import files
 
 Cell = Mapping[str, Any]
 CHECK = re.compile(r"checks\.ALL\[(['\"])(.+?)\1\]\(")
+PROGRAMS = {"kernelspec", "language_info", "vaecourse", "widgets", "signature", "orig_nbformat", "colab"}
 
 
 def mark(notebook: dict[str, Any]) -> None:
-    """Note in the notebook's metadata what its cells are now."""
+    """Note in the notebook's metadata what its cells are now, and which of them the exercises ask to be filled."""
     sums = " ".join(f"{cell['id']}:{sum_of(cell)}" for cell in notebook["cells"])
-    notebook["metadata"]["vaecourse"] = {"cells": sums}
+    unmarked = {**notebook, "metadata": {}}
+    exercises = {name: notebook["cells"][place]["id"] for name, place in stubs(unmarked).items()}
+    notebook["metadata"]["vaecourse"] = {"cells": sums, "exercises": exercises}
 
 
 def marks(notebook: Mapping[str, Any]) -> dict[str, str]:
@@ -38,9 +42,16 @@ def source(cell: Cell) -> str:
     return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
 
 
+def tags(cell: Cell) -> list[str]:
+    """The tags of a cell; none where somebody has made something else of them."""
+    metadata = cell.get("metadata")
+    found = metadata.get("tags") if isinstance(metadata, Mapping) else None
+    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
+
+
 def sum_of(cell: Cell) -> str:
-    """What stands for the content of a cell."""
-    content = [cell["cell_type"], source(cell), cell.get("attachments", {})]  # a picture pasted into a text is attached
+    """What stands for the content of a cell: its text, the pictures pasted into it, its tags."""
+    content = [cell["cell_type"], source(cell), cell.get("attachments") or {}, sorted(tags(cell))]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -48,21 +59,22 @@ def read(path: Path) -> dict[str, Any]:
     """The notebook in a file. Raises ``ValueError`` if it is none."""
     try:
         found = json.loads(path.read_bytes())
-        if all(isinstance(source(cell), str) and isinstance(cell["cell_type"], str) for cell in found["cells"]):
+        texts = [source(cell) for cell in found["cells"] if isinstance(cell["cell_type"], str)]
+        if isinstance(found["metadata"], dict) and len(texts) == len(found["cells"]):
             return found
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
-    raise ValueError(f"{path} is not a notebook, or is a damaged one.")
+    raise ValueError(f"{files.shown(path)} is not a notebook, or is a damaged one.")
 
 
 def is_untouched(path: Path) -> bool:
-    """Whether every cell in the file is as the course wrote it, in that order, and none was added."""
+    """Whether every cell in the file is as the course wrote it, in that order, and nothing was added."""
     try:
         found = read(path)
     except ValueError:
         return False
     sums = [(cell.get("id"), sum_of(cell)) for cell in found["cells"]]
-    return bool(sums) and sums == list(marks(found).items())
+    return bool(sums) and sums == list(marks(found).items()) and found["metadata"].keys() <= PROGRAMS
 
 
 NOTEBOOK = files.Kind("a notebook", Path.is_file, is_untouched)
@@ -81,22 +93,37 @@ class Typed:
 def typed(notebook: Mapping[str, Any]) -> Iterator[Typed]:
     """The cells of a notebook that are not as the course wrote them. All are, where the notebook has no mark."""
     known, after = marks(notebook), None
-    exercises = {stub: name for name, stub in stubs(notebook).items()}
+    left = Counter(known.values())  # a cell that lost its id, as some programs do to all, is known by its content
+    answers = {place: name for name, place in stubs(notebook).items()}
     for number, cell in enumerate(notebook["cells"]):
-        given = known.get(cell.get("id", ""))
-        if given != sum_of(cell) and source(cell).strip():
-            yield Typed(cell, exercises.get(number), given, after)
+        given, now = known.get(cell.get("id", "")), sum_of(cell)
+        if given is None and left[now]:
+            given = now
+        if given == now:
+            left[now] -= 1
+        elif source(cell).strip() or cell.get("attachments"):
+            yield Typed(cell, answers.get(number), given, after)
         after = given or after
 
 
 def stubs(notebook: Mapping[str, Any]) -> dict[str, int]:
-    """The exercises of a notebook, and the place of the cell that the learner fills: the last stub before its check."""
+    """The exercises of a notebook, and the place of the cell that the learner fills.
+
+    It is the one that the mark names; without one, or where that cell is gone, the first stub before the check.
+    """
     found: dict[str, int] = {}
     stub = None
     for number, cell in enumerate(notebook["cells"]):
-        tags = cell.get("metadata", {}).get("tags", [])
-        if "stub" in tags:
-            stub = number
-        elif "check" in tags and stub is not None and (name := CHECK.search(source(cell))):
+        if "stub" in tags(cell):
+            stub = number if stub is None else stub
+        elif "check" in tags(cell) and stub is not None and (name := CHECK.search(source(cell))):
             found[name[2]], stub = stub, None
+    noted = notebook["metadata"].get("vaecourse")
+    noted = noted.get("exercises") if isinstance(noted, Mapping) else None
+    places: dict[object, int] = {}
+    for number, cell in enumerate(notebook["cells"]):
+        places.setdefault(cell.get("id"), number)
+    for name, known in noted.items() if isinstance(noted, Mapping) else ():
+        if isinstance(known, str) and known in places:
+            found[name] = places[known]
     return found

@@ -99,6 +99,7 @@ class Checkpoint:
         if not _is_there(self.path):
             self.save([])
             return []
+        files.may_be_replaced(self.path)
         tensors, run = self.read(epochs)
         self.take(tensors)
         return run["history"]
@@ -109,6 +110,7 @@ class Checkpoint:
         Nothing changes. Raises ``ValueError`` for any other file and for more than so many ``epochs``, and ``OSError``
         as the function ``read`` does.
         """
+        before = files.stamp(self.path) if _is_there(self.path) else None
         own = sum(tensor.nbytes for tensor in self.model.state_dict().values())
         tried = _Tried(self.climber)
         tensors, run = read(self.path, functools.partial(self._compare, tried), max(LARGEST, 16 * own))
@@ -122,6 +124,8 @@ class Checkpoint:
                 raise strange(self.path, f"row {number} of its history is {_short(row)}")
         if wrong := next(self._faults(tried, tensors), None):
             raise strange(self.path, wrong)
+        if before is not None:
+            self.known[files.real(self.path)] = before  # a change since this moment is somebody else's
         return tensors, run
 
     def take(self, tensors: dict[str, Tensor]) -> None:
@@ -130,7 +134,6 @@ class Checkpoint:
         self.climber.load_state_dict({**self.climber.state_dict(), "state": _states(tensors)})
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"random.{name}"])
-        files.saw(self.path, self.known)
 
     def _compare(self, tried: _Tried, found: Head, run: dict[str, Any]) -> None:
         """Refuse a file whose tensors have not the names, types and shapes of this run's."""

@@ -466,6 +466,8 @@ def _only_there(response: Any, **_: object) -> None:
 
 def _keep(path: Path, content: bytes) -> None:
     try:
+        if path.is_symlink():  # to a file of somebody's: the link gives way, and what it leads to stays
+            path.unlink()
         files.replace(path, content)
     except OSError as failure:  # verified data in hand is worth more than the copy
         warnings.warn(f"{failure} Until then it is fetched each time.", stacklevel=2)

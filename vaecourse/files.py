@@ -18,13 +18,13 @@ import json
 import os
 import re
 import shutil
-import stat
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IMODE, S_ISREG
 
 KEPT = "kept"  # the folder, beside a file, of what was there before
 
@@ -54,7 +54,8 @@ class Kind:
     is_untouched: Callable[[Path], bool] = lambda path: False
 
 
-Known = dict[Path, tuple[int, int]]  # files that a writer has written or read, by their size and time then
+Stamp = tuple[int, int, int, int]  # a file's size, its times of writing and of any change, and its inode
+Known = dict[Path, Stamp]  # files that a writer has written or read, as they were then
 
 
 def say(sentence: str) -> None:
@@ -81,12 +82,18 @@ def write(
     Then the file is as it was.
     """
     path, known = real(path), {} if known is None else known
-    if os.path.lexists(path) and known.get(path) != _stamp(path):
-        refuse(path, kind)
-        if not kind.is_untouched(path):
-            tell(f"{shown(path)} was not as this had left it: what it held is kept in {shown(keep(path, folder))}.")
-    replace(path, content)
-    saw(path, known)
+    kept = None
+    for _ in range(10):
+        found = stamp(path)
+        if found not in (None, known.get(path), kept):
+            refuse(path, kind)
+            if not kind.is_untouched(path):
+                tell(f"{shown(path)} was not as this had left it: what it held is kept in {shown(keep(path, folder))}.")
+            kept = found
+        with contextlib.suppress(Changed):  # somebody wrote it since we looked: look again
+            replace(path, content, if_still=(found,))
+            return saw(path, known)
+    raise Busy(f"{shown(path)} is written by somebody else all the time, and is left as it is. Name another file.")
 
 
 def refuse(path: str | Path, kind: Kind) -> None:
@@ -106,12 +113,23 @@ def refuse(path: str | Path, kind: Kind) -> None:
 def saw(path: str | Path, known: Known) -> None:
     """Take note in ``known`` of ``path``, whose content the writer knows, as it is now."""
     path = real(path)
-    known[path] = _stamp(path)
+    if (now := stamp(path)) is not None:
+        known[path] = now
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+def stamp(path: str | Path) -> Stamp | None:
+    """By what a change of a file is seen; None if there is no file."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as failure:
+        raise _told(Path(path), failure, "read") from failure
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+class Changed(ValueError):
+    """A file is not what it was when its writer looked at it. It is left as it is."""
 
 
 def real(path: str | Path) -> Path:
@@ -135,36 +153,53 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
     now = time.strftime("%Y-%m-%d-%H%M%S")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 1000):
-            copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
-            with contextlib.suppress(FileExistsError), open(copy, "xb") as target:
-                try:
-                    with open(path, "rb") as source:
-                        shutil.copyfileobj(source, target)
-                    target.flush()
-                    os.fsync(target.fileno())
-                    with contextlib.suppress(OSError):
-                        shutil.copystat(path, copy)
-                except BaseException:
-                    copy.unlink(missing_ok=True)
-                    raise
-                return copy
+        part = folder / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
+        try:
+            with open(part, "xb") as target, open(path, "rb") as source:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            with contextlib.suppress(OSError):
+                shutil.copystat(path, part)
+            for number in range(1, 1000):
+                copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
+                with contextlib.suppress(FileExistsError):
+                    _name(part, copy)
+                    return copy
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as failure:
         raise _told(folder / path.name, failure) from failure
     raise Busy(f"{folder} has 999 copies of {path.name} made in this second. Try again in the next.")
 
 
-def replace(path: str | Path, content: bytes) -> None:
+def _name(part: Path, name: Path) -> None:
+    """Give a whole file its name. Raises ``FileExistsError`` if something else has it."""
+    try:
+        os.link(part, name)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this disk
+        if os.path.lexists(name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(name)) from None
+        os.rename(part, name)
+
+
+def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] | None = None) -> None:
     """Replace the file ``path`` by ``content``; a kill, a full disk or a lost power line leaves the old file as it was.
 
     Whose file it is does not count here: ``write`` asks that. The folder is made if it is not there; rights and owner
     stay, and a link goes on pointing at the file. Raises ``OSError`` if the folder cannot be made or written in, if the
-    disk is full, for a file that is read-only, and for one with several names (hard links), which would be parted.
+    disk is full, for a file that is read-only or somebody else's, and for one with several names (hard links), which
+    would be parted.
+
+    Arguments:
+        if_still: the stamps that the file may have in the last moment; None is that of no file.
     """
     path = real(path)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
     try:
-        before = _permission(path)
+        before = permission(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(part, "xb") as file:
@@ -173,6 +208,8 @@ def replace(path: str | Path, content: bytes) -> None:
                 os.fsync(file.fileno())
             if before is not None:
                 _pass_on(path, before, part)
+            if if_still is not None and stamp(path) not in if_still:
+                raise Changed(f"{shown(path)} was written by somebody else just now, and is left as it is.")
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -182,16 +219,27 @@ def replace(path: str | Path, content: bytes) -> None:
     _sweep(path)
 
 
-def _permission(path: Path) -> os.stat_result | None:
+def may_be_replaced(path: str | Path) -> None:
+    """Raise the ``OSError`` of ``replace``, now, for a file that must stay."""
+    path = real(path)
+    try:
+        permission(path)
+    except OSError as failure:
+        raise _told(path, failure) from failure
+
+
+def permission(path: Path) -> os.stat_result | None:
     """What is known of the file that is to be replaced, None if there is none; ``OSError`` if it must stay."""
     try:
         before = path.stat()
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(before.st_mode):
+    if not S_ISREG(before.st_mode):
         raise OSError(errno.EINVAL, "it is no file")
-    if not before.st_mode & 0o222:
-        raise PermissionError(errno.EACCES, "it is read-only")
+    if not before.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise OSError(errno.ETXTBSY, "it is read-only")
+    if hasattr(os, "geteuid") and os.geteuid() not in (0, before.st_uid):
+        raise OSError(errno.ETXTBSY, "it belongs to somebody else, who would lose it")
     if before.st_nlink > 1:
         raise OSError(errno.EMLINK, f"it has {before.st_nlink} names, hard links, which a new file would part")
     return before
@@ -201,10 +249,11 @@ def _pass_on(path: Path, before: os.stat_result, part: Path) -> None:
     """Give the new file the rights of the old one, and its owner and attributes where that is possible."""
     with contextlib.suppress(OSError):
         shutil.copystat(path, part)
-    if hasattr(os, "chown"):
-        with contextlib.suppress(OSError):
-            os.chown(part, before.st_uid, before.st_gid)
-    os.chmod(part, stat.S_IMODE(before.st_mode))
+    if hasattr(os, "chown") and os.stat(part).st_gid != before.st_gid:
+        os.chown(part, -1, before.st_gid)
+    if hasattr(os, "chown") and os.stat(part).st_uid != before.st_uid:
+        os.chown(part, before.st_uid, -1)
+    os.chmod(part, S_IMODE(before.st_mode))
     os.utime(part)
 
 
@@ -217,6 +266,8 @@ def _told(path: Path, failure: OSError, done: str = "written") -> OSError:
     cure = "Name another file."
     if failure.errno in FULL:
         cure = "Make room there, or name a file on another disk."
+    elif failure.errno == errno.ETXTBSY:  # ``permission`` says so, and what the folder allows is no help
+        cure = "Name another file, or change the rights of this one if it is yours."
     elif failure.errno in FORBIDDEN:
         cure = f"Name a file in a folder that you may write to, or change the rights of {path.parent}."
     before = "the file is as it was" if os.path.exists(path) else "nothing was written"
@@ -236,11 +287,12 @@ def _sweep(path: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     """Put the new name on the disk, too. Windows cannot open a folder, and needs no help here."""
     if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with contextlib.suppress(OSError):  # of a folder that may be written in and not looked at
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 # A mark at the end of a text ------------------------------------------------------------------------------------------
@@ -300,6 +352,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     except OSError as failure:
         raise _told(path, failure) from failure
     ours = name.stat().st_size == 0 or _holds(name) is not None  # else somebody's file has this name, and stays
+    inode = name.stat().st_ino
     try:
         if ours:
             with contextlib.suppress(OSError):  # on a full disk the lock holds all the same, and says less
@@ -308,7 +361,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     finally:
         if ours:
             with contextlib.suppress(OSError):  # whoever waits sees that its file has no name any more, begins again
-                name.unlink()
+                if name.stat().st_ino == inode:
+                    name.unlink()
         lock.release()
 
 

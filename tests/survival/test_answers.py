@@ -1,9 +1,12 @@
 """What was typed into a notebook survives the course's commands, a new version, and JupyterLab wherever it starts."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -169,11 +172,11 @@ def test_answers_in_four_chapters_come_through_a_new_version(course, capsys):
         assert sum("what the learner typed" in text for text in new) == 1 and len(new) == len(texts(path)) + 2
         (copy,) = (clone / "chapters/kept").glob(f"{path.stem}-*.ipynb")
         assert str(copy) in said and f"My note {number}, µ" in texts(copy)
-        assert f"{path.name}: 2 of 2 cells that were typed are in it again." in said
+        assert f"{path.name}: 2 of 2 cells that were typed are in it." in said
         assert not typed.is_untouched(here) and len(list(typed.typed(found))) == 2
         nbformat.validate(nbformat.reads(here.read_text(encoding="utf-8"), as_version=4))
     assert typed.is_untouched(clone / "chapters" / CHAPTERS[1].name)
-    assert len(list((clone / "chapters/kept").iterdir())) == 4
+    assert len(list((clone / "chapters/kept").iterdir())) == 5  # with the one that was run, outputs and all
     new_version(authors, lambda name, found: text_before_everything(name, found))
     update(clone)  # and through the next one
     assert all(sum("what the learner typed" in text for text in texts(clone / "chapters" / p.name)) == 1 for p in FOUR)
@@ -252,7 +255,264 @@ def test_an_answer_in_the_new_notebook_is_not_replaced_by_an_older_one(tmp_path)
     list(answers.back(old, new.parent))
     now = texts(new)
     assert {ANSWER.format(name="answer", number=number) for number in (1, 2)} <= set(now)
-    assert {"My note 1, µ", "My note 2, µ"} <= set(now) and list((new.parent / "kept").iterdir())
+    assert {"My note 1, µ", "My note 2, µ"} <= set(now)
+
+
+# What comes between --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hooked(tmp_path, monkeypatch):
+    """A git that first does something else: ``hooked("pull", "a line of shell")``."""
+    real = shutil.which("git")
+
+    def hook(command, line):
+        script = tmp_path / "bin/git"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f'#!/bin/sh\n[ "$3" = {command} ] && {{ {line}\n}}\nexec {real} "$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+        return script
+
+    return hook
+
+
+def everything(folder):
+    """All texts of all notebooks, copies too."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.ipynb")))
+
+
+@pytest.mark.parametrize("moment", ["pull", "cat-file"])
+def test_what_is_saved_while_git_works_is_not_lost(course, hooked, moment, capsys):
+    """JupyterLab saves by itself, every two minutes."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    path = clone / "chapters" / FOUR[1].name
+    late = authors.parent / "late.ipynb"
+    late.write_text(path.read_text(encoding="utf-8").replace("what the learner typed", "TYPED MEANWHILE"), "utf-8")
+    hooked(moment, f'cp "{late}" "{path}"')
+    with contextlib.suppress(answers.ending.Refused):
+        update(clone)
+    assert everything(clone / "chapters").count("TYPED MEANWHILE") >= 1
+    assert all(f"def answer(*arguments):  # {word}" in everything(clone / "chapters") for word in ("what", "TYPED"))
+
+
+def test_a_pull_that_fails_leaves_every_notebook_as_it_was(course, hooked):
+    _, clone, _ = course
+    before = {path: (path.read_bytes(), path.stat().st_mode) for path in (clone / "chapters").glob("*.ipynb")}
+    hooked("pull", "exit 1")
+    with pytest.raises(answers.ending.Refused, match="as they were"):
+        update(clone)
+    assert before == {path: (path.read_bytes(), path.stat().st_mode) for path in before}
+    assert not list((clone / "chapters/kept").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("how", ["KILL", "TERM", "HUP"])
+def test_an_update_that_is_ended_is_finished_by_the_next(course, hooked, how):
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    script = hooked("pull", f"kill -{how} $PPID; sleep 1; exit 1")
+    program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
+    ran = subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, capture_output=True)
+    assert ran.returncode != 0
+    if how != "KILL":
+        assert "what the learner typed" in (clone / "chapters" / FOUR[0].name).read_text(encoding="utf-8")
+    script.unlink()
+    time.sleep(1.1)  # git's orphan
+    update(clone)
+    for path in FOUR:
+        found = typed.read(clone / "chapters" / path.name)
+        answered = typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+        assert "what the learner typed" in answered and texts(clone / "chapters" / path.name)[1] == "New words."
+
+
+def test_one_notebook_that_cannot_be_read_keeps_no_other_from_its_answers(course, capsys):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    damaged = clone / "chapters" / FOUR[0].name
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    odd = clone / "chapters" / FOUR[1].name
+    odd.write_text(odd.read_text(encoding="utf-8").replace('"metadata": {}', '"metadata": {"tags": null}', 1), "utf-8")
+    update(clone)
+    assert "is not a notebook, or is a damaged one" in capsys.readouterr().out
+    for path in FOUR[1:]:
+        assert "what the learner typed" in (clone / "chapters" / path.name).read_text(encoding="utf-8")
+    (copy,) = (clone / "chapters/kept").glob(f"{FOUR[0].stem}-*.ipynb")
+    assert copy.stat().st_size == 5000
+
+
+def test_staged_answers_are_refused_and_stay(course):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    path = clone / "chapters" / FOUR[2].name
+    git(clone, "add", f"chapters/{path.name}")
+    shutil.copy(FOUR[2], path)
+    before = git(clone, "show", f":chapters/{path.name}")
+    with pytest.raises(answers.ending.Refused, match="is staged for a commit"):
+        update(clone)
+    assert git(clone, "show", f":chapters/{path.name}") == before and "what the learner typed" in before
+
+
+def test_a_course_inside_a_machine_that_is_not_utf_8_is_updated(course, tmp_path):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    program = (
+        "import sys; from pathlib import Path; from tools import answers\n"
+        "answers.CHAPTERS = Path(sys.argv.pop()); sys.exit(answers.main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", program, "update", clone / "chapters"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    assert ran.returncode == 0, ran.stderr
+    assert all("what the learner typed" in (clone / "chapters" / p.name).read_text(encoding="utf-8") for p in FOUR)
+
+
+# Odd notebooks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """A chapter somebody works in, and a new version of it: ``again()`` puts the first into the second."""
+    old, new = tmp_path / "old" / FOUR[0].name, tmp_path / "new" / FOUR[0].name
+    for path in (old, new):
+        path.parent.mkdir()
+    found = typed.read(FOUR[0])
+    old.write_text(json.dumps(found), encoding="utf-8")
+    text_before_everything("", found)
+    for index, cell in enumerate(found["cells"]):
+        cell["id"] = f"n{index}"
+    typed.mark(found)
+    new.write_text(json.dumps(found), encoding="utf-8")
+
+    def again(change):
+        cells = typed.read(old)
+        change(cells["cells"], list(typed.stubs(cells).values()))
+        old.write_text(json.dumps(cells), encoding="utf-8")
+        said = list(answers.back(old, new.parent))
+        return typed.read(new)["cells"], said
+
+    return again
+
+
+def own(text, **more):
+    return {"cell_type": "markdown", "id": f"own-{time.monotonic_ns()}", "metadata": {}, "source": text, **more}
+
+
+def test_two_notes_with_the_same_words_are_two(pair):
+    cells, said = pair(lambda cells, _: [cells.insert(3, own("Again.")), cells.insert(5, own("Again."))])
+    assert [typed.source(cell) for cell in cells].count("Again.") == 2 and "2 of 2" in said[0]
+
+
+def test_pasted_pictures_come_along(pair):
+    pictures = [{"image.png": {"image/png": name}} for name in ("AAAA", "BBBB")]
+    notes = [own("![image.png](attachment:image.png)", attachments=picture) for picture in pictures]
+    cells, _ = pair(lambda cells, _: [cells.insert(3, note) for note in notes])
+    assert [cell["attachments"] for cell in cells if cell.get("attachments")] == pictures[::-1]
+
+
+def test_an_answer_that_is_the_courses_own_solution_is_put_in_too(pair):
+    solution = next(cell for cell in typed.read(FOUR[0])["cells"] if "solution" in typed.tags(cell))
+    cells, _ = pair(lambda cells, stubs: cells[stubs[0]].update(source=solution["source"]))
+    assert sum(typed.source(cell) == typed.source(solution) for cell in cells) == 2
+
+
+def test_an_answer_written_as_text_stays_text(pair):
+    picture = {"a.png": {"image/png": "AAAA"}}
+
+    def change(cells, stubs):
+        cells[stubs[1]] = own("My reason, with a picture", attachments=picture) | {"id": cells[stubs[1]]["id"]}
+
+    cells, _ = pair(change)
+    (cell,) = [cell for cell in cells if "My reason" in typed.source(cell)]
+    assert cell["cell_type"] == "markdown" and cell["attachments"] == picture and "outputs" not in cell
+    assert cells.index(cell) == typed.stubs(typed.read(FOUR[0]))[list(typed.stubs(typed.read(FOUR[0])))[1]] + 1
+
+
+def test_a_stub_that_was_split_and_one_whose_check_is_gone_are_answers(pair):
+    def change(cells, stubs):
+        cells[stubs[0]]["source"] = "first_half = 1"
+        del cells[stubs[1] + 1]  # its check
+        cells[stubs[1]]["source"] = "without_check = 2"
+        cells.insert(stubs[0] + 1, {**cells[stubs[0]], "id": "new", "source": "second_half = 1"})
+
+    cells, said = pair(change)
+    sources = [typed.source(cell) for cell in cells]
+    assert sources.index("second_half = 1") == sources.index("first_half = 1") + 1 and "without_check = 2" in sources
+    assert said == [f"{FOUR[0].name}: 3 of 3 cells that were typed are in it."]
+
+
+def test_a_notebook_whose_cells_lost_their_ids_brings_only_what_was_typed(pair):
+    def change(cells, stubs):
+        cells[stubs[0]]["source"] = "mine = 1"
+        for cell in cells:
+            del cell["id"]
+
+    cells, _ = pair(change)
+    assert len(cells) <= len(typed.read(FOUR[0])["cells"]) + 2 and "mine = 1" in [typed.source(cell) for cell in cells]
+
+
+def test_two_updates_in_a_row_keep_the_newer_answer_in_its_place(course):
+    """The exercise changed, so both cells stood; then the new one was filled; then the course changed elsewhere."""
+    authors, clone, given = course
+    name = FOUR[0].name
+
+    def change(which, found):
+        if which == name:
+            found["cells"][typed.stubs(found)[given[which]]]["source"] = ["def another(signature):\n", "    ..."]
+
+    new_version(authors, change)
+    update(clone)
+    path = clone / "chapters" / name
+    found = typed.read(path)
+    found["cells"][typed.stubs(found)[given[name]]]["source"] = ["def another(signature):\n", "    return 'NEW'"]
+    path.write_text(json.dumps(found), encoding="utf-8")
+    new_version(authors, text_before_everything)
+    update(clone)
+    found = typed.read(path)
+    assert "NEW" in typed.source(found["cells"][typed.stubs(found)[given[name]]])
+    assert sum("what the learner typed" in text for text in texts(path)) == 1
+
+
+def test_tags_and_the_notebooks_own_metadata_count_as_typed(tmp_path):
+    tagged = lambda found: found["cells"][3]["metadata"].update(tags=["ask"])
+    signed = lambda found: found["metadata"].update(authors=[])
+    for number, change in enumerate((tagged, signed)):
+        found = typed.read(FOUR[0])
+        change(found)
+        (path := tmp_path / f"{number}.ipynb").write_text(json.dumps(found), encoding="utf-8")
+        assert not typed.is_untouched(path)
+
+
+def test_back_takes_the_newest_copy_and_goes_on_after_a_refusal(tmp_path, capsys):
+    new, old = tmp_path / "new", tmp_path / "old, 旧"
+    for folder in (new, old):
+        folder.mkdir()
+    shutil.copy(FOUR[0], new)
+    for number, name in enumerate(("-2026-01-01-101010", "-2026-02-01-101010", "-Copy1")):
+        shutil.copy(FOUR[0], path := old / f"{FOUR[0].stem}{name}.ipynb")
+        answer(path, number)
+    (old / "99-nothing.ipynb").write_text("{}")
+    assert answers.all_back([str(old / "[0-9]*.ipynb")], new) == 1
+    said = capsys.readouterr()
+    assert "101010.ipynb is passed over for" in said.out and "Copy1.ipynb is of no chapter" in said.err
+    assert "return 1" in "".join(texts(new / FOUR[0].name)) and "return 0" not in "".join(texts(new / FOUR[0].name))
+
+
+def test_two_who_put_answers_back_at_once_lose_none(tmp_path):
+    new = tmp_path / "new"
+    new.mkdir()
+    shutil.copy(FOUR[0], new)
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        shutil.copy(FOUR[0], path := tmp_path / str(number) / FOUR[0].name)
+        answer(path, number)
+    threads = [
+        threading.Thread(target=lambda n=n: list(answers.back(tmp_path / str(n) / FOUR[0].name, new))) for n in (1, 2)
+    ]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert {ANSWER.format(name="answer", number=number) for number in (1, 2)} <= set(texts(new / FOUR[0].name))
 
 
 # JupyterLab ----------------------------------------------------------------------------------------------------------

@@ -24,7 +24,12 @@ def course(tmp_path, monkeypatch):
             (folder / "deep").mkdir()
             (folder / "deep/page.html").write_text("made")
     write(tmp_path / ".venv/pyvenv.cfg", "home = /usr/bin")
-    write(tmp_path / ".venv/lib/python3.11/site-packages/torch/x.py", "x")
+    packages = tmp_path / ".venv/lib/python3.11/site-packages"
+    write(packages / "torch/x.py", "x")
+    write(packages / "torch/__pycache__/x.cpython-311.pyc", "x")
+    write(packages / "torch-2.dist-info/RECORD", "torch/x.py,sha256=1,1\n../../../bin/torchrun,,\n")
+    write(tmp_path / ".venv/bin/torchrun", "x")
+    write(tmp_path / ".venv/bin/activate.fish", "x")
     write(tmp_path / ".venv/installed-lab", "")
     write(tmp_path / ".pytest_cache/CACHEDIR.TAG", "Signature")
     write(tmp_path / ".hypothesis/unicode_data/15/charmap.json.gz", "x")
@@ -58,6 +63,11 @@ STRANGERS = [
     "build/mine/a.ipynb",
     "build/lib/vaecourse/b.py",
     ".venv/project/main.py",
+    ".venv/bin/mytool",
+    ".venv/lib/python3.11/site-packages/mine.py",
+    ".venv/share/overrides.json",
+    ".pytest_cache/notes.txt",
+    "vaecourse.egg-info/notes.txt",
     ".hypothesis/notes.txt",
 ]
 
@@ -83,17 +93,39 @@ def test_clean_keeps_what_somebody_changed(course):
 def test_clean_leaves_links_a_folder_that_is_no_environment_and_strange_caches(course, tmp_path_factory):
     elsewhere = write(tmp_path_factory.mktemp("elsewhere") / "data.txt", "mine")
     (course / "build/site/link").symlink_to(elsewhere.parent)
-    (course / ".venv/pyvenv.cfg").unlink()
-    write(course / ".ruff_cache/notes.txt", "mine")
+    (course / ".venv/installed-lab").unlink()
+    write(elsewhere.parent / "important.pyc", "mine")
+    (course / "tools").mkdir()
+    (course / "tools/__pycache__").symlink_to(elsewhere.parent)
+    (course / ".mypy_cache").symlink_to(elsewhere.parent)
+    write(course / "chapters/__pycache__", "a file")
     write(course / "vaecourse/__pycache__/notes.txt", "mine")
     write(course / "my.egg-info/notes.txt", "mine")
     write(course / "project/__pycache__/x.pyc", "another project's")
     said = []
     clean.clean(course, said.append)
-    assert elsewhere.read_text() == "mine" and any("no virtual environment" in line for line in said)
-    for name in (".ruff_cache/notes.txt", "vaecourse/__pycache__/notes.txt", "my.egg-info/notes.txt"):
+    assert below(elsewhere.parent) == ["data.txt", "important.pyc"]
+    assert any(".venv stays" in line for line in said) and (course / ".venv/pyvenv.cfg").exists()
+    for name in ("vaecourse/__pycache__/notes.txt", "my.egg-info/notes.txt"):
         assert (course / name).read_text() == "mine"
-    assert (course / "project/__pycache__/x.pyc").exists() and (course / ".venv/installed-lab").exists()
+    assert (course / "project/__pycache__/x.pyc").exists()
+
+
+def test_clean_leaves_a_folder_that_is_being_made(course):
+    said = []
+    with made.making(course / "build/slides", said.append) as folder:
+        write(folder / "half.html", "half")
+        clean.clean(course, said.append)
+        assert (folder / "half.html").exists()
+    assert len(said) == 1 and "slides is being made there" in said[0]
+
+
+def test_a_folder_with_something_in_it_is_no_place_to_make_anything(tmp_path):
+    write(tmp_path / "thesis/chapter.tex", "mine")
+    with pytest.raises(ending.Refused, match="has something in it that is not the course's"):
+        with made.making(tmp_path / "thesis"):
+            pass
+    assert below(tmp_path) == ["thesis/chapter.tex"]
 
 
 def test_clean_twice_and_with_nothing_there(tmp_path):

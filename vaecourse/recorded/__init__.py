@@ -58,6 +58,7 @@ class Record:
         self.facts = facts
         self.runs: list[dict[str, Any]] = []
         self._unwritten: list[dict[str, Any]] = []
+        self._known: files.Known = {}
         self._others: dict[str, Any] = {}  # what is in the file and not of this class
         self.read()
 
@@ -90,7 +91,7 @@ class Record:
         try:
             with files.locked(self.file, "adding a run", wait=60):
                 self.read()
-                files.write(self.file, self._content(), files.Kind(KIND, lambda path: True, lambda path: True))
+                files.write(self.file, self._content(), files.Kind(KIND, lambda path: True), self._known)
                 self._unwritten.clear()
         except (ValueError, files.Busy) as failure:
             aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
@@ -101,11 +102,14 @@ class Record:
         """Take in what is in the file; runs that are not there yet stay in hand, after those that are."""
         if not os.path.lexists(self.file):
             return
+        now = files.stamp(self.file)
         before = content(self.file)
         if before["settings"] != self.settings:
             raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
         self.machine = before["machine"]
         self.runs = [*before["runs"], *self._unwritten]
+        if now is not None:
+            self._known[files.real(self.file)] = now
         self._others = {key: value for key, value in before.items() if key not in ("settings", "machine", "runs")}
 
     def _content(self) -> bytes:
@@ -123,7 +127,7 @@ def content(file: Path) -> dict[str, Any]:
     if not file.is_file() or file.stat().st_size > LARGEST:
         raise wrong
     try:
-        found = json.loads(file.read_bytes())
+        found = json.loads(file.read_bytes(), object_pairs_hook=_once)
         parts = found["settings"], found["machine"], found["runs"]
     except (ValueError, KeyError, TypeError, RecursionError) as failure:
         raise wrong from failure
@@ -131,6 +135,14 @@ def content(file: Path) -> dict[str, Any]:
         raise wrong
     if not all(isinstance(run, dict) for run in found["runs"]):
         raise wrong
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of whose names none may stand twice: one of the values would be dropped."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in an object")
     return found
 
 
@@ -169,8 +181,9 @@ def fill(
                     print(f"{row}, seed {seed}: left to {busy.holder}. The same line again makes it if that fails.")
                     continue
                 if still_to_make:
-                    record.add(measure(row, seed))
-                    print(record.runs[-1], flush=True)
+                    run = measure(row, seed)
+                    print(json.dumps(run), flush=True)  # first, for a disk may be full
+                    record.add(run)
 
 
 def machine() -> dict[str, Any]:

@@ -112,10 +112,14 @@ class _Published:
         try:
             if strange := {run["row"] for run in self.record.runs} - self.table.rows.keys():
                 raise ValueError(f"no row is called {strange}")
+            done = [(run["row"], run["seed"]) for run in self.record.runs]
+            if len(done) > len(set(done)):
+                raise ValueError("a run stands there twice")
             return report.markdown(self.table, json.loads(json.dumps(content)))  # as a reader of the file sees it
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
+            said = f"{failure!s:.200}" if isinstance(failure, ValueError) else "something is missing in them"
             raise ValueError(
-                f"{self.record.file} has runs that are not of the table {self.table.name}: name another file."
+                f"{self.record.file} has runs that are not of the table {self.table.name} ({said}): name another file."
             ) from failure
 
     def write(self) -> str:
