@@ -99,8 +99,8 @@ class Checkpoint:
         if not _is_there(self.path):
             self.save([])
             return []
-        files.may_be_replaced(self.path)
         tensors, run = self.read(epochs)
+        files.may_be_replaced(self.path)
         self.take(tensors)
         return run["history"]
 

@@ -378,13 +378,18 @@ def _gunzipped(raw: bytes, size: int, origin: str) -> bytes:
 def _fetch_alone(source: Source, file: str, why: str) -> bytes:
     """As ``_fetch``, once for all who want the file at this moment: the others wait, and read it from the cache."""
     kept = cache_folder() / source.name / file
-    with contextlib.ExitStack() as alone:
-        with contextlib.suppress(OSError):  # a cache that cannot be written to has no lock and needs none
-            alone.enter_context(files.locked(kept, "fetching", wait=_patience(source.sums[file])))
-        with contextlib.suppress(ValueError):
-            if _is_file(kept):
-                return _read(kept, source.sums[file])
-        return _fetch(source, file, why)
+    try:
+        with contextlib.ExitStack() as alone:
+            with contextlib.suppress(OSError):  # a cache that cannot be written to has no lock and needs none
+                alone.enter_context(files.locked(kept, "fetching", wait=_patience(source.sums[file])))
+            with contextlib.suppress(ValueError):
+                if _is_file(kept):
+                    return _read(kept, source.sums[file])
+            return _fetch(source, file, why)
+    finally:
+        with contextlib.suppress(OSError):  # there is something in them, as there should be
+            kept.parent.rmdir()
+            cache_folder().rmdir()
 
 
 def _fetch(source: Source, file: str, why: str) -> bytes:

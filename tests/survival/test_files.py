@@ -210,7 +210,7 @@ MAY = {
     "tools/site.py": "lay_out removes from a folder of build/ inside made.making",
     "tools/present.py": "in a folder of build/ inside made.making",
     "tools/answers.py": "moves notebooks into kept/ and back by renaming, and looks for what came in between",
-    "vaecourse/data.py": "takes away a link in its cache, and not what it leads to",
+    "vaecourse/data.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
     "vaecourse/reproduce/__init__.py": "removes checkpoints by their mark, whose runs are in the record",
 }
 
@@ -245,3 +245,64 @@ def test_every_other_call_that_writes_is_known():
 )
 def test_a_call_that_writes_is_seen(line):
     assert list(calls_that_write(ast.parse(line)))
+
+
+# Between the look and the writing ------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_between_the_look_and_the_writing_is_kept(tmp_path, monkeypatch):
+    file, fsync = tmp_path / "file", os.fsync
+    file.write_bytes(b"ours, as it was")
+
+    def late(handle):
+        monkeypatch.setattr(files.os, "fsync", fsync)
+        file.write_bytes(b"ours, typed in the last moment")
+        return fsync(handle)
+
+    known = {file: files.stamp(file)}
+    monkeypatch.setattr(files.os, "fsync", late)
+    (said,) = write(file, b"ours, new", known)
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert copy.read_bytes() == b"ours, typed in the last moment" and file.read_bytes() == b"ours, new"
+
+
+def test_the_same_size_and_time_are_not_taken_for_the_same_file(tmp_path):
+    file, known = tmp_path / "file", {}
+    write(file, b"ours 1", known)
+    times = file.stat()
+    file.write_bytes(b"ours X")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "kept in" in write(file, b"ours 2", known)[0]
+
+
+def test_a_kill_in_the_middle_of_a_copy_leaves_no_file_that_looks_like_one(tmp_path, monkeypatch):
+    (tmp_path / "file.txt").write_text("x" * 1000)
+
+    def die(source, target):
+        target.write(b"x")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.shutil, "copyfileobj", die)
+    with pytest.raises(KeyboardInterrupt):
+        files.keep(tmp_path / "file.txt")
+    assert not list((tmp_path / "kept").glob("*.txt"))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
+def test_somebody_elses_file_is_refused(tmp_path):
+    for above in (tmp_path, *tmp_path.parents[:3]):
+        above.chmod(above.stat().st_mode | 0o011)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "file").write_bytes(b"ours, hers")
+    (folder / "file").chmod(0o666)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(OSError, match="it belongs to somebody else, who would lose it"):
+            files.replace(folder / "file", b"new")
+        with pytest.raises(OSError, match="it belongs to somebody else"):
+            write(folder / "file", b"ours, mine", {folder / "file": files.stamp(folder / "file")})
+    finally:
+        os.seteuid(0)
+    assert (folder / "file").read_bytes() == b"ours, hers"

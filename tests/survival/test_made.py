@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import clean, ending, made, temporary
+from tools import clean, ending, layout, made, temporary
 
 ROOT = Path(__file__).parents[2]
 
@@ -209,3 +209,21 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_a_living_ones
     living.wait()
     with temporary.folder("test"):
         assert not used.exists()
+
+
+def test_a_folder_of_somebodys_that_has_such_a_name_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(temporary.tempfile, "gettempdir", lambda: str(tmp_path))
+    for name in ("vaecourse-notes-2024-thesis", "vaecourse-keep-20261126101500-x", "vaecourse-x"):
+        write(tmp_path / name / "t", "mine")
+    write(tmp_path / "vaecourse-x" / temporary.MARK, "99999999999999999999 here")
+    temporary.sweep()
+    assert len(below(tmp_path)) == 4
+
+
+def test_a_file_is_laid_out_whole_or_stays(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "a.py", "import os\nimport abc\nx = {  'a':1 }\n")
+    assert layout.main([str(path)]) == 0 and path.read_text() == 'import abc\nimport os\n\nx = {"a": 1}\n'
+    before = write(path, "import os\nimport abc\n").read_text()
+    monkeypatch.setattr(layout.files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left")))
+    assert layout.main([str(path)]) == 1 and path.read_text() == before
+    assert "could not be written" in capsys.readouterr().err

@@ -336,3 +336,48 @@ def test_a_run_whose_model_is_at_hand_can_be_loaded_while_it_is_locked(tmp_path)
     model, _ = run(checkpoint=file)
     with files.locked(file, "training"):
         assert all(torch.equal(a, b) for a, b in zip(train.load(file).parameters(), model.parameters(), strict=True))
+
+
+def test_a_checkpoint_that_may_not_be_written_is_told_before_the_first_step(tmp_path, monkeypatch):
+    file = tmp_path / "file.safetensors"
+    run(epochs=1, checkpoint=file)
+    os.link(file, tmp_path / "backup.safetensors")
+    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    with pytest.raises(OSError, match="it has 2 names, hard links"):
+        run(epochs=2, checkpoint=file)
+
+
+def test_a_record_with_a_name_or_a_run_twice_is_told(tmp_path):
+    file = tmp_path / "t.json"
+    assert call(*SMALL, "--to", file)[0] == 0
+    whole = file.read_text()
+    file.write_text(whole.replace('"settings"', '"remark": 1,\n "remark": 2,\n "settings"', 1))
+    assert "is not a recorded result" in call(*SMALL, "--to", file)[1]
+    content = json.loads(whole)
+    content["runs"] *= 2
+    file.write_text(json.dumps(content))
+    code, said = call(*SMALL, "--to", file)
+    assert code == 2 and "a run stands there twice" in said
+
+
+def test_a_save_between_the_reading_and_the_saving_of_a_lab_is_kept(tmp_path, lab, monkeypatch):
+    file = tmp_path / "cockpit.safetensors"
+    lab.save(file)
+    other, read = CockpitLab().live(), checkpoint.read
+    other.step(7)
+
+    def late(*arguments):
+        found = read(*arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other.save(file)
+        return found
+
+    monkeypatch.setattr(checkpoint, "read", late)
+    lab.load(file)
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="kept in"):
+        lab.save(file)
+    steps = [checkpoint.read(path)[1]["settings"]["steps"] for path in (tmp_path / "kept").iterdir()]
+    assert 7 in steps
+    other.close()

@@ -101,8 +101,8 @@ def measure(
     )
     cost = {
         "side_by_side": len(seeds),
-        "wall_seconds": round(sum(one.wall_seconds for one in passes), 1),
-        "processor_seconds": round(sum(one.processor_seconds for one in passes), 1),
+        "wall_seconds": round(sum(one.wall_seconds for one in passes), 3),
+        "processor_seconds": round(sum(one.processor_seconds for one in passes), 3),
         "device": str(machinery),
     }
     worth = (_worth(model, images, scale, machinery, measures) for model in stack.models())
