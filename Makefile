@@ -10,8 +10,9 @@ BIN := .venv/bin
 LAB := .venv/installed-lab
 TEST := .venv/installed-test
 PINNED := --require-hashes --no-deps --only-binary :all: --requirement
-PYTHONS := vaecourse tests tools benchmarks site
-TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CITATION.cff LICENSE-CONTENT Makefile book.yml pyproject.toml
+PYTHONS := vaecourse tests tools benchmarks site .github
+TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md CODE_OF_CONDUCT.md CITATION.cff
+TEXTS += LICENSE-CONTENT Makefile book.yml pyproject.toml .devcontainer Dockerfile
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 # In the order of the files, for the class's chapters, which take longest, must not be begun last.
 IN_ORDER := --no-loadscope-reorder
