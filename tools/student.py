@@ -81,7 +81,7 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     """
     path = folder / source.with_suffix(".ipynb").name
     if path.resolve().parent == source.parent.resolve():
-        raise notebooks.ChapterError(f"{path} is a chapter itself; name another folder")
+        raise notebooks.ChapterError(f"{path} is a chapter itself: name another one")
     notebooks.write(without_answers(source), path)
     return path
 
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     sources = notebooks.sources(options.numbers)
     if options.folder.resolve() == notebooks.CHAPTERS:
-        raise notebooks.ChapterError(f"{options.folder} holds the chapters themselves; name another folder")
+        raise notebooks.ChapterError(f"{options.folder} holds the chapters themselves: name another one")
     with made.making(options.folder):
         for source in sources:
             path = write(source, options.folder)
