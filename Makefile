@@ -137,14 +137,15 @@ install = echo "pip install $(1)"; { test -x $(BIN)/uv && $(UV_AS_PIP) $(BIN)/uv
 	$(BIN)/python -m pip install $(1)
 
 # uv does not read pip's settings, so it is told where pip looks: a mirror of PyPI, a folder of wheels.
-UV_AS_PIP = UV_INDEX_URL="$(or $(UV_INDEX_URL),$(call pip_says,index-url))" UV_FIND_LINKS="$(call pip_says,find-links)"
-pip_says = $(shell $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*[.]$(1)='\(.*\)'/\1/p" | head -n 1)
+# The shell asks, not make: an address may hold a password, and everybody can read what stands on a command line.
+UV_AS_PIP = UV_INDEX_URL="$${UV_INDEX_URL:-$$($(call ask_pip,index-url))}" UV_FIND_LINKS="$$($(call ask_pip,find-links))"
+ask_pip = $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*[.]$(1)='\(.*\)'/\1/p" | head -n 1
 
 # What comes before the pins stays: they ask for a version of PyTorch, and every build of it will do.
 # An index of PyTorch's own gives the pinned version, but no hashes; a wheel in pip's folder of wheels has its hash here.
 OTHER_TORCH = $(if $(TORCH),$(call install,$(THIS_TORCH)),$(if $(CPU_WHEEL),$(call install,$(PINNED) pins/torch-cpu.txt)))
 THIS_TORCH = --no-deps --index-url https://download.pytorch.org/whl/$(TORCH) --constraint constraints.txt torch
-CPU_WHEEL = $(wildcard $(call pip_says,find-links)/torch-*+cpu-*.whl)
+CPU_WHEEL = $(wildcard $(shell $(call ask_pip,find-links))/torch-*+cpu-*.whl)
 
 # A PyTorch for NVIDIA's GPUs asks for CUDA's libraries, no other build does. The pins have those of PyPI's PyTorch.
 CUDA = if grep -qs '^Requires-Dist: nvidia' .venv/lib/python*/site-packages/torch-*/METADATA; then \

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from vaecourse import data, doctor, evaluate, train
+from vaecourse import checkpoint, data, doctor, evaluate, train
 from vaecourse.__main__ import app
 from vaecourse.models import VAE
 
@@ -359,7 +360,7 @@ def test_it_finds_a_chapter_without_its_twin_and_a_broken_one(monkeypatch, tmp_p
     found = findings(doctor.chapters)
     assert found["chapters"].mend is None and "no whole notebook" in found[half.name].said
     away = half.with_suffix(".broken")
-    assert f"mv {half} {away}, then: git -C {half.parent} checkout {half.name}" == found[half.name].mend
+    assert f"mv {half} {away}, then: git -C {half.parent} checkout -- {half.name}" == found[half.name].mend
     away.write_text("an earlier one")  # which the command must not replace
     assert f"mv {half} {away}-2, then: " in findings(doctor.chapters)[half.name].mend
     half.write_text('{"cells": []}')
@@ -441,3 +442,28 @@ def test_a_look_that_fails_is_a_finding_and_the_exit_code_counts(monkeypatch):
     assert doctor.report(said.append) == 0 and "can start" in said[-1]
     code, printed, _ = call("doctor")
     assert code == 0 and printed.startswith("ok     Python")
+
+
+@pytest.mark.parametrize("kind", ["float64", "float16", "bfloat16"])
+def test_a_model_of_another_precision_is_evaluated(tmp_path, kind):
+    torch.manual_seed(0)
+    model, file = VAE(64, 2, (8,)).to(getattr(torch, kind)), tmp_path / "file.safetensors"
+    if kind != "float64":  # no such training: its file is made by hand
+        run_of = checkpoint.Checkpoint(file, {"model": {"config": model.config(), "dtype": kind}}, model, None, {})
+        run_of.climber = torch.optim.Adam(model.parameters())
+        run_of.save([])
+    else:
+        x = torch.rand(20, 64, dtype=torch.float64)
+        train.fit(model, x, "elbo", 1, 1, 1, checkpoint=file, progress=False, device="cpu")
+    result = CliRunner().invoke(app, ["evaluate", str(file), "--K", "20", "--limit", "20"])
+    assert result.exit_code == 0 and "log p(x), K = 20: -" in result.stdout, result.output
+
+
+def test_the_doctors_command_is_one_command_whatever_a_file_is_called(monkeypatch, tmp_path):
+    (tmp_path / "chapters").mkdir()
+    for ending in (".py", ".ipynb"):
+        (tmp_path / "chapters" / f"0;id>PWN;#{ending}").write_text("broken")
+    monkeypatch.chdir(tmp_path)
+    (mend,) = [found.mend for found in doctor.chapters() if "no whole notebook" in found.said]
+    words = shlex.split(mend.replace(", then: ", " ; "))
+    assert words[-1] == "0;id>PWN;#.ipynb" and words[-2] == "--"

@@ -55,6 +55,9 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.ServerApp.allow_unauthenticated_access = False
     settings.ServerApp.cookie_secret = secrets.token_bytes(32)
     settings.ServerApp.kernel_manager_class = Kernels
+    settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = (
+        64 * 2**20
+    )  # it is read before it is refused
     settings.IdentityProvider.cookie_options = {"samesite": "Lax"}
     settings.Kernels.most = most
     settings.MappingKernelManager.transport_encryption = "auto"  # who listens at a kernel's own ports reads nothing

@@ -118,6 +118,9 @@ def evaluate(
                 f"data must have images of {model.data_dim} pixels for the model in {checkpoint}, "
                 f"got {data} with {x.shape[1]}: name the data with --data."
             )
+        if next(model.parameters()).dtype in (torch.float16, torch.bfloat16):
+            model.float()  # log-weights of half precision are worth nothing
+        x = x.to(next(model.parameters()).dtype)
         model.to(training.choose_device(device))
         noise = torch.Generator(next(model.parameters()).device).manual_seed(arguments.count("seed", seed, 0))
         groups = tqdm(x.split(100), unit="x 100 images", disable=None)

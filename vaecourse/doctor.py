@@ -225,7 +225,7 @@ def chapters() -> Iterator[Finding]:
         except (ValueError, KeyError, TypeError):
             said = "is no whole notebook; .ipynb_checkpoints and kept may hold an earlier one, with your answers"
             away, where = shlex.quote(str(_free(path.with_suffix(".broken")))), shlex.quote(str(folder))
-            mend = f"mv {shlex.quote(str(path))} {away}, then: git -C {where} checkout {path.name}"
+            mend = f"mv {shlex.quote(str(path))} {away}, then: git -C {where} checkout -- {shlex.quote(path.name)}"
             yield Finding(path.name, said, mend)
     if not os.access(folder, os.W_OK):
         mend = f"chmod -R u+w {shlex.quote(str(folder))}"

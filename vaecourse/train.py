@@ -220,6 +220,7 @@ def load(path: str | Path) -> VAE:
     return model.eval()
 
 
+LARGEST_LATENT = 10_000  # a file can hold more for little, and each of thousands of samples would pay for it
 KINDS = ("float16", "bfloat16", "float32", "float64")  # of weights
 
 
@@ -245,6 +246,9 @@ def _described(path: Path, found: checkpoints.Head, description: object) -> VAE:
     weights = {f"model.{name}": weight for name, weight in model.state_dict().items()}
     if different := checkpoints.compare(found, checkpoints.head_of(weights), ("model.",)):
         raise checkpoints.strange(path, different)
+    if model.latent_dim > LARGEST_LATENT:
+        said = f"its latent_dim is {model.latent_dim}, and {LARGEST_LATENT} are the most that can be used"
+        raise checkpoints.strange(path, said)
     return model
 
 

@@ -269,3 +269,21 @@ def test_unknown_lab_names_the_nearest():
 def test_labs_are_imported_lazily():
     code = "import sys, vaecourse.labs; sys.exit(bool({'matplotlib', 'torch', 'ipywidgets'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", labs.ALL)
+def test_a_page_writes_values_and_no_ends_and_options(name):
+    """A page may send what it likes: three million as the end of a slider took gigabytes."""
+    lab = labs.ALL[name]()
+    own = [*lab.controls.values(), lab.image, lab.sentence, *filter(None, [getattr(lab, "transport", None)])]
+    own += filter(None, [getattr(lab, "store", None)])
+    for widget in own:
+        before = {key: value for key, value in widget.get_state().items() if key not in widget.from_page}
+        widget.set_state(dict.fromkeys(before, 3000000.0))
+        now = widget.get_state()
+        assert {key: now[key] for key in before} == before
+    slider = next((widget for widget in lab.controls.values() if hasattr(widget, "max")), None)
+    if slider is not None:
+        slider.set_state({"max": 3e6, "value": 3e6})
+        assert slider.value <= slider.max < 3e6
+    lab.close()

@@ -637,3 +637,12 @@ def test_torch_has_its_threads_back(lab):
     before = torch.get_num_threads()
     lab.step(2)
     assert torch.get_num_threads() == before
+
+
+def test_the_marks_of_turned_controls_are_few_however_often_they_were_turned():
+    """Each is a line in the picture: twenty thousand took a second to draw, and a million ended the lab."""
+    turns = []
+    for step in range(5000):
+        turns = live.thinned([*turns, step])
+    assert len(turns) <= live.LONGEST and turns == sorted(set(turns)) and turns[0] == 0 and turns[-1] == 4999
+    assert len(live.thinned(list(range(10**6)))) <= live.LONGEST

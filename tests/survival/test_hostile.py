@@ -36,6 +36,7 @@ from tests.test_train import X, new_model, run, same
 from vaecourse import checkpoint, data, doctor, recorded, reproduce, train
 from vaecourse.__main__ import app
 from vaecourse.labs.latent_space import LatentTrainer
+from vaecourse.models import VAE
 
 SPARE = 2**30  # bytes that a test may take on top of what it begins with
 
@@ -454,6 +455,14 @@ def test_whatever_is_put_anywhere_is_taken_or_told(files, tmp_path, number):
         path.write_bytes(content)
         said = told(partial(use, path), "forged.file", must=False)
         assert use is fit or said is None or path.read_bytes() == bytes(content)
+
+
+def test_a_model_that_is_cheap_to_keep_and_dear_to_use_is_refused(tmp_path):
+    """48 MB in the file, and 22 GB for its log-weights."""
+    path, model = tmp_path / "wide", VAE(64, train.LARGEST_LATENT + 1, (1,))
+    settings = {"model": {"config": model.config(), "dtype": "float32"}}
+    checkpoint.Checkpoint(path, settings, model, torch.optim.Adam(model.parameters()), {}).save([])
+    assert "10000 are the most" in told(lambda: train.load(path), "wide")
 
 
 def test_item_11_a_latent_dim_of_a_billion_allocates_nothing(files, tmp_path):

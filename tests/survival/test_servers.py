@@ -504,3 +504,32 @@ def test_what_the_servers_are_started_with():
     for one in (servers.settings(1, 2, 3), servers.settings(1, 2, 3)):
         assert one.ServerApp.ip == "127.0.0.1"
     assert servers.settings(1, 2, 3).ServerApp.cookie_secret != one.ServerApp.cookie_secret
+
+
+def test_a_strangers_notebook_opens_without_the_widgets_saved_in_it(server):
+    """JupyterLab would run their JavaScript as soon as the notebook is open, trusted or not."""
+    if server.name == "present":
+        pytest.skip("it opens no notebook")
+    notebook = {
+        "cells": [],
+        "metadata": {"widgets": {"application/vnd.jupyter.widget-state+json": {"state": {"_esm": "fetch()"}}}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (server.folder / "stranger.ipynb").write_text(json.dumps(notebook))
+    status, _, text = server.ask("GET", "/api/contents/stranger.ipynb?content=1")
+    assert status == 200 and json.loads(text)["content"]["metadata"] == {} and "_esm" not in text
+    assert server.ask("GET", "/api/contents/stranger.ipynb?content=0")[0] == 200
+
+
+def test_no_more_is_read_than_a_notebook_may_have(server):
+    """It is read before the token is looked at, so anybody could fill the memory."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=browser.SECONDS)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", "/login")
+        connection.putheader("Content-Length", str(65 * 2**20))
+        connection.endheaders(b"x")
+        try:
+            assert connection.getresponse().status in (400, 413)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            pass

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any, ClassVar
 
 import anywidget
 import numpy as np
@@ -26,9 +27,19 @@ def text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-class ControlWidget(anywidget.AnyWidget):
+class FromPage:
+    """A widget of which a page may write what is in ``from_page`` and nothing else: not its ends, not its options."""
+
+    from_page: ClassVar[tuple[str, ...]] = ()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        super().set_state({name: value for name, value in sync_data.items() if name in self.from_page})  # type: ignore[misc]
+
+
+class ControlWidget(FromPage, anywidget.AnyWidget):
     """A native HTML control with a label that is bound to it, drawn by control.js."""
 
+    from_page = ("value",)
     _esm = text(HERE / "control.js")
     _css = text(HERE / "lab.css")
     kind = Unicode().tag(sync=True)

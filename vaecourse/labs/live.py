@@ -42,7 +42,7 @@ from torch import Tensor, nn
 from traitlets import Bool, Int, TraitError, Unicode
 
 from vaecourse import arguments, checkpoint, data, files
-from vaecourse.labs.controls import HERE, LARGEST_SEED, text
+from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
 from vaecourse.labs.frame import Experiment, Lab
 from vaecourse.labs.shown import while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
@@ -133,7 +133,7 @@ class Trainer:
         """
         settings = dict(settings)
         if self._before not in (None, settings):
-            self.turns.append(self.steps)
+            self.turns = thinned([*self.turns, self.steps])
         self._before = settings
         batch = torch.randperm(len(self.pixels), generator=self.random)[: self.batch_size]
         self.climber.zero_grad()
@@ -214,7 +214,7 @@ class Trainer:
             said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
             raise checkpoint.strange(path, said) from failure
         file.take(tensors)
-        self.history, self.steps, self.turns = run["history"], saved["steps"], saved["turns"]
+        self.history, self.steps, self.turns = run["history"], saved["steps"], thinned(sorted({*saved["turns"]}))
         self._before, self.seed = saved["before"], saved["seed"]
         return saved["controls"]
 
@@ -241,6 +241,13 @@ class Trainer:
         generators = {"trainer": self.random}
         row = functools.partial(_is_measured, columns=len(self.columns))
         return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self._known, "trainer", row)  # type: ignore[arg-type]
+
+
+def thinned(turns: list[int]) -> list[int]:
+    """At most ``LONGEST`` of them, for each is a line in the picture: every second is let go till they are so few."""
+    while len(turns) > LONGEST:
+        turns = turns[::2] if len(turns) % 2 else [*turns[::2], turns[-1]]
+    return turns
 
 
 def _is_measured(row: list[Any], columns: int) -> bool:
@@ -318,9 +325,10 @@ def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) 
 # The panel -----------------------------------------------------------------------------------------------------------
 
 
-class Transport(anywidget.AnyWidget):
+class Transport(FromPage, anywidget.AnyWidget):
     """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
 
+    from_page = ("seen",)
     _esm = text(HERE / "transport.js")
     _css = text(HERE / "lab.css")
     running = Bool(False).tag(sync=True)

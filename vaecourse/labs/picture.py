@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from traitlets import Unicode
 
-from vaecourse.labs.controls import HERE, text
+from vaecourse.labs.controls import HERE, FromPage, text
 
 DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 150 % zoom and cost twice the time
 
 
-class Picture(anywidget.AnyWidget, ipywidgets.Image):
+class Picture(FromPage, anywidget.AnyWidget, ipywidgets.Image):
     """An image widget with a name that a screen reader says: ``alt``."""
 
     _esm = text(HERE / "picture.js")
@@ -31,7 +31,7 @@ class Picture(anywidget.AnyWidget, ipywidgets.Image):
     alt = Unicode().tag(sync=True)
 
 
-class Sentence(anywidget.AnyWidget, ipywidgets.HTML):
+class Sentence(FromPage, anywidget.AnyWidget, ipywidgets.HTML):
     """A line of text that a screen reader says whenever it changes."""
 
     _esm = text(HERE / "sentence.js")

@@ -12,15 +12,16 @@ import anywidget
 from traitlets import Unicode
 
 from vaecourse import labs
-from vaecourse.labs.controls import HERE, text
+from vaecourse.labs.controls import HERE, FromPage, text
 
 ENDING = ".safetensors"
 LONGEST = 500  # characters of a file's name
 
 
-class Store(anywidget.AnyWidget):
+class Store(FromPage, anywidget.AnyWidget):
     """A file's name, save and load."""
 
+    from_page = ("file",)
     _esm = text(HERE / "store.js")
     _css = text(HERE / "lab.css")
     file = Unicode().tag(sync=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from vaecourse import arguments, objectives
 from vaecourse.checkpoint import Checkpoint, fingerprint
+from vaecourse.data import cache_folder
 from vaecourse.objectives import Objective
 from vaecourse.reproduce.crew import Crew
 from vaecourse.reproduce.stack import Noise, Stack
@@ -67,6 +69,11 @@ class Machinery:
         """Compile the two calls of the model and the three reducers of the row, if that is asked for."""
         if not self.compiled:
             return row
+        own = (
+            cache_folder() / "inductor"
+        )  # torch's own choice lies in /tmp, where somebody else may have made it before
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(own))
         stack.draw = torch.compile(stack.draw)  # type: ignore[method-assign]
         stack.log_joint = torch.compile(stack.log_joint)  # type: ignore[method-assign]
         bound, theta, phi = (torch.compile(reducer) for reducer in (row.bound, row.theta, row.phi))
