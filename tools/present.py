@@ -1,6 +1,6 @@
 """The labs of a chapter live on a projector: Voila's page, full screen, without cells and menus.
 
-    python -m tools.present 03                   the labs of chapter 03, one under the other, at http://127.0.0.1:8866
+    python -m tools.present 03                   the labs of chapter 03, one under the other, on port 8866
     python -m tools.present 03 --no-browser      the same, and no browser is opened
 
 Page Down goes to the next lab; sliders take the arrow keys, Home and End. The slides beside it: ``make slides``.
@@ -23,8 +23,9 @@ import nbformat
 from jupyter_core.paths import jupyter_path
 from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
+from jupyter_server.utils import url_path_join
 from jupyterlab_server.themes_handler import ThemesHandler
-from tornado.web import RequestHandler, authenticated
+from tornado.web import HTTPError, RequestHandler, authenticated
 from traitlets import Unicode
 from voila.configuration import VoilaConfiguration
 from voila.paths import collect_static_paths, collect_template_paths
@@ -117,6 +118,15 @@ def private(handler: type[RequestHandler]) -> type[RequestHandler]:
     return type(handler.__name__, bases, {name: authenticated(getattr(handler, name)) for name in ("get", "head")})
 
 
+class TemplateFiles(TemplateStaticFileHandler):
+    """Voila's, for which an address that names no file of a template is an internal error."""
+
+    def parse_url_path(self, path: str) -> str:
+        if not re.fullmatch(r"[\w-]+/static/.+", path):
+            raise HTTPError(404)
+        return str(super().parse_url_path(path))
+
+
 class Stage(servers.Server):
     """One page, and nothing else."""
 
@@ -136,24 +146,23 @@ class Stage(servers.Server):
         }
         self.web_app.settings.update(mathjax_url=None, mathjax_config=None)  # its default asks the network
         extensions = get_voila_labextensions_path([])
-        themes = {"themes_url": "/voila/api/themes", "path": f"{get_data_dir()}/themes", "no_cache_paths": ["/"]}
-        self.web_app.add_handlers(
-            ".*$",
-            [
-                (r"/", Page, page),
-                (rf"/api/kernels/{KERNEL}", KernelHandler),
-                (rf"/api/kernels/{KERNEL}/channels", VoilaKernelWebsocketHandler),
-                (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
-                (r"/voila/api/themes/(.*)", private(ThemesHandler), themes | {"labextensions_path": extensions}),
-                (r"/voila/templates/(.*)", private(TemplateStaticFileHandler)),
-                (
-                    r"/voila/static/(.*)",
-                    private(MultiStaticFileHandler),
-                    {"paths": collect_static_paths(["voila", "nbconvert"], "lab")},
-                ),
-                (r"/voila/labextensions/(.*)", private(FileFindHandler), {"path": extensions, "no_cache_paths": ["/"]}),
-            ],
-        )
+        themes = {"path": f"{get_data_dir()}/themes", "labextensions_path": extensions, "no_cache_paths": ["/"]}
+        themes |= {"themes_url": url_path_join(self.base_url, "/voila/api/themes")}
+        own: list[tuple[Any, ...]] = [
+            (r"/", Page, page),
+            (rf"/api/kernels/{KERNEL}", KernelHandler),
+            (rf"/api/kernels/{KERNEL}/channels", VoilaKernelWebsocketHandler),
+            (r"/voila/api/shutdown/(.*)", VoilaShutdownKernelHandler),
+            (r"/voila/api/themes/(.*)", private(ThemesHandler), themes),
+            (r"/voila/templates/(.*)", private(TemplateFiles)),
+            (
+                r"/voila/static/(.*)",
+                private(MultiStaticFileHandler),
+                {"paths": collect_static_paths(["voila", "nbconvert"], "lab")},
+            ),
+            (r"/voila/labextensions/(.*)", private(FileFindHandler), {"path": extensions, "no_cache_paths": ["/"]}),
+        ]
+        self.web_app.add_handlers(".*$", [(url_path_join(self.base_url, path), *more) for path, *more in own])
 
 
 def serve(path: Path, arguments: list[str]) -> None:

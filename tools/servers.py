@@ -7,8 +7,12 @@
 
 - it listens on 127.0.0.1, and has a new token and a new secret for its cookies at every start; a ``JUPYTER_TOKEN`` of
   the user's counts, a token on the command line does not: everybody on the machine can read it there;
+- all that it has lies under a secret path. Browsers send a cookie to every port of a name, and so to a server of
+  another user of this machine; this cookie goes with the path, which he does not know. A page of the web does not
+  either: it cannot even send its reader there;
 - whoever comes under another name (a web page can give its own name the address 127.0.0.1), or from a page of another
   server, is turned away before anything is looked up, token or not;
+- it keeps so many connections and no more, and closes those that ask nothing;
 - it starts so many kernels and no more, and ends those that nobody is connected to and that do nothing; what a kernel
   sends over its own ports, to which every user of the machine can connect, is encrypted;
 - it reads no configuration file, so that none can open it by chance. The command line can, one option at a time.
@@ -23,18 +27,24 @@ import ipaddress
 import os
 import secrets
 import signal
+import threading
 import warnings
+import weakref
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.services.sessions.handlers import SessionRootHandler
 from jupyter_server.utils import url_path_join
-from tornado.httputil import HTTPServerRequest
-from tornado.routing import Matcher, Rule
+from tornado.httputil import HTTPServerRequest, url_concat
+from tornado.iostream import IOStream
+from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import HTTPError, RequestHandler, authenticated
 from traitlets import Integer
 from traitlets.config import Config
+
+CONNECTIONS = 256  # at once: a page of JupyterLab has six, and one for each kernel and terminal
+PATIENCE = 60  # seconds for the next request on a connection, and for its body
 
 ON_THE_COMMAND_LINE = (
     "A token on the command line can be read by everybody on this machine: "
@@ -54,10 +64,11 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.ServerApp.ip = "127.0.0.1"
     settings.ServerApp.allow_unauthenticated_access = False
     settings.ServerApp.cookie_secret = secrets.token_bytes(32)
+    settings.ServerApp.base_url = f"/{secrets.token_urlsafe(24)}/"
+    settings.ServerApp.tornado_settings = {"headers": {"Referrer-Policy": "same-origin"}}
     settings.ServerApp.kernel_manager_class = Kernels
-    settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = (
-        64 * 2**20
-    )  # it is read before it is refused
+    body = 64 * 2**20  # bytes, and they are read before they are refused
+    settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = body
     settings.IdentityProvider.cookie_options = {"samesite": "Lax"}
     settings.Kernels.most = most
     settings.MappingKernelManager.transport_encryption = "auto"  # who listens at a kernel's own ports reads nothing
@@ -113,13 +124,14 @@ class Sessions(SessionRootHandler):
 
 
 class Foreign(Matcher):
-    """Requests under a name that is not this machine's, and those which a page of another server sends."""
+    """Requests under a name that is not this machine's, from a page of another server, or without the secret path."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        return None if self.local(request.host_name.strip("[]")) and self.own(request) else {}
+        known = self.local(request.host_name.strip("[]")) and self.own(request) and self.inside(request)
+        return None if known else {}
 
     def local(self, name: str) -> bool:
         try:
@@ -133,6 +145,9 @@ class Foreign(Matcher):
         allowed = self.server.allow_origin or self.server.allow_origin_pat  # Jupyter looks at them
         return origin is None or bool(allowed) or origin.lower().partition("://")[2] == request.host.lower()
 
+    def inside(self, request: HTTPServerRequest) -> bool:
+        return request.path == "/" or request.path.startswith(self.server.base_url)
+
 
 class Refused(RequestHandler):
     """The answer to a foreign request, whatever it asks for."""
@@ -140,6 +155,20 @@ class Refused(RequestHandler):
     def prepare(self) -> None:
         self.set_status(403)
         self.finish("This server answers its own pages on this machine, and this request came from elsewhere.\n")
+
+
+class Door(Refused):
+    """``/?token=...``, as somebody types it who chose the token himself and cannot know the path."""
+
+    def initialize(self, server: Server) -> None:
+        self.server = server
+
+    def prepare(self) -> None:
+        token = self.get_query_argument("token", "")
+        if secrets.compare_digest(token.encode(), self.server.identity_provider.token.encode()) and token:
+            self.redirect(url_concat(self.server.base_url, {"token": token}))
+        else:
+            super().prepare()
 
 
 class Server(ServerApp):
@@ -165,7 +194,26 @@ class Server(ServerApp):
         super().init_webapp()
         if "sessions" in self.default_services:
             self.web_app.add_handlers(".*$", [(url_path_join(self.base_url, "/api/sessions"), Sessions)])
-        self.web_app.default_router.rules.insert(0, Rule(Foreign(self), Refused))
+        first = [Rule(Foreign(self), Refused)]
+        if self.base_url != "/":
+            first.append(Rule(PathMatches("/"), Door, {"server": self}))
+        self.web_app.default_router.rules[:0] = first
+
+    def init_httpserver(self) -> None:
+        """What a stranger can hold open is limited: in number, and in time."""
+        super().init_httpserver()
+        web, streams = self.http_server, weakref.WeakSet[IOStream]()
+        web.conn_params.header_timeout = web.conn_params.body_timeout = PATIENCE
+        serve = web.handle_stream
+
+        def admit(stream: IOStream, address: tuple[Any, ...]) -> None:
+            if sum(not one.closed() for one in streams) >= CONNECTIONS:
+                stream.close()
+                return
+            streams.add(stream)
+            serve(stream, address)
+
+        web.handle_stream = admit
 
     def load_server_extensions(self) -> None:
         """What an extension has left open to everybody needs the token here, so the warning about it says too much."""
@@ -187,6 +235,13 @@ class Server(ServerApp):
             super().write_browser_open_files()
         finally:
             os.umask(mask)
+
+    def start_ioloop(self) -> None:
+        """AnyIO's threads wait for a task that the loop, once stopped, never ends: Python would wait for them."""
+        super().start_ioloop()
+        for thread in threading.enumerate():
+            if thread.name == "AnyIO worker thread":
+                thread.stop()
 
     def start_app(self) -> None:
         if self.allow_remote_access:

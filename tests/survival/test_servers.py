@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -56,12 +57,13 @@ class Running:
     home: Path
     port: int
     token: str
+    base: str  # the secret path, without the slash at its end
     folder: Path
 
-    def ask(self, method, path, *, token=True, host="", origin="", body=None):
+    def ask(self, method, path, *, token=True, host="", origin="", body=None, base=None):
         """Status, headers and text of an answer; ``host`` alone, and the port is added."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=browser.SECONDS)
-        connection.putrequest(method, path, skip_host=True)
+        connection.putrequest(method, (self.base if base is None else base) + path, skip_host=True)
         headers = {"Host": f"{host or '127.0.0.1'}:{self.port}", "Content-Type": "application/json"}
         headers |= {"Origin": origin} if origin else {}
         headers |= {"Authorization": f"token {self.token}"} if token else {}
@@ -88,11 +90,11 @@ class Running:
     def runs(self, kernel):
         return self.ask("GET", f"/api/kernels/{kernel}")[0] == 200
 
-    def connect(self, kernel, *, token=True, host="", origin=None, path="/api/kernels/{}/channels"):
+    def connect(self, kernel, *, token=True, host="", origin=None, path="/api/kernels/{}/channels", base=None):
         """A websocket to a kernel."""
         words = [f"Authorization: token {self.token}"] if token else []
         return create_connection(
-            f"ws://127.0.0.1:{self.port}{path.format(kernel)}",
+            f"ws://127.0.0.1:{self.port}{self.base if base is None else base}{path.format(kernel)}",
             timeout=browser.SECONDS,
             header=words,
             host=f"{host or '127.0.0.1'}:{self.port}",
@@ -133,8 +135,8 @@ def running(home, command, folder, port, **environment):
         told = home / f"runtime/jpserver-{process.pid}.json"
         wait(lambda: process.poll() is not None or (told.exists() and told.read_text().endswith("}")))
         assert process.poll() is None, (home / "log").read_text()[-3000:]
-        token = json.loads(told.read_text())["token"]
-        server = Running(process, home, port, token, folder)
+        told = json.loads(told.read_text())
+        server = Running(process, home, port, told["token"], told["base_url"].rstrip("/"), folder)
         wait(lambda: answers(server))
         yield server
     finally:
@@ -240,13 +242,15 @@ def test_without_the_token_there_is_the_login_page_or_nothing(server, kernel):
     for method, path, wanted in PATHS:
         status, headers, _ = server.ask(method, path, token=False)
         if path == "/" and server.name == "lab":
-            assert headers["Location"].startswith("/lab"), "JupyterLab sends / to its own page, which is private"
+            assert headers["Location"].startswith(f"{server.base}/lab"), (
+                "JupyterLab sends / to its own page, which is private"
+            )
             continue
         assert status == wanted, f"{method} {path}"
-        assert status != 302 or headers["Location"].startswith("/login"), f"{method} {path}"
+        assert status != 302 or headers["Location"].startswith(f"{server.base}/login"), f"{method} {path}"
     for method, path in CALLS:
         status, headers, _ = server.ask(method, path.format(kernel=kernel), token=False, body={"name": "python3"})
-        login = status == 302 and headers["Location"].startswith("/login")
+        login = status == 302 and headers["Location"].startswith(f"{server.base}/login")
         assert status == 403 or login, f"{method} {path}: {status}"
     assert server.kernels() == before and server.runs(kernel)
 
@@ -261,6 +265,62 @@ def test_a_foreign_name_is_refused_even_with_the_token(server, kernel):
                 status, *_ = server.ask(method, path.format(kernel=kernel), token=token, body={}, **names)
                 assert status == 403, f"{method} {path} {names}"
     assert server.kernels() == before and server.runs(kernel)
+
+
+def test_without_the_secret_path_there_is_nothing_even_with_the_token(server, kernel):
+    """A browser sends the cookie to every port of 127.0.0.1, so another user can have one: not the path, though."""
+    before = server.kernels()
+    for method, path in (
+        [(method, path) for method, path, _ in PATHS] + CALLS + [("GET", "/login"), ("GET", "/static/")]
+    ):
+        for base in ("", "/wrong", server.base[:-1]):
+            status, headers, _ = server.ask(method, path.format(kernel=kernel), base=base, body={})
+            assert status == 403 and "Set-Cookie" not in headers, f"{method} {base}{path}"
+    with pytest.raises(WebSocketBadStatusException) as refused:
+        server.connect(kernel, base="")
+    assert refused.value.status_code == 403
+    assert server.kernels() == before and server.runs(kernel)
+
+
+def test_who_chose_the_token_comes_in_without_the_path(server):
+    """As from outside a container: JUPYTER_TOKEN=... is known there, and the path is not."""
+    status, headers, _ = server.ask("GET", f"/?token={server.token}", base="", token=False)
+    assert status == 302 and headers["Location"] == f"{server.base}/?token={server.token}"
+    for wrong in ("", "?token=", "?token=wrong", f"?token={server.token[:-1]}", "?token=%FF"):
+        assert server.ask("GET", f"/{wrong}", base="", token=False)[0] in (400, 403), wrong
+    assert server.ask("GET", f"/?token={server.token}", base="", token=False, origin=f"http://{EVIL}")[0] == 403
+
+
+def test_a_cookie_goes_with_the_path_and_no_address_is_told_to_others(server):
+    _, headers, _ = server.ask("GET", {"lab": "/lab", "present": f"/?token={server.token}"}[server.name])
+    cookies = headers.get_all("Set-Cookie")
+    assert cookies and all(f"Path={server.base}/;" in f"{cookie};" for cookie in cookies)
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert len(server.base) == 33
+
+
+def test_connections_that_ask_nothing_are_few_and_leave_the_log_alone(server):
+    before = len(server.log())
+    with contextlib.ExitStack() as idle:
+        held = [
+            idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=browser.SECONDS))
+            for _ in range(servers.CONNECTIONS + 200)
+        ]
+        wait(lambda: sum(closed(one) for one in held) >= 200)
+        assert psutil.Process(server.process.pid).num_fds() < servers.CONNECTIONS + 200
+    wait(lambda: answers(server))
+    assert "Traceback" not in server.log()[before:] and len(server.log()) - before < 5000
+
+
+def closed(connection):
+    """Whether the other side has closed a connection that has sent nothing."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -327,6 +387,7 @@ def test_nothing_is_served_but_the_courses(server):
         never += ["/01-pair.ipynb", "/picture.png", "/voila/static/01-pair.ipynb", "/nbconvert/html/01-pair.ipynb"]
     for path in served[1:]:
         assert server.ask("GET", path)[0] == 200, path
+        never += ["/voila/templates/", "/voila/templates/x", "/voila/templates/lab/../x", "/voila/templates/lab/y/z"]
     for path in never:
         assert server.ask("GET", path)[0] in (403, 404), path
 
@@ -351,7 +412,7 @@ def test_the_address_bar_does_not_keep_the_token(server):
     if server.name == "lab":
         pytest.skip("JupyterLab's own matter")
     status, headers, _ = server.ask("GET", f"/?token={server.token}", token=False)
-    assert status == 302 and headers["Location"] == "/"
+    assert status == 302 and headers["Location"] == f"{server.base}/"
     assert "HttpOnly" in headers["Set-Cookie"] and "SameSite=Lax" in headers["Set-Cookie"]
 
 
@@ -503,6 +564,8 @@ def test_what_the_servers_are_started_with():
     assert present.IDLE <= 300 < 3600 <= lab.IDLE
     for one in (servers.settings(1, 2, 3), servers.settings(1, 2, 3)):
         assert one.ServerApp.ip == "127.0.0.1"
+        assert len(one.ServerApp.base_url) == 34
+    assert servers.settings(1, 2, 3).ServerApp.base_url != one.ServerApp.base_url
     assert servers.settings(1, 2, 3).ServerApp.cookie_secret != one.ServerApp.cookie_secret
 
 
@@ -526,7 +589,7 @@ def test_no_more_is_read_than_a_notebook_may_have(server):
     """It is read before the token is looked at, so anybody could fill the memory."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=browser.SECONDS)
     with contextlib.closing(connection):
-        connection.putrequest("POST", "/login")
+        connection.putrequest("POST", f"{server.base}/login")
         connection.putheader("Content-Length", str(65 * 2**20))
         connection.endheaders(b"x")
         try:

@@ -1,14 +1,10 @@
 """A chapter's labs full screen, as a lecturer projects them: 1280 x 720, live, with no network."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-import time
 
 import pytest
 
+from tests.browser.pages.started import started
 from tools import browser, notebooks, present
 
 LOCAL = re.compile(r"(http|ws)://127\.0\.0\.1:|data:|blob:")
@@ -17,23 +13,8 @@ SCREEN = {"width": 1280, "height": 720}
 
 @pytest.fixture
 def address(tmp_path):
-    """``make present CHAPTER=03``: the address with the token, which it writes into a file of its user's."""
-    command = [sys.executable, "-m", "tools.present", "03", f"--folder={tmp_path}/page", "--no-browser"]
-    command += [f"--port={browser.free_port()}", "--ServerApp.port_retries=0"]
-    with open(tmp_path / "log", "w") as log:
-        environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_TOKEN": ""}
-        process = subprocess.Popen(command, cwd=notebooks.ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            told = tmp_path / f"runtime/jpserver-{process.pid}.json"
-            end = time.monotonic() + browser.SECONDS
-            while not (told.exists() and told.read_text().endswith("}")):
-                assert time.monotonic() < end and process.poll() is None, (tmp_path / "log").read_text()
-                time.sleep(0.2)
-            server = json.loads(told.read_text())
-            yield f"{server['url']}?token={server['token']}"
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with started(tmp_path, "tools.present", "03", f"--folder={tmp_path}/page") as address:
+        yield address
 
 
 def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, address):
