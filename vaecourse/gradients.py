@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from vaecourse import arguments, objectives
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import Data, LatentVariableModel
 
 BASELINES = ["none", "mean", "leave_one_out", "optimal"]
 
@@ -31,6 +31,12 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
     Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a
     kind that needs other samples, and for ``optimal`` without ``squared_score``, or with one of another shape. Source:
     Greensmith et al. 2004, section 4.2; Kool et al. 2019 (leave-one-out).
+
+    >>> log_w = torch.tensor([-1.0, -2.0, -6.0]).view(1, 3, 1)
+    >>> baseline(log_w, "mean").flatten()
+    tensor([-3., -3., -3.])
+    >>> baseline(log_w, "leave_one_out").flatten()
+    tensor([-4.0000, -3.5000, -1.5000])
     """
     log_w = arguments.log_weights(log_w).detach()
     K = log_w.shape[1]
@@ -57,6 +63,11 @@ def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
     ``log_q`` must be differentiable in phi at *fixed* z (detach the samples), ``c`` a baseline.
     Shapes: ``3 x [M, K, B] -> [B]``. Raises ``ValueError`` if they differ. Source: Williams 1992; Ranganath et
     al. 2014 (arXiv 1401.0118, eq. 3).
+
+    >>> log_w, log_q = torch.tensor([-1.0, -3.0]).view(1, 2, 1), torch.zeros(1, 2, 1, requires_grad=True)
+    >>> score_function(log_w, log_q, baseline(log_w, "leave_one_out")).sum().backward()
+    >>> log_q.grad.flatten()
+    tensor([ 1., -1.])
     """
     arguments.log_weights(log_w)
     _same_shape("log_q", log_q, log_w)
@@ -71,6 +82,9 @@ def log_variance(log_w: Tensor) -> Tensor:
 
     With z detached its gradient is, sample by sample, minus the leave-one-out score-function estimate.
     Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` for K = 1. Source: Richter et al. 2020 (arXiv 2010.10436).
+
+    >>> log_variance(torch.tensor([-1.0, -2.0, -6.0]).view(1, 3, 1))
+    tensor([3.5000])
     """
     if arguments.log_weights(log_w).shape[1] < 2:
         raise ValueError("log_variance needs K >= 2 samples, got K = 1.")
@@ -107,26 +121,44 @@ def signal_to_noise(
     """
     row = objectives.get(objective)
     arguments.count("draws", draws, at_least=2), arguments.count("chunk", chunk)
-    theta = {name: p.detach() for name, p in model.theta().items()}
-    phi = {name: p.detach() for name, p in model.phi().items()}
-
-    def estimate(eps: Tensor) -> tuple[Tensor, Tensor]:
-        def surrogates(theta: dict[str, Tensor], phi: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-            log_p, log_q = functional_call(model, theta | phi, (x, eps, row.keeps_score))
-            log_w = (log_p - log_q).detach()
-            for_theta = row.theta_weights(log_w) * log_p
-            return for_theta.sum(), (row.phi_weights(log_w) * (log_p - log_q)).sum()  # a factor 1 / B would cancel
-
-        by_theta = grad(lambda t: surrogates(t, phi)[0])(theta)
-        by_phi = grad(lambda p: surrogates(theta, p)[1])(phi)
-        return _flat(by_theta), _flat(by_phi)
-
     moments = [_Moments(), _Moments()]
     for start in range(0, draws, chunk):
-        eps = torch.stack([model.noise(x, M, K, generator) for _ in range(min(chunk, draws - start))])
-        for moment, estimates in zip(moments, vmap(estimate)(eps)):
-            moment.add(estimates)
+        estimates = _gradients(model, x, row, M, K, min(chunk, draws - start), generator)
+        for moment, gradients in zip(moments, estimates):
+            moment.add(gradients)
     return SignalToNoise(*(moment.signal_to_noise() for moment in moments))
+
+
+def _gradients(
+    model: LatentVariableModel,
+    x: Data,
+    row: objectives.Objective,
+    M: int,
+    K: int,
+    n: int,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor]:
+    """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
+    halves = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
+    loss = _Loss(model, row, M, K)
+
+    def once(eps: Tensor) -> tuple[Tensor, Tensor]:
+        by_name = grad(lambda both: functional_call(loss, both, (x, eps)))(halves[0] | halves[1])
+        return _flat([by_name[name] for name in halves[0]], x), _flat([by_name[name] for name in halves[1]], x)
+
+    return vmap(once)(torch.stack([model.noise(x, M, K, generator) for _ in range(n)]))
+
+
+class _Loss(nn.Module):
+    """A row's loss at given noise, as a module, so that ``functional_call`` can give it other parameters."""
+
+    def __init__(self, model: LatentVariableModel, row: objectives.Objective, M: int, K: int) -> None:
+        super().__init__()
+        self.model, self.row, self.M, self.K = model, row, M, K
+
+    def forward(self, x: Data, eps: Tensor) -> Tensor:
+        drawn = self.model.draw(x, eps, self.row.keeps_score)
+        return objectives.at(self.model, x, self.row, *drawn, self.M, self.K).loss
 
 
 class _Moments:
@@ -147,8 +179,9 @@ class _Moments:
         return self.mean.abs() / (self.squares / (self.n - 1)).sqrt()
 
 
-def _flat(tensors: dict[str, Tensor]) -> Tensor:
-    return torch.cat([t.flatten() for t in tensors.values()])
+def _flat(tensors: list[Tensor], like: Tensor) -> Tensor:
+    """All entries in one vector, and an empty one of no tensors."""
+    return torch.cat([like.new_empty(0), *(t.flatten() for t in tensors)])
 
 
 def _same_shape(name: str, value: Tensor, log_w: Tensor) -> None:

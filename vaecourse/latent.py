@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+Data = Any
+"""A batch: a tensor ``[B, ...]``, or what else the model's networks understand, for instance a pair (x, mask)."""
+
+Latent = Tensor | tuple[Tensor, ...]
+"""Samples ``[M, K, B, ...]`` of one latent variable, or a tuple of several."""
 
 
 class LatentVariableModel(nn.Module):
@@ -26,7 +33,16 @@ class LatentVariableModel(nn.Module):
         """
         raise NotImplementedError
 
-    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+    def propose(
+        self, x: Data, M: int, K: int, keeps_score: bool = True, generator: torch.Generator | None = None
+    ) -> tuple[Latent, Tensor]:
+        """M K fresh samples of q for each data point, and their log q(z | x): ``draw`` at ``noise``.
+
+        Shapes: ``[B, ...] -> [M, K, B, ...], [M, K, B]``.
+        """
+        return self.draw(x, self.noise(x, M, K, generator), keeps_score)
+
+    def log_joint(self, x: Any, z: Any) -> Tensor:
         """log p(x, z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
         raise NotImplementedError
 
@@ -45,7 +61,16 @@ class LatentVariableModel(nn.Module):
 
     def log_weights(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, D] -> [M, K, B]``."""
-        return self.weigh(x)(self.noise(x, M, K, generator))
+        return self.weigher(x)(M, K, generator)
+
+    def weigher(self, x: Data) -> Callable[[int, int, torch.Generator | None], Tensor]:
+        """``log_weights`` as a function of M, K and the generator: for one x and many samples."""
+        weigh = self.weigh(x)
+
+        def log_w(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+            return weigh(self.noise(x, M, K, generator))
+
+        return log_w
 
     def weigh(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         """log w as a function of the noise: for one x and much noise. A subclass may do what x alone needs only once.

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import arguments, bernoulli
+from vaecourse.composition import DeepLatentVariableModel, OverSamples, check
 from vaecourse.latent import LatentVariableModel
+
+__all__ = ["VAE", "DeepLatentVariableModel", "LatentVariableModel", "OverSamples", "Prior", "StandardNormal", "check"]
 
 LIKELIHOODS = ["bernoulli", "gaussian"]
 
@@ -115,8 +118,8 @@ class VAE(LatentVariableModel):
         mean, log_std = self.encode(x)
         z = mean + log_std.exp() * eps
         if not keeps_score:
-            mean, log_std = mean.detach(), log_std.detach()
-            eps = (z - mean) * (-log_std).exp()
+            log_std = log_std.detach()
+            eps = eps.detach() + (z - z.detach()) * (-log_std).exp()  # (z - mean) / sigma, without its rounding
         return z, standard_normal_log_prob(eps) - log_std.sum(-1)
 
     def weigh(self, x: Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,4 +1,4 @@
-r"""The table of estimators, and one function that fills ``.grad`` for a row of it.
+r"""The table of estimators, and one rule that makes a row of it a loss.
 
 An estimator of a bound and of its gradient is one row: its value, the weights of the theta-gradient, the weights of the
 phi-gradient, and whether the score term of log q is kept.
@@ -6,35 +6,44 @@ phi-gradient, and whether the score term of log q is kept.
 .. math:: \Delta_\theta = \sum_{m,k} a_{mk} \nabla_\theta \log p_\theta(x, z_{mk}), \qquad
           \Delta_\phi = \sum_{m,k} b_{mk} \nabla_\phi \left( \log p_\theta(x, z_{mk}) - \log q(z_{mk} | x) \right)
 
-with reparameterised :math:`z_{mk}(\phi)`. ``TABLE`` holds the rows; the weights below carry no gradient.
+with reparameterised :math:`z_{mk}(\phi)`. ``TABLE`` holds the rows; the weights below carry no gradient. ``loss`` is a
+scalar like any other: scale it, add to it, accumulate it, take it through ``torch.func`` or ``torch.compile``.
+
+**The rule.** One encoder call, one decoder call and one backward pass serve every row, also one with a != b. Samples do
+not meet in the decoder, so the gradient that comes back to sample mk is proportional to the weight sent out with it. It
+leaves ``_Loss`` with a, which theta gets. On its way to phi it passes ``_Seen``, where it is multiplied by b / a: this
+ratio is what ``_Loss`` sends back along ``passenger``, a tensor of zeros that joins the two and has no other use.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from vaecourse import arguments, bounds
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import Data, Latent, LatentVariableModel
 
 
 def uniform(log_w: Tensor) -> Tensor:
     """1 / (M K). Shapes: ``[M, K, B] -> [M, K, B]``."""
-    M, K, _ = arguments.log_weights(log_w).shape
-    return torch.full_like(log_w, 1 / (M * K))
+    M, K, _ = log_w.shape
+    return torch.full_like(_numbers(log_w), 1 / (M * K))
 
 
 def pooled(log_w: Tensor) -> Tensor:
     """w / (sum of w over M and K). Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return arguments.log_weights(log_w).detach().flatten(0, 1).softmax(0).view_as(log_w)
+    return _numbers(log_w).flatten(0, 1).softmax(0).view_as(log_w)
 
 
 def within(log_w: Tensor) -> Tensor:
     """w / (sum of w over K) / M. Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return arguments.log_weights(log_w).detach().softmax(1) / len(log_w)
+    return _numbers(log_w).softmax(1) / len(log_w)
 
 
 def squared(log_w: Tensor) -> Tensor:
@@ -49,7 +58,12 @@ def mixed(log_w: Tensor, beta: float) -> Tensor:
 
 def tilted(log_w: Tensor, alpha: float) -> Tensor:
     """w^(1 - alpha) / (sum of w^(1 - alpha) over K) / M. Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return within((1 - alpha) * arguments.log_weights(log_w)) if alpha < 1 else uniform(log_w)
+    return within((1 - alpha) * _numbers(log_w)) if alpha < 1 else uniform(log_w)
+
+
+def _numbers(log_w: Tensor) -> Tensor:
+    """log w without a gradient, in float32 at least: the weights of half precision would underflow at 17 nats."""
+    return log_w.detach().to(torch.promote_types(log_w.dtype, torch.float32))
 
 
 @dataclass(frozen=True)
@@ -67,13 +81,18 @@ class Objective:
         """The estimate of the bound, in nats. Shapes: ``[M, K, B] -> [B]``."""
         return self.bound(log_w, **self.parameters)
 
+    @property
+    def turns(self) -> bool:
+        """Whether theta and phi get different weights."""
+        return self.theta is not self.phi
+
     def theta_weights(self, log_w: Tensor) -> Tensor:
-        """The weights a of the theta-gradient, without a gradient of their own. Shapes: ``[M, K, B] -> [M, K, B]``."""
-        return self.theta(log_w, **self.parameters)
+        """The weights a of the theta-gradient, without a gradient of their own: ``[M, K, B] -> [M, K, B]``."""
+        return self.theta(arguments.log_weights(log_w), **self.parameters)
 
     def phi_weights(self, log_w: Tensor) -> Tensor:
         """The weights b of the phi-gradient, without a gradient of their own. Shapes: ``[M, K, B] -> [M, K, B]``."""
-        return self.phi(log_w, **self.parameters)
+        return self.phi(arguments.log_weights(log_w), **self.parameters)
 
     def __str__(self) -> str:
         settings = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
@@ -115,35 +134,255 @@ def get(name: str | Objective, **parameters: float) -> Objective:
     return replace(row, parameters=row.parameters | given)
 
 
-def backward(
+class Estimate(NamedTuple):
+    """One draw of a row: a loss with the row's gradient, and what it was made of (without a gradient)."""
+
+    loss: Tensor
+    bound: Tensor
+    log_w: Tensor
+    z: Latent
+
+
+def loss(
     model: LatentVariableModel,
-    x: Tensor,
+    x: Data,
     objective: str | Objective,
     M: int,
     K: int,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""Fill ``.grad`` of the model with the gradient of the loss, minus the mean over B of the bound; return the bound.
+    r"""Minus the mean over B of the bound, a scalar whose gradient is minus the row's, in nats.
 
-    One encoder call, one decoder call and one backward pass serve every row. Samples do not meet in the decoder, so the
-    gradient that comes back to sample mk is proportional to the weight sent out with it: it leaves with a for theta,
-    and a hook on z turns it into b for phi. Gradients add to what is in ``.grad`` already.
+    Shapes: ``[B, ...] -> []``. Raises as ``estimate`` does.
 
-    Shapes: ``[B, D] -> [B]``, in nats, detached. Raises as ``get`` and ``model.noise`` do.
+    >>> from vaecourse.models import VAE
+    >>> model = VAE(data_dim=64, latent_dim=8)
+    >>> (0.5 * loss(model, torch.zeros(5, 64), "dreg", M=1, K=16)).backward()
+    """
+    return estimate(model, x, objective, M, K, generator).loss
+
+
+def estimate(
+    model: LatentVariableModel,
+    x: Data,
+    objective: str | Objective,
+    M: int,
+    K: int,
+    generator: torch.Generator | None = None,
+) -> Estimate:
+    r"""``loss`` with the bound ``[B]``, the log-weights ``[M, K, B]`` and the samples z ``[M, K, B, ...]`` behind it.
+
+    Log-weights and bound are at least float32, whatever the model computes in. Raises as ``get`` and the model do;
+    ``ValueError`` where the model's log-densities are not ``[M, K, B]``, for a point or a group whose weights are all
+    zero, and for a row without the score term if the model's log q keeps it; ``NotFinite`` for NaN.
+    """
+    row = get(objective)
+    return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
+
+
+def at(model: LatentVariableModel, x: Data, row: Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
+    """``estimate`` at samples that are drawn already, by ``model.propose`` or ``model.draw``."""
+    shape = _shape(x, z, log_q, M, K)
+    if not row.keeps_score:
+        _no_score("model.draw with keeps_score=False", log_q, z)
+    seen, passengers = _watched(z, shape) if row.turns else (z, ())
+    log_p = _of_shape("model.log_joint", model.log_joint(x, seen), shape)
+    return _estimate(row, log_p, log_q, z, passengers)
+
+
+def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objective) -> Estimate:
+    r"""``estimate`` for log-densities that come from anywhere: Pyro, torch.distributions, a loop of your own.
+
+    Arguments:
+        log_p: :math:`\log p(x, z_{mk})`, ``[M, K, B]``, computed from this ``z``. Samples must not meet in it.
+        log_q: :math:`\log q(z_{mk} | x)`, ``[M, K, B]``. For a row without the score term (stl, dreg) its parameters
+            are to be held fixed, so that its gradient flows through z alone.
+        z: the reparameterised samples ``[M, K, B, ...]``, or a tuple of such.
+
+    A row with b != a (piwae, dreg) costs one more backward pass from log p to z. Raises as ``estimate`` does, and
+    ``ValueError`` for a z without a gradient where log q has one.
+
+    >>> mean = torch.zeros(5, 2, requires_grad=True)
+    >>> z = mean + torch.randn(3, 4, 5, 2)
+    >>> p, q = torch.distributions.Normal(1.0, 2.0), torch.distributions.Normal(mean.detach(), 1.0)
+    >>> surrogate(p.log_prob(z).sum(-1), q.log_prob(z).sum(-1), z, "dreg").loss.backward()
+    """
+    row = get(objective)
+    shape = arguments.tensor("log_p", log_p, "MKB").shape
+    _of_shape("log_q", log_q, shape)
+    parts = z if isinstance(z, tuple) else (z,)
+    for part in parts:
+        if not isinstance(part, Tensor) or part.shape[:3] != shape:
+            got = list(part.shape) if isinstance(part, Tensor) else type(part).__name__
+            raise ValueError(f"z must begin with the axes of log_p, {list(shape)}, got {got}.")
+    if not any(part.requires_grad for part in parts):
+        if log_q.requires_grad:
+            raise ValueError(
+                "z must carry the gradient of phi (rsample, not sample), got a z without. For samples that cannot be "
+                "reparameterised see gradients.score_function."
+            )
+        return _estimate(row, log_p, log_q, z)
+    if not row.keeps_score:
+        _no_score("log_q", log_q, z)
+    found = _estimate(row, log_p, log_q, z)
+    if not row.turns:
+        return found
+    a, b = _weights(row, found.log_w)
+    moving = [part for part in parts if part.requires_grad]
+    slopes = torch.autograd.grad(log_p, moving, a.to(log_p.dtype), retain_graph=True, allow_unused=True)
+    turned = found.loss
+    for part, slope in zip(moving, slopes):
+        if slope is not None:
+            extra = -_beside(b / a - 1, slope) * slope / shape[2]
+            turned = turned + (extra * (part - part.detach())).sum()
+    return found._replace(loss=turned)
+
+
+def backward(
+    model: LatentVariableModel,
+    x: Data,
+    objective: str | Objective,
+    M: int,
+    K: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Fill ``.grad`` of the model with the gradient of ``loss``; return the bound ``[B]``, in nats, detached.
+
+    Gradients add to what is in ``.grad`` already. Raises as ``estimate`` does.
 
     >>> from vaecourse.models import VAE
     >>> model = VAE(data_dim=64, latent_dim=8)
     >>> backward(model, torch.zeros(5, 64), "piwae", M=4, K=16).shape
     torch.Size([5])
     """
-    row = get(objective)
-    z, log_q = model.draw(x, model.noise(x, M, K, generator), row.keeps_score)
-    z = z.view_as(z)  # a node of its own: the hook below sees the gradient through log p(x, z) alone
-    log_p = model.log_joint(x, z)
-    log_w = (log_p - log_q).detach()
-    a = row.theta_weights(log_w).clamp_min(1e-20)  # keeps b / a finite where a underflows; changes no sum
-    b = row.phi_weights(log_w)
-    if z.requires_grad:
-        z.register_hook(lambda grad: grad * (b / a).unsqueeze(-1))
-    (-(a * log_p - b * log_q).sum() / len(x)).backward()
-    return row.value(log_w)
+    found = estimate(model, x, objective, M, K, generator)
+    found.loss.backward()
+    return found.bound
+
+
+class _Seen(Function):
+    """z as the decoder sees it, and a passenger; backwards, z's gradient times what comes back for the passenger."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        return z.view_as(z), z.new_zeros(shape, dtype=torch.promote_types(z.dtype, torch.float32))
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor, ratio: Tensor) -> tuple[Tensor, None]:
+        return (_beside(ratio, gradient) * gradient).to(gradient.dtype), None
+
+
+class _Loss(Function):
+    """Minus the mean bound; backwards, -a / B to log p, b / B to log q, and b / a to the passengers."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(log_p: Tensor, log_q: Tensor, bound: Tensor, a: Tensor, b: Tensor, *passengers: Tensor) -> Tensor:
+        return -bound.mean()
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        log_p, log_q, _, a, b, *passengers = inputs
+        context.save_for_backward(a, b)
+        context.dtypes, context.passengers = (log_p.dtype, log_q.dtype), len(passengers)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = context.saved_tensors
+        scale = gradient / a.shape[-1]
+        for_p, for_q = (-scale * a).to(context.dtypes[0]), (scale * b).to(context.dtypes[1])
+        ratio = (b / a,) * context.passengers
+        return for_p, for_q, None, None, None, *ratio
+
+
+def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
+    wide = torch.promote_types(torch.promote_types(log_p.dtype, log_q.dtype), torch.float32)
+    log_w = arguments.log_weights(log_p.detach().to(wide) - log_q.detach().to(wide))
+    _some_weight(log_w)
+    bound = row.value(log_w)
+    minus_mean = _Loss.apply(log_p, log_q, bound, *_weights(row, log_w), *passengers)
+    return Estimate(minus_mean, bound, log_w, _each(z, Tensor.detach))
+
+
+def _weights(row: Objective, log_w: Tensor) -> tuple[Tensor, Tensor]:
+    """a and b, with an a so large that b / a is finite where a underflows: it changes no sum."""
+    a, b = row.theta(log_w, **row.parameters), row.phi(log_w, **row.parameters)
+    return a.clamp_min(1e-20), b
+
+
+def _watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
+    """z for the decoder, and the passengers that bring b / a back to it."""
+    if not isinstance(z, tuple):
+        seen, passenger = _Seen.apply(z, shape)
+        return seen, (passenger,)
+    pairs = [_Seen.apply(part, shape) for part in z]
+    return tuple(seen for seen, _ in pairs), tuple(passenger for _, passenger in pairs)
+
+
+def _each(z: Latent, change: Callable[[Tensor], Tensor]) -> Latent:
+    return tuple(change(part) for part in z) if isinstance(z, tuple) else change(z)
+
+
+def _beside(weights: Tensor, z: Tensor) -> Tensor:
+    """``[M, K, B]`` with as many axes of length 1 behind it as ``z [M, K, B, ...]`` has."""
+    return weights.reshape(*weights.shape, *[1] * (z.dim() - weights.dim()))
+
+
+def _shape(x: Data, z: Latent, log_q: Tensor, M: int, K: int) -> torch.Size:
+    """[M, K, B], if z and log q begin so."""
+    B = len(x) if isinstance(x, Tensor) else log_q.shape[-1]
+    shape = torch.Size((M, K, B))
+    _of_shape("log_q", log_q, shape)
+    for part in z if isinstance(z, tuple) else (z,):
+        if part.shape[:3] != shape:
+            raise ValueError(f"z must begin with the axes [M, K, B] = {list(shape)}, got shape {list(part.shape)}.")
+    return shape
+
+
+def _of_shape(name: str, log_density: Tensor, shape: torch.Size) -> Tensor:
+    """A log-density, if it has one number for each sample: another shape might broadcast, silently."""
+    if log_density.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape [M, K, B] = {list(shape)}, one number for each sample, "
+            f"got {list(log_density.shape)}. A network that flattens leading axes needs models.OverSamples around it."
+        )
+    return log_density
+
+
+def _some_weight(log_w: Tensor) -> None:
+    """Refuse a group of K samples whose weights are all 0: its bound is -inf, and has no gradient."""
+    if arguments.is_concrete(log_w) and log_w.device.type == "cpu":  # a look at a GPU's numbers would wait for it
+        dead = log_w.amax(1) == -math.inf
+        if dead.any():
+            m, b = dead.nonzero()[0].tolist()
+            raise arguments.NotFinite(
+                f"log_w is -inf for all K samples of point {b} (m = {m}): the bound is -inf and has no gradient. "
+                "q puts no sample where p(x, z) > 0, or log p(x, z) underflows."
+            )
+
+
+def _no_score(name: str, log_q: Tensor, z: Latent) -> None:
+    """Refuse a log q that reaches a leaf of autograd's graph beside z: then its score term is still there."""
+    if not arguments.is_concrete(log_q) or log_q.grad_fn is None:
+        return
+    parts = z if isinstance(z, tuple) else (z,)
+    known = {part.grad_fn for part in parts}
+    waiting = [log_q.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node in known:
+            continue
+        known.add(node)
+        if hasattr(node, "variable") and not any(node.variable is part for part in parts):
+            raise ValueError(
+                f"{name} must hold the parameters of q fixed, so that log q moves with z alone: this objective has no "
+                "score term, and with it the gradient would be another one."
+            )
+        waiting += [following for following, _ in node.next_functions if following is not None]
