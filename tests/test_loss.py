@@ -1,0 +1,337 @@
+"""``objectives.loss`` as a scalar among others: scaled, accumulated, mapped, compiled, in half precision."""
+
+import copy
+import math
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Independent, Normal
+from torch.func import functional_call, grad, vmap
+
+from vaecourse import arguments, gradients, objectives
+from vaecourse.hierarchical.vae import HierarchicalVAE
+from vaecourse.latent import LatentVariableModel
+from vaecourse.models import VAE
+from vaecourse.priors import VampPrior
+
+M, K, B, D, L = 3, 4, 5, 6, 2
+X = torch.rand(B, D, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+NAMES = list(objectives.TABLE)
+
+
+def seeded(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def plain():
+    return VAE(D, L, hidden=(7, 6))
+
+
+def vamp():
+    encoder = nn.Linear(D, 2 * L)
+    return VAE(D, L, encoder=encoder, prior=VampPrior(encoder, X[:4].float()))
+
+
+def tied():
+    """Its decoder is the encoder's weight, turned round: theta and phi are the same numbers."""
+
+    class Back(nn.Module):
+        def __init__(self, encoder):
+            super().__init__()
+            self.encoder = (encoder,)
+            self.bias = nn.Parameter(torch.zeros(D))
+
+        def forward(self, z):
+            return z @ self.encoder[0].weight[:L] + self.bias
+
+    encoder = nn.Linear(D, 2 * L)
+    return VAE(D, L, encoder=encoder, decoder=Back(encoder))
+
+
+MODELS = {"plain": plain, "vamp": vamp, "tied": tied, "gaussian": lambda: VAE(D, L, (5,), likelihood="gaussian")}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    torch.manual_seed(2)
+    return MODELS[request.param]().double()
+
+
+def gradient(loss, model):
+    return [
+        torch.zeros_like(p) if g is None else g
+        for p, g in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()), allow_unused=True))
+    ]
+
+
+def close(found, expected, **more):
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, **more)
+
+
+def written_out(model, x, row, seed=1):
+    """a log p for the direct path; b log p through z; b log q: three surrogates, with z cut where they end."""
+    z, log_q = model.propose(x, M, K, row.keeps_score, seeded(seed))
+    log_w = (model.log_joint(x, z) - log_q).detach()
+    a, b = row.theta_weights(log_w), row.phi_weights(log_w)
+    direct = (a * model.log_joint(x, z.detach())).sum()
+    leaf = z.detach().requires_grad_()
+    (slope,) = torch.autograd.grad((b * model.log_joint(x, leaf)).sum(), leaf)
+    return -(direct + (slope.detach() * z).sum() - (b * log_q).sum()) / B
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_gradient_is_the_row_written_out(model, name):
+    row = objectives.get(name)
+    found = objectives.estimate(model, X, row, M, K, seeded())
+    close(gradient(found.loss, model), gradient(written_out(model, X, row), model))
+    torch.testing.assert_close(found.loss, -found.bound.mean())
+    torch.testing.assert_close(found.bound, row.value(found.log_w))
+    assert found.log_w.shape == (M, K, B) and found.z.shape == (M, K, B, L)
+    assert not (found.bound.requires_grad or found.log_w.requires_grad or found.z.requires_grad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_a_scalar_like_any_other(model, name):
+    """Scaled, twice in one sum, beside a regulariser, and clipped."""
+    loss = lambda seed=1: objectives.loss(model, X, name, M, K, seeded(seed))
+    once, twice = gradient(loss(), model), gradient(loss(2), model)
+    close(gradient(-3.5 * loss(), model), [-3.5 * g for g in once])
+    close(gradient(0.0 * loss(), model), [0.0 * g for g in once])
+    decay = sum(p.square().sum() for p in model.parameters())
+    close(
+        gradient(loss() + 2 * loss(2) + decay, model),
+        [g + 2 * h + 2 * p for g, h, p in zip(once, twice, model.parameters(), strict=True)],
+    )
+    for seed in (1, 2):
+        (loss(seed) / 2).backward()
+    close([p.grad for p in model.parameters()], [(g + h) / 2 for g, h in zip(once, twice, strict=True)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_backward_is_its_backward(model, name):
+    bound = objectives.backward(model, X, name, M, K, seeded())
+    expected = objectives.estimate(model, X, name, M, K, seeded())
+    torch.testing.assert_close(bound, expected.bound, rtol=0, atol=0)
+    close([p.grad for p in model.parameters()], gradient(expected.loss, model), rtol=0, atol=0)
+
+
+class AtNoise(nn.Module):
+    """A loss as a function of the noise, for ``functional_call``."""
+
+    def __init__(self, model, row):
+        super().__init__()
+        self.model, self.row = model, row
+
+    def forward(self, x, eps):
+        return objectives.at(self.model, x, self.row, *self.model.draw(x, eps, self.row.keeps_score), M, K).loss
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_func_maps_it_over_seeds(model, name):
+    row, inner = objectives.get(name), AtNoise(model, objectives.get(name))
+    eps = torch.stack([model.noise(X, M, K, seeded(seed)) for seed in (1, 2)])
+    parameters = {name: p.detach() for name, p in inner.named_parameters()}
+    slope = grad(lambda parameters, eps: functional_call(inner, parameters, (X, eps)))
+    found = vmap(slope, (None, 0))(parameters, eps)
+    for i, seed in enumerate((1, 2)):
+        expected = gradient(objectives.loss(model, X, row, M, K, seeded(seed)), model)
+        close([found[key][i] for key in parameters], expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_compiles_without_a_break(name):
+    """To one graph, with the same numbers."""
+    torch.manual_seed(2)
+    model = plain().double()
+    eps = model.noise(X, M, K, seeded())
+    row = objectives.get(name)
+    torch._dynamo.reset()
+    compiled = torch.compile(AtNoise(model, row), fullgraph=True, backend="aot_eager")
+    close(gradient(compiled(X, eps), model), gradient(objectives.loss(model, X, row, M, K, seeded()), model))
+    whole = torch.compile(lambda x: objectives.loss(model, x, row, M, K), fullgraph=True, backend="aot_eager")
+    assert whole(X).isfinite()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_log_densities_from_anywhere_have_the_same_gradient(model, name):
+    row = objectives.get(name)
+    z, log_q = model.propose(X, M, K, row.keeps_score, seeded())
+    found = objectives.surrogate(model.log_joint(X, z), log_q, z, row)
+    close(gradient(2 * found.loss, model), [2 * g for g in gradient(written_out(model, X, row), model)])
+    torch.testing.assert_close(found.loss, -found.bound.mean())
+
+
+def test_several_latent_variables_each_get_their_weights():
+    mean, scale = torch.zeros(B, L, dtype=torch.float64).requires_grad_(), torch.ones(L).double().requires_grad_()
+    first = mean + torch.randn(M, K, B, L, dtype=torch.float64, generator=seeded())
+    second = scale * torch.randn(M, K, B, L, dtype=torch.float64, generator=seeded(2))
+    log_p = -((first * second).sum(-1) - 1).square()
+    log_q = Normal(mean.detach(), 1.0).log_prob(first).sum(-1)
+    found = objectives.surrogate(log_p, log_q, (first, second), "dreg").loss
+    log_w = (log_p - log_q).detach()
+    b = objectives.get("dreg").phi_weights(log_w)
+    expected = torch.autograd.grad(-(b * (log_p - log_q)).sum() / B, (mean, scale), retain_graph=True)
+    close(torch.autograd.grad(found, (mean, scale)), expected)
+
+
+@pytest.mark.parametrize("name", ["piwae", "dreg"])
+def test_signal_to_noise_has_one_rule_with_it(model, name):
+    """Also where phi moves log p without z, as under a VampPrior and with shared weights."""
+    found = gradients.signal_to_noise(model, X, name, M, K, draws=7, generator=seeded(), chunk=3)
+    generator, rows = seeded(), []
+    for _ in range(7):
+        by_name = dict(
+            zip(
+                dict(model.named_parameters()),
+                gradient(objectives.loss(model, X, name, M, K, generator), model),
+                strict=True,
+            )
+        )
+        rows.append([torch.cat([by_name[n].flatten() for n in half]) for half in (model.theta(), model.phi())])
+    for ratio, row in zip(found, zip(*rows, strict=True), strict=True):
+        row = torch.stack(row)
+        torch.testing.assert_close(ratio, row.mean(0).abs() / row.std(0))
+
+
+def test_a_hierarchical_encoder_has_it_too():
+    model = HierarchicalVAE(D, L, 3, (7,), inner=2).double()
+    close(
+        gradient(objectives.loss(model, X, "piwae", M, K, seeded()), model),
+        gradient(written_out(model, X, objectives.get("piwae")), model),
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_weighs_in_float32(name, dtype):
+    """Weights that half precision would round to zero: finite gradients, near those of float64."""
+    torch.manual_seed(2)
+    model = plain()
+    with torch.no_grad():
+        model.decoder[-1].weight.mul_(20)
+    x = X.float().round()
+    half = copy.deepcopy(model).to(dtype)
+    wide = copy.deepcopy(half).double()
+    eps = half.noise(x.to(dtype), M, K)
+    row = objectives.get(name)
+    at = lambda model, x, eps: objectives.at(model, x, row, *model.draw(x, eps, row.keeps_score), M, K)
+    found, expected = at(half, x.to(dtype), eps), at(wide, x.double(), eps.double())
+    assert found.bound.dtype == found.log_w.dtype == torch.float32
+    scale = 128.0  # as a GradScaler does
+    slopes = [g.double() / scale for g in gradient(scale * found.loss, half)]
+    truth = gradient(expected.loss, wide)
+    error = math.sqrt(sum(float((g - h).square().sum()) for g, h in zip(slopes, truth, strict=True)))
+    size = math.sqrt(sum(float(h.square().sum()) for h in truth))
+    assert error < {torch.bfloat16: 0.15, torch.float16: 0.03}[dtype] * size
+
+
+def test_autocast_is_taken_as_it_comes():
+    torch.manual_seed(2)
+    model, x = plain(), X.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = objectives.estimate(model, x, "piwae", M, K, seeded())
+    found.loss.backward()
+    expected = objectives.estimate(model, x, "piwae", M, K, seeded())
+    assert (found.bound - expected.bound).abs().max() < 0.05 and found.bound.dtype == torch.float32
+    close([p.grad for p in model.parameters()], gradient(expected.loss, model), rtol=0.1, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", ["iwae", "miwae", "piwae", "dreg", "vr_iwae"])
+def test_samples_of_weight_zero_do_no_harm(name):
+    mean = torch.zeros(B, L, dtype=torch.float64, requires_grad=True)
+    z = mean + torch.randn(M, K, B, L, dtype=torch.float64, generator=seeded())
+    log_p = -z.square().sum(-1)
+    log_p = torch.where(torch.arange(K)[:, None] == 1, -torch.inf, log_p)
+    log_q = Normal(mean.detach(), 1.0).log_prob(z).sum(-1)
+    found = objectives.surrogate(log_p, log_q, z, name)
+    (slope,) = torch.autograd.grad(found.loss, mean)
+    assert found.bound.isfinite().all() and slope.isfinite().all() and slope.abs().max() > 0
+
+
+class Keeps(VAE):
+    def draw(self, x, eps, keeps_score=True):
+        return super().draw(x, eps)
+
+
+class Narrow(VAE):
+    def log_joint(self, x, z):
+        return super().log_joint(x, z)[:, :1]
+
+
+class Wide(VAE):
+    def draw(self, x, eps, keeps_score=True):
+        z, log_q = super().draw(x, eps, keeps_score)
+        return z, log_q.sum(1, keepdim=True)
+
+
+def density(*shape, grad=False):
+    return torch.zeros(*shape, requires_grad=grad)
+
+
+Z = torch.zeros(M, K, B, L)
+REFUSALS = {
+    "model.log_joint must have the shape [M, K, B] = [3, 4, 5]": lambda: objectives.loss(
+        Narrow(D, L), X.float(), "iwae", M, K
+    ),
+    "log_q must have the shape [M, K, B] = [3, 4, 5]": lambda: objectives.loss(Wide(D, L), X.float(), "iwae", M, K),
+    "must hold the parameters of q fixed": lambda: objectives.loss(Keeps(D, L), X.float(), "stl", M, K),
+    "log_q must have": lambda: objectives.surrogate(density(M, K, B), density(M, 1, B), Z, "iwae"),
+    "z must begin with the axes of log_p, [3, 4, 5], got [4, 3, 5, 2]": lambda: objectives.surrogate(
+        density(M, K, B), density(M, K, B), Z.transpose(0, 1), "iwae"
+    ),
+    "z must begin with the axes of log_p, [3, 4, 5], got list": lambda: objectives.surrogate(
+        density(M, K, B), density(M, K, B), [Z], "iwae"
+    ),
+    "z must carry the gradient of phi": lambda: objectives.surrogate(
+        density(M, K, B), density(M, K, B, grad=True), Z, "iwae"
+    ),
+    "log_p must have the 3 axes": lambda: objectives.surrogate(density(K, B), density(K, B), Z, "iwae"),
+    "log_p contains NaN": lambda: objectives.surrogate(density(M, K, B) / 0, density(M, K, B), Z, "iwae"),
+    "log_w is -inf for all K samples of point 0 (m = 0)": lambda: objectives.surrogate(
+        density(M, K, B) - torch.inf, density(M, K, B), Z, "elbo"
+    ),
+}
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+def test_what_would_be_another_number_is_refused(words):
+    with pytest.raises((ValueError, TypeError), match=re.escape(words)):
+        REFUSALS[words]()
+
+
+def test_without_a_gradient_in_q_theta_learns_alone():
+    weight = torch.ones(L, requires_grad=True)
+    found = objectives.surrogate((Z * weight).sum(-1) - weight.square().sum(), density(M, K, B), Z, "piwae")
+    torch.testing.assert_close(torch.autograd.grad(found.loss, weight)[0], 2 * torch.ones(L))
+
+
+def test_a_model_of_ones_own_needs_three_methods():
+    class Own(LatentVariableModel):
+        def __init__(self):
+            super().__init__()
+            self.mean, self.weight = nn.Parameter(torch.zeros(L)), nn.Parameter(torch.ones(L, D))
+
+        def noise(self, x, M, K, generator=None):
+            return torch.randn(M, K, len(x), L, generator=generator)
+
+        def draw(self, x, eps, keeps_score=True):
+            mean = self.mean if keeps_score else self.mean.detach()
+            z = self.mean + eps
+            return z, Independent(Normal(mean, 1.0), 1).log_prob(z)
+
+        def log_joint(self, x, z):
+            return Normal(0.0, 1.0).log_prob(z).sum(-1) + Normal(z @ self.weight, 1.0).log_prob(x).sum(-1)
+
+    for name in NAMES:
+        assert objectives.backward(Own(), X.float(), name, M, K, seeded()).shape == (B,)
+
+
+def test_nan_is_told_as_what_it_is():
+    model = plain()
+    with torch.no_grad():
+        model.decoder[0].weight.fill_(math.nan)
+    with pytest.raises(arguments.NotFinite, match="log_w contains NaN"):
+        objectives.loss(model, X.float(), "iwae", M, K)
