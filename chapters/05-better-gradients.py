@@ -165,7 +165,7 @@ def draw(case, K, runs, seed):
     return slopes(case, eps)
 
 
-landed = draw(case._replace(mean=posterior.mean, std=posterior.stddev), K=1, runs=10_000, seed=1)
+landed = draw(case.replace(mean=posterior.mean, std=posterior.stddev), K=1, runs=10_000, seed=1)
 print(f"sd of the whole gradient {(landed.path - landed.score).std():.3f}   of the path term {landed.path.std():.0e}")
 assert landed.path.abs().max() < 1e-12 and abs((landed.path - landed.score).std() - 1 / posterior.stddev).item() < 0.08
 

@@ -7,9 +7,13 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse import bounds, exact
+from vaecourse import bounds, exact, gradients, models, objectives
 
 D, L, B = 5, 2, 3
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture
@@ -244,3 +248,39 @@ def test_chi_squared_is_infinite_at_exactly_half_the_posterior_variance():
     one = torch.ones(1, 1, dtype=torch.float64)
     model = exact.LinearGaussian(one, 1.0)  # the posterior's variance is 1 / 2, and q's 1 / 4
     assert model.chi_squared(one, one, 0.5 * one).item() == math.inf
+
+
+@pytest.mark.parametrize("name", objectives.TABLE)
+def test_the_reference_case_is_a_model_whose_phi_is_its_q(name):
+    """``backward`` trains it, to the posterior where the row climbs the ELBO; the exact model stays as it is."""
+    case = exact.reference(torch.float64)
+    row = objectives.get(name)
+    found = objectives.estimate(case, case.x, row, 3, 5, seeded())
+    mean, std = case.mean.requires_grad_(), case.std.requires_grad_()
+    eps = case.noise(case.x, 3, 5, seeded())
+    z = mean + std * eps
+    q = Normal(mean, std) if row.keeps_score else Normal(mean.detach(), std.detach())
+    log_w = case.model.log_joint(case.x, z) - q.log_prob(z).sum(-1)
+    torch.testing.assert_close(found.log_w, log_w.detach())
+    expected = torch.autograd.grad(-(row.phi_weights(log_w) * log_w).sum(), (mean, std))
+    torch.testing.assert_close(torch.autograd.grad(found.loss, tuple(case.parameters())), expected)
+    assert case.theta() == {} and list(case.phi()) == ["q_mean", "q_std"]
+
+
+def test_the_reference_case_learns_its_posterior():
+    case = exact.reference(torch.float64)
+    start, adam = case.mean.clone(), torch.optim.Adam(case.parameters(), lr=0.02)
+    for step in range(400):
+        adam.zero_grad()
+        objectives.backward(case, case.x, "stl", 1, 4, seeded(step))
+        adam.step()
+    posterior = case.model.posterior(case.x)
+    torch.testing.assert_close(case.mean, posterior.mean, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(case.std, posterior.stddev, rtol=1e-3, atol=1e-3)
+    assert (case.mean - start).abs() > 0.4
+    model, x, mean, std = case
+    assert model is case.model and x is case.x and torch.equal(mean, case.mean) and torch.equal(std, case[3])
+    other = case.replace(mean=mean + 1)
+    assert torch.equal(other.mean, mean + 1) and torch.equal(other.std, std) and torch.equal(case.mean, mean)
+    assert gradients.signal_to_noise(case, x, "dreg", 2, 3, 50).theta.numel() == 0
+    assert models.check(case, x) == []

@@ -6,12 +6,13 @@ hierarchical inference. ``Information`` holds the exact terms of InfoVAE, ``expl
 the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
 """
 
+from vaecourse.exact.case import Case, reference
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
 from vaecourse.exact.gaussian_mmd import gaussian_mmd2
 from vaecourse.exact.gaussian_toy import GaussianToy
 from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
-from vaecourse.exact.linear_gaussian import Case, LinearGaussian, reference
+from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
 
 __all__ = [

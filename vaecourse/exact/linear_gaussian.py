@@ -7,7 +7,6 @@ Everything is in nats.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,20 +49,20 @@ class LinearGaussian:
         r"""Exact log p(x): the density of :math:`N(b, W W^T + s^2 I)`. Shapes: ``[B, D] -> [B]``."""
         D = self.weight.shape[0]
         noise = self.noise_variance * torch.eye(D, dtype=self.weight.dtype, device=self.weight.device)
-        return MultivariateNormal(self.bias, self.weight @ self.weight.T + noise).log_prob(self._data(x))
+        return MultivariateNormal(self.bias, self.weight @ self.weight.T + noise).log_prob(self.data(x))
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         r"""Exact p(z | x): :math:`N(V W^T (x - b) / s^2, V)` with :math:`V^{-1} = I + W^T W / s^2`.
 
         Shapes: ``[B, D]`` -> a distribution with batch shape ``[B]`` and event shape ``[L]``.
         """
-        mean = (self._data(x) - self.bias) @ self.weight / self.noise_variance @ self.covariance  # [B, L]
+        mean = (self.data(x) - self.bias) @ self.weight / self.noise_variance @ self.covariance  # [B, L]
         return MultivariateNormal(mean, self.covariance)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
         arguments.alike("z", arguments.vectors("z", z, self.weight.shape[1]), "weight", self.weight)
-        arguments.broadcast("z", z, "x", self._data(x))
+        arguments.broadcast("z", z, "x", self.data(x))
         scale = math.sqrt(self.noise_variance)
         log_likelihood = Normal(z @ self.weight.T + self.bias, scale).log_prob(x).sum(-1)
         return Normal(0.0, 1.0).log_prob(z).sum(-1) + log_likelihood
@@ -75,13 +74,13 @@ class LinearGaussian:
 
         Shapes: ``[B, D], [B, L], [B, L] -> [B]``.
         """
-        offset, trace = self._offset_and_trace(x, *self._gaussian(x, mean, std))
+        offset, trace = self._offset_and_trace(x, *self.gaussian(x, mean, std))
         log_volumes = torch.logdet(self.covariance) - 2 * std.log().sum(-1)
         return 0.5 * (trace + offset - mean.shape[-1] + log_volumes)
 
     def reverse_kl(self, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         r"""Exact :math:`KL(p(z|x) \| q)`, the other way round. Shapes as in ``kl``."""
-        mean, std = self._gaussian(x, mean, std)
+        mean, std = self.gaussian(x, mean, std)
         offset = ((mean - self.posterior(x).mean) / std).square().sum(-1)
         trace = (self.covariance.diagonal() / std**2).sum(-1)
         log_volumes = 2 * std.log().sum(-1) - torch.logdet(self.covariance)
@@ -102,7 +101,7 @@ class LinearGaussian:
         With :math:`A = 2 V^{-1} - S^{-1}`: :math:`1 + \chi^2 = \det(S)^{1/2} \det(V)^{-1} \det(A)^{-1/2}
         \exp(d^T (V^{-1} A^{-1} V^{-1} 2 - V^{-1}) d)`; infinite unless A is positive definite (in 1-d: std^2 > V / 2).
         """
-        mean, std = self._gaussian(x, mean, std)
+        mean, std = self.gaussian(x, mean, std)
         d = (mean - self.posterior(x).mean).unsqueeze(-1)  # [B, L, 1], posterior mean seen from q is -d
         S_inv = torch.diag_embed(std**-2)  # [B, L, L]
         A = 2 * self.precision - S_inv
@@ -136,7 +135,7 @@ class LinearGaussian:
 
         Differentiable in ``mean`` and ``std`` through the reparameterisation z = mean + std eps.
         """
-        mean, std = self._gaussian(x, mean, std)
+        mean, std = self.gaussian(x, mean, std)
         B, L = mean.shape
         shape = arguments.count("M", M), arguments.count("K", K), B, L
         eps = torch.randn(shape, generator=generator, dtype=mean.dtype, device=mean.device)
@@ -147,38 +146,16 @@ class LinearGaussian:
         offset = mean - self.posterior(x).mean
         return ((offset @ self.precision) * offset).sum(-1), (std**2 * self.precision.diagonal()).sum(-1)
 
-    def _data(self, x: Tensor) -> Tensor:
+    def data(self, x: Tensor) -> Tensor:
+        """x, if it is a batch of this model's data ``[B, D]``."""
         return arguments.batch("x", x, "BD", self.weight.shape[0], "weight", self.weight)
 
-    def _gaussian(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    def gaussian(self, x: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, std) if they are those of a q for every row of x, or of one q for all."""
         for name, value in {"mean": mean, "std": std}.items():
             arguments.batch(name, value, "BL", self.weight.shape[1], "weight", self.weight)
-            arguments.broadcast(name, value, "x", self._data(x))
+            arguments.broadcast(name, value, "x", self.data(x))
         arguments.broadcast("std", std, "mean", mean)
         if arguments.is_concrete(std) and not (std > 0).all():
             raise ValueError(f"std, the standard deviations of q, must be above 0, got {float(std.min()):g}.")
         return mean, std
-
-
-class Case(NamedTuple):
-    """One data point and one q on an exact model: ``x [1, D]``, ``mean [1, L]``, ``std [1, L]``."""
-
-    model: LinearGaussian
-    x: Tensor
-    mean: Tensor
-    std: Tensor
-
-
-def reference(dtype: torch.dtype = torch.float32) -> Case:
-    """The course's reference case: z ~ N(0, 1), x | z ~ N(1.5 z, variance 0.7), x = 1.3, and a q that is half a unit
-    off the posterior mean and 1.3 times as wide as the posterior.
-
-    >>> case = reference()
-    >>> case.model.elbo(*case[1:]), case.model.log_likelihood(case.x)
-    (tensor([-2.3557]), tensor([-1.7463]))
-    """
-    model = LinearGaussian(torch.tensor([[1.5]], dtype=dtype), noise_variance=0.7)
-    x = torch.tensor([[1.3]], dtype=dtype)
-    posterior = model.posterior(x)
-    return Case(model, x, posterior.mean + 0.5, 1.3 * posterior.stddev)

@@ -32,7 +32,7 @@ def case_with(width: float, shift: float) -> exact.Case:
     """The reference case with a q ``width`` times as wide as the posterior, and ``shift`` beside the posterior mean."""
     case = exact.reference(torch.float64)
     posterior = case.model.posterior(case.x)
-    return case._replace(mean=posterior.mean + shift, std=width * posterior.stddev)
+    return case.replace(mean=posterior.mean + shift, std=width * posterior.stddev)
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
