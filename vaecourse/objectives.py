@@ -67,8 +67,25 @@ def _numbers(log_w: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """A number that a row takes: its default, the interval it lies in, and what it means."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in [{self.low:g}, {self.high:g}], {self.default:g} if not given: {self.meaning}"
+
+
+@dataclass(frozen=True)
 class Objective:
-    """A row of the table: the bound, the weights of both gradients, the score term, and the row's own parameter."""
+    """A row of the table: the bound, the weights of both gradients, the score term, and the row's own parameters.
+
+    ``takes`` describes the parameters, ``parameters`` has their values: the defaults where none are given.
+    """
 
     name: str
     bound: Callable[..., Tensor]
@@ -76,6 +93,11 @@ class Objective:
     phi: Callable[..., Tensor]
     keeps_score: bool = True
     parameters: dict[str, float] = field(default_factory=dict)
+    takes: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        values = {parameter.name: parameter.default for parameter in self.takes} | self.parameters
+        object.__setattr__(self, "parameters", values)
 
     def value(self, log_w: Tensor) -> Tensor:
         """The estimate of the bound, in nats. Shapes: ``[M, K, B] -> [B]``."""
@@ -99,16 +121,19 @@ class Objective:
         return f"{self.name}({settings})" if settings else self.name
 
 
+BETA = Parameter("beta", 0.5, 0.0, 1.0, "the share of the ELBO; the rest is MIWAE")
+ALPHA = Parameter("alpha", 0.5, 0.0, 1.0, "0 is MIWAE, 1 the ELBO")
+
 TABLE: dict[str, Objective] = {
     #                 name      bound          theta     phi      score term
     "elbo": Objective("elbo", bounds.elbo, uniform, uniform),
     "iwae": Objective("iwae", bounds.iwae, pooled, pooled),
     "miwae": Objective("miwae", bounds.miwae, within, within),
-    "ciwae": Objective("ciwae", bounds.ciwae, mixed, mixed, parameters={"beta": 0.5}),
+    "ciwae": Objective("ciwae", bounds.ciwae, mixed, mixed, takes=(BETA,)),
     "piwae": Objective("piwae", bounds.iwae, pooled, within),
     "stl": Objective("stl", bounds.iwae, pooled, pooled, keeps_score=False),
     "dreg": Objective("dreg", bounds.iwae, pooled, squared, keeps_score=False),
-    "vr_iwae": Objective("vr_iwae", bounds.vr_iwae, tilted, tilted, parameters={"alpha": 0.5}),
+    "vr_iwae": Objective("vr_iwae", bounds.vr_iwae, tilted, tilted, takes=(ALPHA,)),
 }
 """The rows, with the defaults of those that have a parameter.
 
@@ -120,7 +145,7 @@ dreg 1810.04152, eq. 8; vr_iwae 2210.06226. The value of piwae is the bound its 
 def get(name: str | Objective, **parameters: float) -> Objective:
     """The row of this name, with its parameter set: ``get("ciwae", beta=0.05)``. A row in place of a name is itself.
 
-    Raises ``ValueError`` for an unknown name (with the nearest known one) and for beta or alpha outside [0, 1], and
+    Raises ``ValueError`` for an unknown name (with the nearest known one) and for a parameter outside its interval,
     ``TypeError`` for a parameter that the row does not have.
 
     >>> print(get("ciwae", beta=0.05))
@@ -130,7 +155,8 @@ def get(name: str | Objective, **parameters: float) -> Objective:
     if unknown := parameters.keys() - row.parameters.keys():
         needs = ", ".join(row.parameters) or "no parameters"
         raise TypeError(f"objective {row.name!r} takes {needs}, got {', '.join(sorted(unknown))}.")
-    given = {key: arguments.number(key, value, 0.0, 1.0) for key, value in parameters.items()}
+    interval = {parameter.name: (parameter.low, parameter.high) for parameter in row.takes}
+    given = {key: arguments.number(key, value, *interval.get(key, ())) for key, value in parameters.items()}
     return replace(row, parameters=row.parameters | given)
 
 
