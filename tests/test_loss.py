@@ -155,6 +155,15 @@ def test_it_compiles_without_a_break(name):
     assert whole(X).isfinite()
 
 
+def test_a_second_size_compiles_too():
+    """With symbolic M and K, and without a break."""
+    torch._dynamo.reset()
+    model = plain().double()
+    compiled = torch.compile(lambda M, K: objectives.loss(model, X, "piwae", M, K), fullgraph=True, backend="aot_eager")
+    for M, K in ((3, 4), (5, 2), (2, 7)):
+        compiled(M, K).backward()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_log_densities_from_anywhere_have_the_same_gradient(model, name):
     row = objectives.get(name)

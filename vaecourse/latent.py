@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,17 @@ Data = Any
 
 Latent = Tensor | tuple[Tensor, ...]
 """Samples ``[M, K, B, ...]`` of one latent variable, or a tuple of several."""
+
+
+def standard_normal(shape: Sequence[int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal noise with the type and the device of ``like``.
+
+    Without a generator PyTorch is not told of one: its overload that knows generators knows no symbolic sizes, with
+    which ``torch.compile`` serves a second M or K.
+    """
+    if generator is None:
+        return torch.randn(tuple(shape), dtype=like.dtype, device=like.device)
+    return torch.randn(tuple(shape), generator=generator, dtype=like.dtype, device=like.device)
 
 
 class LatentVariableModel(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaecourse import arguments, bernoulli
 from vaecourse.composition import DeepLatentVariableModel, OverSamples, check
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import LatentVariableModel, standard_normal
 
 __all__ = ["VAE", "DeepLatentVariableModel", "LatentVariableModel", "OverSamples", "Prior", "StandardNormal", "check"]
 
@@ -50,7 +50,7 @@ class StandardNormal(nn.Module):
 
     def sample(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """n draws, as ``Prior`` says."""
-        return torch.randn(n, len(like), generator=generator, dtype=like.dtype, device=like.device)
+        return standard_normal((n, len(like)), like, generator)
 
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class VAE(LatentVariableModel):
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, L]``."""
         shape = arguments.count("M", M), arguments.count("K", K), len(self._data(x)), self.latent_dim
-        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+        return standard_normal(shape, x, generator)
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         r"""Reparameterised samples :math:`z = \mu + \sigma \epsilon` and their :math:`\log q(z | x)`.

@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 from vaecourse import arguments
 from vaecourse.exact.linear_gaussian import LinearGaussian
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import LatentVariableModel, standard_normal
 
 
 class Case(LatentVariableModel):
@@ -55,7 +55,7 @@ class Case(LatentVariableModel):
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, L]``."""
         shape = arguments.count("M", M), arguments.count("K", K), len(self.model.data(x)), self.q_mean.shape[1]
-        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+        return standard_normal(shape, x, generator)
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """z = mean + std eps and log q(z). Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``."""

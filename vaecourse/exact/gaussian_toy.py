@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from vaecourse import arguments
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import LatentVariableModel, standard_normal
 
 VARIANCE = 2 / 3  # of q, in every direction: a covariance (2/3) I
 
@@ -63,7 +63,7 @@ class GaussianToy(LatentVariableModel):
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for M K samples of each data point: ``[M, K, B, D]``."""
         shape = arguments.count("M", M), arguments.count("K", K), *self._data(x).shape
-        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+        return standard_normal(shape, x, generator)
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """z = A x + b + s eps and log q(z | x). Shapes: ``[B, D], [M, K, B, D] -> [M, K, B, D], [M, K, B]``.

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from vaecourse import arguments
 from vaecourse.hierarchical.bounds import upper_bound
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import LatentVariableModel, standard_normal
 from vaecourse.models import VAE, Prior, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
@@ -177,7 +177,7 @@ class HierarchicalVAE(VAE):
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for z, psi_0, and the inner psi, side by side: ``[M, K, B, L + P + inner P]``."""
         shape = arguments.count("M", M), arguments.count("K", K), len(self._data(x))
-        randn = lambda *shape: torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+        randn = lambda *shape: standard_normal(shape, x, generator)
         own = randn(*shape, self.latent_dim + self.mixing_dim)
         others = randn(*((1, 1, len(x)) if self.shared else shape), self.inner * self.mixing_dim)
         return torch.cat([own, others.expand(*shape, -1)], -1)
