@@ -30,7 +30,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from vaecourse import files
+from vaecourse import files, foreign
 
 FORMAT = "vaecourse checkpoint 1"
 LARGEST = 2**30  # bytes of a file whose size nothing here tells; the course's largest has 5 MB
@@ -74,6 +74,14 @@ class Checkpoint:
 
         A file that this run did not write or read is kept as a copy first, and ``tell`` says where.
         """
+        tensors = self.tensors()
+        run = json.dumps({"settings": self.settings, "history": history})
+        metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
+        kind = files.Kind("a checkpoint that this run may replace", self._may_replace)
+        files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known, tell)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of the weights and of the states of the optimizer and of the generators, which ``take`` takes."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for index, state in self.climber.state_dict()["state"].items():
             for name, value in state.items():
@@ -81,11 +89,7 @@ class Checkpoint:
                     tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
         for name, generator in self.generators.items():
             tensors[f"random.{name}"] = generator.get_state()
-        tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-        run = json.dumps({"settings": self.settings, "history": history})
-        metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
-        kind = files.Kind("a checkpoint that this run may replace", self._may_replace)
-        files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known, tell)
+        return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
 
     def _may_replace(self, path: Path) -> bool:
         run = run_of(path)
@@ -116,9 +120,8 @@ class Checkpoint:
         tensors, run = read(self.path, functools.partial(self._compare, tried), max(LARGEST, 16 * own))
         _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
         if epochs is not None and len(run["history"]) > epochs:
-            raise ValueError(
-                f"epochs must be at least {len(run['history'])}, which {self.path} has behind it, got {epochs}."
-            )
+            done = f"{len(run['history'])}, which {files.shown(self.path)} has behind it"
+            raise ValueError(f"epochs must be at least {done}, got {epochs}.")
         for number, row in enumerate(run["history"], 1):
             if not self.row(row):
                 raise strange(self.path, f"row {number} of its history is {_short(row)}")
@@ -254,7 +257,7 @@ def held(path: str | Path | None, doing: str) -> contextlib.AbstractContextManag
 def run_of(path: Path) -> dict[str, Any] | None:
     """Settings and history in the head of a checkpoint, unverified; None for any other file. No tensor is read."""
     try:
-        with open(path, "rb") as file:
+        with files.opened(path) as file:
             length = int.from_bytes(file.read(8), "little")
             head = json.loads(file.read(length)) if length <= LONGEST_HEAD else {}
         run = json.loads(head["__metadata__"]["run"])
@@ -274,34 +277,67 @@ def read(
 
     ``compare`` is given what the file says of its tensors, and the run, before a tensor is read: it raises to refuse.
     Raises ``OSError`` where no file can be read, ``ValueError`` for one that is no checkpoint, or a damaged one.
+
+    The file is opened once and read: of one that is mapped into memory a page is gone when somebody cuts it short, and
+    with the page the process.
     """
     with _opened(path) as file:
-        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        try:
+            begin, said, size = _head(path, file, largest)
+            metadata = said.pop("__metadata__", {})
+            if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+                raise ValueError(f"{files.shown(path)} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
+            text = str(metadata.get("run", ""))
+            run = _run(path, text)
+            head = {name: _type_and_shape(path, name, tensor) for name, tensor in said.items()}
+            if compare is not None:
+                compare(head, run)
+            if size != (wanted := sum(_bytes(*tensor) for tensor in head.values())):
+                raise _no_checkpoint(path, f"its tensors need {wanted} bytes, and it has {size}")
+            if len(values := file.read(size)) < size:
+                raise damaged(path, "somebody has cut it short while it was read")
+            tensors = _tensors(path, begin + values)
+        except OSError as failure:
+            raise _unreadable(path, failure) from failure
+    if head_of(tensors) != head or metadata.get("sha256") != _digest(tensors, text):
+        raise damaged(path, "its content does not match its own sha256")
+    return tensors, run
+
+
+def _head(path: Path, file: BinaryIO, largest: int) -> tuple[bytes, dict[str, Any], int]:
+    """How a safetensors file begins, what it says there of its tensors, and how many bytes follow; none is read."""
+    size, start = os.fstat(file.fileno()).st_size, file.read(8)
+    length = int.from_bytes(start, "little")
     if length > min(size, LONGEST_HEAD):
         raise ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one (its head has no end); {_CURE}")
     if size > largest:
         raise strange(path, f"it has {size / 1e9:.1f} GB, and {largest / 1e9:.1f} are the most")
+    head = file.read(length)
     try:
-        with safetensors.safe_open(path, "pt") as content:
-            metadata = content.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"{files.shown(path)} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
-            run = _run(path, metadata.get("run", ""))
-            head = {name: _type_and_shape(path, name, content.get_slice(name)) for name in content.keys()}
-            if compare is not None:
-                compare(head, run)
-            tensors = {name: content.get_tensor(name) for name in head}  # the file itself, mapped into memory
-            if metadata.get("sha256") != _digest(tensors, metadata["run"]):
-                raise ValueError(
-                    f"{files.shown(path)} is a damaged checkpoint: its content does not match its own sha256; {_CURE}"
-                )
-            # copies: the file could not be replaced on Windows while a run goes on from it
-            return {name: tensor.clone() for name, tensor in tensors.items()}, run
+        said = json.loads(head, parse_int=_whole)
+        if not isinstance(said, dict):
+            raise ValueError("its head is no table of tensors")
+    except (ValueError, RecursionError) as failure:
+        raise _no_checkpoint(path, failure) from failure
+    return start + head, said, size - 8 - length
+
+
+def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
+    """The tensors in a whole safetensors file."""
+    try:
+        return safetensors.torch.load(content)
     except safetensors.SafetensorError as failure:
-        said = " ".join(str(failure).split())
-        raise ValueError(
-            f"{files.shown(path)} is not a checkpoint, or is a damaged one ({said:.200}); {_CURE}"
-        ) from failure
+        raise _no_checkpoint(path, failure) from failure
+
+
+def _no_checkpoint(path: Path, failure: object) -> ValueError:
+    said = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
+    return ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one ({said}); {_CURE}")
+
+
+def damaged(path: Path, what: str) -> ValueError:
+    """The error for a checkpoint that is not as it was written."""
+    return ValueError(f"{files.shown(path)} is a damaged checkpoint: {what}; {_CURE}")
 
 
 _CURE = "it is left as it is: name another file, or move this one away."
@@ -326,13 +362,8 @@ def _is_there(path: Path) -> bool:
 def _opened(path: Path) -> BinaryIO:
     """The file, to be read from; what else has this name is told as what it is, and never waited for."""
     try:
-        what = _what(path.stat().st_mode)
-        if what is None:
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-            file = open(handle, "rb")
-            if (what := _what(os.fstat(handle).st_mode)) is None:
-                return file
-            file.close()
+        if (what := _what(path.stat().st_mode)) is None:
+            return files.opened(path)
     except (OSError, ValueError) as failure:
         raise _unreadable(path, failure) from failure
     kind = IsADirectoryError if what == "folder" else ValueError
@@ -361,10 +392,8 @@ def _run(path: Path, text: str) -> dict[str, Any]:
     try:
         run = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as failure:
-        said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}"
-        raise ValueError(
-            f"{files.shown(path)} is a damaged checkpoint: no run can be read ({said}); {_CURE}"
-        ) from failure
+        said = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
+        raise damaged(path, f"no run can be read ({said})") from failure
     if not (isinstance(run, dict) and isinstance(run.get("settings"), dict) and isinstance(run.get("history"), list)):
         raise strange(path, "it has no settings and no history")
     for number, row in enumerate(run["history"], 1):
@@ -389,10 +418,16 @@ _TYPES = {
 
 def _type_and_shape(path: Path, name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
     """What the file says of a tensor."""
-    kind, shape = tensor.get_dtype(), tuple(tensor.get_shape())
-    if kind not in _TYPES or len(shape) > 8 or math.prod(max(size, 1) for size in shape) > 2**48:
-        raise strange(path, f"{name!r:.80} is {kind} {str(list(shape)):.80}")
-    return _TYPES[kind], shape
+    kind, shape = (str(tensor.get("dtype")), tensor.get("shape")) if isinstance(tensor, dict) else ("", tensor)
+    if isinstance(shape, list) and kind in _TYPES and len(shape) <= 8:
+        whole = all(type(size) is int and size >= 0 for size in shape)
+        if whole and math.prod(max(size, 1) for size in shape) <= 2**48:
+            return _TYPES[kind], tuple(shape)
+    raise strange(path, f"{name!r:.80} is {foreign.plain(kind, 80)} {foreign.plain(shape, 80)}")
+
+
+def _bytes(kind: str, shape: tuple[int, ...]) -> int:
+    return math.prod(shape) * getattr(torch, kind).itemsize
 
 
 def head_of(tensors: Mapping[str, Tensor]) -> Head:

@@ -211,10 +211,16 @@ def read_idx(content: bytes) -> np.ndarray:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept; pooch chooses the place that the system has for this."""
+    """Where fetched files are kept; pooch chooses the place that the system has for this.
+
+    Raises ``ValueError`` if the system knows no home folder of this user.
+    """
     import pooch
 
-    return Path(pooch.os_cache("vaecourse"))
+    try:
+        return Path(pooch.os_cache("vaecourse")).expanduser()
+    except RuntimeError as failure:
+        raise ValueError("HOME must name a folder that you may write to: no home folder is known here.") from failure
 
 
 def find(source: Source, file: str) -> Path | None:

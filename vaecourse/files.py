@@ -25,6 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
+from typing import BinaryIO
+
+from vaecourse import foreign
 
 KEPT = "kept"  # the folder, beside a file, of what was there before
 
@@ -128,6 +131,29 @@ def stamp(path: str | Path) -> Stamp | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
+def opened(path: str | Path) -> BinaryIO:
+    """The file, to be read from; a pipe of this name is not waited for. Raises ``OSError``, as for what is no file.
+
+    What is read comes from this one opening: whatever else gets the name meanwhile is not read, nor is anything mapped
+    into memory, where a file that somebody cuts short would end the process.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = os.fdopen(handle, "rb")
+    if S_ISREG(os.fstat(handle).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "it is no file", str(path))
+
+
+def content(path: str | Path, most: int) -> bytes:
+    """All that is in a file. Raises ``OSError`` as ``opened`` does, and ``ValueError`` for more bytes than ``most``."""
+    with opened(path) as file:
+        found = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
+    if len(found) > most:
+        raise ValueError(f"{shown(path)} has more than {most} bytes.")
+    return found
+
+
 class Changed(ValueError):
     """A file is not what it was when its writer looked at it. It is left as it is."""
 
@@ -152,7 +178,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
     folder = path.parent / KEPT if folder is None else folder
     now = time.strftime("%Y-%m-%d-%H%M%S")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        own_folder(folder)
         part = folder / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
         try:
             with open(part, "xb") as target, open(path, "rb") as source:
@@ -171,6 +197,15 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
     except OSError as failure:
         raise _told(folder / path.name, failure) from failure
     raise Busy(f"{folder} has 999 copies of {path.name} made in this second. Try again in the next.")
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder for copies. Raises ``OSError`` if one named ``kept``, or one inside, is a link to another place."""
+    above = next((place.parent for place in (folder, *folder.parents) if place.name == KEPT), folder)
+    there = Path(os.path.realpath(above)) / folder.relative_to(above)
+    if Path(os.path.realpath(folder)) != there:
+        raise OSError(errno.ENOTDIR, f"{shown(folder)} is a link that leads to another place: move it away")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _name(part: Path, name: Path) -> None:
@@ -297,6 +332,7 @@ def _sync_folder(folder: Path) -> None:
 
 # A mark at the end of a text ------------------------------------------------------------------------------------------
 
+LONGEST_TEXT = 64_000_000  # bytes; the longest of the course has 20 kB
 _MARK = "<!-- made by vaecourse; sha256 of all above: {} -->\n"  # a comment in Markdown and in HTML
 
 
@@ -308,7 +344,7 @@ def signed(text: str) -> bytes:
 
 def _signature(path: Path) -> tuple[bytes, str] | None:
     """What stands above the mark, and the sum in the mark; None if there is no mark."""
-    text, start, mark = path.read_bytes().rpartition(_MARK[:4].encode())
+    text, start, mark = content(path, LONGEST_TEXT).rpartition(_MARK[:4].encode())
     found = re.fullmatch(
         re.escape(_MARK.strip()).replace(r"\{\}", "([0-9a-f]{64})"), (start + mark).decode("utf-8", "replace").strip()
     )
@@ -320,7 +356,14 @@ def _is_as_signed(path: Path) -> bool:
     return found is not None and hashlib.sha256(found[0]).hexdigest() == found[1]
 
 
-TEXT = Kind("a text that vaecourse made", lambda path: _MARK[:22].encode() in path.read_bytes(), _is_as_signed)
+def _is_signed(path: Path) -> bool:
+    try:
+        return _MARK[:22].encode() in content(path, LONGEST_TEXT)
+    except ValueError:  # too long to be ours
+        return False
+
+
+TEXT = Kind("a text that vaecourse made", _is_signed, _is_as_signed)
 
 # Two writers ---------------------------------------------------------------------------------------------------------
 
@@ -375,7 +418,7 @@ def _self() -> dict[str, object]:
 def _holds(name: Path) -> dict[str, object] | None:
     """What the holder wrote into the lock's file; None if there is nothing of the kind in it."""
     try:
-        who = json.loads(name.read_bytes()[:1000])
+        who = json.loads(content(name, 1000))
         return who if who.keys() == {*_self(), "doing"} else None
     except (OSError, ValueError, AttributeError):
         return None
@@ -387,5 +430,8 @@ def _holder(name: Path) -> str:
     if who is None:
         return "another process"
     own = who["process"] == os.getpid() and who["machine"] == _self()["machine"]
-    process = "this very process" if own else f"process {who['process']!s:.20} on {who['machine']!s:.60}"
-    return f"{process}, which has been {who['doing']!s:.80} since {who['since']!s:.20}"
+    process, machine, doing, since = (
+        foreign.plain(who[name], most)
+        for name, most in (("process", 20), ("machine", 60), ("doing", 80), ("since", 20))
+    )
+    return f"{'this very process' if own else f'process {process} on {machine}'}, which has been {doing} since {since}"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse import arguments, evaluate, files, objectives
+from vaecourse import arguments, evaluate, files, foreign, objectives
 from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
@@ -141,12 +141,10 @@ def fit(
     held_out = None if held_out is None else _pixels("held_out", held_out, model, binarise)
     row = objectives.get(objective) if isinstance(objective, str) else objective
     bound = row if isinstance(row, Objective) else objectives.get("elbo")
-    M, K, epochs = arguments.count("M", M), arguments.count("K", K), arguments.count("epochs", epochs)
-    batch_size = arguments.count("batch_size", batch_size)
-    learning_rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
+    M, K, epochs, batch_size, learning_rate, seed = ranges(M, K, epochs, batch_size, learning_rate, seed)
     if not isinstance(row, Objective):
         row.begin(M, K, smallest=(len(data) - 1) % batch_size + 1, kept=checkpoint is not None)
-    seed, device = arguments.count("seed", seed, at_least=0), choose_device(device)
+    device = choose_device(device)
 
     history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
     with checkpoints.held(checkpoint, "training"), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -199,6 +197,23 @@ def fit(
     return history
 
 
+MOST_EPOCHS = 100_000  # whose history a checkpoint can hold
+
+
+def ranges(
+    M: int, K: int, epochs: int, batch_size: int, learning_rate: float, seed: int
+) -> tuple[int, int, int, int, float, int]:
+    """The same, if ``fit`` can take them, which it asks before any work."""
+    return (
+        arguments.count("M", M),
+        arguments.count("K", K),
+        arguments.count("epochs", epochs, at_most=MOST_EPOCHS),
+        arguments.count("batch_size", batch_size),
+        arguments.number("learning_rate", learning_rate, 0.0, 1e30, open_low=True),
+        arguments.count("seed", seed, at_least=0),
+    )
+
+
 def load(path: str | Path) -> VAE:
     """The model in a checkpoint of ``fit``, on the CPU, ready to evaluate.
 
@@ -242,7 +257,7 @@ def _described(path: Path, found: checkpoints.Head, description: object) -> VAE:
         with torch.device("meta"):
             model = VAE(**config).to(getattr(torch, kind))
     except (TypeError, ValueError, RuntimeError, OverflowError) as failure:
-        raise checkpoints.strange(path, f"it describes no model ({' '.join(str(failure).split()):.200})") from failure
+        raise checkpoints.strange(path, f"it describes no model ({foreign.plain(failure)})") from failure
     weights = {f"model.{name}": weight for name, weight in model.state_dict().items()}
     if different := checkpoints.compare(found, checkpoints.head_of(weights), ("model.",)):
         raise checkpoints.strange(path, different)
@@ -264,17 +279,17 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     device(type='cpu')
     """
     here = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }  # how many of each
     if device is None:
         return torch.device(next(name for name, there in here.items() if there))
     try:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as failure:
         raise ValueError(f"device must be one of cuda, mps, cpu, got {device!r}.") from failure
-    if not here.get(chosen.type, False):
+    if (chosen.index or 0) >= here.get(chosen.type, 0):
         there = " and ".join(name for name, present in here.items() if present)
         raise ValueError(f"device must be one that is here ({there}), got {str(device)!r}.")
     return chosen

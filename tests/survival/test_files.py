@@ -205,9 +205,8 @@ MAY = {
     "tools/clean.py": "removes what the lists of tools/made.py name, after that",
     "tools/temporary.py": "folders of its own, in the system's place for such",
     "tools/browser.py": "in a temporary folder",
-    "tools/mutants.py": "in a folder of build/ inside made.making",
-    "tools/vendor.py": "in a folder of build/ inside made.making",
-    "tools/site.py": "lay_out removes from a folder of build/ inside made.making",
+    "tools/mutants.py": "in a folder of its own that made.building gives",
+    "tools/vendor.py": "in a folder of its own that made.building gives",
     "tools/present.py": "in a folder of build/ inside made.making",
     "tools/answers.py": "moves notebooks into kept/ and back by renaming, and looks for what came in between",
     "vaecourse/data.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
@@ -306,3 +305,61 @@ def test_somebody_elses_file_is_refused(tmp_path):
     finally:
         os.seteuid(0)
     assert (folder / "file").read_bytes() == b"ours, hers"
+
+
+# Places and files that are not what they seem -----------------------------------------------------------------------
+
+
+@IGNORES_ROOT
+@pytest.mark.parametrize("leads", ["beside", "to nothing"])
+def test_kept_that_is_a_link_leads_nobody_out_of_the_folder(tmp_path, leads):
+    """What is in it goes nowhere else, and nothing is lost: it is refused, and told."""
+    course, other = tmp_path / "course", tmp_path / "other"
+    course.mkdir()
+    if leads == "beside":
+        other.mkdir()
+    (course / "kept").symlink_to(other)
+    (course / "file").write_bytes(b"ours, changed")
+    for folder in (None, course / "kept" / "inner"):
+        with pytest.raises(OSError, match="kept.* is a link that leads to another place: move it away"):
+            files.keep(course / "file", folder)
+    with pytest.raises(OSError, match="kept is a link that leads to another place"):
+        write(course / "file", b"ours, new")
+    assert (course / "file").read_bytes() == b"ours, changed" and not (other.exists() and os.listdir(other))
+
+
+@IGNORES_ROOT
+def test_a_course_in_a_folder_that_is_reached_by_a_link_keeps(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "way").symlink_to("kept")
+    (tmp_path / "way" / "file").write_text("x")
+    assert files.keep(tmp_path / "way" / "file").read_text() == "x"
+
+
+def test_a_text_too_long_to_be_ours_is_not_read(tmp_path):
+    file = tmp_path / "table.md"
+    file.touch()
+    os.truncate(file, 2**40)
+    with pytest.raises(files.NotOurs, match="not a text that vaecourse made"):
+        files.refuse(file, files.TEXT)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes")
+def test_what_is_no_file_is_not_waited_for_and_a_long_one_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is no file"):
+        files.content(tmp_path / "pipe", 10)
+    (tmp_path / "file").write_bytes(b"0123456789")
+    assert files.content(tmp_path / "file", 10) == b"0123456789"
+    with pytest.raises(ValueError, match="has more than 9 bytes"):
+        files.content(tmp_path / "file", 9)
+
+
+def test_what_another_wrote_into_a_lock_is_told_as_words(tmp_path):
+    with files.locked(tmp_path / "file", "training"):
+        said = json.loads((tmp_path / ".file.lock").read_text())
+        said |= {"machine": "\x1b[2Jhost\n", "doing": "\x9b31mharm\u202e"}
+        (tmp_path / ".file.lock").write_text(json.dumps(said))
+        with pytest.raises(files.Busy) as busy, files.locked(tmp_path / "file", "saving"):
+            pass
+        assert str(busy.value).isprintable() and r"on \x1b[2Jhost, which has been \x9b31mharm\u202e" in str(busy.value)

@@ -17,6 +17,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -489,6 +490,67 @@ def test_item_11_a_file_of_eighty_gigabytes_of_nothing_is_not_read(files, tmp_pa
     for use in (train.load, fit, resume):
         told(partial(use, path), "sparse")
     assert time.monotonic() - began < 5
+
+
+CUT_WHILE_IT_IS_READ = """
+import os, sys
+from pathlib import Path
+from vaecourse import checkpoint
+
+file, place = Path(sys.argv[1]), sys.argv[2]
+size = file.stat().st_size
+
+def cut(*_):
+    os.truncate(file, 4096)
+
+if place == "compare":
+    compare = cut
+else:  # at the last moment before its values are looked at
+    compare, digest = None, checkpoint._digest
+    checkpoint._digest = lambda *arguments: (cut(), digest(*arguments))[1]
+try:
+    tensors, _ = checkpoint.read(file, compare)
+    print("taken", sum(float(x.double().sum()) for x in tensors.values()) is not None)
+except ValueError as failure:
+    print(failure)
+"""
+
+
+@pytest.mark.parametrize("place", ["compare", "digest"])
+def test_a_checkpoint_cut_short_while_it_is_read_does_not_end_the_process(tmp_path, place):
+    """A file mapped into memory loses its pages then, and the process ends by SIGBUS."""
+    model, file = VAE(400, 20, (400,)), tmp_path / "big"
+    climber = torch.optim.Adam(model.parameters())
+    checkpoint.Checkpoint(file, {"model": "big"}, model, climber, {}).save([])
+    assert file.stat().st_size > 10**6
+    command = [sys.executable, "-c", CUT_WHILE_IT_IS_READ, file, place]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, f"ended by signal {-ended.returncode}: {ended.stderr}"
+    wanted = (
+        "big is a damaged checkpoint: somebody has cut it short while it was read" if place == "compare" else "taken"
+    )
+    assert wanted in ended.stdout and ended.stdout.count("\n") == 1
+
+
+def test_a_checkpoint_is_opened_once(files, tmp_path, monkeypatch):
+    """What gets its name after it was opened is another file, and is not read."""
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.write_bytes(files["fit"])
+    other.write_bytes(files["lab"])
+    tensors, _ = checkpoint.read(path, lambda *_: os.replace(other, path))
+    assert tensors.keys() == parsed(files["fit"])[0].keys()
+
+
+def test_bytes_that_no_tensor_needs_are_not_read(files, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(files["fit"])
+    os.truncate(path, 2**29)
+    with at_most(10**7), untouched(path):
+        told(
+            lambda: checkpoint.read(path),
+            "file is not a checkpoint, or is a damaged one (its tensors need ",
+            "bytes, and it has 53",
+        )
 
 
 @pytest.mark.parametrize("length", [2**63, 2**40, 2**25, 99_999_999, 0])
@@ -1167,3 +1229,47 @@ def test_item_12_a_huge_record_is_not_read(tmp_path):
     os.truncate(path, 2**36)
     told(lambda: recorded.Record(path, {"K": 4}), "record.json")
     told(lambda: reproduce.make("laplace", path, SCALE), "record.json")
+
+
+EVIL = "CPU\x1b[2J\x9b31m | <img src=x onerror=alert(1)> ![x](javascript:x) `a` \u202e\r\n# Head\n| a | b |"
+
+
+def test_words_of_a_record_reach_terminal_and_markdown_as_words(tmp_path, monkeypatch):
+    """No escape sequence, no mark of Markdown, no tag of HTML, no line of its own; and the letters are there."""
+    table, path = reproduce.TABLES["laplace"], tmp_path / "record.json"
+    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.__dict__)), **table.settings(SCALE)}
+    row = next(iter(table.rows))
+    own = {"row": row, "seed": 0, "device": EVIL, "machine": {"processor": EVIL}, **dict.fromkeys(table.measures, -1.0)}
+    machine = dict.fromkeys(("processor", "threads", "torch", "system"), EVIL)
+    path.write_text(json.dumps({"settings": settings, "machine": machine, "runs": [own]}))
+    words = ["reproduce", "laplace", "--to", path, "--row", row, "--limit", 20, "--epochs", 1, "--data", "digits"]
+    ended = CliRunner().invoke(app, [*map(str, words), "--samples", "4"])
+    assert ended.exit_code == 0, ended.output
+    for shown in (ended.stdout, path.with_suffix(".md").read_text()):
+        assert all(letter.isprintable() or letter == "\n" for letter in shown)
+        foot = next(line for line in shown.splitlines() if "hours of training" in line)
+        assert "<img" not in shown and foot.count("&lt;img") == 4
+        assert r"CPU\\x1b\[2J\\x9b31m \| &lt;img" in foot and r"!\[x\](javascript:x) \`a\`" in foot and "# Head" in foot
+        assert not [line for line in shown.splitlines() if line.startswith("# Head")]
+
+
+def test_a_strange_row_of_a_record_is_told_in_printable_words(tmp_path):
+    table, path = reproduce.TABLES["laplace"], tmp_path / "record.json"
+    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.__dict__)), **table.settings(SCALE)}
+    path.write_text(json.dumps({"settings": settings, "machine": {}, "runs": [{"row": EVIL, "seed": 0}]}))
+    assert told(lambda: reproduce.make("laplace", path, SCALE), "record.json").isprintable()
+
+
+def test_what_safetensors_and_the_doctor_say_of_a_file_is_printable(files, tmp_path, monkeypatch):
+    head = json.dumps(
+        {"\x1b[2J": {"dtype": EVIL, "shape": [EVIL], "data_offsets": [0, 0]}, "__metadata__": {}}
+    ).encode()
+    for number, content in enumerate((head, head.replace(b"{}", json.dumps({"format": checkpoint.FORMAT}).encode()))):
+        path = tmp_path / f"file-{number}"
+        path.write_bytes(len(content).to_bytes(8, "little") + content)
+        assert told(lambda path=path: train.load(path), path.name).isprintable()
+    path.write_bytes(forged(files["fit"], lambda tensors, said: tensors.update({"model.\x1b[2J\u202e": torch.ones(1)})))
+    assert told(lambda: train.load(path), path.name).isprintable()
+    finding = doctor.Finding("anywidget", f"version {EVIL} hides", "rm 'a  b\x1b[2J'")
+    assert all(letter.isprintable() or letter == "\n" for letter in str(finding)) and str(finding).count("\n") == 1
+    assert "rm 'a  b\\x1b[2J'" in str(finding)

@@ -207,6 +207,59 @@ def test_a_training_that_nobody_shows_any_more_ends(kernel):
     assert (kernel.run("", "other", "alive()")["Lab"], kernel.run("", "other", count)) == (0, 0)
 
 
+LATENT = "lab = labs.ALL['06.latent']()\nlab"
+STATE = "lab.trainer.steps, lab.settings['lambda_'], lab.transport.state"
+
+
+@pytest.fixture
+def trained(kernel):
+    """A lab whose user has trained it, beside what its cell does, and turned a control."""
+    kernel.run(LATENT, "one")
+    kernel.run("lab.step(150)\nlab.controls['lambda_'].value = 42.0", "two")
+    kernel.run("weights = sum(float(p.detach().sum()) for p in lab.trainer.model.parameters())", "two")
+    yield kernel
+    kernel.run("shown._left.clear()", "tidy")
+
+
+def test_a_cell_run_again_goes_on_from_what_was_trained(trained):
+    """Twice, and to the last bit; one lab, and nothing else of the former one, is there."""
+    for _ in range(2):
+        steps, turned, state = trained.run(LATENT, "one", STATE)
+        assert (steps, round(turned)) == (150, 42)
+        assert "step 150, seed 0: continued from the training of the former run of this cell; Reset" in state
+        same = "weights == sum(float(p.detach().sum()) for p in lab.trainer.model.parameters())"
+        assert trained.run("", "two", same) is True
+        assert trained.run("", "two", "alive()")["Lab"] == 1
+    count = "sum(isinstance(it, Trainer) and it.steps == 150 for it in gc.get_objects())"
+    assert trained.run("gc.collect()", "two", count) == 1 and trained.run("", "two", "shown._left") in ({}, {"one": []})
+    trained.run("lab.reset()", "two")
+    assert trained.run(LATENT, "one", STATE)[::2] == (0, "step 0, seed 0: not started")
+
+
+def test_an_error_in_between_loses_nothing(trained):
+    trained.run("lab = None", "one")  # rewritten, and back
+    trained.run(f"{LATENT}\nlab = None;", "one")  # made, and not shown
+    assert trained.run(LATENT, "one", STATE)[0] == 150
+    assert trained.run(LATENT, "three", STATE)[0] == 0, "another cell has a lab of its own"
+
+
+def test_what_the_cell_trains_itself_it_trains_again(kernel):
+    code = "lab = labs.ALL['06.latent']()\nlab.step(120)\nlab"
+    for _ in range(2):
+        assert kernel.run(code, "one", STATE)[0] == 120
+    kernel.run("lab.step(101)", "two")
+    assert kernel.run(code, "one", STATE)[0] == 341
+    assert kernel.run(code, "one", STATE)[0] == 461
+    kernel.run("shown._left.clear()", "tidy")
+
+
+def test_one_that_lives_on_and_the_new_one_train_apart(trained):
+    trained.run("mine = lab", "two")
+    trained.run(LATENT, "one")
+    assert trained.run("mine.step(3)\nlab.step(1)", "two", "(mine.trainer.steps, lab.trainer.steps)") == (153, 151)
+    trained.run("mine.close(); mine = None", "two")
+
+
 UPDATES = """
 import random, re, sys
 from vaecourse import labs

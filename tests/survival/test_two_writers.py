@@ -302,6 +302,45 @@ def test_save_keeps_another_training_of_the_same_lab_and_replaces_its_own(tmp_pa
     assert lab.trainer.steps == 3
 
 
+def test_a_lab_knows_the_files_that_it_has_written(tmp_path, lab):
+    """Save p, save q, load p, save q: the lab's own doing, and nobody else's work is in q."""
+    p, q = tmp_path / "p.safetensors", tmp_path / "q.safetensors"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lab.save(p)
+        lab.step(1)
+        lab.save(q)
+        lab.load(p)
+        lab.save(q)
+        lab.renew(1)
+        lab.save(p)
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("by", ["history", "controls"])
+def test_a_file_that_could_not_be_loaded_is_not_known_and_is_kept(tmp_path, lab, by):
+    file, settings = tmp_path / "p.safetensors", dict(lab.settings)
+    if by == "controls":
+        settings.pop("beta")
+    else:
+        lab.trainer.turns = [10**6]
+    lab.trainer.known = {}
+    lab.trainer.save(file, settings)
+    lab.trainer.turns = []
+    before = file.read_bytes()
+    other = CockpitLab().live()
+    with pytest.raises(ValueError, match="p.safetensors"):
+        other.load(file)
+    with pytest.raises(ValueError) if by == "history" else warnings.catch_warnings():
+        other.trainer.load(file)
+    if by == "history":
+        with pytest.warns(UserWarning, match="kept in"):
+            other.trainer.save(file, other.settings)
+    other.close()
+    copies = [path.read_bytes() for path in (tmp_path / "kept").iterdir()] if by == "history" else [before]
+    assert copies == [before]
+
+
 def test_the_panel_says_where_another_training_is_kept(tmp_path, lab, monkeypatch):
     monkeypatch.setattr(labs, "STARTED", tmp_path.resolve())
     lab.save(tmp_path / "cockpit.safetensors")

@@ -152,6 +152,13 @@ class Lab:
         self._call_off()
         self._tell(self._draw())
 
+    def leave(self) -> shown.Left | None:
+        """What the lab of the next run of this cell goes on from."""
+        return None
+
+    def settle(self) -> None:
+        """Its cell has run to its end."""
+
     def close(self) -> None:
         """Take the panel away, here and in the browser."""
         self._call_off()

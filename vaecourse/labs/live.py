@@ -44,7 +44,7 @@ from traitlets import Bool, Int, TraitError, Unicode
 from vaecourse import arguments, checkpoint, data, files
 from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
 from vaecourse.labs.frame import Experiment, Lab
-from vaecourse.labs.shown import while_there
+from vaecourse.labs.shown import Left, take, while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
 
 __all__ = ["LiveLab", "Trainer", "Training"]
@@ -58,6 +58,7 @@ NOTES = 8.0  # seconds for which a running training shows what became of a file
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
 MOST_STEPS = 10**9  # weeks of training: whoever asks for more has mistyped
+AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again
 PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
 
 # What is trained -----------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class Trainer:
         self.history: list[list[float]] = []
         self.turns: list[int] = []
         self._before: dict[str, Any] | None = None
-        self._known: files.Known = {}
+        self.known: files.Known = {}  # the files that were saved and loaded, as they were then; a lab gives its own
 
     def backward(self, x: Tensor, settings: Settings) -> None:
         """Fill ``.grad`` of the loss on x ``[B, D]``, zeros and ones, with noise from ``self.random``."""
@@ -207,6 +208,7 @@ class Trainer:
         then nothing has changed.
         """
         file = self._checkpoint(path)
+        file.known = {}
         tensors, run = file.read()
         try:
             saved = self._saved(run["settings"], run["history"])
@@ -214,9 +216,16 @@ class Trainer:
             said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
             raise checkpoint.strange(path, said) from failure
         file.take(tensors)
+        self.known |= file.known
         self.history, self.steps, self.turns = run["history"], saved["steps"], thinned(sorted({*saved["turns"]}))
         self._before, self.seed = saved["before"], saved["seed"]
         return saved["controls"]
+
+    def go_on_from(self, other: Trainer) -> None:
+        """Take up the state of another trainer of the same kind, which stays as it is."""
+        self._checkpoint("").take(other._checkpoint("").tensors())
+        self.history, self.turns = [list(row) for row in other.history], list(other.turns)
+        self._before, self.steps, self.seed = other._before, other.steps, other.seed
 
     @staticmethod
     def _saved(saved: dict[str, Any], history: list[list[Any]]) -> dict[str, Any]:
@@ -240,7 +249,7 @@ class Trainer:
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
         generators = {"trainer": self.random}
         row = functools.partial(_is_measured, columns=len(self.columns))
-        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self._known, "trainer", row)  # type: ignore[arg-type]
+        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self.known, "trainer", row)  # type: ignore[arg-type]
 
 
 def thinned(turns: list[int]) -> list[int]:
@@ -353,9 +362,10 @@ class LiveLab(Lab):
     """A ``Training`` made live: what every lab has, and ``start``, ``pause``, ``step``, ``renew``, ``save``, ``load``.
 
     Its controls are read at every step. One lab of a kernel trains at a time: starting another pauses this one, and so
-    does making a second one of the same kind, which is what running the cell again does. It pauses by itself when the
-    page stops answering, and ends with its widgets. What stops a training is kept in ``error`` and told in the panel
-    until the lab is started, stepped, renewed, reset or loaded.
+    does making a second one of the same kind. It pauses by itself when the page stops answering, and ends with its
+    widgets; but the lab that its cell makes in the next run goes on from its training, and says so, if that had more
+    than ``AT_STAKE`` steps beside those of the cell itself. What stops a training is kept in ``error`` and told in the
+    panel until the lab is started, stepped, renewed, reset or loaded.
     """
 
     experiment: Training
@@ -365,7 +375,10 @@ class LiveLab(Lab):
     def __init__(self, experiment: Training) -> None:
         if (other := _last_at_work()) is not None and type(other.experiment) is type(experiment):
             other.pause("paused: this lab was opened again")
-        self.trainer = experiment.begin(0)
+        self.known: files.Known = {}  # the files that this lab has saved and loaded, as they were then
+        self.trainer = self._begin(experiment, 0)
+        self._given = self._taken = 0  # of its steps, those of a former run, and those that its cell takes in each run
+        self._settled = False
         self.failure: str | None = None  # what the training stopped with
         self.note = ""  # why it paused, or what became of a file; until something changes
         self._noted = -math.inf
@@ -379,6 +392,36 @@ class LiveLab(Lab):
         if self.store is not None:
             self.store.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, FILES)))
         self.transport.observe(while_there(self, lambda lab, change: lab._hear(change)), "seen")
+        self._go_on()
+
+    def _begin(self, experiment: Training, seed: int) -> Trainer:
+        """An untrained trainer, which knows the files that this lab knows."""
+        trainer = experiment.begin(seed)
+        trainer.known = self.known
+        return trainer
+
+    def leave(self) -> Left | None:
+        """What the lab of the next run of this cell goes on from; None if nothing is lost with this one."""
+        if self.trainer.steps - self._taken <= AT_STAKE:
+            return None
+        return Left(type(self.experiment), (self.trainer, self.settings, self.known))
+
+    def settle(self) -> None:
+        """Its cell has run: what it has trained up to now, it trains again in the next run."""
+        if not self._settled:
+            self._settled, self._taken = True, self.trainer.steps - self._given
+
+    def _go_on(self) -> None:
+        """Go on from the training of the former run of this cell, if it left one."""
+        if (left := take(self)) is None:
+            return
+        former, settings, known = left.what
+        self._set(settings)
+        self.known |= known
+        self.trainer.go_on_from(former)
+        self._given = self.trainer.steps
+        self.note = "continued from the training of the former run of this cell; Reset starts anew"
+        self.flush()
 
     @property
     def running(self) -> bool:
@@ -427,7 +470,7 @@ class LiveLab(Lab):
         """Begin again with the first weights of ``seed``, under the controls as they are."""
         seed = whole("seed", seed, 0, LARGEST_SEED)
         self._halt()
-        self.trainer = self.experiment.begin(seed)
+        self.trainer, self._given, self._taken = self._begin(self.experiment, seed), 0, 0
         self.flush()
 
     @_in_turn
@@ -450,7 +493,7 @@ class LiveLab(Lab):
         changed, and what trained goes on.
         """
         trainer, before = self.experiment.begin(0), self.settings
-        controls = trainer.load(path)
+        controls = trainer.load(path)  # and knows the file, which this lab does not if it cannot take it up
         try:
             whole("steps", trainer.steps, 0, MOST_STEPS)
             whole("seed", trainer.seed, 0, LARGEST_SEED)
@@ -464,7 +507,9 @@ class LiveLab(Lab):
             self._set(before)
             raise ValueError(f"{path} has a control that this lab cannot take: {failure}") from failure
         self._halt()
-        self.trainer = trainer
+        self.known |= trainer.known
+        trainer.known = self.known
+        self.trainer, self._given, self._taken = trainer, 0, 0
         self.flush()
 
     @_in_turn

@@ -2,7 +2,8 @@
 
 A lab as the last line of a cell has no name, so what holds it is the list here. When the cell is run again, the page
 drops its output, and the list drops the lab; so does IPython's ``Out``, where a line of text takes its place. If
-nothing else holds it, it is gone, and its widgets are closed, here and in the browser. One with a name lives on.
+nothing else holds it, it is gone, and its widgets are closed, here and in the browser. One with a name lives on. What
+somebody has trained in it is not gone: the lab that the cell makes now goes on from it (``Left``).
 
 Nothing here or in the frame may hold a lab otherwise: what a widget calls is ``while_there``.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -24,7 +26,23 @@ NAMELESS = 2  # labs that live of one line of code, where no cell has a name (nb
 
 _shown: dict[Hashable, list[Lab]] = {}  # by cell
 _runs: dict[Hashable, str] = {}  # in which run of the cell
+_left: dict[Hashable, list[Left]] = {}  # by cell, what labs of its former runs have left; of the latest cells only
 _dropped = False  # whether a lab was, since the memory was last tidied up
+
+
+MOST_LEFT = 4  # cells that something is kept for, and labs in each
+
+
+@dataclass
+class Left:
+    """What a lab whose cell is run again leaves to the next lab ``of`` the same kind in this cell: no widget, no lab.
+
+    It is there until the lab that took it is shown, for a run may end with an error before that.
+    """
+
+    of: type
+    what: Any
+    taker: weakref.ref[Lab] | None = None
 
 
 class Former:
@@ -48,8 +66,22 @@ def keep(lab: Lab) -> None:
     parent, (cell, run) = shell.get_parent(), _cell(shell)
     key = (parent.get("content", {}).get("code"), type(lab.experiment)) if cell is None else cell
     labs = [other for other in _shown.get(key, ()) if other is not lab] + [lab]
+    if key in _left:
+        _left[key] = [left for left in _left[key] if left.taker is None or left.taker() is not lab]
     _shown[key], _runs[key] = labs if cell else labs[-NAMELESS:], run
     _let_go([] if cell else labs[:-NAMELESS])
+
+
+def take(lab: Lab) -> Left | None:
+    """What a lab of this kind has left in this cell, which is now for ``lab``; None if there is nothing."""
+    shell = get_ipython()
+    if not hasattr(shell, "get_parent"):
+        return None
+    for left in _left.get(_cell(shell)[0], ()):
+        if left.of is type(lab.experiment) and left.taker is None:
+            left.taker = weakref.ref(lab)
+            return left
+    return None
 
 
 def forget(lab: Lab) -> None:
@@ -91,12 +123,33 @@ def _begin(_info: object) -> None:
     cell, run = _cell(get_ipython())
     if cell is not None and _runs.get(cell) != run:
         _runs.pop(cell, None)
-        _let_go(_shown.pop(cell, []))
+        gone = _shown.pop(cell, [])
+        _leave(cell, gone)
+        _let_go(gone)
+
+
+def _leave(cell: Hashable, gone: list[Lab]) -> None:
+    """Keep for the cell what its labs leave that no other cell shows, and what is there of earlier runs."""
+    new = [left for lab in gone if not _is_shown(lab) and (left := lab.leave()) is not None]
+    old = [left for left in _left.pop(cell, []) if not any(left.what[0] is other.what[0] for other in new)]
+    if both := [Left(left.of, left.what) for left in (*new, *old)][:MOST_LEFT]:
+        _left[cell] = both
+        for other in list(_left)[:-MOST_LEFT]:
+            del _left[other]
+
+
+def _is_shown(lab: Lab) -> bool:
+    return any(lab is other for others in _shown.values() for other in others)
 
 
 def _end(_result: object) -> None:
-    """Figures refer to themselves in circles, and Python looks for those too seldom by itself: half a gigabyte late."""
+    """The cell has run; what its labs did until now is its own doing.
+
+    Figures refer to themselves in circles, and Python looks for those too seldom by itself: half a gigabyte late.
+    """
     global _dropped
+    for lab in _shown.get(_cell(get_ipython())[0], ()):
+        lab.settle()
     if _dropped:
         _dropped = False
         gc.collect()
@@ -106,7 +159,7 @@ def _let_go(labs: list[Lab]) -> None:
     """Of these labs, those that no cell shows: out of ``Out``, too."""
     global _dropped
     for lab in labs:
-        if not any(lab is other for others in _shown.values() for other in others):
+        if not _is_shown(lab):
             _dropped = True
             _leave_out(lab)
 

@@ -123,11 +123,11 @@ LARGEST = 64_000_000  # bytes; the largest of the course has 60 kB
 
 def content(file: Path) -> dict[str, Any]:
     """What is in the file of a record. Raises ``ValueError`` if that is none, and ``OSError`` if it cannot be read."""
-    wrong = ValueError(f"{file} is not {KIND}: name another file, or move it away.")
-    if not file.is_file() or file.stat().st_size > LARGEST:
+    wrong = ValueError(f"{files.shown(file)} is not {KIND}: name another file, or move it away.")
+    if not file.is_file():
         raise wrong
     try:
-        found = json.loads(file.read_bytes(), object_pairs_hook=_once)
+        found = json.loads(files.content(file, LARGEST), object_pairs_hook=_once)
         parts = found["settings"], found["machine"], found["runs"]
     except (ValueError, KeyError, TypeError, RecursionError) as failure:
         raise wrong from failure

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from vaecourse import arguments, checkpoint, files
+from vaecourse import arguments, checkpoint, files, foreign
 from vaecourse.recorded import Record, slug
 from vaecourse.reproduce import family, report, toys, vaes
 from vaecourse.reproduce.climb import Machinery
@@ -24,6 +24,9 @@ __all__ = ["TABLES", "Machinery", "Scale", "Table", "make"]
 TABLES: dict[str, Table] = {
     table.name: table for table in (vaes.IWAE, vaes.TIGHTER, toys.LAPLACE, toys.SIVI, family.INFOVAE)
 }
+
+
+MOST_SEEDS, MOST_TOGETHER = 10_000, 100  # of a row; of one run, each of which holds a file open
 
 
 def make(
@@ -52,10 +55,10 @@ def make(
     """
     table = TABLES[arguments.choice("table", name, list(TABLES))]
     chosen = [arguments.choice("row", row, list(table.rows)) for row in rows or table.rows]
-    seeds = arguments.count("seeds", seeds)
+    seeds = arguments.count("seeds", seeds, at_most=MOST_SEEDS)
     machinery = machinery or Machinery()
     crew = machinery.crew
-    together = None if together is None else arguments.count("together", together)
+    together = None if together is None else arguments.count("together", together, at_most=MOST_TOGETHER)
     if crew.size > 1 and not table.shared:
         raise ValueError(f"{name} has runs that are too short to share: start it without torchrun, as one process.")
     if file.suffix != ".json":
@@ -66,7 +69,7 @@ def make(
     folder = file.with_name(f"{file.name}.runs")
     for seed in range(seeds):
         for row in chosen:
-            wide = together or (seeds if table.side_by_side(row, scale, machinery) else 1)
+            wide = together or (min(seeds, MOST_TOGETHER) if table.side_by_side(row, scale, machinery) else 1)
             with contextlib.ExitStack() as mine:
                 group = _claimed(record, row, range(seed, seeds)[:wide], mine, tell) if crew.leads else []
                 group = crew.agree(group)
@@ -117,7 +120,7 @@ class _Published:
                 raise ValueError("a run stands there twice")
             return report.markdown(self.table, json.loads(json.dumps(content)))  # as a reader of the file sees it
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
-            said = f"{failure!s:.200}" if isinstance(failure, ValueError) else "something is missing in them"
+            said = foreign.plain(failure) if isinstance(failure, ValueError) else "something is missing in them"
             raise ValueError(
                 f"{self.record.file} has runs that are not of the table {self.table.name} ({said}): name another file."
             ) from failure

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from vaecourse.foreign import in_markdown
 from vaecourse.reproduce.table import Quoted, Table, plain
 
 WHOLE_TEST = 10_000  # images, of MNIST
@@ -95,9 +96,9 @@ def _foot(table: Table, comparable: bool, record: dict[str, Any]) -> list[str]:
     if any(not number.checked for numbers in table.paper.values() for number in numbers.values()):
         said.append("†: the paper's number is unchecked.")
     hours = sum(run.get("wall_seconds", 0.0) / run.get("side_by_side", 1) for run in runs) / 3600
-    devices = ", ".join(sorted({run["device"] for run in runs if "device" in run}))
+    devices = ", ".join(sorted({in_markdown(run["device"]) for run in runs if "device" in run}))
     said.append(
-        f"{len(runs)} runs, {hours:.2f} hours of training on {devices or 'cpu'}; {machine['processor']}, "
-        f"{machine.get('threads', '?')} threads, torch {machine['torch']}."
+        f"{len(runs)} runs, {hours:.2f} hours of training on {devices or 'cpu'}; {in_markdown(machine['processor'])}, "
+        f"{in_markdown(machine.get('threads', '?'))} threads, torch {in_markdown(machine['torch'])}."
     )
     return said

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaecourse import arguments
+from vaecourse import arguments, evaluate
+from vaecourse.reproduce import schedule
 from vaecourse.reproduce.climb import Machinery
 
 
@@ -49,8 +50,8 @@ class Scale:
     samples: int = 5000
 
     def __post_init__(self) -> None:
-        for name in ("stages", "samples"):
-            arguments.count(name, getattr(self, name))
+        for name, most in (("stages", schedule.STAGES), ("samples", evaluate.MOST_SAMPLES)):
+            arguments.count(name, getattr(self, name), at_most=most)
         for name in ("epochs", "limit", "test"):
             if getattr(self, name) is not None:
                 arguments.count(name, getattr(self, name))

@@ -1,0 +1,221 @@
+"""What ``python -m vaecourse`` can do: train, evaluate, reproduce, doctor. An error is a sentence, and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaecourse import doctor, files, foreign
+
+app = typer.Typer(
+    help="The command line of the course on variational bounds.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(help="digits, mnist or fashion-mnist", metavar="DATA")]
+Objective = Annotated[str, typer.Option(help="elbo, iwae, miwae, ciwae, piwae, stl, dreg or vr_iwae")]
+Estimates = Annotated[int, typer.Option("--M", help="independent estimates")]
+Samples = Annotated[int, typer.Option("--K", help="importance samples in each estimate")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the first of them that is here if not given")]
+Seed = Annotated[int, typer.Option(help="of everything random")]
+Limit = Annotated[int | None, typer.Option(help="use the first images only")]
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Say what is missing or wrong here, and the command that mends it; exit code 1 if something needed is."""
+    raise typer.Exit(doctor.report(typer.echo))
+
+
+@app.command()
+def train(
+    name: Name = "digits",
+    objective: Objective = "iwae",
+    M: Estimates = 1,
+    K: Samples = 8,
+    beta: Annotated[float | None, typer.Option(help="of ciwae")] = None,
+    alpha: Annotated[float | None, typer.Option(help="of vr_iwae")] = None,
+    epochs: Annotated[int | None, typer.Option(help="the course's number for these data if not given")] = None,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    checkpoint: Annotated[Path | None, typer.Option(help="a file to keep the run in, and to go on from")] = None,
+    seed: Seed = 0,
+    device: Device = None,
+    limit: Limit = None,
+) -> None:
+    """Train a VAE of the course's size. With --checkpoint, the same line again goes on where the run was stopped."""
+    with _sentences(M=M, K=K, batch_size=batch_size):
+        from vaecourse import arguments, data, evaluate, objectives
+        from vaecourse import train as training
+
+        given = {"beta": beta, "alpha": alpha}
+        row = objectives.get(objective, **{key: value for key, value in given.items() if value is not None})
+        name = arguments.choice("name", name, list(data.ALL))
+        epochs = training.SETTINGS[name].epochs if epochs is None else epochs
+        training.ranges(M, K, epochs, batch_size, learning_rate, seed)
+        training.choose_device(device)
+        images = _first(data, name, limit)
+        _room_for(M * K * min(batch_size, len(images.train)) * images.train.shape[1])
+        model = training.untrained(images, seed)
+        history = training.fit(
+            model,
+            images,
+            row,
+            M,
+            K,
+            epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            checkpoint=checkpoint,
+            seed=seed,
+            device=device,
+        )
+        typer.echo(f"{history}")
+        if history.epochs:
+            test = evaluate.bound(model, images.binary_test(), row, M, K).mean()
+            typer.echo(f"{row} on {len(images.test)} test images: {test:.2f} nats")
+        if checkpoint is None:
+            typer.echo("Nothing was kept: --checkpoint FILE keeps the model.")
+        else:
+            typer.echo(f"Next: python -m vaecourse evaluate {files.shown(checkpoint)} --data {name}")
+    if history.interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="what `train --checkpoint` wrote")],
+    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "digits",
+    K: Samples = 5000,
+    seed: Seed = 0,
+    device: Device = None,
+    limit: Limit = None,
+) -> None:
+    """Say log p(x) of the test images with K importance samples, the ELBO, and what the code carries."""
+    with _sentences(K=K):
+        import torch
+        from tqdm import tqdm
+
+        from vaecourse import arguments
+        from vaecourse import data as sets
+        from vaecourse import evaluate as evaluation
+        from vaecourse import train as training
+
+        K = arguments.count("K", K, at_most=evaluation.MOST_SAMPLES)
+        seed, place = arguments.count("seed", seed, 0), training.choose_device(device)
+        model = training.load(checkpoint)
+        images = _first(sets, data, limit)
+        x = images.binary_test()
+        if x.shape[1] != model.data_dim:
+            raise ValueError(
+                f"data must have images of {model.data_dim} pixels for the model in {files.shown(checkpoint)}, "
+                f"got {data} with {x.shape[1]}: name the data with --data."
+            )
+        if next(model.parameters()).dtype in (torch.float16, torch.bfloat16):
+            model.float()  # log-weights of half precision are worth nothing
+        x = x.to(next(model.parameters()).dtype)
+        model.to(place)
+        noise = torch.Generator(next(model.parameters()).device).manual_seed(seed)
+        groups = tqdm(x.split(100), unit="x 100 images", disable=None)
+        log_p = torch.cat([evaluation.log_likelihood(model, points, K, noise) for points in groups])
+        elbo = evaluation.bound(model, x, "elbo", K=100, generator=noise)
+        some = x[:1000]
+        information = evaluation.mutual_information(model, some, generator=noise)
+        error = f" ± {log_p.std() / len(x) ** 0.5:.2f}" if len(x) > 1 else ""
+        typer.echo(f"log p(x), K = {K}: {log_p.mean():.2f}{error} nats, mean over {len(x)} test images of {data}")
+        typer.echo(f"ELBO: {elbo.mean():.2f} nats")
+        if len(x) > 1:
+            typer.echo(f"active units: {evaluation.active_units(model, x)} of {model.latent_dim}")
+        typer.echo(f"mutual information of x and z: {information:.2f} nats, at most log {len(some)}")
+
+
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(help="iwae, tighter, laplace, sivi or infovae", metavar="TABLE")],
+    to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
+    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "mnist",
+    seeds: Annotated[int, typer.Option(help="of each row")] = 1,
+    row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
+    stages: Annotated[int, typer.Option(help="of the paper's schedule: stage i has 3^i passes")] = 8,
+    epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
+    limit: Limit = None,
+    test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
+    samples: Annotated[int, typer.Option(help="K of log p(x)")] = 5000,
+    together: Annotated[
+        int | None, typer.Option(help="seeds trained side by side; whatever is faster if not given")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32, tf32 or bf16")] = "float32",
+    compiled: Annotated[bool, typer.Option("--compile", help="let torch.compile make the kernels")] = False,
+    device: Device = None,
+) -> None:
+    """Make a paper's table again, and print it beside the paper's numbers. The same line again goes on.
+
+    Several processes share each batch: torchrun --nproc-per-node 2 -m vaecourse reproduce ...
+    """
+    with _sentences(limit=limit, test=test, seeds=seeds, together=together):
+        from vaecourse import reproduce as reproductions
+        from vaecourse import train as training
+        from vaecourse.reproduce.crew import crew
+
+        scale = reproductions.Scale(data, stages, epochs, limit, test, samples)
+        file = Path(f"{table}.json") if to is None else to
+        with crew(training.choose_device(device)) as (ours, place):
+            machinery = reproductions.Machinery(place, precision, compiled, ours)
+            try:
+                made = reproductions.make(
+                    table, file, scale, seeds, row, together, machinery, progress=ours.leads, tell=typer.echo
+                )
+            except KeyboardInterrupt:
+                typer.echo(f"Interrupted. {files.shown(file)} keeps what is done, and the same line goes on.", err=True)
+                raise typer.Exit(130) from None
+            if ours.leads:
+                typer.echo(f"{made}\n{files.shown(file)} and {files.shown(file.with_suffix('.md'))} hold this.")
+
+
+def _first(sets, name: str, limit: int | None):  # type: ignore[no-untyped-def] # vaecourse.data, whose import takes seconds
+    """The images of this name, the first ``limit`` of both parts."""
+    from vaecourse import arguments
+
+    limit = None if limit is None else arguments.count("limit", limit)
+    parts = ("train", "test", "train_labels", "test_labels")
+    images = sets.load(name)
+    return images._replace(**{part: getattr(images, part)[:limit] for part in parts})
+
+
+def _room_for(numbers: int) -> None:
+    """Raise ``MemoryError`` where a step's decoded images, of so many numbers, and their gradients have no room.
+
+    Asked before any work: a system that promises more memory than it has would end the process in the middle of it.
+    """
+    needed, here = 8 * numbers, doctor.memory()
+    if needed > here:
+        raise MemoryError(f"{needed / 1e9:.3g} GB are needed at least, and {here / 1e9:.3g} GB are here")
+
+
+@contextmanager
+def _sentences(**sizes: int | None) -> Iterator[None]:
+    """What goes wrong for a reason that a person can mend is said in a sentence, without a traceback.
+
+    ``sizes`` are the options that memory is taken for. Any other error is a mistake of ours, and keeps its traceback.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, OSError, FloatingPointError) as failure:
+        typer.echo(f"error: {foreign.plain(failure, 5000)}", err=True)
+        raise typer.Exit(2) from failure
+    except (RuntimeError, MemoryError) as failure:
+        from vaecourse import arguments
+
+        if not arguments.is_of_memory(failure):
+            raise
+        given = ", ".join(f"{name} = {value}" for name, value in sizes.items() if value is not None)
+        said = foreign.plain(failure) or "Python got no more"
+        typer.echo(f"error: {given} must be smaller: there is not memory enough for them ({said}).", err=True)
+        raise typer.Exit(2) from failure
