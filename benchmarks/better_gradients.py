@@ -9,6 +9,8 @@ start from the same weights and see the same pixels and the same noise.
 
 from __future__ import annotations
 
+import sys
+
 import one_budget
 
 from vaecourse import recorded
@@ -26,6 +28,12 @@ def settings() -> dict[str, object]:
     return one_budget.settings() | {"rows": rows}
 
 
-if __name__ == "__main__":
+def main() -> None:
     one_budget.ROWS.update(ROWS)
     recorded.fill("better_gradients", __doc__, settings(), ROWS, one_budget.measure, seeds=5)
+
+
+if __name__ == "__main__":
+    import ending
+
+    sys.exit(ending.told("better_gradients")(main)())

@@ -9,6 +9,7 @@ A seed makes the first weights and the training; the 360 test images are the sam
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 import torch
@@ -22,7 +23,10 @@ def measure(objective: str, K: int, seed: int) -> list[float]:
     x, noise = digits.binary_test(), torch.Generator().manual_seed(seed)
     start = time.perf_counter()
     model = train.untrained(digits, seed)
-    train.fit(model, digits, objective, M=1, K=K, epochs=train.DIGITS.epochs, seed=seed, progress=False, device="cpu")
+    settings = {"epochs": train.DIGITS.epochs, "seed": seed, "progress": False, "device": "cpu"}
+    history = train.fit(model, digits, objective, M=1, K=K, **settings)
+    if history.interrupted:  # half a training is no measurement
+        raise KeyboardInterrupt
     seconds = time.perf_counter() - start
     nll = -evaluate.log_likelihood(model, x, K=5000, generator=noise).mean()
     elbo = evaluate.bound(model, x, "elbo", K=100, generator=noise).mean()
@@ -44,4 +48,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import ending
+
+    sys.exit(ending.told("digits")(main)())

@@ -75,4 +75,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+
+    sys.exit(ending.told("divergences")(main)())

@@ -9,6 +9,7 @@ every candidate takes one step, so a ratio is one of neighbours in time; printed
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -91,4 +92,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import ending
+
+    sys.exit(ending.told("hierarchical")(main)())

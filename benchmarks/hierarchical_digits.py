@@ -10,6 +10,7 @@ written at once to vaecourse/recorded/hierarchical_digits.json, and a second cal
 
 from __future__ import annotations
 
+import sys
 import time
 
 import torch
@@ -58,7 +59,9 @@ def measure(name: str, seed: int) -> dict[str, object]:
         if hierarchical:
             model.inner = inner if row["grows"] else 0
         options = {"batch_size": BATCH_SIZE, "learning_rate": rate, "seed": 10 * seed + stage}
-        train.fit(model, images, "elbo", 1, 1, epochs, **options, progress=False, device="cpu")
+        history = train.fit(model, images, "elbo", 1, 1, epochs, **options, progress=False, device="cpu")
+        if history.interrupted:  # half a training is no measurement
+            raise KeyboardInterrupt
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     noise = lambda: torch.Generator().manual_seed(0)
     elbo = evaluate.bound(model, x, "elbo", 100, 1, noise(), batch_size=20)
@@ -91,5 +94,11 @@ def settings() -> dict[str, object]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
     recorded.fill("hierarchical_digits", __doc__, settings(), ROWS, measure, seeds=5)
+
+
+if __name__ == "__main__":
+    import ending
+
+    sys.exit(ending.told("hierarchical_digits")(main)())

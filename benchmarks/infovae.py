@@ -11,6 +11,7 @@ each divergence, by a look at a few runs with seed 0: this is a map, not a race.
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import partial
 
@@ -48,7 +49,9 @@ def measure(row: str, seed: int) -> dict[str, object]:
     objective = infovae.InfoVAE(name, alpha, lambda_, **({"seed": seed} if "adversarial" in name else {}))
     wall, processor = time.perf_counter(), time.process_time()
     model = train.untrained(digits, seed)
-    infovae.fit(model, digits, objective, **SCHEDULE, seed=seed, progress=False, device="cpu")
+    history = infovae.fit(model, digits, objective, **SCHEDULE, seed=seed, progress=False, device="cpu")
+    if history.interrupted:  # half a training is no measurement
+        raise KeyboardInterrupt
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     with torch.no_grad():
         found = bounds(model, digits.binary_test()) | codes(model, digits) | accuracies(model, digits)
@@ -136,5 +139,11 @@ def settings() -> dict[str, object]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
     recorded.fill("infovae", __doc__, settings(), ROWS, measure, seeds=5)
+
+
+if __name__ == "__main__":
+    import ending
+
+    sys.exit(ending.told("infovae")(main)())

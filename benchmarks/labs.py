@@ -49,4 +49,6 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    import ending
+
+    sys.exit(ending.told("labs")(main)(sys.argv[1:]))

@@ -12,6 +12,7 @@ of one of three layers of 500 units that sees all of z; and in the steps, which 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -88,4 +89,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import ending
+
+    sys.exit(ending.told("laplace")(main)())

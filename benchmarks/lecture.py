@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 from playwright.sync_api import BrowserType, Error, Locator, Page, TimeoutError, sync_playwright
 
-from tools import browser
+from tools import browser, ending
 from tools.browser import WIDGET, Notebook
 from vaecourse.labs.cockpit import CockpitLab
 
@@ -236,6 +236,7 @@ def megabytes(name: str) -> float:
     return max(found)
 
 
+@ending.told("lecture")
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/lecture.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)

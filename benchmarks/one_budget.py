@@ -11,6 +11,7 @@ same in every run. The schedule is short: 750 steps of Adam at a rate of .003, i
 
 from __future__ import annotations
 
+import sys
 import time
 
 import torch
@@ -38,9 +39,11 @@ def measure(row: str, seed: int) -> dict[str, object]:
     x = digits.binary_test()
     wall, processor = time.perf_counter(), time.process_time()
     model = train.untrained(digits, seed)
-    train.fit(
+    history = train.fit(
         model, digits, objectives.get(name, **parameters), M, K, **SCHEDULE, seed=seed, progress=False, device="cpu"
     )
+    if history.interrupted:  # half a training is no measurement
+        raise KeyboardInterrupt
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     noise = lambda: torch.Generator().manual_seed(0)
     bounds = {
@@ -69,5 +72,11 @@ def settings() -> dict[str, object]:
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
     recorded.fill("one_budget", __doc__, settings(), ROWS, measure, seeds=10)
+
+
+if __name__ == "__main__":
+    import ending
+
+    sys.exit(ending.told("one_budget")(main)())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import sys
 
-from tools import browser, site
+from tools import browser, ending, site
 from vaecourse.labs import mmd
 
 LIMIT, ROUNDS = 50, 20
@@ -26,6 +26,7 @@ SLOW = [
 MOVE = "(root, [name, values]) => values.forEach((value) => { root.lab.set({ [name]: value }); root.lab.flush(); })"
 
 
+@ending.told("pages")
 def main() -> int:
     slowest = 0.0
     print("| page | slider | median, ms | slowest of 20, ms |\n|---|---|---|---|")

@@ -12,6 +12,7 @@ import argparse
 import base64
 import copy
 import itertools
+import sys
 import time
 from pathlib import Path
 
@@ -87,4 +88,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import ending
+
+    sys.exit(ending.told("samplers")(main)())

@@ -95,4 +95,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import ending
+
+    sys.exit(ending.told("scaling")(main)())

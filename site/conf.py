@@ -1,16 +1,16 @@
 """How Sphinx builds the site. `make book` calls it through tools/site.py, which lays out the source folder first."""
 
 import re
-import tomllib
 from pathlib import Path
 
+import vaecourse
+
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "vaecourse"
 author = "The vaecourse authors"
 copyright = "the vaecourse authors; text CC BY 4.0, code MIT"
-release = PROJECT["version"]
+release = vaecourse.__version__
 language = "en"
 
 extensions = ["myst_nb", "sphinx_external_toc", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
@@ -50,7 +50,7 @@ mathjax3_config = {
 
 html_theme = "sphinx_book_theme"
 html_title = "vaecourse"
-html_static_path = ["static", str(ROOT / "build/npm/static")]
+html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = True
@@ -96,6 +96,12 @@ def tell_chinese(app, pagename, templatename, context, doctree):
     context["body"] = CHINESE.sub(mark, context.get("body", ""))
 
 
+def add_static(app, config):
+    """The scripts that tools/site.py has laid beside the source."""
+    config.html_static_path.append(str(app.srcdir.with_name("static")))
+
+
 def setup(app):
+    app.connect("config-inited", add_static)
     app.connect("html-page-context", tell_chinese)
     app.connect("autodoc-process-docstring", plain_words, priority=100)  # before napoleon, which adds reST of its own

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from tools import mutants
+from tools import ending, mutants
 
 LISTED = [(room, row) for room, rows in tomllib.loads(mutants.KNOWN.read_text()).items() for row in rows]
 DIFFERENCE = """\
@@ -67,7 +67,6 @@ def test_a_room_passes_with_few_survivors_all_of_them_listed(total, survivors, k
 
 
 def test_tests_that_fail_with_no_bug_planted_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(mutants, "WORKSHOP", tmp_path)
     monkeypatch.setattr(mutants, "mutmut", lambda bench, *words, stdout: stdout.write("Failed to run clean test"))
-    with pytest.raises(SystemExit, match="the tests of bounds fail with no bug planted"):
-        mutants.test("bounds", workers=1)
+    with pytest.raises(ending.Refused, match="the tests of bounds fail with no bug planted"):
+        mutants.test(tmp_path, "bounds", workers=1)

@@ -218,7 +218,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, stop):
     assert parts.train == history.train and parts.held_out == history.held_out
     tensors, _ = checkpoint.read(tmp_path / "file")
     assert [name for name in tensors if name.startswith("model.prior")] == ["model.prior.inputs"]
-    with pytest.raises(ValueError, match="networks or a prior of its own"):
+    with pytest.raises(ValueError, match="networks, a prior or a class of its own"):
         train.load(tmp_path / "file")
 
 

@@ -38,11 +38,3 @@ def test_every_room_of_the_package_has_a_page():
     assert {"bounds", "objectives", "exact", "labs"} <= set(site.rooms())
     for room in site.rooms():
         assert f"automodule:: vaecourse.{room}" in site.api_page(room)
-
-
-def test_only_what_changed_is_written(tmp_path):
-    site.lay_out({"a.md": "1", "b/c.md": "2"}, tmp_path)
-    before = (tmp_path / "a.md").stat().st_mtime_ns
-    site.lay_out({"a.md": "1", "b/d.md": "3"}, tmp_path)
-    assert (tmp_path / "a.md").stat().st_mtime_ns == before
-    assert sorted(path.name for path in tmp_path.rglob("*.md")) == ["a.md", "d.md"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaecourse import checkpoint, data, evaluate, objectives, train
+from vaecourse import bounds, checkpoint, data, evaluate, exact, objectives, train
 from vaecourse.models import VAE
 
 M, K, N, D, EPOCHS = 2, 3, 45, 9, 4  # 45 points in batches of 10: the last batch is a smaller one
@@ -39,7 +39,7 @@ def test_each_step_is_the_objective_on_fresh_pixels():
     """The loop, written out once more in the test."""
     model, history = run(epochs=2, learning_rate=0.01, seed=5)
     plain, generator = new_model(), torch.Generator().manual_seed(5)
-    adam = torch.optim.Adam(plain.parameters(), lr=0.01)
+    adam = torch.optim.Adam(plain.parameters(), lr=0.01, fused=True)
     means = []
     for _ in range(2):
         values = []
@@ -129,7 +129,7 @@ def test_networks_with_dropout_and_other_optimizers_resume_too(tmp_path, optimiz
     run(dropping(), optimizer=optimizer, epochs=2, checkpoint=tmp_path / "file")
     parts, _ = run(dropping(), optimizer=optimizer, checkpoint=tmp_path / "file")
     assert same(whole, parts)
-    with pytest.raises(ValueError, match="networks or a prior of its own: build the model as before"):
+    with pytest.raises(ValueError, match="networks, a prior or a class of its own: build it as before"):
         train.load(tmp_path / "file")
 
 
@@ -146,7 +146,7 @@ def test_ctrl_c_leaves_a_usable_model_a_history_and_a_checkpoint(never_stopped, 
     _, history = run(model, checkpoint=tmp_path / "file")
     hook.remove()
     assert history.interrupted and len(history.epochs) == after // 5 and "interrupted" in repr(history)
-    assert not model.training and evaluate.log_likelihood(model, X.round(), 10).isfinite().all()
+    assert model.training and evaluate.log_likelihood(model, X.round(), 10).isfinite().all()
     assert len(checkpoint.read(tmp_path / "file")[1]["history"]) == after // 5
     again, history = run(model, checkpoint=tmp_path / "file")  # the same cell, run again
     assert same(again, never_stopped[0]) and not history.interrupted
@@ -275,7 +275,7 @@ def test_a_gradient_that_is_not_finite_is_not_taken():
     model.encoder[0].weight.register_hook(poison)
     with pytest.raises(FloatingPointError, match="in epoch 2, step 2 of 5: the gradient has entries"):
         run(model)
-    assert all(p.isfinite().all() for p in model.parameters()) and not model.training
+    assert all(p.isfinite().all() for p in model.parameters()) and model.training
 
 
 @pytest.mark.parametrize(
@@ -323,3 +323,136 @@ def test_the_courses_setting_for_digits():
     assert same(model, train.untrained(images, seed=3)) and not same(model, train.untrained(images, seed=4))
     assert model.latent_dim == train.DIGITS.latent_dim and model.hidden == train.DIGITS.hidden
     torch.testing.assert_close(model.decoder[-1].bias.sigmoid(), images.train.mean(0).clamp(0.001, 0.999))
+
+
+def lists(model):
+    return [layer.training for layer in model.modules()]
+
+
+def test_every_layer_comes_back_in_its_own_mode():
+    model = new_model()
+    model.encoder.eval()
+    before = lists(model)
+    run(model, epochs=1, held_out=X[:7])
+    assert lists(model) == before and model.training and not model.encoder.training
+
+
+class Cubed(VAE):
+    """A subclass with a likelihood of its own, whose weights are those of a VAE."""
+
+    def log_likelihood(self, x, z):
+        return 3 * super().log_likelihood(x, z)
+
+
+def cube(log_w):
+    return bounds.iwae(log_w) * 1.0
+
+
+def test_a_checkpoint_knows_the_class_the_networks_and_what_a_row_computes(tmp_path):
+    """The weights of each pair are alike in name and shape."""
+    torch.manual_seed(0)
+    file = tmp_path / "file"
+    run(Cubed(D, 2, hidden=(6, 5)), epochs=1, checkpoint=file)
+    with pytest.raises(ValueError, match="a class of its own"):
+        train.load(file)
+    with pytest.raises(ValueError, match="model was .*Cubed"):
+        run(epochs=2, checkpoint=file)
+    networks = lambda kind: VAE(D, 2, encoder=nn.Sequential(nn.Linear(D, 4), kind()))
+    run(networks(nn.Tanh), epochs=1, checkpoint=tmp_path / "tanh")
+    with pytest.raises(ValueError, match="belongs to another run: model was"):
+        run(networks(nn.ReLU), epochs=2, checkpoint=tmp_path / "tanh")
+    run(epochs=1, objective="iwae", checkpoint=tmp_path / "row")
+    for other in (
+        objectives.Objective("iwae", cube, objectives.pooled, objectives.pooled),
+        objectives.Objective("iwae", bounds.iwae, objectives.pooled, objectives.within),
+    ):
+        with pytest.raises(ValueError, match="objective was 'iwae' and is now 'iwae of"):
+            run(epochs=2, objective=other, checkpoint=tmp_path / "row")
+
+
+def test_any_model_learns_from_any_batches():
+    """A DataLoader of images with labels, a schedule, and a callback that ends it."""
+    from tests.test_composition import Gaussian, Pixels
+    from vaecourse.models import DeepLatentVariableModel
+
+    class Flat(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Gaussian(nn.Linear(D, 4))
+
+        def forward(self, x):
+            return self.inner(x.flatten(1))
+
+    class Square(Pixels):
+        def forward(self, z):
+            logits = self.network(z).unflatten(-1, (1, 3, 3))
+            return torch.distributions.Independent(torch.distributions.Bernoulli(logits=logits, validate_args=False), 3)
+
+    torch.manual_seed(0)
+    model = DeepLatentVariableModel(Square(nn.Linear(2, D)), Flat())
+    images = X.round().view(N, 1, 3, 3)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(images, torch.arange(N)), batch_size=10, shuffle=True
+    )
+    rates, seen = [], []
+
+    def schedule(optimizer):
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: rates.append(epoch) or 0.5**epoch)
+
+    def callback(epoch, trained):
+        seen.append(epoch.held_out)
+        return len(seen) == 3
+
+    history = train.fit(
+        model, loader, "dreg", 2, 3, 9, held_out=loader, progress=False, device="cpu", schedule=schedule,
+        callback=callback, learning_rate=0.05,
+    )  # fmt: skip
+    assert len(history.epochs) == 3 and history.held_out == seen and rates == [0, 1, 2, 3]
+    assert history.train[-1] > history.train[0]
+    with pytest.raises(ValueError, match="checkpoint needs data and held_out as tensors"):
+        train.fit(model, loader, "iwae", 1, 2, 1, checkpoint="never", progress=False)
+    with pytest.raises(TypeError, match="gone through again and again"):
+        train.fit(model, iter(loader), "iwae", 1, 2, 1, progress=False)
+    with pytest.raises(ValueError, match="binarise must be False for a DataLoader"):
+        train.fit(model, loader, "iwae", 1, 2, 1, progress=False, binarise=True)
+    with pytest.raises(ValueError, match="x must hold at least one batch"):
+        train.fit(model, [], "iwae", 1, 2, 1, progress=False)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_schedule_goes_on_where_it_was(tmp_path, stop):
+    schedule = functools.partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=3)
+    whole, _ = run(epochs=3, schedule=schedule)
+    run(epochs=stop, schedule=schedule, checkpoint=tmp_path / "file")
+    parts, _ = run(epochs=3, schedule=schedule, checkpoint=tmp_path / "file")
+    assert same(whole, parts) and not same(whole, run(epochs=3)[0])
+    with pytest.raises(ValueError, match="schedule was 'CosineAnnealingLR.*and is now null"):
+        run(epochs=3, checkpoint=tmp_path / "file")
+
+
+def test_pixels_are_drawn_for_a_likelihood_of_zeros_and_ones_alone():
+    torch.manual_seed(0)
+    gaussian = VAE(D, 2, likelihood="gaussian")
+    seen = []
+    gaussian.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    train.fit(gaussian, X, "elbo", 1, 1, 1, progress=False, device="cpu")
+    assert any((x != x.round()).any() for x in seen)
+    with pytest.raises(ValueError, match="binarise must be False for a Gaussian likelihood"):
+        train.fit(gaussian, X, "elbo", 1, 1, 1, progress=False, binarise=True)
+
+
+def test_what_cannot_be_trained_is_told():
+    frozen = new_model().requires_grad_(False)
+    with pytest.raises(ValueError, match="model must have a parameter that requires a gradient"):
+        run(frozen)
+    with pytest.raises(TypeError, match="model must be a latent-variable model, got Linear"):
+        run(nn.Linear(2, 2))
+    case = exact.reference()
+    history = train.fit(case, case.x.repeat(3, 1), "elbo", 1, 5, 2, progress=False, device="cpu")
+    assert len(history.train) == 2
+
+
+def test_the_optimizer_is_one_pass_where_there_is_one():
+    assert train.adam(new_model().parameters(), lr=0.1).defaults["fused"] is True
+    whole = [nn.Parameter(torch.ones(2, dtype=torch.complex64))]
+    assert isinstance(train.adam(whole, lr=0.1), torch.optim.Adam)

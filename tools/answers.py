@@ -213,6 +213,7 @@ def _note(folder: Path, owed: dict[Path, Path]) -> None:
 
 def _free(path: Path) -> Path:
     """A name in kept/ that nothing has."""
+    files.own_folder(path.parent / files.KEPT)
     stem = f"{path.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}"
     names = (f"{stem}{f'-{number}' if number else ''}{path.suffix}" for number in [0, *range(2, 10**6)])
     return next(place for name in names if not os.path.lexists(place := path.parent / files.KEPT / name))

@@ -8,16 +8,17 @@ Python itself.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import filecmp
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import ending, made
+from tools import bootstrap, ending, made
 
 # The folders beside build/ and .venv, and what their programs put into them, by the first part of its way.
 CACHES = {
@@ -42,7 +43,35 @@ def clean(root: Path, tell: made.Tell) -> None:
 
 
 def environment(folder: Path, tell: made.Tell) -> None:
-    """Remove the virtual environment, if a command here has made it or gone on with it."""
+    """Remove the virtual environment, if a command here has made it or gone on with it, and none is at work on it."""
+    with installing(folder.with_name(bootstrap.LOCK)) as who:
+        if who:
+            tell(f"{folder} stays: {who}. Wait until that has ended.")
+        else:
+            _environment(folder, tell)
+
+
+@contextlib.contextmanager
+def installing(lock: Path) -> Iterator[str]:
+    """Hold the lock of an installation, and remove its file at the end; or say who holds it."""
+    try:
+        import fcntl
+
+        file = open(lock, encoding="utf-8", errors="replace")
+    except (ImportError, FileNotFoundError):
+        yield ""
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield file.readline().strip() or "another process is installing the course"
+            return
+        yield ""
+        lock.unlink(missing_ok=True)
+
+
+def _environment(folder: Path, tell: made.Tell) -> None:
     if not any((folder / f"installed-{what}").is_file() for what in ("lab", "test")) or folder.is_symlink():
         if os.path.lexists(folder):
             tell(f"{folder} stays: `make lab` has not installed the course in it. Remove it yourself if you want to.")
@@ -74,10 +103,11 @@ def build(root: Path, tell: made.Tell) -> None:
     folder = root / "build"
     if folder.is_symlink() or not folder.is_dir():
         return
-    busy = [path for path in folder.iterdir() if path.is_dir() and made.is_being_made(path)]
-    if busy:
-        tell(f"{folder} stays: {busy[0].name} is being made there. Wait until that has ended.")
+    if busy := made.being_made(folder):
+        tell(f"{folder} stays: {busy[0]} is being made there. Wait until that has ended.")
         return
+    for room in made.rooms(folder):  # that a kill left
+        shutil.rmtree(room)
     strangers = {file for path in folder.iterdir() if path.is_dir() for file in made.strangers(path)}
 
     def is_own(path: Path) -> bool:

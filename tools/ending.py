@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 
@@ -12,12 +14,29 @@ class Refused(Exception):
     """Why a command of the course cannot do what it was asked for."""
 
 
-def told(command: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+FULL = "The disk is full: make room there, then give the same command again."
+NO_HOME = "It is in your home folder, where it cannot be made: name another, HOME=/tmp/home before the command."
+
+
+def sentence(error: Exception) -> str:
+    """What happened; and what to do, where a place on the disk is the trouble."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    said, place = f"{error.filename}: {error.strerror}.", os.path.join(os.path.abspath(str(error.filename)), "")
+    if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"{said} {FULL}"
+    at_home = place.startswith(os.path.join(os.path.expanduser("~"), ""))
+    if at_home and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{said} {NO_HOME}"
+    return said
+
+
+def told(command: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Make ``main`` return 1 with a sentence, or 130 after Ctrl-C, where it would raise."""
 
-    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+    def decorate(main: Callable[..., int | None]) -> Callable[..., int | None]:
         @functools.wraps(main)
-        def ending(*arguments: object) -> int:
+        def ending(*arguments: object) -> int | None:
             for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
                 with contextlib.suppress(AttributeError, ValueError):
                     stream.reconfigure(errors="backslashreplace")
@@ -27,7 +46,7 @@ def told(command: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
                 print(f"{command}: stopped", file=sys.stderr)
                 return 130
             except (Refused, OSError, ValueError) as error:
-                print(f"{command}: {error}", file=sys.stderr)
+                print(f"{command}: {sentence(error)}", file=sys.stderr)
                 return 1
 
         return ending

@@ -16,27 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupyterlab.labapp import LabApp
 
-from tools import servers
+from tools import contents, ending, servers
 
 START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
 KERNELS = 12
 IDLE = 8 * 3600  # seconds: a night's training ends in time, and so does what was forgotten
-
-
-class Contents(AsyncLargeFileManager):
-    """Notebooks without the widgets that were saved in them: JupyterLab would run their JavaScript on opening.
-
-    A stranger's notebook could so do all that its reader can, with no cell run. The course stores no widgets.
-    """
-
-    async def get(self, *arguments: Any, **more: Any) -> dict[str, Any]:
-        model = await super().get(*arguments, **more)
-        if model["type"] == "notebook" and model["content"] is not None:
-            model["content"]["metadata"].pop("widgets", None)
-        return model
 
 
 class Lab(LabApp):
@@ -53,10 +39,16 @@ class Lab(LabApp):
     def make_serverapp(cls, **more: Any) -> servers.Server:
         settings = servers.settings(most=KERNELS, idle=IDLE, look=300)
         settings.ServerApp.file_to_run = str(START)
-        settings.ServerApp.contents_manager_class = Contents
+        settings.ServerApp.contents_manager_class = contents.Contents
         return cls.serverapp_class.instance(config=settings, **more)
 
 
-if __name__ == "__main__":
+@ending.told("lab")
+def main(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the stored outputs were made with: docs/same-seed.md
-    Lab.launch_instance(sys.argv[1:])
+    Lab.launch_instance(arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

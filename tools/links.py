@@ -17,6 +17,7 @@ from pathlib import Path
 
 import requests
 
+from tools import ending
 from tools.notebooks import ROOT
 
 TEXTS = (
@@ -67,6 +68,7 @@ def trouble(link: str, seconds: float = SECONDS) -> str | None:
     return f"refused to a program ({said}): look yourself" if answer.status_code in REFUSED else f"dead ({said})"
 
 
+@ending.told("links")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.links", description="Which links of the texts are dead?")
     parser.add_argument("--list", action="store_true", help="print the links and ask for none")

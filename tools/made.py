@@ -6,19 +6,25 @@ Beside every folder FOLDER that a command here makes lies a list, .FOLDER.made, 
 from __future__ import annotations
 
 import contextlib
+import errno
+import filecmp
 import json
 import os
 import shutil
 import sys
+import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import ending
+from tools import ending, temporary
 from vaecourse import files
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
+PATIENCE = 900  # seconds to wait for another command
+ROOM = ".room"  # how the name of a folder ends in which something is built
 KEPT = ROOT / files.KEPT  # what was found in build/ goes here, for `make clean` removes that folder
 
 Tell = Callable[[str], object]
@@ -35,39 +41,128 @@ def copies(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def making(folder: Path, tell: Tell = tell) -> Iterator[Path]:
-    """While the block runs, ``folder`` is ours to write in, and nobody else's: what is not ours is moved out first."""
-    with files.locked(folder, f"making {folder.name}", wait=900):
-        if not folder.resolve().is_relative_to(BUILD) and not _list(folder).exists() and folder.exists():
-            if any(folder.iterdir()):
-                raise ending.Refused(f"{folder} has something in it that is not the course's: name an empty folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-        set_aside(folder, tell)
+def alone(path: Path, doing: str, tell: Tell = tell) -> Iterator[None]:
+    """While the block runs, nobody else is at work on ``path``; who is now is told, and waited for."""
+    with contextlib.ExitStack() as held:
         try:
-            yield folder
+            held.enter_context(files.locked(path, doing))
+        except files.Busy as busy:
+            tell(f"{files.shown(path)} is in use by {busy.holder}: waiting until that has ended.")
+            held.enter_context(files.locked(path, doing, wait=PATIENCE))
+        yield
+
+
+@contextlib.contextmanager
+def building(folder: Path, anew: bool = False, tell: Tell = tell) -> Iterator[Path]:
+    """Give the block an empty folder to build in; what is in it at the end is moved into ``folder``, file by file.
+
+    Nobody else writes there, so all of it is ours. What somebody puts into ``folder`` meanwhile is not, and stays;
+    where it is in the way, it is moved aside and told.
+
+    Arguments:
+        anew: all of ``folder`` is built, so what was built earlier goes; and if the block fails, all is as it was.
+    """
+    folder = folder.resolve()
+    with alone(folder, f"making {folder.name}", tell):
+        refuse(folder)
+        room = _room(folder)
+        try:
+            built = room / folder.name
+            built.mkdir()
+            try:
+                yield built
+            except BaseException:
+                if not anew:
+                    _deliver(built, folder, False, tell)
+                raise
+            _deliver(built, folder, anew, tell)
         finally:
-            note(folder)
+            shutil.rmtree(room, ignore_errors=True)
 
 
-def note(folder: Path) -> None:
-    """Take what is in ``folder`` now for what the course has made."""
-    found = {str(path.relative_to(folder)): _stamp(path) for path in walk(folder)}
-    files.replace(_list(folder), json.dumps(found).encode())
+def refuse(folder: Path) -> None:
+    """Raise ``Refused`` for a folder outside of build/ in which nothing was made yet, and something is."""
+    if not folder.resolve().is_relative_to(BUILD) and not _list(folder).exists() and folder.exists():
+        if any(folder.iterdir()):
+            raise ending.Refused(f"{folder} has something in it that is not the course's: name an empty folder.")
+
+
+def _room(folder: Path) -> Path:
+    """A new folder beside ``folder``, on the same disk; what a kill left of an earlier one is removed."""
+    for left in rooms(folder.parent, folder.name):
+        shutil.rmtree(left, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=ROOM, dir=folder.parent))
+    (room / temporary.MARK).write_text(str(os.getpid()), encoding="utf-8")
+    return room
+
+
+def rooms(parent: Path, name: str = "*") -> list[Path]:
+    """The folders in ``parent`` in which something called ``name`` was or is built, by the mark in them."""
+    found = parent.glob(f".{name}-????????{ROOM}")
+    return [room for room in found if (room / temporary.MARK).is_file() and not room.is_symlink()]
+
+
+def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
+    """Move every file of ``built`` into ``folder``, and take note of it."""
+    known, found = _known(folder), {path.relative_to(built): path for path in walk(built)}
+    taken = {*found, *(above for way in found for above in way.parents)}
+    foreign = {path.relative_to(folder) for path in strangers(folder)}
+    own = {path.relative_to(folder) for path in walk(folder)} - foreign
+
+    def in_the_way(way: Path) -> bool:
+        return way in taken or not found.keys().isdisjoint(way.parents)
+
+    move([folder / way for way in sorted(foreign) if in_the_way(way)], folder, _kept(folder), tell)
+    for way in sorted(way for way in own - found.keys() if anew or in_the_way(way)):
+        (folder / way).unlink()
+        del known[str(way)]
+        _prune((folder / way).parent, folder)
+    for way, path in found.items():
+        target = folder / way
+        if not _is_same(path, target):
+            _put(path, target)
+        known[str(way)] = _stamp(target)
+    folder.mkdir(exist_ok=True)
+    files.replace(_list(folder), json.dumps(known).encode())
+
+
+def _put(path: Path, target: Path) -> None:
+    """Move a file onto ``target`` by one renaming; from another disk it is copied beside it first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir() and not target.is_symlink():  # and no file in it
+        for here, *_ in os.walk(target, topdown=False):
+            os.rmdir(here)
+    try:
+        os.replace(path, target)
+    except OSError as failure:
+        if failure.errno != errno.EXDEV:
+            raise
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        try:
+            shutil.move(path, part)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _is_same(path: Path, target: Path) -> bool:
+    """Whether ``target`` is the same file already: then its time stays, and who has it open is not disturbed."""
+    both = path.is_file() and target.is_file() and not path.is_symlink() and not target.is_symlink()
+    return both and filecmp.cmp(path, target, shallow=False)
+
+
+def _prune(folder: Path, top: Path) -> None:
+    """Remove ``folder`` and those above it, up to ``top``, if nothing is in them."""
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def strangers(folder: Path) -> list[Path]:
     """The files in ``folder`` that are not as the course left them; all of them if it left none."""
-    try:
-        known = json.loads(_list(folder).read_bytes())
-        return [path for path in walk(folder) if known.get(str(path.relative_to(folder))) != _stamp(path)]
-    except (OSError, ValueError, AttributeError):
-        return list(walk(folder))
-
-
-def set_aside(folder: Path, tell: Tell = tell) -> None:
-    """Move what is not ours out of ``folder``, with the folders it is in, and say where."""
-    kept = KEPT / folder.relative_to(ROOT) if folder.is_relative_to(BUILD) else folder.parent / files.KEPT / folder.name
-    move(strangers(folder), folder, kept, tell)
+    known = _known(folder)
+    return [path for path in walk(folder) if known.get(str(path.relative_to(folder))) != _stamp(path)]
 
 
 def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
@@ -79,7 +174,7 @@ def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
     try:
         for path in paths:
             place = to / path.relative_to(folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            files.own_folder(place.parent)
             try:
                 shutil.move(path, place)
             except OSError:
@@ -101,18 +196,32 @@ def walk(folder: Path) -> Iterator[Path]:
             yield Path(here, name)
 
 
-def is_being_made(folder: Path) -> bool:
-    """Whether a process that lives says that it is at work on ``folder``: for where no package, and so no lock, is."""
-    try:
-        said = json.loads(folder.with_name(f".{folder.name}.lock").read_bytes())
-        os.kill(said["process"], 0)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return False
-    return True
+def being_made(parent: Path) -> list[str]:
+    """The folders in ``parent`` at which a living process says that it works: for where no package, so no lock, is."""
+    found = []
+    for lock in sorted(parent.glob(".*.lock")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
+            os.kill(json.loads(lock.read_bytes())["process"], 0)
+            found.append(lock.name[1 : -len(".lock")])
+    return found
+
+
+def _kept(folder: Path) -> Path:
+    """Where what is not ours is moved from ``folder``."""
+    return KEPT / folder.relative_to(ROOT) if folder.is_relative_to(BUILD) else folder.parent / files.KEPT / folder.name
 
 
 def _list(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.made")
+
+
+def _known(folder: Path) -> dict[str, list[int]]:
+    """What the list says; nothing if it is not there, or damaged."""
+    try:
+        known = json.loads(_list(folder).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _stamp(path: Path) -> list[int]:

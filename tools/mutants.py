@@ -8,7 +8,7 @@
 mutmut changes one operator, number, name or argument at a time and runs the tests that reach it. A bug that no test
 notices is a *survivor*. tools/mutants.toml lists those that change nothing a test could or should see, each with its
 reason; the others are printed as they stand in the code. The exit code is 1 if a room's score is below LEAST, or if a
-survivor is not listed. Work happens in build/mutants; the package itself is never touched.
+survivor is not listed. What --again needs is kept in build/mutants-ROOM; the package itself is never touched.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from tools import made
+from tools import ending, made
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKSHOP = ROOT / "build/mutants"
 KNOWN = ROOT / "tools/mutants.toml"
 LEAST = 0.95  # of the mutants are noticed
 ROOMS = {  # room of the package: the tests that must notice
@@ -112,18 +111,16 @@ class Report(NamedTuple):
         return f"{self.room:13} {score}; {self.known} survivors listed"
 
 
-def test(room: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
-    """Plant the bugs of one room in a copy of the package and run its tests on each, on a sample of so many, or again
-    on the unlisted few."""
-    bench = WORKSHOP / room
+def test(bench: Path, room: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
+    """Plant the bugs of one room in a copy of the package, in the empty folder ``bench``, and run its tests on each, on
+    a sample of so many, or again on the unlisted few."""
     if again:
-        refuse_old_bench(bench, room)
+        refuse_old_bench(last_bench(room), room)
+        shutil.copytree(last_bench(room), bench, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(bench / "tests")
         shutil.copytree(ROOT / "tests", bench / "tests")
         names = [mutant.name for mutant in survivors(bench) if not is_known(room, mutant)]
     else:
-        shutil.rmtree(bench, ignore_errors=True)
-        bench.mkdir(parents=True)
         for part in ("vaecourse", "tests", "benchmarks", "README.md", "LICENSE"):
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
@@ -138,25 +135,36 @@ def test(room: str, workers: int, again: bool = False, sample: int | None = None
         with open(bench / "log", "w", encoding="utf-8") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
         if "Failed to run clean test" in (bench / "log").read_text(encoding="utf-8", errors="replace"):
-            raise SystemExit(f"the tests of {room} fail with no bug planted: {bench / 'log'} says where.")
+            raise ending.Refused(f"the tests of {room} fail with no bug planted.\n{end_of_log(bench)}")
     codes = exit_codes(bench)
     run = [name for name, code in codes.items() if code not in NOT_RUN]
     if not run or not set(names or codes) <= set(run) and not again:
-        raise SystemExit(f"mutmut did not run all mutants of {room}: {bench / 'log'} says why.")
+        raise ending.Refused(f"mutmut did not run all mutants of {room}.\n{end_of_log(bench)}")
     left = survivors(bench)
     planted_in_all = len(codes) if len(run) < len(codes) else None
     return Report(room, len(run), left, sum(is_known(room, mutant) for mutant in left), planted_in_all)
+
+
+def last_bench(room: str) -> Path:
+    """Where the last run of a room was."""
+    return made.BUILD / f"mutants-{room}"
+
+
+def end_of_log(bench: Path) -> str:
+    """What mutmut printed last."""
+    log = bench / "log"
+    return "".join(log.read_text(encoding="utf-8", errors="replace").splitlines(True)[-30:]) if log.exists() else ""
 
 
 def refuse_old_bench(bench: Path, room: str) -> None:
     """Say so if the room has no bench yet, or has changed since its bugs were planted."""
     planted = [path for path in (bench / "vaecourse").rglob("*.py") if is_of(path.relative_to(bench), room)]
     if not planted or not (bench / "mutants").is_dir():
-        raise SystemExit(f"--again needs a first run: python -m tools.mutants {room}")
+        raise ending.Refused(f"--again needs a first run: python -m tools.mutants {room}")
     for path in planted:
         now = ROOT / path.relative_to(bench)
         if not now.exists() or now.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
-            raise SystemExit(f"{now} has changed since its bugs were planted: python -m tools.mutants {room}")
+            raise ending.Refused(f"{now} has changed since its bugs were planted: python -m tools.mutants {room}")
 
 
 def is_of(path: Path, room: str) -> bool:
@@ -228,19 +236,20 @@ def without_device(line: str) -> str:
     return re.sub(r"(, )?(device=[\w.]+|(?=\)))", "", line)
 
 
-def main() -> int:
+@ending.told("mutants")
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], default=list(ROOMS), metavar="room")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="only the last run's survivors that are not listed")
     parser.add_argument("--sample", type=int, metavar="N", help="N of a room's bugs, drawn at random")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     outcome = Counter[bool]()
     for room in options.rooms:
         if options.again:
-            refuse_old_bench(WORKSHOP / room, room)
-        with made.making(WORKSHOP):
-            report = test(room, options.workers, options.again, options.sample)
+            refuse_old_bench(last_bench(room), room)
+        with made.building(last_bench(room), anew=True) as bench:
+            report = test(bench, room, options.workers, options.again, options.sample)
         print(report, flush=True)
         for mutant in report.survivors:
             if not is_known(room, mutant):

@@ -150,10 +150,12 @@ def write(notebook: NotebookNode, path: Path) -> bool:
 
 def refresh(source: Path) -> tuple[bool, Cost]:
     """Run a chapter and store its outputs. If a cell fails: ``ChapterError``, and the old notebook is untouched."""
-    notebook = read(source)
-    cost = execute(notebook, source.stem, source.parent)
-    tidy(notebook)
-    return write(notebook, source.with_suffix(".ipynb")), cost
+    path = source.with_suffix(".ipynb")
+    with made.alone(path, "running it and storing its outputs"):
+        notebook = read(source)
+        cost = execute(notebook, source.stem, source.parent)
+        tidy(notebook)
+        return write(notebook, path), cost
 
 
 def _compared(text: str) -> object:

@@ -84,16 +84,14 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     return path
 
 
-def offline(folder: Path = FOLDER) -> dict[str, str]:
-    """The environment in which Voila asks nothing of the network: its page without a CDN's icons, used by no lab."""
+def offline(folder: Path = FOLDER) -> None:
+    """Put into ``folder`` a page of Voila's that asks nothing of the network: without a CDN's icons, used by no lab."""
     (lab,) = [path for data in jupyter_path("voila", "templates") if (path := Path(data, "lab")).is_dir()][:1]
     own = folder / "voila/templates/lab"
     shutil.copytree(lab, own, dirs_exist_ok=True)
     page = own / "index.html.j2"
     lines = page.read_text(encoding="utf-8").splitlines()
     files.replace(page, "\n".join(line for line in lines if "cdn.jsdelivr.net" not in line).encode())
-    paths = [str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])]
-    return {**os.environ, "JUPYTER_PATH": os.pathsep.join(paths)}
 
 
 class Page(TornadoVoilaHandler):
@@ -185,9 +183,11 @@ def main(arguments: list[str] | None = None) -> int:
     if numbers := [word for word in more if not word.startswith("-")]:
         raise ending.Refused(f"one chapter at a time: {options.number}, and {', '.join(numbers)} after it")
     (source,) = notebooks.sources([options.number])
-    with made.making(options.folder.resolve()) as folder:
-        path = write(source, folder)
-        os.environ |= offline(folder)
+    folder = options.folder.resolve()
+    with made.building(folder) as room:
+        path = folder / write(source, room).name
+        offline(room)
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])])
     print(f"The labs of {source.stem}; end with Ctrl-C", flush=True)
     serve(path, more)
     return 0

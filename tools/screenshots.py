@@ -10,10 +10,9 @@ The projector is 1280 x 720 with the browser zoomed to 125 %, side bar closed.
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
-from tools import browser, made
+from tools import browser, ending, made, temporary
 from vaecourse import labs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,9 +20,9 @@ SCREENS = ROOT / "scratch/screens"
 LAPTOP, PROJECTOR = (1366, 768, 1.0), (1280, 720, 1.25)
 
 
-def of_labs(names: list[str]) -> None:
-    """One picture a lab, theme and screen."""
-    with tempfile.TemporaryDirectory() as folder, browser.chromium() as chromium:
+def of_labs(names: list[str], screens: Path) -> None:
+    """One picture a lab, theme and screen, into the folder ``screens``."""
+    with temporary.folder("labs") as folder, browser.chromium() as chromium:
         code = "from vaecourse import labs\n\n" + "\n".join(f'display(labs.ALL["{name}"]())' for name in names)
         notebook = browser.notebook_of(code, Path(folder, "labs.ipynb"))
         for theme in ("Light", "Dark"):
@@ -40,7 +39,7 @@ def of_labs(names: list[str]) -> None:
                         lab.locator("input").first.focus()
                         lab.evaluate("(lab) => lab.scrollIntoView({block: 'start'})")
                         page.wait_for_timeout(300)  # the notebook scrolls smoothly
-                        path = SCREENS / f"{name}-{screen}-{theme.lower()}.png"
+                        path = screens / f"{name}-{screen}-{theme.lower()}.png"
                         page.screenshot(path=path)
                         box = lab.bounding_box()
                         print(
@@ -51,8 +50,8 @@ def of_labs(names: list[str]) -> None:
                     server.end_sessions()
 
 
-def of_chapter(name: str) -> None:
-    """A chapter after all its cells have run, from top to bottom."""
+def of_chapter(name: str, screens: Path) -> None:
+    """A chapter after all its cells have run, from top to bottom, into the folder ``screens``."""
     with browser.chromium() as chromium, browser.server(ROOT / "chapters" / name) as server:
         page = chromium.new_page(viewport={"width": LAPTOP[0], "height": LAPTOP[1]})
         opened = browser.Notebook.open(page, server, name)
@@ -66,7 +65,7 @@ def of_chapter(name: str) -> None:
                 continue
             page.evaluate(f"(cell) => {view}.scrollToItem(cell, 'start', 0)", cell)
             page.wait_for_timeout(400)
-            page.screenshot(path=SCREENS / f"{Path(name).stem}-{cell:03}.png")
+            page.screenshot(path=screens / f"{Path(name).stem}-{cell:03}.png")
             whole = f"""[...{view}.widgets.entries()].filter(([, cell]) => {{
                 const box = cell.isAttached && cell.node.getBoundingClientRect();
                 return box && box.height > 0 && box.top >= 0 && box.bottom <= window.innerHeight - 24;
@@ -74,14 +73,16 @@ def of_chapter(name: str) -> None:
             shown |= {cell, *page.evaluate(whole)}
 
 
-def main(names: list[str]) -> None:
-    with made.making(SCREENS):
+@ending.told("screenshots")
+def main(names: list[str]) -> int:
+    with made.building(SCREENS) as folder:
         for name in names:
             if name.endswith(".ipynb"):
-                of_chapter(name)
+                of_chapter(name, folder)
         if some := [name for name in names if name in labs.ALL] or (list(labs.ALL) if not names else []):
-            of_labs(some)
+            of_labs(some, folder)
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

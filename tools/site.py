@@ -15,7 +15,7 @@ import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -27,7 +27,7 @@ from tools import ending, live, made, notebooks, rules, vendor
 from vaecourse import files, labs
 
 ROOT = notebooks.ROOT
-SOURCE, SITE = ROOT / "build/site-source", ROOT / "build/site"
+SITE = ROOT / "build/site"
 PAGES = ROOT / "site"
 
 # Pages ---------------------------------------------------------------------------------------------------------------
@@ -223,28 +223,18 @@ def api_page(room: str) -> str:
 # Building ------------------------------------------------------------------------------------------------------------
 
 
-def lay_out(texts: Mapping[str, str], folder: Path = SOURCE) -> None:
-    """Make ``folder`` hold these texts by name; what has not changed is not written: Sphinx need not read it again."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and str(path.relative_to(folder)) not in texts:
-            path.unlink()
-    for name, text in texts.items():
-        path = folder / name
-        if not path.exists() or path.read_bytes() != text.encode():
-            files.replace(path, text.encode())
-
-
-def build(repository: str | None = None, source: Path = SOURCE, site: Path = SITE) -> None:
-    """Lay out and build; a warning of Sphinx is an error."""
-    doctrees = source.with_name(f"{site.name}-doctrees")
+def build(repository: str | None = None) -> None:
+    """Lay out and build; a warning of Sphinx is an error, and leaves the site as it was."""
     vendor.fetch()
-    with made.making(source), made.making(doctrees), made.making(site), made.making(vendor.NPM):
-        lay_out(pages(repository), source)
-        vendor.copy(vendor.MATHJAX, vendor.NPM / "static/mathjax")
-        live.copy(vendor.NPM / "static/live")
+    with made.building(SITE, anew=True) as built:  # what Sphinx reads lies beside it, and goes when it is built
+        source, static, doctrees = (built.with_name(name) for name in ("source", "static", "doctrees"))
+        for name, text in pages(repository).items():
+            files.replace(source / name, text.encode())
+        vendor.copy(vendor.MATHJAX, static / "mathjax")
+        live.copy(static / "live")
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
-        subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, site], check=True)
+        subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
 
 
 @ending.told("site")

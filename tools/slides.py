@@ -207,9 +207,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Chapters as slides.")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
     options = parser.parse_args(arguments)
-    with made.making(FOLDER):
+    with made.building(FOLDER) as folder:
         for source in notebooks.sources(options.numbers):
-            print(write(source), flush=True)
+            print(FOLDER / write(source, folder).name, flush=True)
     return 0
 
 

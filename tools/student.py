@@ -109,12 +109,12 @@ def main(arguments: list[str] | None = None) -> int:
     sources = notebooks.sources(options.numbers)
     if options.folder.resolve() == notebooks.CHAPTERS:
         raise notebooks.ChapterError(f"{options.folder} holds the chapters themselves: name another one")
-    with made.making(options.folder):
+    with made.building(options.folder) as folder:
         for source in sources:
-            path = write(source, options.folder)
+            path = write(source, folder)
             if options.run:
-                run(source, options.folder)
-            print(f"{path}{'  runs' if options.run else ''}", flush=True)
+                run(source, folder)
+            print(f"{options.folder / path.name}{'  runs' if options.run else ''}", flush=True)
     return 0
 
 

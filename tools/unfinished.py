@@ -14,6 +14,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from tools import ending
+
 
 def whole(package: Path) -> bool:
     """Does a ``.dist-info`` folder have the note of who installed it, written last, and each file that it lists?"""
@@ -31,11 +33,13 @@ def halves(site: Path) -> list[Path]:
     return [package for package in packages if not package.name.startswith("pip-") and not whole(package)]
 
 
-def main() -> None:
+@ending.told("unfinished")
+def main() -> int:
     for package in halves(Path(sysconfig.get_path("purelib"))):
         print(f"Half installed, so once more: {package.name.removesuffix('.dist-info')}", file=sys.stderr)
         print(os.path.relpath(package))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,6 +7,7 @@ Nothing of it is committed; ``copy`` puts the few files that a page needs beside
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,6 +28,10 @@ class NoPackages(ending.Refused):
     """npm is not here, or did not fetch."""
 
 
+class Fetched(Exception):
+    """There is nothing to do."""
+
+
 def fetch() -> Path:
     """The folder node_modules, made anew where the lists have changed. npm refuses a file whose hash is another."""
     stamp, wanted = NPM / "fetched", b"".join((ROOT / "site" / name).read_bytes() for name in LISTS)
@@ -34,15 +39,16 @@ def fetch() -> Path:
         return NPM / "node_modules"
     if (npm := shutil.which("npm")) is None:
         raise NoPackages("npm fetches MathJax and reveal.js, and is not on this machine; install Node.js")
-    with made.making(NPM):
-        if not _is(stamp, wanted):  # another process may have fetched them while this one waited
-            for name in LISTS:
-                files.replace(NPM / name, (ROOT / "site" / name).read_bytes())
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            ran = subprocess.run(command, cwd=NPM, capture_output=True, encoding="utf-8", errors="replace")
-            if ran.returncode:
-                raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
-            files.replace(stamp, wanted)
+    with contextlib.suppress(Fetched), made.building(NPM, anew=True) as folder:
+        if _is(stamp, wanted):  # by another process, while this one waited
+            raise Fetched
+        for name in LISTS:
+            files.replace(folder / name, (ROOT / "site" / name).read_bytes())
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        ran = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
+        if ran.returncode:
+            raise NoPackages(f"npm could not fetch the packages of site/package-lock.json:\n{ran.stderr}")
+        files.replace(folder / stamp.name, wanted)
     return NPM / "node_modules"
 
 
@@ -61,5 +67,11 @@ def copy(name: str, folder: Path) -> Path:
     return target
 
 
-if __name__ == "__main__":
+@ending.told("vendor")
+def main() -> int:
     print(fetch())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

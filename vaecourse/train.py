@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from vaecourse import arguments, evaluate, files, foreign, objectives
+from vaecourse import arguments, batches, description, evaluate, objectives
 from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
+from vaecourse.latent import Data, LatentVariableModel
 from vaecourse.models import VAE
 from vaecourse.objectives import Objective
 
@@ -97,9 +100,18 @@ def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> 
     return model.start_at_pixel_means(images.train.mean(0))
 
 
+def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """Adam in one pass over all parameters where PyTorch has that for their type and device, else as it comes."""
+    parameters = list(parameters)
+    try:
+        return torch.optim.Adam(parameters, lr=lr, fused=True)
+    except RuntimeError:
+        return torch.optim.Adam(parameters, lr=lr)
+
+
 def fit(
-    model: VAE,
-    data: Tensor | Images,
+    model: LatentVariableModel,
+    data: Tensor | Images | Iterable[Any],
     objective: str | Objective | Climbable,
     M: int,
     K: int,
@@ -107,94 +119,176 @@ def fit(
     *,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
-    held_out: Tensor | None = None,
-    binarise: bool = True,
+    held_out: Tensor | Iterable[Any] | None = None,
+    binarise: bool | None = None,
     checkpoint: str | Path | None = None,
     device: str | torch.device | None = None,
     seed: int = 0,
     progress: bool = True,
-    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+    optimizer: Callable[..., torch.optim.Optimizer] = adam,
+    schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler] | None = None,
+    callback: Callable[[Epoch, LatentVariableModel], object] | None = None,
 ) -> History:
     """Train ``model`` in place to climb ``objective`` with M estimates of K samples each; return the history.
 
     Arguments:
-        data: ``[N, D]``, or ``Images`` whose training part is taken. With ``binarise`` these are grey levels in [0, 1],
-            of which every step draws fresh zeros and ones; with ``binarise=False`` they are taken as they are.
+        data: ``[N, ...]``, which is shuffled; or ``Images``, whose training part is taken; or batches that can be gone
+            through again and again, such as a ``DataLoader``, which shuffles itself. Of a batch (x, label) x is taken.
         objective: a row of ``objectives.TABLE`` or its name, or an ``infovae.InfoVAE``, whose history is the ELBO's.
-        held_out: ``[N', D]``, whose bound is measured after each epoch, always on the same pixels and noise.
+        held_out: what ``evaluate.bound`` takes; its bound is measured after each epoch, on the same pixels and noise.
+        binarise: whether ``data``, a tensor of grey levels in [0, 1], gives every step fresh zeros and ones. If not
+            said, it does for a Bernoulli ``VAE`` and for no other model.
         checkpoint: a file. It is replaced after each full epoch. If it is there already, the run in it goes on, from
-            its weights and not from those of ``model``; ``epochs`` counts from the very beginning.
+            its weights and not from those of ``model``; ``epochs`` counts from the very beginning. Needs a tensor.
         device: where to compute; the first of CUDA, MPS and CPU that is here if not given. The model comes back.
         seed: of the shuffling, the pixels and the noise. The model's first weights are made before, where it is made.
         optimizer: called with the parameters and ``lr``; ``functools.partial(torch.optim.Adam, eps=1e-4)`` is IWAE's.
+        schedule: called with the optimizer; what it returns takes a step after each epoch, for instance
+            ``functools.partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)``.
+        callback: called after each epoch with its ``Epoch`` and the model; where it returns True, the run ends.
 
     A run killed at any moment and started again with the same arguments ends with the very parameters of a run that
-    was never killed (on the CPU, with the same number of threads). Ctrl-C ends the run early: the model is usable, the
-    history says ``interrupted``, the checkpoint holds the last full epoch.
+    was never killed (on the CPU, with the same number of threads). Three runs of one epoch are not one of three: each
+    begins with a new optimizer and the noise of its ``seed``. Ctrl-C ends the run early: the model is usable, the
+    history says ``interrupted``, the checkpoint holds the last full epoch. Every layer comes back in its own mode.
 
     Raises ``ValueError`` for bad input and for a checkpoint that is damaged or belongs to a run with other settings
     (the file is left as it is), ``files.Busy`` for one that another run is at work on, ``FloatingPointError`` if the
     bound or its gradient stops being finite (the model keeps its last finite parameters), and ``OSError`` if the
     checkpoint cannot be written (the one before is kept).
     """
-    data = _pixels("data", data.train if isinstance(data, Images) else data, model, binarise)
-    held_out = None if held_out is None else _pixels("held_out", held_out, model, binarise)
     row = objectives.get(objective) if isinstance(objective, str) else objective
-    bound = row if isinstance(row, Objective) else objectives.get("elbo")
     M, K, epochs, batch_size, learning_rate, seed = ranges(M, K, epochs, batch_size, learning_rate, seed)
+    device, binarise = choose_device(device), _binarises(model, binarise)
+    pixels = torch.Generator().manual_seed(seed)
+    data = data.train if isinstance(data, Images) else data
+    if isinstance(data, Tensor):
+        data = _pixels("data", data, model, binarise)
+    held_out = _pixels("held_out", held_out, model, binarise) if isinstance(held_out, Tensor) else held_out
+    through = batches.of(data, batch_size, pixels, binarise)
+    if checkpoint is not None:
+        known = {"data": _recognised(data), "held_out": None if held_out is None else _recognised(held_out)}
     if not isinstance(row, Objective):
-        row.begin(M, K, smallest=(len(data) - 1) % batch_size + 1, kept=checkpoint is not None)
-    device = choose_device(device)
+        row.begin(M, K, smallest=through.smallest(), kept=checkpoint is not None)
 
-    history, home, steps = History(), next(model.parameters()).device, math.ceil(len(data) / batch_size)
-    with checkpoints.held(checkpoint, "training"), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        model.to(device).train()
+    history, home = History(), _home(model)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(checkpoints.held(checkpoint, "training"))
+        stack.enter_context(torch.random.fork_rng(devices=range(torch.cuda.device_count())))
+        stack.enter_context(evaluate.mode(model, training=True))
+        stack.callback(model.to, home)
         torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
-        pixels = torch.Generator().manual_seed(seed)
+        model.to(device)
         # one generator, not two with the same seed: those would shuffle and draw with the same numbers
         noise = pixels if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
         climber = optimizer(model.parameters(), lr=learning_rate)
+        scheduler = None if schedule is None else schedule(climber)
         kept = None
         try:
             if checkpoint is not None:
                 settings = {
-                    "model": _describe_model(model),
-                    "data": checkpoints.fingerprint(data),
-                    "held_out": None if held_out is None else checkpoints.fingerprint(held_out),
-                    "objective": _call(row.name, row.parameters),
+                    "model": description.of_model(model),
+                    **known,
+                    "objective": description.of_objective(row),
                     "M": M,
                     "K": K,
                     "batch_size": batch_size,
                     "learning_rate": learning_rate,
-                    "binarise": bool(binarise),
+                    "binarise": binarise,
                     "device": device.type,
                     "seed": seed,
-                    "optimizer": _describe_optimizer(climber),
+                    "optimizer": description.of_optimizer(climber),
+                    "schedule": description.of_schedule(scheduler),
                 }
                 generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
                 kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators, row=_is_epoch)
                 history.epochs = [Epoch(*epoch) for epoch in kept.resume(epochs)]
-            done = len(history.epochs) * steps
-            with tqdm(total=epochs * steps, initial=done, unit="step", disable=not progress) as bar:
+                _catch_up(scheduler, len(history.epochs))
+            with _bar(epochs, len(history.epochs), batches.steps(through), progress) as bar:
                 while len(history.epochs) < epochs:
-                    start, total = time.perf_counter(), 0.0
-                    for step, batch in enumerate(torch.randperm(len(data), generator=pixels).split(batch_size)):
-                        x = draw_pixels(data[batch], pixels) if binarise else data[batch]
-                        where = f"epoch {len(history.epochs) + 1}, step {step + 1} of {steps}"
-                        total += _step(model, x.to(device), row, M, K, climber, noise, where)
-                        bar.update()
-                    train, held = total / len(data), None
+                    start = time.perf_counter()
+                    where = f"epoch {len(history.epochs) + 1}"
+                    train = _epoch(model, through, row, M, K, climber, noise, device, bar, where)
+                    held = None
                     if held_out is not None:
-                        held = _held_out_bound(model, held_out, bound, M, K, binarise, batch_size, device)
+                        held = _held_out_bound(model, held_out, row, M, K, binarise, batch_size, device)
                     history.epochs.append(Epoch(train, held, time.perf_counter() - start))
                     bar.set_postfix_str(f"{row} {train:.2f} nats", refresh=False)
+                    if scheduler is not None:
+                        scheduler.step()
                     if kept is not None:
                         kept.save(history.epochs)
+                    if callback is not None and callback(history.epochs[-1], model) is True:
+                        break
         except KeyboardInterrupt:
             history.interrupted = True
-        finally:
-            model.to(home).eval()
     return history
+
+
+def _epoch(
+    model: LatentVariableModel,
+    through: batches.Shuffled | batches.Given,
+    row: Objective | Climbable,
+    M: int,
+    K: int,
+    climber: torch.optim.Optimizer,
+    noise: torch.Generator,
+    device: torch.device,
+    bar: tqdm,
+    where: str,
+) -> float:
+    """One pass over the data; return the mean bound on it."""
+    total, points, steps = 0.0, 0, batches.steps(through)
+    for step, x in enumerate(through, 1):
+        here = f"{where}, step {step}" + (f" of {steps}" if steps else "")
+        total += _step(model, batches.on(device, x), row, M, K, climber, noise, here)
+        points += batches.points(x)
+        bar.update()
+    if not points:
+        raise ValueError("data must hold at least one batch, got none.")
+    return total / points
+
+
+def _bar(epochs: int, done: int, steps: int | None, progress: bool) -> tqdm:
+    total, initial = (None, 0) if steps is None else (epochs * steps, done * steps)
+    return tqdm(total=total, initial=initial, unit="step", disable=not progress)
+
+
+def _catch_up(scheduler: torch.optim.lr_scheduler.LRScheduler | None, epochs: int) -> None:
+    """Take the steps that a resumed run has behind it."""
+    if scheduler is not None and epochs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "before optimizer.step()": those were taken in another life
+            for _ in range(epochs):
+                scheduler.step()
+
+
+def _home(model: LatentVariableModel) -> torch.device:
+    """Where the model is; refuse one with nothing to train."""
+    if not isinstance(model, LatentVariableModel):
+        raise TypeError(f"model must be a latent-variable model, got {type(model).__name__}.")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            "model must have a parameter that requires a gradient, got none: it has none, or all are frozen."
+        )
+    return next(model.parameters()).device
+
+
+def _recognised(data: object) -> str:
+    """By what a checkpoint knows the data again."""
+    if not isinstance(data, Tensor):
+        raise ValueError("checkpoint needs data and held_out as tensors: what a DataLoader gives cannot be recognised.")
+    return checkpoints.fingerprint(data)
+
+
+def _binarises(model: LatentVariableModel, binarise: bool | None) -> bool:
+    """Whether pixels are drawn: as asked for, or where a VAE's likelihood is of zeros and ones."""
+    likelihood = getattr(model, "likelihood", None)
+    if binarise and likelihood == "gaussian":
+        raise ValueError(
+            "binarise must be False for a Gaussian likelihood, which is not one of zeros and ones, got True."
+        )
+    return likelihood == "bernoulli" if binarise is None else bool(binarise)
 
 
 MOST_EPOCHS = 100_000  # whose history a checkpoint can hold
@@ -223,7 +317,7 @@ def load(path: str | Path) -> VAE:
     models: list[VAE] = []
 
     def build(found: checkpoints.Head, run: dict[str, Any]) -> None:
-        models.append(_described(Path(path), found, run["settings"].get("model")))
+        models.append(description.built(Path(path), found, run["settings"].get("model")))
 
     tensors, _ = checkpoints.read(Path(path), build)
     weights = checkpoints.part(tensors, "model.")
@@ -233,38 +327,6 @@ def load(path: str | Path) -> VAE:
     (model,) = models
     model.load_state_dict(weights, assign=True)
     return model.eval()
-
-
-LARGEST_LATENT = 10_000  # a file can hold more for little, and each of thousands of samples would pay for it
-KINDS = ("float16", "bfloat16", "float32", "float64")  # of weights
-
-
-def _described(path: Path, found: checkpoints.Head, description: object) -> VAE:
-    """The model that a checkpoint describes, without memory for its weights, if the file has the weights of it."""
-    if not isinstance(description, dict):
-        raise checkpoints.strange(path, "it describes no model")
-    if description.get("config") is None:
-        raise ValueError(
-            f"{files.shown(path)} holds a model with networks or a prior of its own: build the model as before "
-            f"and call fit with checkpoint={str(path)!r} and the same epochs, which fills in the weights."
-        )
-    config, kind = description["config"], description.get("dtype")
-    layers = sum(name.startswith("model.") for name in found)  # each has a weight of its own in the file
-    named = isinstance(config, dict) and config.keys() == {"data_dim", "latent_dim", "hidden", "likelihood"}
-    if not named or not isinstance(config["hidden"], list) or len(config["hidden"]) > layers or kind not in KINDS:
-        raise checkpoints.strange(path, "it describes no model that its weights can be of")
-    try:
-        with torch.device("meta"):
-            model = VAE(**config).to(getattr(torch, kind))
-    except (TypeError, ValueError, RuntimeError, OverflowError) as failure:
-        raise checkpoints.strange(path, f"it describes no model ({foreign.plain(failure)})") from failure
-    weights = {f"model.{name}": weight for name, weight in model.state_dict().items()}
-    if different := checkpoints.compare(found, checkpoints.head_of(weights), ("model.",)):
-        raise checkpoints.strange(path, different)
-    if model.latent_dim > LARGEST_LATENT:
-        said = f"its latent_dim is {model.latent_dim}, and {LARGEST_LATENT} are the most that can be used"
-        raise checkpoints.strange(path, said)
-    return model
 
 
 def _is_epoch(row: list[Any]) -> bool:
@@ -296,8 +358,8 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
 
 
 def _step(
-    model: VAE,
-    x: Tensor,
+    model: LatentVariableModel,
+    x: Data,
     row: Objective | Climbable,
     M: int,
     K: int,
@@ -311,7 +373,7 @@ def _step(
         if isinstance(row, Objective):
             total = float(objectives.backward(model, x, row, M, K, noise).sum())
         else:
-            total = float(row.climb(model, x, M, K, noise).sum())
+            total = float(row.climb(model, x, M, K, noise).sum())  # type: ignore[arg-type] # it says what it needs
     except arguments.NotFinite as failure:  # any other ValueError is a mistake, and says which
         raise FloatingPointError(_not_finite(where, str(failure))) from failure
     if not math.isfinite(total):
@@ -328,9 +390,9 @@ def _not_finite(where: str, what: str) -> str:
 
 
 def _held_out_bound(
-    model: VAE,
-    x: Tensor,
-    row: Objective,
+    model: LatentVariableModel,
+    x: Tensor | Iterable[Any],
+    row: Objective | Climbable,
     M: int,
     K: int,
     binarise: bool,
@@ -338,34 +400,16 @@ def _held_out_bound(
     device: torch.device,
 ) -> float:
     """The mean bound on the same pixels and noise after every epoch; it leaves the generators of the training alone."""
-    if binarise:
+    row = row if isinstance(row, Objective) else objectives.get("elbo")
+    if binarise and isinstance(x, Tensor):
         x = draw_pixels(x, torch.Generator().manual_seed(0))
     return float(evaluate.bound(model, x, row, M, K, torch.Generator(device).manual_seed(1), batch_size).mean())
 
 
-def _pixels(name: str, x: object, model: VAE, binarise: bool) -> Tensor:
+def _pixels(name: str, x: Tensor, model: LatentVariableModel, binarise: bool) -> Tensor:
     """``x`` if the model can learn from it."""
-    in_range = binarise or model.likelihood == "bernoulli"
-    x = between_0_and_1(name, x) if in_range else arguments.tensor(name, x, "BD")  # type: ignore[arg-type]
-    if x.shape[1] != model.data_dim:
+    if binarise or getattr(model, "likelihood", None) == "bernoulli":
+        x = between_0_and_1(name, x)
+    if isinstance(model, VAE) and arguments.tensor(name, x, "BD").shape[1] != model.data_dim:
         raise ValueError(f"{name} must have data_dim = {model.data_dim} columns, got shape {list(x.shape)}.")
     return x
-
-
-def _describe_model(model: VAE) -> dict[str, Any]:
-    parameter = next(model.parameters())
-    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    description: dict[str, Any] = {"dtype": str(parameter.dtype).removeprefix("torch.")}
-    try:
-        return description | {"config": model.config()}
-    except TypeError:  # networks of one's own: their shapes must do
-        return description | {"shapes": shapes} | model.traits()
-
-
-def _describe_optimizer(climber: torch.optim.Optimizer) -> str:
-    return _call(type(climber).__name__, climber.defaults)
-
-
-def _call(name: str, parameters: dict[str, Any]) -> str:
-    settings = ", ".join(f"{key}={value!r}" for key, value in sorted(parameters.items()))
-    return f"{name}({settings})" if settings else name

@@ -351,7 +351,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, tau, gradient):
     again = fit(parts, 4, checkpoint=tmp_path / "file")
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
     assert history.train == again.train and history.held_out == again.held_out
-    with pytest.raises(ValueError, match="networks or a prior of its own"):
+    with pytest.raises(ValueError, match="networks, a prior or a class of its own"):
         train.load(tmp_path / "file")
 
 

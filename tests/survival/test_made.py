@@ -1,14 +1,19 @@
 """What lies in build/ and is not ours is moved aside and told: by whoever makes a folder there, and by make clean."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tools import clean, ending, layout, made, temporary
+from tests.chapters.conftest import SAMPLE
+from tools import clean, ending, layout, made, mutants, notebooks, screenshots, site, slides, student, temporary, vendor
+from vaecourse import files
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +25,7 @@ def course(tmp_path, monkeypatch):
     monkeypatch.setattr(made, "BUILD", tmp_path / "build")
     monkeypatch.setattr(made, "KEPT", tmp_path / "kept")
     for name in ("slides", "site"):
-        with made.making(tmp_path / "build" / name) as folder:
+        with made.building(tmp_path / "build" / name) as folder:
             (folder / "deep").mkdir()
             (folder / "deep/page.html").write_text("made")
     write(tmp_path / ".venv/pyvenv.cfg", "home = /usr/bin")
@@ -113,7 +118,7 @@ def test_clean_leaves_links_a_folder_that_is_no_environment_and_strange_caches(c
 
 def test_clean_leaves_a_folder_that_is_being_made(course):
     said = []
-    with made.making(course / "build/slides", said.append) as folder:
+    with made.building(course / "build/slides", tell=said.append) as folder:
         write(folder / "half.html", "half")
         clean.clean(course, said.append)
         assert (folder / "half.html").exists()
@@ -123,7 +128,7 @@ def test_clean_leaves_a_folder_that_is_being_made(course):
 def test_a_folder_with_something_in_it_is_no_place_to_make_anything(tmp_path):
     write(tmp_path / "thesis/chapter.tex", "mine")
     with pytest.raises(ending.Refused, match="has something in it that is not the course's"):
-        with made.making(tmp_path / "thesis"):
+        with made.building(tmp_path / "thesis"):
             pass
     assert below(tmp_path) == ["thesis/chapter.tex"]
 
@@ -146,31 +151,164 @@ def test_make_clean_needs_python_alone(tmp_path):
     assert [path.read_text() for path in (tmp_path / "kept").rglob("*.txt")] == ["mine"]
 
 
-def test_making_again_moves_aside_what_came_in_between(course):
-    folder, said = course / "build/slides", []
-    write(folder / "notes.txt", "mine")
-    write(folder / "deep/page.html", "mended by hand")
-    with made.making(folder, said.append):
-        write(folder / "deep/page.html", "made again")
-    assert below(folder) == ["deep/page.html"]
-    kept = {path.name: path.read_text() for path in (course / "kept").rglob("*") if path.is_file()}
-    assert kept == {"notes.txt": "mine", "page.html": "mended by hand"} and len(said) == 1
-    with made.making(folder, lambda words: pytest.fail(words)):
-        pass
-
-
-def test_a_making_that_fails_leaves_a_list_of_what_it_made(course):
-    folder = course / "build/slides"
-    with pytest.raises(RuntimeError), made.making(folder):
-        write(folder / "half.html", "half")
-        raise RuntimeError
-    assert made.strangers(folder) == []
-
-
 def test_a_damaged_list_loses_nothing(course):
     (course / "build/.slides.made").write_text("[]")
     clean.clean(course, lambda said: None)
     assert [path.read_text() for path in (course / "kept").rglob("*") if path.is_file()] == ["made"]
+
+
+# A room of one's own to build in -------------------------------------------------------------------------------------
+
+# What each command calls while it builds, and how the command is called.
+MAKERS = {
+    "student": (student, "write", lambda: student.main(["00"])),
+    "slides": (slides, "write", lambda: slides.main(["00"])),
+    "site": (site.subprocess, "run", lambda: site.main([])),
+    "npm": (vendor.subprocess, "run", vendor.main),
+    "mutants-bounds": (mutants, "test", lambda: mutants.main(["bounds"])),
+    "screens": (screenshots, "of_labs", lambda: screenshots.main([])),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_somebody_puts_into_a_folder_while_it_is_made_is_not_taken_for_ours(course, name, monkeypatch):
+    module, called, main = MAKERS[name]
+    folder = course / "build" / name
+    for maker, constant in ((student, "FOLDER"), (slides, "FOLDER"), (site, "SITE"), (screenshots, "SCREENS")):
+        monkeypatch.setattr(maker, constant, folder)
+    monkeypatch.setattr(vendor, "NPM", folder)
+    monkeypatch.setattr(site.vendor, "fetch", lambda: ROOT / "build/npm/node_modules") if name == "site" else None
+    monkeypatch.setattr(vendor, "copy", lambda *_: None)
+    monkeypatch.setattr(site, "pages", lambda repository: {})
+    monkeypatch.setattr(vendor.shutil, "which", lambda program: program)
+
+    def meanwhile(*arguments, **more):
+        write(folder / "notes.txt", "mine")
+        found = [words for words in arguments if isinstance(words, Path)]
+        built = found[-1] if found else more.get("cwd") or arguments[0][-1]
+        write(Path(built) / "made.html", "made")
+        done = subprocess.CompletedProcess([], 0)
+        return mutants.Report("bounds", 1, [], 0) if called == "test" else built / "x" if called == "write" else done
+
+    monkeypatch.setattr(module, called, meanwhile)
+    assert main() == 0
+    assert {"made.html", "notes.txt"} <= set(below(folder))
+    assert [path.name for path in made.strangers(folder)] == ["notes.txt"]
+    clean.clean(course, lambda said: None)
+    assert [path.read_text() for path in (course / "kept").rglob("*.txt")] == ["mine"] and not folder.exists()
+
+
+def test_what_is_in_the_way_of_what_was_built_is_moved_aside_and_no_link_is_followed(course, tmp_path_factory):
+    folder, said = course / "build/slides", []
+    elsewhere = write(tmp_path_factory.mktemp("elsewhere") / "page.html", "somebody's")
+    with made.building(folder, tell=said.append) as built:
+        write(built / "a/b.html", "built")
+        write(built / "deep/page.html", "built")
+        write(built / "c", "built")
+        write(folder / "a", "mine")  # where a folder must be
+        write(folder / "c/d.txt", "mine too")  # where a file must be
+        (folder / "deep/page.html").unlink()
+        (folder / "deep").rmdir()
+        (folder / "deep").symlink_to(elsewhere.parent)
+        write(folder / "notes.txt", "in nobody's way")
+    assert elsewhere.read_text() == "somebody's" and below(elsewhere.parent) == ["page.html"]
+    with made.building(folder, tell=said.append) as built:
+        write(built / "a", "built")
+    assert below(folder) == ["a", "c", "deep/page.html", "notes.txt"] and len(said) == 1
+    assert all((folder / name).read_text() == "built" for name in ("a", "c", "deep/page.html"))
+    kept = {path.name for path in (course / "kept").rglob("*") if path.is_symlink() or path.is_file()}
+    assert kept == {"a", "d.txt", "deep"}
+
+
+def test_what_is_built_anew_replaces_all_that_was_built_and_nothing_else(course, tmp_path_factory):
+    folder = course / "build/slides"
+    elsewhere = write(tmp_path_factory.mktemp("elsewhere") / "page.html", "somebody's")
+    with made.building(folder, anew=True) as built:
+        write(built / "new/page.html", "new")
+    assert below(folder) == ["new/page.html"] and not (folder / "deep").exists()
+    with made.building(folder, anew=True) as built:
+        write(built / "other.html", "other")
+        (folder / "new/page.html").unlink()
+        (folder / "new").rmdir()
+        (folder / "new").symlink_to(elsewhere.parent)
+    assert elsewhere.exists() and (folder / "new").is_symlink() and below(folder) == ["other.html"]
+
+
+def test_a_building_that_fails_keeps_what_was_there(course):
+    folder = course / "build/slides"
+    for anew in (True, False):
+        with pytest.raises(RuntimeError), made.building(folder, anew=anew) as built:
+            write(built / "half.html", "half")
+            raise RuntimeError
+        assert below(folder) == ["deep/page.html", *([] if anew else ["half.html"])] and made.strangers(folder) == []
+    assert made.rooms(folder.parent) == []
+
+
+def test_a_file_that_is_built_again_as_it_was_is_not_touched(course):
+    folder = course / "build/slides"
+    before = (folder / "deep/page.html").stat()
+    with made.building(folder) as built:
+        write(built / "deep/page.html", "made")
+    now = (folder / "deep/page.html").stat()
+    assert (now.st_mtime_ns, now.st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_the_second_of_two_who_build_waits_and_says_for_whom(course):
+    folder, said, building, go_on = course / "build/slides", [], threading.Event(), threading.Event()
+
+    def first():
+        with made.building(folder, tell=said.append) as built:
+            building.set()
+            go_on.wait(20)
+            write(built / "first.html", "1")
+
+    def second():
+        with made.building(folder, tell=said.append) as built:
+            write(built / "second.html", "2")
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    threads[0].start()
+    assert building.wait(20)
+    threads[1].start()
+    end = time.monotonic() + 20
+    while not said and time.monotonic() < end:
+        time.sleep(0.01)
+    go_on.set()
+    [thread.join() for thread in threads]
+    assert len(said) == 1 and re.search(r"slides is in use by .*making slides since .*: waiting until", said[0])
+    assert below(folder) == ["deep/page.html", "first.html", "second.html"] and made.strangers(folder) == []
+
+
+def test_the_second_of_two_who_run_a_chapter_waits_and_says_for_whom(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(made, "PATIENCE", 0.2)
+    source = write(tmp_path / SAMPLE.name, SAMPLE.read_text())
+    with files.locked(source.with_suffix(".ipynb"), "running it"), pytest.raises(files.Busy, match="running it since"):
+        notebooks.refresh(source)
+    assert "waiting until that has ended" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_the_room_of_a_killed_command_is_removed_by_the_next_and_by_clean(course):
+    program = (
+        "import sys, time; from pathlib import Path; from tools import made\n"
+        "made.BUILD = Path(sys.argv[1]).parent\n"
+        "with made.building(Path(sys.argv[1])) as built:\n"
+        "    (built / 'half.html').touch(); print(built, flush=True); time.sleep(60)"
+    )
+    for folder in (course / "build/slides", course / "build/first-time"):
+        command = [sys.executable, "-c", program, folder]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        left = Path(process.stdout.readline().strip()).parent
+        said = []
+        clean.clean(course, said.append)
+        assert len(said) == 1 and f"{folder.name} is being made there" in said[0] and left.is_dir()
+        process.kill()
+        process.wait()
+        if folder.name == "slides":
+            with made.building(folder):
+                assert not left.exists()
+    clean.clean(course, lambda words: pytest.fail(words))
+    assert not (course / "build").exists() and not (course / "kept").exists()
 
 
 # Ctrl-C, and what a kill leaves -------------------------------------------------------------------------------------

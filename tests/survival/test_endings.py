@@ -1,0 +1,109 @@
+"""Every command of the course ends with a sentence: after Ctrl-C, on a full disk, without a home folder."""
+
+import ast
+import errno
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tools import browser, ending
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    path
+    for folder in ("tools", "benchmarks")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8") and path.name != "bootstrap.py"  # which has its own
+]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_every_command_is_told_how_to_end(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))
+    mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    decorated = any(ast.unparse(one).startswith("ending.told(") for main in mains for one in main.decorator_list)
+    assert decorated or "ending.told(" in ast.unparse(block)
+    assert "exit" in ast.unparse(block).lower(), "the exit code is lost"
+
+
+def stopped(folder, *command):
+    """What a command says that gets a Ctrl-C while it imports torch."""
+    (folder / "torch.py").write_text("import time\nprint('now', flush=True)\ntime.sleep(60)\n")
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=60)[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT")
+@pytest.mark.parametrize("name", ["slides", "site"])
+def test_a_command_is_stopped_while_it_imports(name, tmp_path):
+    assert stopped(tmp_path, "-m", f"tools.{name}") == "stopped\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a home folder by HOME")
+@pytest.mark.parametrize("home", ["/proc/nobody", "/dev/null/home"])
+def test_jupyterlab_without_a_home_says_what_to_do(home):
+    command = [sys.executable, "-m", "tools.lab", "--allow-root", "--no-browser", f"--port={browser.free_port()}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG"))}
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment | {"HOME": home}, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"lab: {home}") and last.endswith("name another, HOME=/tmp/home before the command.")
+
+
+def test_an_error_of_the_system_says_where_and_what_to_do(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    said = lambda number, path: ending.sentence(OSError(number, os.strerror(number), path))
+    assert said(errno.ENOSPC, "/data/x") == "/data/x: No space left on device. " + ending.FULL
+    assert said(errno.EACCES, "/home/me/.jupyter").endswith("HOME=/tmp/home before the command.")
+    assert said(errno.EACCES, "/home/melon/x") == "/home/melon/x: Permission denied."
+    assert ending.sentence(OSError("one of ours")) == "one of ours"
+    assert ending.sentence(ValueError("no")) == "no"
+
+
+def benchmark(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MEASURED = {
+    "one_budget": lambda module: module.measure(next(iter(module.ROWS)), 0),
+    "infovae": lambda module: module.measure(next(iter(module.ROWS)), 0),
+    "hierarchical_digits": lambda module: module.measure(next(iter(module.ROWS)), 0),
+    "digits": lambda module: module.measure("elbo", 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_half_a_training_is_no_measurement(name, monkeypatch):
+    """Training ends early and in order after Ctrl-C; what a benchmark made of it would look like all of it."""
+    module = benchmark(name, monkeypatch)
+    for trainer in (getattr(module, "train", None), getattr(module, "infovae", None)):
+        if trainer is not None:
+            monkeypatch.setattr(trainer, "fit", lambda *_, **__: SimpleNamespace(interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        MEASURED[name](module)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit on the size of files")
+def test_a_benchmark_that_cannot_write_ends_in_a_sentence(tmp_path):
+    (tmp_path / "mine.json").write_text("mine")
+    command = [sys.executable, "benchmarks/one_budget.py", "--to", tmp_path / "mine.json"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1 and ended.stderr.startswith("one_budget: ") and "Traceback" not in ended.stderr

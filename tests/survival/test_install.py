@@ -1,0 +1,188 @@
+"""An installation that fails ends in a sentence that says why and what to do; of two at once the second waits."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tools import bootstrap, clean
+
+fcntl = pytest.importorskip("fcntl", reason="make is not what installs the course on Windows")
+ROOT = Path(__file__).parents[2]
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course in which nothing is installed."""
+    return copy_into(tmp_path / "the 课")
+
+
+def copy_into(folder):
+    names = ["Makefile", "pyproject.toml", "tools/__init__.py", "tools/bootstrap.py", "tools/ending.py"]
+    for name in [*names, "tools/unfinished.py", *(f"pins/{path.name}" for path in (ROOT / "pins").glob("*.txt"))]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def make(course, *words, target="lab", **variables):
+    """The lines that a command ends with, without make's own."""
+    outside = {"https_proxy": DEAD, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull, "UV_HTTP_RETRIES": "0"}
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    environment = {"PATH": path, "HOME": str(course), **outside, **variables}
+    command = ["make", "--no-print-directory", target, f"PYTHON={sys.executable}", *words]
+    ended = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode, ended.stdout
+    return [line for line in (ended.stdout + ended.stderr).splitlines() if line and not line.startswith("make")]
+
+
+@pytest.fixture
+def installing(course):
+    """A course whose .venv has a python and a pip that do nothing well."""
+    for name in ("python", "pip"):
+        (course / ".venv/bin").mkdir(parents=True, exist_ok=True)
+        (course / ".venv/bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (course / ".venv/bin" / name).chmod(0o755)
+    return course
+
+
+@pytest.mark.parametrize("target", ["lab", "test"])
+def test_a_python_that_is_not_there_is_named(course, target):
+    (said,) = make(course, "PYTHON=/nonexistent", target=target)
+    assert said.startswith("There is no Python called /nonexistent here.") and "PYTHON=python3.12" in said
+
+
+def test_an_old_python_is_told(course):
+    old = course / "old"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    (said,) = make(course, f"PYTHON={old}")
+    assert said == "vaecourse needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"
+
+
+def test_a_python_without_venv_is_told(course):
+    without = course / "without"
+    without.write_text(f'#!/bin/sh\n[ "$*" = "-m venv .venv" ] && exit 1\nexec {sys.executable} "$@"\n')
+    without.chmod(0o755)
+    said = make(course, f"PYTHON={without}")
+    number = "{}.{}".format(*sys.version_info)
+    assert "made no .venv, as it does without its module venv" in said[-1] and f"python{number}-venv" in said[-1]
+    assert "give the same command again" in said[-1] and not (course / ".venv").exists()
+
+
+@pytest.mark.parametrize("target", ["lab", "test"])
+def test_a_dead_proxy_is_told_after_all_that_pip_says(installing, target):
+    said = make(installing, target=target)
+    assert said[-1].startswith("https://pypi.org/simple/ by the proxy http://127.0.0.1:9, which https_proxy names,")
+    assert "cannot be reached" in said[-1] and "give the same command again" in said[-1]
+
+
+def test_a_dead_index_is_told_and_its_password_is_not(installing):
+    said = make(installing, https_proxy="", PIP_INDEX_URL="http://me:secret@127.0.0.1:9/simple")
+    assert said[-1].startswith("http://127.0.0.1:9/simple cannot be reached") and "secret" not in "".join(said)
+
+
+def test_what_cannot_be_seen_is_left_to_the_installer(installing):
+    said = make(installing, PIP_NO_INDEX="1")
+    assert said[-1].startswith("The installation failed, and what stands above says why: mend that, then")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_may_not_be_written_is_told(course):
+    for above in (course, *course.parents[:3]):
+        above.chmod(above.stat().st_mode | 0o055)
+    program = "import os, sys; os.setuid(65534); os.execvp(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", program, "/usr/bin/env", "make", "lab", "PYTHON=/usr/bin/python3"]
+    if subprocess.run([sys.executable, "-c", program, "/usr/bin/python3", "-c", ""]).returncode:
+        pytest.skip("nobody has no Python here")
+    ended = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=60)
+    assert f"Nothing can be written in {course} (Permission denied): copy the course" in ended.stderr
+
+
+def test_a_full_disk_is_told(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with contextlib.suppress(FileNotFoundError):
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True)
+        if not mounted.returncode:
+            try:
+                said = make(copy_into(disk / "course"))
+            finally:
+                subprocess.run(["umount", "--lazy", disk], check=True)
+            assert f"The disk of {disk / 'course'} is full (No space left on device; the course needs" in said[-1]
+            return
+    pytest.skip("a disk cannot be mounted here")
+
+
+# Two at once ---------------------------------------------------------------------------------------------------------
+
+SLOW = """\
+#!/bin/sh
+case "$*" in
+    *"config list"*|*tools.unfinished*) exit ;;
+    *"--editable ."*) echo end >>log ;;
+    *pins/lab.txt*) echo begin >>log; sleep "${SECONDS_EACH:-1}" ;;
+esac
+"""
+
+
+def start(course, **variables):
+    command = ["make", "--no-print-directory", ".venv/installed-lab", f"PYTHON={sys.executable}"]
+    environment = {**os.environ, **variables}
+    return subprocess.Popen(
+        command, cwd=course, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def slow(installing):
+    (installing / ".venv/bin/python").write_text(SLOW)
+    return installing
+
+
+def test_of_two_installations_the_second_waits_says_for_whom_and_has_nothing_left_to_do(slow):
+    first = start(slow)
+    wait_for((slow / "log").exists)
+    second = start(slow)
+    said = second.communicate(timeout=60)[1]
+    assert first.wait(timeout=60) == second.returncode == 0
+    assert re.search(r"Waiting: process \d+ has been installing the course since \d\d:\d\d\.", said)
+    assert (slow / "log").read_text().split() == ["begin", "end"]
+
+
+def test_a_killed_installation_holds_nobody_up(slow):
+    first = start(slow, SECONDS_EACH="60")
+    wait_for((slow / "log").exists)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = start(slow)
+    said = second.communicate(timeout=60)[1]
+    assert second.returncode == 0 and "Waiting" not in said
+
+
+def test_clean_leaves_an_environment_into_which_is_installed(slow):
+    (slow / ".venv/installed-lab").touch()
+    said = []
+    with open(slow / bootstrap.LOCK, "w") as lock:
+        lock.write("process 7 has been installing the course since 10:15")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        clean.environment(slow / ".venv", said.append)
+    assert (slow / ".venv").exists() and "stays: process 7 has been installing" in said[0]
+    clean.environment(slow / ".venv", said.append)
+    assert not (slow / ".venv").exists() and not (slow / bootstrap.LOCK).exists()

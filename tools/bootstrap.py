@@ -1,0 +1,153 @@
+"""Installing into .venv, one at a time; where it fails, a last sentence says why and what to do. The Makefile calls it.
+
+    python3 tools/bootstrap.py make INSTALLING=1 .venv/installed-lab
+
+It runs before anything is installed, so it needs Python alone, and 3.6 will do.
+"""
+
+import errno
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+LOCK = ".venv.lock"  # the system lets go of it when whoever holds it, and all that he has started, has died
+MEGABYTES = 1600  # with PyTorch for CPUs
+AGAIN = "then give the same command again: it goes on where this one ended."
+
+
+def main(command):
+    """Run ``command`` alone; return its exit code."""
+    try:
+        alone()
+        failed = subprocess.call(command)
+        if failed:
+            say("\n" + why())
+        return failed
+    except KeyboardInterrupt:
+        say("\nStopped. The same command goes on where this one ended.")
+        return 130
+    except OSError as failure:
+        say(not_writable() or full() or f"{os.path.abspath(LOCK)}: {failure.strerror}. Remove that file, {AGAIN}")
+        return 1
+
+
+def alone():
+    """Hold the lock for as long as this process lives; who has it now is told, and waited for."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such locks
+        return
+    while True:
+        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = os.read(handle, 200).decode(errors="replace").strip()
+            say(f"Waiting: {said or 'another process is installing the course here'}.")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(LOCK) and os.path.samestat(os.fstat(handle), os.stat(LOCK)):
+            break
+        os.close(handle)  # `make clean` has removed the file meanwhile
+    os.set_inheritable(handle, True)  # where this process alone is killed, pip is at work still
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} has been installing the course since {time.strftime('%H:%M')}".encode())
+
+
+def why():
+    """Why an installation failed, as far as can be seen now, and what to do."""
+    for look in (not_writable, full, no_environment, no_network):
+        found = look()
+        if found:
+            return found
+    return f"The installation failed, and what stands above says why: mend that, {AGAIN}"
+
+
+def not_writable():
+    for folder in (".", ".venv"):
+        try:
+            if os.path.isdir(folder):
+                tempfile.TemporaryFile(dir=folder).close()
+        except OSError as failure:
+            if failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                place = os.path.abspath(folder)
+                return f"Nothing can be written in {place} ({failure.strerror}): copy the course to a folder of yours."
+    return None
+
+
+def full():
+    for folder in (".", os.environ.get("TMPDIR", "/tmp")):
+        try:
+            if os.path.isdir(folder):
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    file.write(bytes(2**22))
+        except OSError as failure:
+            if failure.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
+                need = f"{failure.strerror}; the course needs {MEGABYTES} MB"
+                return f"The disk of {os.path.abspath(folder)} is full ({need}): make room there, {AGAIN}"
+    return None
+
+
+def no_environment():
+    if os.path.exists(".venv/bin/pip"):
+        return None
+    cure = "sudo apt-get install python{}.{}-venv".format(*sys.version_info)
+    return f"{sys.executable} made no .venv, as it does without its module venv. On Debian and Ubuntu {cure}, {AGAIN}"
+
+
+def no_network():
+    for address in indexes():
+        said = None
+        try:
+            urllib.request.urlopen(address, timeout=10).close()
+        except urllib.error.HTTPError as refusal:
+            if refusal.code in (401, 403, 407, 502, 503, 504):
+                said = f"answers {refusal.code} {refusal.reason}"
+        except (OSError, ValueError) as failure:
+            said = f"cannot be reached ({getattr(failure, 'reason', failure)})"
+        if said:
+            proxy = urllib.request.getproxies().get(urllib.parse.urlsplit(address).scheme)
+            way = f" by the proxy {shown(proxy)}, which https_proxy names," if proxy else ""
+            return f"{shown(address)}{way} {said}: look after the network, {AGAIN}"
+    return None
+
+
+def indexes():
+    """Where pip looks; nowhere, if it is to take its packages from a folder."""
+    if os.environ.get("PIP_NO_INDEX"):
+        return []
+    torch = os.environ.get("TORCH")
+    asked = os.environ.get("PIP_INDEX_URL") or os.environ.get("UV_INDEX_URL") or setting("index-url")
+    return [asked or "https://pypi.org/simple/"] + ([f"https://download.pytorch.org/whl/{torch}/"] if torch else [])
+
+
+def setting(name):
+    """What pip's own files say."""
+    for place in ("global", "user", "site", "install"):
+        command = [".venv/bin/python", "-m", "pip", "config", "get", f"{place}.{name}"]
+        try:
+            found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        if found.returncode == 0:
+            return found.stdout.decode(errors="replace").strip()
+    return None
+
+
+def shown(address):
+    """An address without the password that may be in it."""
+    scheme, mark, rest = address.partition("://")
+    return scheme + mark + rest.rpartition("@")[2]
+
+
+def say(sentence):
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
