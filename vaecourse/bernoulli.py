@@ -3,7 +3,14 @@ r"""log p(x | z) of independent Bernoulli pixels, from logits: in a plain line, 
 .. math:: \log p(x | l) = \sum_d x_d l_d - \mathrm{softplus}(l_d), \qquad
           \frac{\partial}{\partial l_d} \log p(x | l) = x_d - \sigma(l_d)
 
-The second form is why the fused pass pays: likelihood and gradient need the same sigmoid of the same logits. In nats.
+The second form is why the fused pass pays: likelihood and gradient need the same sigmoid of the same logits. As
+x l and softplus(l) cancel where a pixel is well explained, l is turned so that x prefers what is below zero:
+
+.. math:: \log p(x | l) = \sum_d c_d l_d - \mathrm{softplus}(t_d l_d), \qquad
+          (t, c) = (-1, x - 1) \text{ if } x \ge \tfrac12, \quad (1, x) \text{ if } x < \tfrac12
+
+whose two parts are both at most as large as the result, and c is 0 for a pixel that is black or white. What is float16
+or bfloat16 is computed, and comes back, in float32. In nats.
 """
 
 from __future__ import annotations
@@ -20,8 +27,17 @@ ROWS = 1000  # of a block: its 3 MB stay in the shared cache, and two threads ha
 
 
 def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
-    """log p(x | logits). Shapes: ``[..., B, D], [B, D] -> [..., B]``."""
-    return (x * logits - softplus(logits)).sum(-1)
+    """log p(x | logits), in float32 at least. Shapes: ``[..., B, D], [B, D] -> [..., B]``."""
+    logits = arguments.at_least_float32(logits)
+    turn, rest = _turned(x.to(torch.promote_types(x.dtype, logits.dtype)))
+    softened = softplus(turn * logits, threshold=50)  # beyond it softplus is the identity in float64 too
+    return -torch.addcmul(softened, rest, logits, value=-1).sum(-1)
+
+
+def _turned(x: Tensor) -> tuple[Tensor, Tensor]:
+    """t and c of the first page."""
+    light = x >= 0.5
+    return torch.where(light, -1.0, 1.0).to(x), torch.where(light, x - 1, x)
 
 
 def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
@@ -52,7 +68,8 @@ class _LinearLogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, seed: Tensor) -> tuple[Tensor | None, ...]:
         h, weight, bias, x, residual = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: the residual must know what it was made of
-            residual = x - linear(h, weight, bias).sigmoid()
+            turn, rest = _turned(x)
+            residual = rest - turn * (turn * linear(h, weight, bias)).sigmoid()
         residual, seed = residual.flatten(0, 1), seed.flatten()  # [N B, D], [N B]
         grad_h = (residual @ weight).mul_(seed[:, None]).view_as(h) if ctx.needs_input_grad[0] else None
         seeded = h.flatten(0, 1) * seed[:, None]  # the seed scales a row: cheaper on H columns than on D
@@ -62,24 +79,25 @@ class _LinearLogLikelihood(torch.autograd.Function):
 def _forward(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, keep_residual: bool) -> tuple[Tensor, Tensor]:
     r"""The value [N, B] and, if it is kept, the residual x - sigmoid(logits) [N, B, D], all that backward needs.
 
-    With softplus(l) = (l + |l|) / 2 - log max(sigma, 1 - sigma) the value has three parts: a product with h, whose
-    width is H and not D; minus half of sum |l|; and the logs of factors that are at least 1/2, 100 of them at a time.
+    With u = t l, softplus(u) = max(u, 0) - log max(sigma(u), 1 - sigma(u)) and x - sigma(l) = c - t sigma(u). The value
+    has three parts of one sign: a product with h, whose width is H and not D, which black and white pixels do not need;
+    minus the sum of max(u, 0); and the logs of factors that are at least 1/2, 100 of them at a time.
     """
     N, B, _ = h.shape
     D = len(weight)
     step, group = max(1, ROWS // B), _group(D)
-    centred = x - 0.5
-    value = (h * (centred @ weight)).sum(-1) + centred @ bias  # sum_d (x_d - 1/2) l_d
+    turn, rest = _turned(x)
+    value = (h * (rest @ weight)).sum(-1) + rest @ bias if rest.any() else h.new_zeros(N, B)  # sum_d c_d l_d
     residual = h.new_empty(N if keep_residual else step, B, D)
     for start in range(0, N, step):
         block = h[start : start + step]
         out = residual[start : start + step] if keep_residual else residual[: len(block)]
-        logits = torch.addmm(bias, block.flatten(0, 1), weight.T, out=out.flatten(0, 1)).view_as(out)
-        sigma = logits.sigmoid()
+        u = torch.addmm(bias, block.flatten(0, 1), weight.T, out=out.flatten(0, 1)).view_as(out).mul_(turn)
+        sigma = u.sigmoid()
         likelier = torch.maximum(sigma, 1 - sigma).unflatten(-1, (-1, group)).prod(-1)
-        value[start : start + step] += likelier.log_().sum(-1) - logits.abs().sum(-1) / 2
+        value[start : start + step] += likelier.log_().sum(-1) - u.clamp_min_(0).sum(-1)
         if keep_residual:
-            torch.sub(x, sigma, out=out)
+            torch.addcmul(rest, turn, sigma, value=-1, out=out)
     return value, residual
 
 

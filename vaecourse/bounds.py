@@ -1,10 +1,18 @@
 r"""Bounds on log p(x): one-line reducers of log-weights ``[M, K, B] -> [B]``, in nats.
 
 ``log_w[m, k, b] = log p(x_b, z_mkb) - log q(z_mkb | x_b)`` with ``z_mkb ~ q(. | x_b)``: M independent estimates of
-K importance samples each, for B data points. A weight of zero is ``-inf``.
+K importance samples each, for B data points.
+
+Types: what is float16 or bfloat16 is computed, and comes back, in float32; float32 and float64 stay what they are. The
+type of ``log_w`` itself limits the answer: bfloat16 knows a weight of -90 nats to a quarter of a nat.
+
+Weights of zero: ``-inf`` is a weight of zero, whose share of every gradient is zero. A bound is ``-inf`` where its
+equation says so: the ELBO and CIWAE at a single such weight, IWAE where all M K weights of a point are zero, MIWAE and
+VR-IWAE where all K of a group are. As 0 / 0 has no value, the shares w / (sum of w) of such a group are *defined* to be
+zero, in the gradients as in ``shares``: the group says nothing, rather than NaN. No gradient is ever NaN.
 
 Every function raises ``TypeError`` if ``log_w`` is not a floating-point tensor, and ``ValueError`` if it is not
-``[M, K, B]`` or contains NaN.
+``[M, K, B]`` or contains NaN or +inf.
 """
 
 from __future__ import annotations
@@ -41,8 +49,7 @@ def iwae(log_w: Tensor) -> Tensor:
     >>> iwae(torch.tensor([[[0.0], [math.log(3.0)]]]))  # log of the mean of 1 and 3
     tensor([0.6931])
     """
-    pooled = arguments.log_weights(log_w).flatten(0, 1)  # [MK, B]
-    return pooled.logsumexp(0) - math.log(len(pooled))
+    return _log_mean(arguments.log_weights(log_w), (0, 1))
 
 
 def miwae(log_w: Tensor) -> Tensor:
@@ -56,8 +63,7 @@ def miwae(log_w: Tensor) -> Tensor:
     >>> miwae(torch.tensor([[[0.0], [math.log(3.0)]], [[0.0], [0.0]]]))  # the mean of log 2 and log 1
     tensor([0.3466])
     """
-    K = arguments.log_weights(log_w).shape[1]
-    return (log_w.logsumexp(1) - math.log(K)).mean(0)
+    return _log_mean(arguments.log_weights(log_w), 1).mean(0)
 
 
 def ciwae(log_w: Tensor, beta: float) -> Tensor:
@@ -71,10 +77,12 @@ def ciwae(log_w: Tensor, beta: float) -> Tensor:
     >>> ciwae(torch.tensor([[[0.0], [math.log(3.0)]]]), beta=1.0)  # beta = 1 is the ELBO
     tensor([0.5493])
     """
-    beta = arguments.number("beta", beta, 0.0, 1.0)
-    if arguments.log_weights(log_w).new_tensor(beta) in (0, 1):  # at its ends a bound has no say, not even by -inf
-        return elbo(log_w) if beta > 0.5 else miwae(log_w)
-    return beta * elbo(log_w) + (1 - beta) * miwae(log_w)
+    beta, log_w = arguments.number("beta", beta, 0.0, 1.0), arguments.log_weights(log_w)
+    if beta < torch.finfo(log_w.dtype).tiny:  # a bound without a say has none, not even by 0 times -inf
+        return _log_mean(log_w, 1).mean(0)
+    if beta == 1.0:
+        return log_w.mean((0, 1))
+    return beta * log_w.mean((0, 1)) + (1 - beta) * _log_mean(log_w, 1).mean(0)
 
 
 def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
@@ -88,13 +96,10 @@ def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
     >>> vr_iwae(torch.tensor([[[0.0], [math.log(3.0)]]]), alpha=0.0)
     tensor([0.6931])
     """
-    alpha = arguments.number("alpha", alpha, 0.0, 1.0)
+    alpha, log_w = arguments.number("alpha", alpha, 0.0, 1.0), arguments.log_weights(log_w)
     if alpha == 1.0:
-        return elbo(log_w)
-    top = arguments.log_weights(log_w).detach().amax(1, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
-    # expm1 and log1p leave no rounding for 1 / (1 - alpha) to magnify
-    tilted = torch.expm1((1 - alpha) * (log_w - top)).mean(1)
-    return (top.squeeze(1) + torch.log1p(tilted) / (1 - alpha)).mean(0)
+        return log_w.mean((0, 1))
+    return _log_mean(log_w, 1, 1 - alpha).mean(0)
 
 
 def jackknife(log_w: Tensor, order: int) -> Tensor:
@@ -103,19 +108,26 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     .. math:: \sum_{j=0}^{m} c(K, m, j)\, \bar L_{K - j}, \qquad c(K, m, j) = (-1)^j \frac{(K - j)^m}{(m - j)!\, j!}
 
     where :math:`\bar L_{K-j}` is the mean of the bound over all subsets of K - j samples, and the result is the mean
-    over M. The cost grows with the number of subsets, K choose ``order``.
+    over M. The cost grows with the number of subsets, K choose ``order``. As the coefficients grow like K^m / m! and
+    cancel to one, all is computed in float64, whatever the type of ``log_w``.
 
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= order < K. Source: Nowozin 2018 (ICLR,
-    openreview HyZoi-WRb); the coefficients are Sharot's, 1976.
+    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` unless 0 <= order < K, and where a group of K weights has fewer
+    than order + 1 above zero: some subset then has the bound -inf, and of -inf times coefficients of both signs nothing
+    is left that would estimate log p(x). Source: Nowozin 2018 (ICLR, openreview HyZoi-WRb); the coefficients are
+    Sharot's, 1976.
 
     >>> jackknife(torch.zeros(3, 5, 2), order=2)
     tensor([0., 0.])
     """
-    K = arguments.log_weights(log_w).shape[1]
-    value = torch.zeros_like(log_w[:, 0])  # [M, B]
-    for j, coefficient in enumerate(jackknife_coefficients(K, order)):
-        value = value + coefficient * _mean_over_subsets(log_w, j)
-    return value.mean(0)
+    log_w = arguments.log_weights(log_w)
+    coefficients = jackknife_coefficients(log_w.shape[1], order)
+    if order == 0:
+        return _log_mean(log_w, 1).mean(0)
+    exact = arguments.in_float64(_some_above_zero(log_w, order))
+    top = _top(exact, 1)
+    centred = _finite(exact - top)
+    value = sum(c * _mean_over_subsets(centred, j) for j, c in enumerate(coefficients))  # [M, B]
+    return (top.squeeze(1) + value).mean(0).to(log_w)
 
 
 def jackknife_coefficients(K: int, order: int) -> list[float]:
@@ -139,13 +151,76 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
 
     .. math:: \mathrm{ESS} = \frac{(\sum_k w_k)^2}{\sum_k w_k^2} \in [1, K]
 
+    It is 0 where all K weights are zero: such a group is worth no sample at all.
     Shapes: ``[M, K, B] -> [M, B]``. Source: Kong 1992.
 
     >>> effective_sample_size(torch.zeros(1, 4, 1))
     tensor([[4.]])
     """
     log_w = arguments.log_weights(log_w)
-    return (2 * log_w.logsumexp(1) - (2 * log_w).logsumexp(1)).exp()
+    w = (log_w - _top(log_w, 1)).exp()  # the largest is 1
+    total, squares = w.sum(1), w.square().sum(1)
+    empty = squares == 0
+    ess = total.square() / squares.masked_fill(empty, 1.0)
+    return ess.clamp(1, log_w.shape[1]).masked_fill(empty, 0.0)  # a sum of a million is not exact
+
+
+def shares(log_w: Tensor, axes: int | tuple[int, int] = 1, power: float = 1.0) -> Tensor:
+    r"""Weights normalised over K, over M and K with ``axes=(0, 1)``: what every gradient of a bound is made of.
+
+    .. math:: \frac{w_{mk}^t}{\sum_{k'} w_{mk'}^t}, \qquad t = \mathrm{power} > 0
+
+    They add up to one, but for a group whose weights are all zero: its shares are zero.
+    Shapes: ``[M, K, B] -> [M, K, B]``.
+
+    >>> shares(torch.tensor([[[0.0], [math.log(3.0)]]])).flatten()
+    tensor([0.2500, 0.7500])
+    """
+    log_w, power = arguments.log_weights(log_w), arguments.number("power", power, 0.0, open_low=True)
+    w = (power * (log_w - _top(log_w, axes))).exp()
+    total = w.sum(axes, keepdim=True)
+    return w / total.masked_fill(total == 0, 1.0)
+
+
+def _top(log_w: Tensor, axes: int | tuple[int, int]) -> Tensor:
+    """The largest entry along ``axes``, which stay, without a gradient; a finite number if all are -inf."""
+    return log_w.detach().amax(axes, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
+
+
+def _log_mean(log_w: Tensor, axes: int | tuple[int, int], power: float = 1.0) -> Tensor:
+    r"""``(1 / t) log mean w^t`` along ``axes``, with t the power; -inf, with a gradient of zero, if every w is zero.
+
+    The largest weight is taken out, so that value and gradient are as exact at -1e4 nats as at 0. Where the rest of the
+    mean is near 1, its distance from 1 is what counts: no rounding is left for 1 / t to magnify.
+    """
+    top = _top(log_w, axes)
+    below = power * (log_w - top)
+    mean = below.exp().mean(axes)  # of (w / largest w)^t: between 1 / K and 1, or 0
+    empty = mean == 0
+    if power == 1.0:
+        log = mean.masked_fill(empty, 1.0).log()
+    else:
+        near = mean > 0.5
+        distance = below.expm1().mean(axes).masked_fill(~near, 0.0)
+        log = torch.where(near, distance.log1p(), mean.masked_fill(near | empty, 1.0).log())
+    return (top.squeeze(axes) + log / power).masked_fill(empty, -math.inf)
+
+
+def _some_above_zero(log_w: Tensor, order: int) -> Tensor:
+    """Return ``log_w`` if each group of K has more than ``order`` weights above zero."""
+    if arguments.is_concrete(log_w) and (fewest := int((log_w > -math.inf).sum(1).min())) <= order:
+        raise arguments.NotFinite(
+            f"log_w must have at least order + 1 = {order + 1} weights above zero in each group of K for a jackknife "
+            f"of order {order}, got a group with {fewest}: a subset without them has the bound -inf."
+        )
+    return log_w
+
+
+def _finite(log_w: Tensor) -> Tensor:
+    """-inf becomes a number so far below the others of its group that in float64 its weight is zero beside theirs."""
+    zero = log_w == -math.inf
+    least = log_w.detach().masked_fill(zero, math.inf).amin(1, keepdim=True)
+    return torch.where(zero, least - 2000.0, log_w)
 
 
 def _mean_over_subsets(log_w: Tensor, left_out: int) -> Tensor:

@@ -1,26 +1,51 @@
 r"""What a trained model is worth: log p(x) in flat memory, any bound on a test set, and what the code z carries.
 
-No function keeps gradients, and each of them encodes a data point once. Points go through in groups of ``batch_size``,
-samples in groups of ``chunk``, so memory depends on these two and on nothing else. Everything is in nats.
+``x`` is a tensor ``[B, ...]``, flat or image-shaped, or whatever else the model takes for a batch, such as a pair
+(x, mask); or an iterable of batches, for data that do not fit in memory: a ``DataLoader``, a list, a generator. Of a
+batch in an iterable that is a tuple or a list, such as (x, label), the model sees the first entry, which may be a pair
+itself: ``(((x, mask),) for x, mask in loader)``.
+
+No function keeps gradients, and each of them leaves every layer in the mode, training or evaluation, that it was in.
+Points go through in groups of ``batch_size``, samples in groups of ``chunk``, so memory depends on these two and on the
+size of one batch. Numbers add up in float64, and come back in float32 at least. Everything is in nats.
+
+Every function raises ``TypeError`` for a model that lacks what it needs, and for an x whose type is not that of the
+model's parameters; ``ValueError`` for an x without points or that the model refuses.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import Dataset, IterableDataset
 
 from vaecourse import arguments, objectives
-from vaecourse.models import VAE, standard_normal_log_prob
+from vaecourse.latent import Data, LatentVariableModel
+from vaecourse.models import standard_normal_log_prob
 from vaecourse.objectives import Objective
+
+MOST_SAMPLES = 10**9  # of a point: days
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class GaussianEncoder(Protocol):
+    """A model whose q(z | x) is a diagonal Gaussian over one latent variable: what measures of the code need."""
+
+    def encode(self, x: Data) -> tuple[Tensor, Tensor]:
+        """The mean and the log standard deviation of q(z | x). Shapes: ``[B, ...] -> [B, L], [B, L]``."""
+        ...
 
 
 def log_likelihood(
-    model: VAE,
-    x: Tensor,
+    model: LatentVariableModel,
+    x: Data | Iterable[Any],
     K: int = 5000,
     generator: torch.Generator | None = None,
     chunk: int = 100,
@@ -34,30 +59,33 @@ def log_likelihood(
     It is L_K, so it lies below log p(x) in expectation, by chi^2 / (2 K). ``chunk``, the c above, and ``batch_size``
     change which noise meets which point, and rounding; nothing else.
 
-    Shapes: ``[B, D] -> [B]``. Source: arXiv 1509.00519, section 5. Raises ``ValueError`` for K, chunk or batch_size
-    below 1, and for an x that the model does not take.
+    Shapes: ``[B, ...] -> [B]``. Source: arXiv 1509.00519, section 5. Raises ``ValueError`` for K, chunk or batch_size
+    below 1, for an x that the model does not take, and for a model whose log-weights are not one for each sample.
 
+    >>> from vaecourse.models import VAE
     >>> model = VAE(data_dim=64, latent_dim=8)
     >>> log_likelihood(model, torch.zeros(5, 64), K=1000).shape
     torch.Size([5])
     """
-    K, chunk = arguments.count("K", K), arguments.count("chunk", chunk)
+    K, chunk = arguments.count("K", K, at_most=MOST_SAMPLES), arguments.count("chunk", chunk)
+    _is_latent_variable_model(model)
 
-    def streamed(points: Tensor) -> Tensor:
-        log_weights = model.weigh(points)
-        total = points.new_full((len(points),), -math.inf)  # the log of a sum over no samples
+    def streamed(points: Data) -> Tensor:
+        weigh = model.weigher(points)
+        total = torch.full((len(_lead(points)),), -math.inf, dtype=torch.float64)  # the log of a sum over no samples
         for done in range(0, K, chunk):
-            log_w = log_weights(model.noise(points, 1, min(chunk, K - done), generator))
-            total = torch.logaddexp(total, arguments.log_weights(log_w)[0].logsumexp(0))
-        return total - math.log(K)
+            log_w = _weighed(weigh(1, (k := min(chunk, K - done)), generator), 1, k, points)
+            part = arguments.in_float64(log_w[0].logsumexp(0))
+            total = torch.logaddexp(total.to(part.device), part)
+        return (total - math.log(K)).to(log_w.dtype)
 
     with _evaluating(model):
-        return torch.cat([streamed(points).to(x.device) for points in _groups(model, x, batch_size)])
+        return torch.cat(list(_of_each(model, x, batch_size, streamed)))
 
 
 def bound(
-    model: VAE,
-    x: Tensor,
+    model: LatentVariableModel,
+    x: Data | Iterable[Any],
     objective: str | Objective = "elbo",
     M: int = 1,
     K: int = 1,
@@ -66,44 +94,61 @@ def bound(
 ) -> Tensor:
     """Any bound of ``objectives.TABLE`` for each data point. All M K samples of a group are in memory at once.
 
-    Shapes: ``[B, D] -> [B]``. Raises as ``objectives.get`` and ``VAE.log_weights`` do.
+    Shapes: ``[B, ...] -> [B]``. Raises as ``objectives.get`` and the model do, and as ``log_likelihood``.
 
+    >>> from vaecourse.models import VAE
     >>> bound(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64), "iwae", K=8).shape
     torch.Size([5])
     """
     row = objectives.get(objective)
+    M, K = arguments.count("M", M), arguments.count("K", K)
+    _is_latent_variable_model(model)
+
+    def value(points: Data) -> Tensor:
+        return row.value(_weighed(model.log_weights(points, M, K, generator), M, K, points))
+
     with _evaluating(model):
-        values = [
-            row.value(model.log_weights(points, M, K, generator)).to(x.device)
-            for points in _groups(model, x, batch_size)
-        ]
-    return torch.cat(values)
+        return torch.cat(list(_of_each(model, x, batch_size, value)))
 
 
-def activity(model: VAE, x: Tensor, batch_size: int = 1000) -> Tensor:
+def activity(
+    model: GaussianEncoder,
+    x: Data | Iterable[Any],
+    batch_size: int = 1000,
+) -> Tensor:
     r"""How much the mean of q(z_l | x) moves from one data point to another: :math:`A_l = Var_x(E_{q(z|x)}[z_l])`.
 
-    Shapes: ``[B, D] -> [L]``, B at least 2. Source: arXiv 1509.00519, section 5.2.
+    Shapes: ``[B, ...] -> [L]``, B at least 2. Source: arXiv 1509.00519, section 5.2.
     """
-    if len(arguments.tensor("x", x, "BD")) < 2:
-        raise ValueError(f"x must hold at least 2 points to have a variance, got {len(x)}.")
     with _evaluating(model):
-        means = torch.cat([model.encode(points)[0] for points in _groups(model, x, batch_size)])  # [B, L]
-    return means.var(0)
+        n, mean, squares = 0, torch.zeros(()), torch.zeros(())  # of what came so far (Chan et al. 1979)
+        for means, _ in _of_each(model, x, batch_size, lambda points: _codes(model, points)):
+            codes = arguments.in_float64(means)  # [b, L]
+            shift, total = codes.mean(0) - mean, n + len(codes)
+            squares = squares + (codes - codes.mean(0)).square().sum(0) + shift.square() * (n * len(codes) / total)
+            n, mean = total, mean + shift * (len(codes) / total)
+    if n < 2:
+        raise ValueError(f"x must hold at least 2 points to have a variance, got {n}.")
+    return (squares / (n - 1)).to(arguments.at_least_float32(means))
 
 
-def active_units(model: VAE, x: Tensor, threshold: float = 0.01, batch_size: int = 1000) -> int:
+def active_units(
+    model: GaussianEncoder,
+    x: Data | Iterable[Any],
+    threshold: float = 0.01,
+    batch_size: int = 1000,
+) -> int:
     """How many latent dimensions are in use: those whose ``activity`` is above ``threshold``.
 
-    Shapes: ``[B, D]`` -> a number from 0 to L. Source: arXiv 1509.00519, section 5.2, where the threshold is 0.01.
+    Shapes: ``[B, ...]`` -> a number from 0 to L. Source: arXiv 1509.00519, section 5.2, where the threshold is 0.01.
     """
     threshold = arguments.number("threshold", threshold, 0.0)
     return int((activity(model, x, batch_size) > threshold).sum())
 
 
 def mutual_information(
-    model: VAE,
-    x: Tensor,
+    model: GaussianEncoder,
+    x: Data | Iterable[Any],
     samples: int = 10,
     generator: torch.Generator | None = None,
     batch_size: int = 100,
@@ -115,42 +160,167 @@ def mutual_information(
 
     Each point gives ``samples`` draws of z, and each draw meets all B components of q(z), its own one among them. For
     these B points this is unbiased, whatever ``samples`` is. As an estimate for the population that they come from it
-    is biased downwards, and it can never be above log B: compare numbers at the same B only. The cost grows as B^2.
+    is biased downwards, and it can never be above log B: compare numbers at the same B only. The cost grows as B^2; the
+    codes of all points are in memory.
 
-    Shapes: ``[B, D]`` -> a number, in nats. Source: Hoffman and Johnson 2016, "ELBO surgery", the information of the
+    Shapes: ``[B, ...]`` -> a number, in nats. Source: Hoffman and Johnson 2016, "ELBO surgery", the information of the
     index code.
     """
     samples = arguments.count("samples", samples)
     with _evaluating(model):
-        pairs = [model.encode(points) for points in _groups(model, x, batch_size)]
-        mean, log_std = (torch.cat(parts).double() for parts in zip(*pairs, strict=True))  # squares below would cancel
-        precision = (-2 * log_std).exp()  # [B, L]
-        constant = standard_normal_log_prob(mean / log_std.exp()) - log_std.sum(-1)  # log q(z = 0 | x_b'), [B]
+        pairs = list(_of_each(model, x, batch_size, lambda points: _codes(model, points)))
+        mean, log_std = (arguments.in_float64(torch.cat(parts)) for parts in zip(*pairs, strict=True))
+        log_q = _log_densities(mean, log_std)
         total = 0.0
-        for mu, log_sigma in zip(mean.split(batch_size), log_std.split(batch_size), strict=True):
+        for own in torch.arange(len(mean), device=mean.device).split(batch_size):
             for _ in range(samples):
+                mu, log_sigma = mean[own], log_std[own]
                 eps = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)  # [b, L]
-                z = mu + log_sigma.exp() * eps
-                own = standard_normal_log_prob(eps) - log_sigma.sum(-1)  # log q(z | x_b), [b]
-                every = constant + z @ (mean * precision).T - 0.5 * z.square() @ precision.T  # log q(z | x_b'), [b, B]
-                total += float((own - every.logsumexp(-1) + math.log(len(mean))).sum())
+                of_own = standard_normal_log_prob(eps) - log_sigma.sum(-1)  # log q(z | x_b), [b]
+                every = log_q(mu + log_sigma.exp() * eps)  # log q(z | x_b'), [b, B]
+                every[torch.arange(len(own)), own] = of_own  # free of the rounding of z
+                total += float((of_own - every.logsumexp(-1) + math.log(len(mean))).sum())
     return total / samples / len(mean)
 
 
+def _log_densities(mean: Tensor, log_std: Tensor) -> Callable[[Tensor], Tensor]:
+    """log q(z | x_b') for all B components: a function ``[b, L] -> [b, B]``.
+
+    By products of matrices, unless a component is so narrow that their squares would cancel.
+    """
+    precision = (-2 * log_std).exp()  # [B, L]
+    constant = standard_normal_log_prob(mean * 0) - log_std.sum(-1)  # [B]
+    if (mean.square() * precision).sum(-1).max() < 1e9:  # a relative 1e-16 of which is left as rounding
+        at_zero = constant - 0.5 * (mean.square() * precision).sum(-1)
+        return lambda z: at_zero + z @ (mean * precision).T - 0.5 * z.square() @ precision.T
+
+    def one_by_one(z: Tensor) -> Tensor:
+        distance = z.new_zeros(len(z), len(mean))
+        for code, centre, scale in zip(z.T, mean.T, (-log_std).exp().T, strict=True):
+            distance += ((code[:, None] - centre) * scale).square()
+        return constant - 0.5 * distance
+
+    return one_by_one
+
+
 @contextmanager
-def _evaluating(model: VAE) -> Iterator[None]:
-    """No gradients, and layers such as dropout in their evaluation mode, for as long as this lasts."""
-    was_training = model.training
-    model.eval()
+def mode(model: object, training: bool) -> Iterator[None]:
+    """Every layer in training or in evaluation mode for as long as this lasts; afterwards each as it was.
+
+    ``model.train(model.training)`` would not do that: it puts a layer that was frozen by ``.eval()`` into training.
+    """
+    before = [(layer, layer.training) for layer in model.modules()] if isinstance(model, nn.Module) else []
     try:
-        with torch.no_grad():
-            yield
+        if isinstance(model, nn.Module):
+            model.train(training)
+        yield
     finally:
-        model.train(was_training)
+        for layer, was_training in before:
+            layer.training = was_training
 
 
-def _groups(model: VAE, x: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """``x`` in groups of ``batch_size`` points, each on the device where the model is."""
-    device = next(model.parameters()).device
-    for points in arguments.tensor("x", x, "BD").split(arguments.count("batch_size", batch_size)):
-        yield points.to(device)
+@contextmanager
+def _evaluating(model: object) -> Iterator[None]:
+    """No gradients, and layers such as dropout in their evaluation mode, for as long as this lasts."""
+    with mode(model, training=False), torch.no_grad():
+        yield
+
+
+def _is_latent_variable_model(model: object) -> None:
+    """Refuse what cannot draw z and weigh it."""
+    if not callable(getattr(model, "weigher", None)):
+        inside = " Give its .module." if hasattr(getattr(model, "module", None), "weigher") else ""
+        raise TypeError(
+            "model must be a latent-variable model (vaecourse.latent.LatentVariableModel), which draws z from its "
+            f"q(z | x) and weighs it, got {type(model).__name__}, which does not.{inside}"
+        )
+
+
+def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:
+    """The mean and the log standard deviation of q(z | x): ``[b, L], [b, L]``."""
+    needed = "model must have encode(x), the mean and the log standard deviation [B, L] of a Gaussian q(z | x)"
+    if not isinstance(model, GaussianEncoder):
+        raise TypeError(f"{needed}, for a measure of its code, got {type(model).__name__} without it.")
+    pair, B = model.encode(points), len(_lead(points))
+    parts = pair if isinstance(pair, tuple) else (pair,)
+    shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
+    if len(parts) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != B:
+        raise TypeError(f"{needed}, got {' and '.join(map(str, shapes))} for B = {B} points.")
+    return parts[0], parts[1]
+
+
+def _weighed(log_w: Tensor, M: int, K: int, points: Data) -> Tensor:
+    """The model's log-weights [M, K, B], if there is one for each sample of each point."""
+    return arguments.log_weights(arguments.of_samples("log_w of the model", log_w, M, K, len(_lead(points))))
+
+
+def _of_each(
+    model: object,
+    x: Data | Iterable[Any],
+    batch_size: int,
+    measure: Callable[[Data], T],
+) -> Iterator[T]:
+    """What ``measure`` says of each group of ``batch_size`` points; a tensor comes back to where the points are."""
+    size, device = arguments.count("batch_size", batch_size), _device(model)
+    for batch in batches(x):
+        for start in range(0, len(_lead(batch)), size):
+            points = _rows(batch, start, start + size, device)
+            with arguments.told(model, _lead(points)):
+                found = measure(points)
+            yield found.to(_lead(batch).device) if isinstance(found, Tensor) else found  # type: ignore[misc]
+
+
+def _device(model: object) -> torch.device | None:
+    """Where the model is; None if it has neither parameters nor buffers."""
+    if not isinstance(model, nn.Module):
+        return None
+    return next((tensor.device for of in (model.parameters(), model.buffers()) for tensor in of), None)
+
+
+def batches(x: Data | Iterable[Any]) -> Iterator[Data]:
+    """``x`` batch by batch, as the model sees them: whole, if it is one; of (x, label) the first.
+
+    Raises ``TypeError`` for what gives no batches, such as an array or a ``Dataset`` of single points, and
+    ``ValueError`` if there are none or one has no points.
+    """
+    if isinstance(x, Tensor | tuple):
+        yield _batch("x", x)
+        return
+    if isinstance(x, Dataset) and not isinstance(x, IterableDataset):
+        raise TypeError(f"x must give batches, and {type(x).__name__} gives single points: put a DataLoader around it.")
+    if isinstance(x, str | dict) or hasattr(x, "__array__") or not isinstance(x, Iterable):
+        raise TypeError(
+            f"x must be a torch.Tensor [B, ...] or an iterable of such batches, got {type(x).__name__}."
+            + (" torch.from_numpy(x).float() makes a tensor of an array." if hasattr(x, "__array__") else "")
+        )
+    number = 0
+    for number, batch in enumerate(x, 1):
+        first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+        yield _batch(f"batch {number} of x", tuple(first) if isinstance(first, list) else first)
+    if number == 0:
+        raise ValueError("x must hold at least one batch, got none: a generator can be used only once.")
+
+
+def _batch(name: str, batch: Any) -> Data:
+    """A batch, if it is a tensor [B, ...] with points in it, or a tuple of tensors with as many points each."""
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    for part in parts:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor [B, ...], or a tuple of them, got {type(part).__name__}.")
+        if part.dim() < 1 or len(part) < 1:
+            raise ValueError(f"{name} must have at least one entry along B, got shape {list(part.shape)}.")
+    if len({len(part) for part in parts}) != 1:
+        raise ValueError(f"{name} must have as many points in each of its tensors, got {[len(p) for p in parts]}.")
+    return batch
+
+
+def _lead(batch: Data) -> Tensor:
+    """The tensor that says how many points there are."""
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _rows(batch: Data, start: int, stop: int, device: torch.device | None) -> Data:
+    """Some points of a batch, on ``device``, or where they are."""
+    if isinstance(batch, tuple):
+        return tuple(_rows(part, start, stop, device) for part in batch)
+    return batch[start:stop].to(device or batch.device)
