@@ -49,7 +49,7 @@ def iwae(log_w: Tensor) -> Tensor:
     >>> iwae(torch.tensor([[[0.0], [math.log(3.0)]]]))  # log of the mean of 1 and 3
     tensor([0.6931])
     """
-    return _log_mean(arguments.log_weights(log_w), (0, 1))
+    return log_mean(arguments.log_weights(log_w), (0, 1))
 
 
 def miwae(log_w: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def miwae(log_w: Tensor) -> Tensor:
     >>> miwae(torch.tensor([[[0.0], [math.log(3.0)]], [[0.0], [0.0]]]))  # the mean of log 2 and log 1
     tensor([0.3466])
     """
-    return _log_mean(arguments.log_weights(log_w), 1).mean(0)
+    return log_mean(arguments.log_weights(log_w), 1).mean(0)
 
 
 def ciwae(log_w: Tensor, beta: float) -> Tensor:
@@ -79,10 +79,10 @@ def ciwae(log_w: Tensor, beta: float) -> Tensor:
     """
     beta, log_w = arguments.number("beta", beta, 0.0, 1.0), arguments.log_weights(log_w)
     if beta < torch.finfo(log_w.dtype).tiny:  # a bound without a say has none, not even by 0 times -inf
-        return _log_mean(log_w, 1).mean(0)
+        return log_mean(log_w, 1).mean(0)
     if beta == 1.0:
         return log_w.mean((0, 1))
-    return beta * log_w.mean((0, 1)) + (1 - beta) * _log_mean(log_w, 1).mean(0)
+    return beta * log_w.mean((0, 1)) + (1 - beta) * log_mean(log_w, 1).mean(0)
 
 
 def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
@@ -99,7 +99,7 @@ def vr_iwae(log_w: Tensor, alpha: float) -> Tensor:
     alpha, log_w = arguments.number("alpha", alpha, 0.0, 1.0), arguments.log_weights(log_w)
     if alpha == 1.0:
         return log_w.mean((0, 1))
-    return _log_mean(log_w, 1, 1 - alpha).mean(0)
+    return log_mean(log_w, 1, 1 - alpha).mean(0)
 
 
 def jackknife(log_w: Tensor, order: int) -> Tensor:
@@ -122,7 +122,7 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     log_w = arguments.log_weights(log_w)
     coefficients = jackknife_coefficients(log_w.shape[1], order)
     if order == 0:
-        return _log_mean(log_w, 1).mean(0)
+        return log_mean(log_w, 1).mean(0)
     exact = arguments.in_float64(_some_above_zero(log_w, order))
     top = _top(exact, 1)
     centred = _finite(exact - top)
@@ -187,7 +187,7 @@ def _top(log_w: Tensor, axes: int | tuple[int, int]) -> Tensor:
     return log_w.detach().amax(axes, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
 
 
-def _log_mean(log_w: Tensor, axes: int | tuple[int, int], power: float = 1.0) -> Tensor:
+def log_mean(log_w: Tensor, axes: int | tuple[int, int], power: float = 1.0) -> Tensor:
     r"""``(1 / t) log mean w^t`` along ``axes``, with t the power; -inf, with a gradient of zero, if every w is zero.
 
     The largest weight is taken out, so that value and gradient are as exact at -1e4 nats as at 0. Where the rest of the

@@ -55,6 +55,7 @@ class StandardNormal(nn.Module):
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     r""":math:`\log N(z; 0, I) = -\tfrac12 |z|^2 - \tfrac L2 \log 2\pi`. Shapes: ``[..., L] -> [...]``."""
+    z = arguments.at_least_float32(z)
     return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
@@ -184,7 +185,13 @@ class VAE(LatentVariableModel):
         return {}
 
     def _decoded(self, z: Tensor) -> Tensor:
-        return _width("decoder", self.decoder(z), self.data_dim, "data_dim")
+        out = _width("decoder", self.decoder(z), self.data_dim, "data_dim")
+        if out.shape[:-1] != z.shape[:-1]:
+            raise ValueError(
+                f"decoder must keep the axes before the last, {list(z.shape[:-1])}, got {list(out.shape[:-1])}: one "
+                "that flattens them needs models.OverSamples around it."
+            )
+        return out
 
     def _data(self, x: Tensor) -> Tensor:
         if arguments.tensor("x", x, "BD").shape[1] != self.data_dim:

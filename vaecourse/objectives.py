@@ -33,17 +33,17 @@ from vaecourse.latent import Data, Latent, LatentVariableModel
 def uniform(log_w: Tensor) -> Tensor:
     """1 / (M K). Shapes: ``[M, K, B] -> [M, K, B]``."""
     M, K, _ = log_w.shape
-    return torch.full_like(_numbers(log_w), 1 / (M * K))
+    return torch.full_like(arguments.at_least_float32(log_w.detach()), 1 / (M * K))
 
 
 def pooled(log_w: Tensor) -> Tensor:
     """w / (sum of w over M and K). Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return _numbers(log_w).flatten(0, 1).softmax(0).view_as(log_w)
+    return bounds.shares(log_w.detach(), (0, 1))
 
 
 def within(log_w: Tensor) -> Tensor:
     """w / (sum of w over K) / M. Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return _numbers(log_w).softmax(1) / len(log_w)
+    return bounds.shares(log_w.detach()) / len(log_w)
 
 
 def squared(log_w: Tensor) -> Tensor:
@@ -58,12 +58,7 @@ def mixed(log_w: Tensor, beta: float) -> Tensor:
 
 def tilted(log_w: Tensor, alpha: float) -> Tensor:
     """w^(1 - alpha) / (sum of w^(1 - alpha) over K) / M. Shapes: ``[M, K, B] -> [M, K, B]``."""
-    return within((1 - alpha) * _numbers(log_w)) if alpha < 1 else uniform(log_w)
-
-
-def _numbers(log_w: Tensor) -> Tensor:
-    """log w without a gradient, in float32 at least: the weights of half precision would underflow at 17 nats."""
-    return log_w.detach().to(torch.promote_types(log_w.dtype, torch.float32))
+    return bounds.shares(log_w.detach(), power=1 - alpha) / len(log_w) if alpha < 1 else uniform(log_w)
 
 
 @dataclass(frozen=True)
@@ -203,7 +198,10 @@ def estimate(
     zero, and for a row without the score term if the model's log q keeps it; ``NotFinite`` for NaN.
     """
     row = get(objective)
-    return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
+    if torch.compiler.is_compiling() or not isinstance(x, Tensor):
+        return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
+    with arguments.told(model, x):
+        return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
 
 
 def at(model: LatentVariableModel, x: Data, row: Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
@@ -329,8 +327,8 @@ class _Loss(Function):
 
 
 def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
-    wide = torch.promote_types(torch.promote_types(log_p.dtype, log_q.dtype), torch.float32)
-    log_w = arguments.log_weights(log_p.detach().to(wide) - log_q.detach().to(wide))
+    wide = arguments.at_least_float32
+    log_w = arguments.log_weights(wide(log_p.detach()) - wide(log_q.detach()))
     _some_weight(log_w)
     bound = row.value(log_w)
     minus_mean = _Loss.apply(log_p, log_q, bound, *_weights(row, log_w), *passengers)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments
-from vaecourse.bounds import jackknife_coefficients
+from vaecourse.bounds import jackknife_coefficients, log_mean
 
 
 def upper_bound(log_ratio: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def upper_bound(log_ratio: Tensor) -> Tensor:
     tensor(0.6931)
     """
     log_ratio = _checked(log_ratio)
-    return log_ratio.logsumexp(0) - math.log(len(log_ratio))
+    return log_mean(log_ratio, 0)
 
 
 def lower_bound(log_ratio: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def lower_bound(log_ratio: Tensor) -> Tensor:
     tensor(0.)
     """
     log_ratio = _checked(log_ratio, at_least=1)
-    return log_ratio[1:].logsumexp(0) - math.log(len(log_ratio) - 1)
+    return log_mean(log_ratio[1:], 0)
 
 
 def midpoint(log_ratio: Tensor) -> Tensor:
@@ -84,10 +84,15 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     n = len(log_ratio)
     if arguments.count("order", order, at_least=0) >= n:
         raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
+    device, dtype, log_ratio = (
+        log_ratio.device,
+        log_ratio.dtype,
+        arguments.in_float64(log_ratio),
+    )  # its coefficients cancel
     value = torch.zeros_like(log_ratio[0])
     for j, coefficient in enumerate(jackknife_coefficients(n, order)):
         value = value + coefficient * _mean_over_subsets(log_ratio, j)
-    return value
+    return value.to(device, dtype)
 
 
 def _mean_over_subsets(log_ratio: Tensor, left_out: int) -> Tensor:
@@ -97,7 +102,7 @@ def _mean_over_subsets(log_ratio: Tensor, left_out: int) -> Tensor:
     subsets = itertools.combinations(range(1, n), n - 1 - left_out)
     while some := list(itertools.islice(subsets, max(1, 2**22 // log_ratio.numel()))):
         kept = torch.tensor([(0, *others) for others in some], device=log_ratio.device)  # [S, n - left_out]
-        total = total + (log_ratio[kept].logsumexp(1) - math.log(n - left_out)).sum(0)
+        total = total + log_mean(log_ratio[kept], 1).sum(0)
     return total / math.comb(n - 1, left_out)
 
 
@@ -106,7 +111,7 @@ def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:
     rank = log_ratio.dim() if isinstance(log_ratio, Tensor) else 1
     if rank < 1:
         raise ValueError("log_ratio must have the shape [K + 1, ...], psi_0 first, got a scalar.")
-    value = arguments.tensor("log_ratio", log_ratio, ("K + 1", *["..."] * (rank - 1)))
+    value = arguments.at_least_float32(arguments.tensor("log_ratio", log_ratio, ("K + 1", *["..."] * (rank - 1))))
     if len(value) <= at_least:
         raise ValueError(
             f"log_ratio must hold psi_0 and at least K = {at_least} draws of tau for this bound, "
