@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from vaecourse import arguments
+from vaecourse import arguments, objectives
 from vaecourse.latent import Data, Latent, LatentVariableModel
 
 ONE_NUMBER = (
@@ -221,8 +221,6 @@ def _ownership(model: LatentVariableModel) -> list[str]:
 
 
 def _samples(model: LatentVariableModel, x: Data, M: int, K: int) -> list[str]:
-    from vaecourse import objectives
-
     sentences = []
     for row in (objectives.get("miwae"), objectives.get("dreg")):
         try:
