@@ -1,12 +1,14 @@
 """Models put together from parts: against the VAE, against gradients written out, and what ``check`` finds."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, TransformedDistribution
 from torch.distributions.transforms import AffineTransform, TanhTransform
 
-from vaecourse import arguments, models, objectives
+from vaecourse import arguments, evaluate, gradients, models, objectives
 from vaecourse.models import DeepLatentVariableModel, OverSamples
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -304,3 +306,24 @@ def test_a_learned_prior_is_called_and_trained():
     model = DeepLatentVariableModel(decoder(), Gaussian(nn.Linear(D, 2 * L)), Bumps()).double()
     objectives.backward(model, X, "piwae", M, K)
     assert model.prior.mean.grad.abs().min() > 0 and "prior.mean" in model.theta()
+
+
+def test_its_signal_to_noise_is_that_of_its_gradients(model):
+    found = gradients.signal_to_noise(model, X, "dreg", M, K, draws=5, generator=seeded(), chunk=2)
+    generator, rows = seeded(), []
+    for _ in range(5):
+        model.zero_grad()
+        objectives.backward(model, X, "dreg", M, K, generator)
+        rows.append([torch.cat([p.grad.flatten() for p in half.values()]) for half in (model.theta(), model.phi())])
+    for ratio, row in zip(found, zip(*rows, strict=True), strict=True):
+        row = torch.stack(row)
+        torch.testing.assert_close(ratio, row.mean(0).abs() / row.std(0), equal_nan=True)
+
+
+def test_it_is_evaluated_like_any_other(model):
+    """log p(x) at K samples is the bound of the same draws, in groups of points and of samples."""
+    found = evaluate.log_likelihood(model.eval(), X, K=7, chunk=7, generator=seeded(), batch_size=B)
+    q = model.log_weights(X, 1, 7, seeded())
+    torch.testing.assert_close(found, q[0].logsumexp(0) - math.log(7))
+    assert evaluate.log_likelihood(model, [X[:2], X[2:]], K=7).shape == (B,)
+    assert evaluate.bound(model, X, "miwae", M, K).shape == (B,)

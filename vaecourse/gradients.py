@@ -139,14 +139,25 @@ def _gradients(
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
     """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
-    halves = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
+    if type(model).noise is LatentVariableModel.noise:  # it draws by itself, once at a time
+        halves = [list(model.theta().values()), list(model.phi().values())]
+        rows = [_one_by_one(objectives.loss(model, x, row, M, K, generator), halves) for _ in range(n)]
+        return torch.stack([theta for theta, _ in rows]), torch.stack([phi for _, phi in rows])
+    named = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
     loss = _Loss(model, row, M, K)
 
     def once(eps: Tensor) -> tuple[Tensor, Tensor]:
-        by_name = grad(lambda both: functional_call(loss, both, (x, eps)))(halves[0] | halves[1])
-        return _flat([by_name[name] for name in halves[0]], x), _flat([by_name[name] for name in halves[1]], x)
+        by_name = grad(lambda both: functional_call(loss, both, (x, eps)))(named[0] | named[1])
+        return _flat([by_name[name] for name in named[0]]), _flat([by_name[name] for name in named[1]])
 
     return vmap(once)(torch.stack([model.noise(x, M, K, generator) for _ in range(n)]))
+
+
+def _one_by_one(loss: Tensor, halves: list[list[nn.Parameter]]) -> tuple[Tensor, Tensor]:
+    """The gradient of one loss, for theta and for phi: 2 x ``[P]``."""
+    slopes = torch.autograd.grad(loss, [p for half in halves for p in half], allow_unused=True, materialize_grads=True)
+    cut = len(halves[0])
+    return _flat(list(slopes[:cut])), _flat(list(slopes[cut:]))
 
 
 class _Loss(nn.Module):
@@ -179,9 +190,9 @@ class _Moments:
         return self.mean.abs() / (self.squares / (self.n - 1)).sqrt()
 
 
-def _flat(tensors: list[Tensor], like: Tensor) -> Tensor:
+def _flat(tensors: list[Tensor]) -> Tensor:
     """All entries in one vector, and an empty one of no tensors."""
-    return torch.cat([like.new_empty(0), *(t.flatten() for t in tensors)])
+    return torch.cat([t.flatten() for t in tensors]) if tensors else torch.zeros(0)
 
 
 def _same_shape(name: str, value: Tensor, log_w: Tensor) -> None:
