@@ -344,3 +344,18 @@ def test_nan_is_told_as_what_it_is():
         model.decoder[0].weight.fill_(math.nan)
     with pytest.raises(arguments.NotFinite, match="log_w contains NaN"):
         objectives.loss(model, X.float(), "iwae", M, K)
+
+
+def test_log_weights_are_looked_at_once(monkeypatch):
+    """Each look waits for a GPU. And what is wrong with them is still told."""
+    seen = []
+    look = arguments.looks
+    monkeypatch.setattr(arguments, "looks", lambda value: look(value) and (seen.append(1) or True))
+    for name in NAMES:
+        seen.clear()
+        objectives.loss(plain(), X.float(), name, M, K)
+        assert len(seen) == 1, name
+    with pytest.raises(arguments.NotFinite), arguments.looked_at():
+        raise arguments.NotFinite
+    with pytest.raises(arguments.NotFinite, match="log_w contains NaN"):
+        objectives.get("iwae").value(torch.full((M, K, B), math.nan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -83,10 +84,10 @@ def counts(name: str, values: object, at_least: int = 1) -> list[int]:
 
 def tensor(name: str, value: object, axes: Sequence[str]) -> Tensor:
     """Return ``value``, a non-empty floating-point tensor without NaN, of one axis for each of the names ``axes``."""
-    return _without_nan(name, _shaped(name, value, axes))
+    return _without_nan(name, shaped(name, value, axes))
 
 
-def _shaped(name: str, value: object, axes: Sequence[str]) -> Tensor:
+def shaped(name: str, value: object, axes: Sequence[str]) -> Tensor:
     """Return ``value``, a non-empty floating-point tensor of one axis for each of the names ``axes``."""
     shape = f"[{', '.join(axes)}]"
     if not isinstance(value, Tensor):
@@ -171,10 +172,8 @@ def log_weights(log_w: object) -> Tensor:
 
     -inf, a weight of zero, is allowed.
     """
-    value = at_least_float32(_shaped("log_w", log_w, "MKB"))
-    if (
-        is_concrete(value) and not value.detach().amax() < math.inf
-    ):  # one look, and one wait for a GPU: NaN fails it too
+    value = at_least_float32(shaped("log_w", log_w, "MKB"))
+    if looks(value) and not value.detach().amax() < math.inf:  # one look, and one wait for a GPU: NaN fails it too
         _without_nan("log_w", value)
         raise NotFinite("log_w contains +inf: a weight p(x, z) / q(z | x) must be finite.")
     return value
@@ -258,6 +257,25 @@ def choice(name: str, value: object, known: list[str]) -> str:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}.{hint}")
     return value
+
+
+_LOOKED = threading.local()
+
+
+@contextmanager
+def looked_at() -> Iterator[None]:
+    """While this lasts, log-weights are not looked at in this thread: they have been, and each look waits for a GPU."""
+    before = getattr(_LOOKED, "already", False)
+    _LOOKED.already = True
+    try:
+        yield
+    finally:
+        _LOOKED.already = before
+
+
+def looks(value: Tensor) -> bool:
+    """Whether log-weights are to be looked at, and can be."""
+    return is_concrete(value) and not getattr(_LOOKED, "already", False)
 
 
 def is_concrete(value: Tensor) -> bool:

@@ -194,12 +194,17 @@ class VAE(LatentVariableModel):
         return out
 
     def _data(self, x: Tensor) -> Tensor:
-        if arguments.tensor("x", x, "BD").shape[1] != self.data_dim:
+        if arguments.shaped("x", x, "BD").shape[1] != self.data_dim:
             raise ValueError(f"x must have data_dim = {self.data_dim} columns, got shape {list(x.shape)}.")
-        if self.likelihood == "bernoulli" and arguments.is_concrete(x) and (x.amin() < 0 or x.amax() > 1):
-            raise ValueError(
-                f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {x.amin():g} to {x.amax():g}."
-            )
+        if self.likelihood != "bernoulli":
+            return arguments.tensor("x", x, "BD")
+        if arguments.is_concrete(x):
+            low, high = torch.stack(torch.aminmax(x.detach())).tolist()  # one wait for a GPU; NaN if there is one
+            if not (0 <= low and high <= 1):
+                arguments.tensor("x", x, "BD")
+                raise ValueError(
+                    f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {low:g} to {high:g}."
+                )
         return x
 
 

@@ -17,6 +17,7 @@ ratio is what ``_Loss`` sends back along ``passenger``, a tensor of zeros that j
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -330,8 +331,9 @@ def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passenger
     wide = arguments.at_least_float32
     log_w = arguments.log_weights(wide(log_p.detach()) - wide(log_q.detach()))
     _some_weight(log_w)
-    bound = row.value(log_w)
-    minus_mean = _Loss.apply(log_p, log_q, bound, *_weights(row, log_w), *passengers)
+    with contextlib.nullcontext() if torch.compiler.is_compiling() else arguments.looked_at():
+        bound, weights = row.value(log_w), _weights(row, log_w)
+    minus_mean = _Loss.apply(log_p, log_q, bound, *weights, *passengers)
     return Estimate(minus_mean, bound, log_w, _each(z, Tensor.detach))
 
 
