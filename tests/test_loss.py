@@ -265,6 +265,14 @@ class Keeps(VAE):
         return super().draw(x, eps)
 
 
+class Sampled(VAE):
+    """Draws without the path."""
+
+    def draw(self, x, eps, keeps_score=True):
+        z, log_q = super().draw(x, eps, keeps_score)
+        return z.detach(), log_q
+
+
 class Narrow(VAE):
     def log_joint(self, x, z):
         return super().log_joint(x, z)[:, :1]
@@ -288,14 +296,23 @@ REFUSALS = {
     "log_q must have the shape [M, K, B] = [3, 4, 5]": lambda: objectives.loss(Wide(D, L), X.float(), "iwae", M, K),
     "must hold the parameters of q fixed": lambda: objectives.loss(Keeps(D, L), X.float(), "stl", M, K),
     "log_q must have": lambda: objectives.surrogate(density(M, K, B), density(M, 1, B), Z, "iwae"),
-    "z must begin with the axes of log_p, [3, 4, 5], got [4, 3, 5, 2]": lambda: objectives.surrogate(
+    "z must begin with the axes [M, K, B] = [3, 4, 5], got shape [4, 3, 5, 2]": lambda: objectives.surrogate(
         density(M, K, B), density(M, K, B), Z.transpose(0, 1), "iwae"
     ),
-    "z must begin with the axes of log_p, [3, 4, 5], got list": lambda: objectives.surrogate(
+    "z must be a torch.Tensor, or a tuple of several, got list": lambda: objectives.surrogate(
         density(M, K, B), density(M, K, B), [Z], "iwae"
     ),
     "z must carry the gradient of phi": lambda: objectives.surrogate(
         density(M, K, B), density(M, K, B, grad=True), Z, "iwae"
+    ),
+    "z must carry the gradient of phi (rsample": lambda: objectives.surrogate(
+        density(M, K, B), density(M, K, B, grad=True), (Z.clone().requires_grad_(), Z), "iwae"
+    ),
+    "z must carry": lambda: objectives.loss(Sampled(D, L), X.float(), "iwae", M, K),
+    "model must be a latent-variable model": lambda: objectives.loss(nn.Linear(2, 2), X.float(), "iwae", M, K),
+    ".module": lambda: objectives.loss(nn.DataParallel(plain()), X.float(), "iwae", M, K),
+    "x must have the type of the model's parameters, torch.float32, got torch.float64": lambda: objectives.loss(
+        plain(), X, "iwae", M, K
     ),
     "log_p must have the 3 axes": lambda: objectives.surrogate(density(K, B), density(K, B), Z, "iwae"),
     "log_p contains NaN": lambda: objectives.surrogate(density(M, K, B) / 0, density(M, K, B), Z, "iwae"),
@@ -359,3 +376,42 @@ def test_log_weights_are_looked_at_once(monkeypatch):
         raise arguments.NotFinite
     with pytest.raises(arguments.NotFinite, match="log_w contains NaN"):
         objectives.get("iwae").value(torch.full((M, K, B), math.nan))
+
+
+@pytest.mark.parametrize("name", ["piwae", "dreg"])
+def test_float16_loses_no_gradient_where_a_weight_underflows(name):
+    """A spread of hundreds of nats: for theta most samples are nothing, for PIWAE's phi a group of them is 1 / M."""
+    torch.manual_seed(2)
+    model = VAE(D, L, hidden=(7,))
+    with torch.no_grad():
+        model.decoder[0].weight.mul_(20)
+        model.decoder[-1].weight.mul_(40)
+    x, row = X.float().round(), objectives.get(name)
+    half = copy.deepcopy(model).half()
+    wide = copy.deepcopy(half).double()
+    eps = half.noise(x.half(), M, K, seeded())
+    at = lambda model, x, eps: objectives.at(model, x, row, *model.draw(x, eps, row.keeps_score), M, K)
+    found, expected = at(half, x.half(), eps), at(wide, x.double(), eps.double())
+    groups = expected.log_w.amax(1)
+    assert (groups.amax(0) - groups.amin(0)).max() > 20
+    slopes = [g.double() / 16 for g in gradient(16 * found.loss, half)]
+    truth = gradient(expected.loss, wide)
+    error = sum(float((g - h).square().sum()) for g, h in zip(slopes, truth, strict=True))
+    assert math.sqrt(error) < 0.05 * math.sqrt(sum(float(h.square().sum()) for h in truth))
+
+
+def test_where_samples_meet_a_surrogate_is_still_right():
+    """BatchNorm in the decoder: the second pass knows what came from which sample."""
+    torch.manual_seed(2)
+    model = VAE(D, L, decoder=nn.Sequential(nn.Flatten(0, 2), nn.BatchNorm1d(L), nn.Linear(L, D),
+                                            nn.Unflatten(0, (M, K, B)))).double()  # fmt: skip
+    row = objectives.get("piwae")
+    z, log_q = model.propose(X, M, K, True, seeded())
+    log_p = model.log_joint(X, z)
+    log_w = (log_p - log_q).detach()
+    a, b = row.theta_weights(log_w), row.phi_weights(log_w)
+    theta, phi = list(model.theta().values()), list(model.phi().values())
+    found = torch.autograd.grad(objectives.surrogate(log_p, log_q, z, row).loss, theta + phi, retain_graph=True)
+    by_theta = torch.autograd.grad(-(a * log_p).sum() / B, theta, retain_graph=True)
+    by_phi = torch.autograd.grad(-(b * (log_p - log_q)).sum() / B, phi)
+    close(found, [*by_theta, *by_phi])

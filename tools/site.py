@@ -49,6 +49,9 @@ def pages(repository: str | None = None) -> dict[str, str]:
         page: (ROOT / "docs" / page).read_text(encoding="utf-8")
         for page in ("install.md", "updating.md", "same-seed.md")
     }
+    found |= {
+        f"docs/how-to/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs/how-to").glob("*.md")
+    }
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()

@@ -9,13 +9,14 @@ room               what it holds
 ``bounds``         ELBO, IWAE, MIWAE, CIWAE, VR-IWAE, the jackknife, the effective sample size
 ``divergences``    kernels and MMD, KL and JS by a discriminator, the minibatch KL, the Stein direction
 ``exact``          models whose every quantity is known in closed form
-``objectives``     the table of estimators, and one function that fills ``.grad`` for a row of it
+``objectives``     the table of estimators, and one rule that makes a row of it a loss
 ``gradients``      score-function gradients with baselines, VarGrad, signal-to-noise
 ``hierarchical``   HVM, SIVI, IWHVI: bounds on log q(z) where q is a mixture, and inverse models tau
-``models``         the VAE: encoders, decoders, priors
+``models``         the VAE, and any model put together from prior, likelihood and posterior (``composition``)
 ``priors``         the VampPrior; the aggregate posterior with its bounds from both sides
 ``data``           digits, MNIST, Fashion-MNIST, dynamic binarisation
-``train``          the training loop; ``checkpoint`` is its file, which survives a kill
+``train``          the training loop over ``batches``; ``checkpoint`` is its file, which survives a kill, and
+                   ``description`` what that says of the run
 ``infovae``        the InfoVAE family: a rate, and a divergence of the codes as a whole from the prior
 ``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
 ``recorded``       results that take too long for a page, with their settings, seeds and times
@@ -26,4 +27,43 @@ room               what it holds
 =================  ==========================================================================================
 """
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # the one place that has it: pyproject.toml reads it here, tests hold the other papers to it
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what a type checker knows without running __getattr__
+    from vaecourse import bounds as bounds
+    from vaecourse import checkpoint as checkpoint
+    from vaecourse import checks as checks
+    from vaecourse import data as data
+    from vaecourse import divergences as divergences
+    from vaecourse import evaluate as evaluate
+    from vaecourse import exact as exact
+    from vaecourse import gradients as gradients
+    from vaecourse import hierarchical as hierarchical
+    from vaecourse import infovae as infovae
+    from vaecourse import labs as labs
+    from vaecourse import models as models
+    from vaecourse import objectives as objectives
+    from vaecourse import plots as plots
+    from vaecourse import priors as priors
+    from vaecourse import recorded as recorded
+    from vaecourse import reproduce as reproduce
+    from vaecourse import train as train
+
+ROOMS = (
+    "bounds checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
+    "plots priors recorded reproduce train"
+).split()
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def] # Python 2.7 reads this file, too, before it hears that it is too old
+    """Import a room when it is first asked for, so that ``import vaecourse`` takes no time: ``vaecourse.bounds``."""
+    if name not in ROOMS:
+        raise AttributeError("module 'vaecourse' has no attribute %r; its rooms are %s" % (name, ", ".join(ROOMS)))
+    import importlib
+
+    return importlib.import_module("vaecourse." + name)
+
+
+def __dir__():  # type: ignore[no-untyped-def]
+    return sorted(set(globals()) | set(ROOMS))

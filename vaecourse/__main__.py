@@ -1,204 +1,26 @@
-"""``python -m vaecourse doctor | train | evaluate | reproduce``. An error is a sentence, and exit code 2."""
+"""``python -m vaecourse doctor | train | evaluate | reproduce``. An error is a sentence, and exit code 2.
 
-from __future__ import annotations
+Written in the words of every Python since 2.7, as __init__.py is: an old one says that it is too old, and nothing else.
+"""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.stdout.write(
+        "vaecourse needs Python 3.11 or newer, and %s is %d.%d: install a newer one, then make lab PYTHON=python3.11\n"
+        % (sys.executable, sys.version_info[0], sys.version_info[1])
+    )
+    sys.exit(1)
 
 from vaecourse import doctor
 
-try:
-    from typing import Annotated
-
-    import typer
-except ImportError:  # so little is installed, or Python is so old, that only the doctor can help
+# The doctor needs nothing that is installed; he comes, too, where the command line has not what it needs to start.
+if __name__ == "__main__" and (sys.argv[1:] == ["doctor"] or doctor.unmet("typer")):
     sys.exit(doctor.report())
 
-app = typer.Typer(
-    help="The command line of the course on variational bounds.",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+from vaecourse.commands import app
 
-Name = Annotated[str, typer.Argument(help="digits, mnist or fashion-mnist", metavar="DATA")]
-Objective = Annotated[str, typer.Option(help="elbo, iwae, miwae, ciwae, piwae, stl, dreg or vr_iwae")]
-Estimates = Annotated[int, typer.Option("--M", help="independent estimates")]
-Samples = Annotated[int, typer.Option("--K", help="importance samples in each estimate")]
-Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the first of them that is here if not given")]
-Seed = Annotated[int, typer.Option(help="of everything random")]
-Limit = Annotated[int | None, typer.Option(help="use the first images only")]
-
-
-@app.command("doctor")
-def doctor_command() -> None:
-    """Say what is missing or wrong here, and the command that mends it; exit code 1 if something needed is."""
-    raise typer.Exit(doctor.report(typer.echo))
-
-
-@app.command()
-def train(
-    name: Name = "digits",
-    objective: Objective = "iwae",
-    M: Estimates = 1,
-    K: Samples = 8,
-    beta: Annotated[float | None, typer.Option(help="of ciwae")] = None,
-    alpha: Annotated[float | None, typer.Option(help="of vr_iwae")] = None,
-    epochs: Annotated[int | None, typer.Option(help="the course's number for these data if not given")] = None,
-    batch_size: int = 100,
-    learning_rate: float = 1e-3,
-    checkpoint: Annotated[Path | None, typer.Option(help="a file to keep the run in, and to go on from")] = None,
-    seed: Seed = 0,
-    device: Device = None,
-    limit: Limit = None,
-) -> None:
-    """Train a VAE of the course's size. With --checkpoint, the same line again goes on where the run was stopped."""
-    with _sentences():
-        from vaecourse import data, evaluate, objectives
-        from vaecourse import train as training
-
-        given = {"beta": beta, "alpha": alpha}
-        row = objectives.get(objective, **{key: value for key, value in given.items() if value is not None})
-        images = _first(data.load(name), limit)
-        epochs = training.SETTINGS[name].epochs if epochs is None else epochs
-        model = training.untrained(images, seed)
-        history = training.fit(
-            model,
-            images,
-            row,
-            M,
-            K,
-            epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            checkpoint=checkpoint,
-            seed=seed,
-            device=device,
-        )
-        typer.echo(f"{history}")
-        if history.epochs:
-            test = evaluate.bound(model, images.binary_test(), row, M, K).mean()
-            typer.echo(f"{row} on {len(images.test)} test images: {test:.2f} nats")
-        if checkpoint is None:
-            typer.echo("Nothing was kept: --checkpoint FILE keeps the model.")
-        else:
-            typer.echo(f"Next: python -m vaecourse evaluate {checkpoint} --data {name}")
-    if history.interrupted:
-        raise typer.Exit(130)
-
-
-@app.command()
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="what `train --checkpoint` wrote")],
-    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "digits",
-    K: Samples = 5000,
-    seed: Seed = 0,
-    device: Device = None,
-    limit: Limit = None,
-) -> None:
-    """Say log p(x) of the test images with K importance samples, the ELBO, and what the code carries."""
-    with _sentences():
-        import torch
-        from tqdm import tqdm
-
-        from vaecourse import arguments
-        from vaecourse import data as sets
-        from vaecourse import evaluate as evaluation
-        from vaecourse import train as training
-
-        K = arguments.count("K", K)
-        model = training.load(checkpoint)
-        images = _first(sets.load(data), limit)
-        x = images.binary_test()
-        if x.shape[1] != model.data_dim:
-            raise ValueError(
-                f"data must have images of {model.data_dim} pixels for the model in {checkpoint}, "
-                f"got {data} with {x.shape[1]}: name the data with --data."
-            )
-        if next(model.parameters()).dtype in (torch.float16, torch.bfloat16):
-            model.float()  # log-weights of half precision are worth nothing
-        x = x.to(next(model.parameters()).dtype)
-        model.to(training.choose_device(device))
-        noise = torch.Generator(next(model.parameters()).device).manual_seed(arguments.count("seed", seed, 0))
-        groups = tqdm(x.split(100), unit="x 100 images", disable=None)
-        log_p = torch.cat([evaluation.log_likelihood(model, points, K, noise) for points in groups])
-        elbo = evaluation.bound(model, x, "elbo", K=100, generator=noise)
-        some = x[:1000]
-        information = evaluation.mutual_information(model, some, generator=noise)
-        error = f" ± {log_p.std() / len(x) ** 0.5:.2f}" if len(x) > 1 else ""
-        typer.echo(f"log p(x), K = {K}: {log_p.mean():.2f}{error} nats, mean over {len(x)} test images of {data}")
-        typer.echo(f"ELBO: {elbo.mean():.2f} nats")
-        if len(x) > 1:
-            typer.echo(f"active units: {evaluation.active_units(model, x)} of {model.latent_dim}")
-        typer.echo(f"mutual information of x and z: {information:.2f} nats, at most log {len(some)}")
-
-
-@app.command()
-def reproduce(
-    table: Annotated[str, typer.Argument(help="iwae, tighter, laplace, sivi or infovae", metavar="TABLE")],
-    to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
-    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "mnist",
-    seeds: Annotated[int, typer.Option(help="of each row")] = 1,
-    row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
-    stages: Annotated[int, typer.Option(help="of the paper's schedule: stage i has 3^i passes")] = 8,
-    epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
-    limit: Limit = None,
-    test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
-    samples: Annotated[int, typer.Option(help="K of log p(x)")] = 5000,
-    together: Annotated[
-        int | None, typer.Option(help="seeds trained side by side; whatever is faster if not given")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="float32, tf32 or bf16")] = "float32",
-    compiled: Annotated[bool, typer.Option("--compile", help="let torch.compile make the kernels")] = False,
-    device: Device = None,
-) -> None:
-    """Make a paper's table again, and print it beside the paper's numbers. The same line again goes on.
-
-    Several processes share each batch: torchrun --nproc-per-node 2 -m vaecourse reproduce ...
-    """
-    with _sentences():
-        from vaecourse import reproduce as reproductions
-        from vaecourse import train as training
-        from vaecourse.reproduce.crew import crew
-
-        scale = reproductions.Scale(data, stages, epochs, limit, test, samples)
-        file = Path(f"{table}.json") if to is None else to
-        with crew(training.choose_device(device)) as (ours, place):
-            machinery = reproductions.Machinery(place, precision, compiled, ours)
-            try:
-                made = reproductions.make(
-                    table, file, scale, seeds, row, together, machinery, progress=ours.leads, tell=typer.echo
-                )
-            except KeyboardInterrupt:
-                typer.echo(f"Interrupted. {file} keeps what is done, and the same line goes on.", err=True)
-                raise typer.Exit(130) from None
-            if ours.leads:
-                typer.echo(f"{made}\n{file} and {file.with_suffix('.md')} hold this.")
-
-
-def _first(images, limit: int | None):  # type: ignore[no-untyped-def] # data.Images, whose import takes seconds
-    """The first ``limit`` images of both parts."""
-    from vaecourse import arguments
-
-    if limit is None:
-        return images
-    limit = arguments.count("limit", limit)
-    parts = ("train", "test", "train_labels", "test_labels")
-    return images._replace(**{part: getattr(images, part)[:limit] for part in parts})
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What goes wrong for a reason that a person can mend is said in a sentence, without a traceback."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, FloatingPointError) as failure:
-        typer.echo(f"error: {failure}", err=True)
-        raise typer.Exit(2) from failure
-
+__all__ = ["app"]
 
 if __name__ == "__main__":
     app(prog_name="python -m vaecourse")

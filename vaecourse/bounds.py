@@ -116,8 +116,8 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
     is left that would estimate log p(x). Source: Nowozin 2018 (ICLR, openreview HyZoi-WRb); the coefficients are
     Sharot's, 1976.
 
-    >>> jackknife(torch.zeros(3, 5, 2), order=2)
-    tensor([0., 0.])
+    >>> jackknife(torch.ones(3, 5, 2), order=2)
+    tensor([1., 1.])
     """
     log_w = arguments.log_weights(log_w)
     coefficients = jackknife_coefficients(log_w.shape[1], order)

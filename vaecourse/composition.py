@@ -59,14 +59,14 @@ class DeepLatentVariableModel(LatentVariableModel):
 
     def log_joint(self, x: Data, z: Latent) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, ...], [M, K, B, ...] -> [M, K, B]``."""
-        direct = getattr(self.likelihood, "log_prob", None)
-        log_p: Tensor = self.likelihood(z).log_prob(x) if direct is None else direct(x, z)
-        log_prior = self._log_prior(z)
-        if log_p.shape != log_prior.shape:
-            raise ValueError(
-                f"likelihood and prior must give one number for each sample, got shapes {list(log_p.shape)} and "
-                f"{list(log_prior.shape)}. {ONE_NUMBER}"
-            )
+        log_prior, direct = self._log_prior(z), getattr(self.likelihood, "log_prob", None)
+        if direct is None:
+            p = self.likelihood(z)
+            _one_number_each(getattr(p, "batch_shape", log_prior.shape), log_prior.shape)
+            log_p: Tensor = p.log_prob(x)
+        else:
+            log_p = direct(x, z)
+        _one_number_each(log_p.shape, log_prior.shape)
         return log_p + log_prior
 
     def propose(
@@ -77,6 +77,9 @@ class DeepLatentVariableModel(LatentVariableModel):
         with _seeded(generator):
             replay = torch.get_rng_state()
             q = self._family(x)
+            if keeps_score and hasattr(q, "rsample_and_log_prob"):  # a flow goes one way for both
+                drawn: tuple[Latent, Tensor] = q.rsample_and_log_prob(shape)
+                return drawn
             z = q.rsample(shape)
         return z, q.log_prob(z) if keeps_score else self._log_q_at_fixed_phi(x, z, replay)
 
@@ -132,6 +135,14 @@ class DeepLatentVariableModel(LatentVariableModel):
             torch.set_rng_state(replay)
             log_q: Tensor = functional_call(_LogProb(self.posterior), fixed, (x, z))
             return log_q
+
+
+def _one_number_each(found: torch.Size, wanted: torch.Size) -> None:
+    if found != wanted:
+        raise ValueError(
+            f"likelihood and prior must give one number for each sample, got shapes {list(found)} and {list(wanted)}. "
+            f"{ONE_NUMBER}"
+        )
 
 
 class _LogProb(nn.Module):

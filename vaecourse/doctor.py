@@ -5,17 +5,22 @@ It must work where the rest does not: it imports at its top only what Python its
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import math
 import os
 import re
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
+
+from vaecourse import foreign
 
 PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]  # the clone, when the package is installed from one
@@ -43,8 +48,8 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         mark = "ok   " if self.mend is None else "WRONG" if self.needed else "note "
-        mend = "" if self.mend is None else f"\n        -> {self.mend}"
-        return f"{mark}  {self.what}: {self.said}{mend}"
+        mend = "" if self.mend is None else f"\n        -> {foreign.visible(self.mend)}"
+        return f"{mark}  {foreign.visible(self.what)}: {foreign.visible(self.said)}{mend}"
 
 
 def examine() -> Iterator[Finding]:
@@ -111,6 +116,11 @@ def packages() -> Iterator[Finding]:
         yield Finding(name, said, f'{_pip()} "{name}>={least}"', needed=extra in (None, "lab"))
 
 
+def unmet(name: str) -> bool:
+    """Whether a package that the course needs is missing here, or older than pyproject.toml admits."""
+    return any(finding.mend is not None for finding in packages() if finding.what in (name, "vaecourse"))
+
+
 def versions() -> Iterator[Finding]:
     """Whether the packages fit each other: ipywidgets with another jupyterlab_widgets shows no slider."""
     if _version("packaging") is None:
@@ -130,6 +140,22 @@ def versions() -> Iterator[Finding]:
                 yield Finding(name, f"needs {wanted}, found {found or 'none'}", f'{_pip()} "{wanted}"')
     if not wrong:
         yield Finding("versions", "the packages fit each other")
+
+
+def home() -> Iterator[Finding]:
+    """JupyterLab, the kernels and the caches keep what is theirs below it."""
+    cure = "export HOME=FOLDER, a folder that you may write to"
+    try:
+        place = Path.home()
+    except RuntimeError:
+        yield Finding("HOME", "not set, and the system knows no home folder of this user", cure)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            yield Finding("HOME", f"{place} can be written to")
+    except OSError as failure:  # other programs step aside, but for a place that says it can be written to
+        said = f"nothing can be written to {place} ({failure.strerror})"
+        yield Finding("HOME", said, cure, needed=os.access(place, os.W_OK))
 
 
 def torch() -> Iterator[Finding]:
@@ -162,7 +188,7 @@ def torch() -> Iterator[Finding]:
 
 def jupyter() -> Iterator[Finding]:
     """What JupyterLab must find on its paths: live widgets, the right kernel."""
-    if _version("jupyterlab") is None or _version("ipykernel") is None:
+    if _version("jupyterlab") is None or _version("ipykernel") is None or _homeless():
         return
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from jupyter_core.paths import jupyter_path, jupyter_runtime_dir
@@ -245,7 +271,7 @@ def programs() -> Iterator[Finding]:
 
 
 def images() -> Iterator[Finding]:
-    if any(_version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")):
+    if any(_version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")) or _homeless():
         return
     from vaecourse import data
 
@@ -281,7 +307,8 @@ def images() -> Iterator[Finding]:
 
 def disk() -> Iterator[Finding]:
     cure = "for the cache: export XDG_CACHE_HOME=FOLDER, a folder that you may write to"
-    yield _room("disk of the data cache", _cache(), cure)
+    if not _homeless():
+        yield _room("disk of the data cache", _cache(), cure)
     try:
         here = Path.cwd()
     except OSError as failure:  # somebody has removed it
@@ -308,7 +335,7 @@ def _room(what: str, wanted: Path, cure: str) -> Finding:
     return Finding(what, said, mend, needed=False)
 
 
-LOOKS = (python, packages, versions, torch, jupyter, chapters, programs, images, disk)
+LOOKS = (python, packages, versions, home, torch, jupyter, chapters, programs, images, disk)
 
 
 def parse(requirement: str) -> tuple[str, str, str | None]:
@@ -331,11 +358,26 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]
 
 
+def memory() -> float:
+    """Bytes of this machine, or of its part that a container has; infinitely many where nobody says."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no sysconf
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # "max"
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min((size for size in found if size > 0), default=math.inf)
+
+
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _homeless() -> bool:
+    """Whether home() has said that nothing goes before that is mended."""
+    return any(finding.needed and finding.mend is not None for finding in home())
 
 
 def _python() -> str:

@@ -199,6 +199,7 @@ def estimate(
     zero, and for a row without the score term if the model's log q keeps it; ``NotFinite`` for NaN.
     """
     row = get(objective)
+    _is_model(model)
     if torch.compiler.is_compiling() or not isinstance(x, Tensor):
         return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
     with arguments.told(model, x):
@@ -207,9 +208,14 @@ def estimate(
 
 def at(model: LatentVariableModel, x: Data, row: Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
     """``estimate`` at samples that are drawn already, by ``model.propose`` or ``model.draw``."""
-    shape = _shape(x, z, log_q, M, K)
+    shape = torch.Size((M, K, len(x) if isinstance(x, Tensor) else log_q.shape[-1]))
+    _of_shape("log_q", log_q, shape)
+    _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("model.draw with keeps_score=False", log_q, z)
+    if row.turns and _in_float16(z):
+        log_p = _of_shape("model.log_joint", model.log_joint(x, z), shape)
+        return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z)
     seen, passengers = _watched(z, shape) if row.turns else (z, ())
     log_p = _of_shape("model.log_joint", model.log_joint(x, seen), shape)
     return _estimate(row, log_p, log_q, z, passengers)
@@ -235,32 +241,10 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     row = get(objective)
     shape = arguments.tensor("log_p", log_p, "MKB").shape
     _of_shape("log_q", log_q, shape)
-    parts = z if isinstance(z, tuple) else (z,)
-    for part in parts:
-        if not isinstance(part, Tensor) or part.shape[:3] != shape:
-            got = list(part.shape) if isinstance(part, Tensor) else type(part).__name__
-            raise ValueError(f"z must begin with the axes of log_p, {list(shape)}, got {got}.")
-    if not any(part.requires_grad for part in parts):
-        if log_q.requires_grad:
-            raise ValueError(
-                "z must carry the gradient of phi (rsample, not sample), got a z without. For samples that cannot be "
-                "reparameterised see gradients.score_function."
-            )
-        return _estimate(row, log_p, log_q, z)
+    _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("log_q", log_q, z)
-    found = _estimate(row, log_p, log_q, z)
-    if not row.turns:
-        return found
-    a, b = _weights(row, found.log_w)
-    moving = [part for part in parts if part.requires_grad]
-    slopes = torch.autograd.grad(log_p, moving, a.to(log_p.dtype), retain_graph=True, allow_unused=True)
-    turned = found.loss
-    for part, slope in zip(moving, slopes):
-        if slope is not None:
-            extra = -_beside(b / a - 1, slope) * slope / shape[2]
-            turned = turned + (extra * (part - part.detach())).sum()
-    return found._replace(loss=turned)
+    return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z)
 
 
 def backward(
@@ -361,15 +345,56 @@ def _beside(weights: Tensor, z: Tensor) -> Tensor:
     return weights.reshape(*weights.shape, *[1] * (z.dim() - weights.dim()))
 
 
-def _shape(x: Data, z: Latent, log_q: Tensor, M: int, K: int) -> torch.Size:
-    """[M, K, B], if z and log q begin so."""
-    B = len(x) if isinstance(x, Tensor) else log_q.shape[-1]
-    shape = torch.Size((M, K, B))
-    _of_shape("log_q", log_q, shape)
-    for part in z if isinstance(z, tuple) else (z,):
+def _is_model(model: object) -> None:
+    if not hasattr(model, "propose"):
+        inside = " Give its .module, and call this inside its forward." if hasattr(model, "module") else ""
+        raise TypeError(
+            f"model must be a latent-variable model (vaecourse.latent.LatentVariableModel), got {type(model).__name__}."
+            f"{inside}"
+        )
+
+
+def _parts(z: Latent) -> tuple[Tensor, ...]:
+    return z if isinstance(z, tuple) else (z,)
+
+
+def _drawn(z: Latent, log_q: Tensor, shape: torch.Size) -> None:
+    """Refuse a z that does not begin with [M, K, B], and one that does not move with phi as log q does."""
+    for part in _parts(z):
+        if not isinstance(part, Tensor):
+            raise TypeError(f"z must be a torch.Tensor, or a tuple of several, got {type(part).__name__}.")
         if part.shape[:3] != shape:
             raise ValueError(f"z must begin with the axes [M, K, B] = {list(shape)}, got shape {list(part.shape)}.")
-    return shape
+        if log_q.requires_grad and not part.requires_grad:
+            raise ValueError(
+                "z must carry the gradient of phi (rsample, not sample), got a z without, beside a log q that has one. "
+                "For samples that cannot be reparameterised see gradients.score_function."
+            )
+
+
+def _in_float16(z: Latent) -> bool:
+    """Whether a decoder computes in float16, where a weight below 6e-8 is 0 and b / a has nothing left to multiply."""
+    (first, *_) = _parts(z)
+    kind = first.device.type
+    autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    return autocast or first.dtype == torch.float16
+
+
+def _by_a_second_pass(found: Estimate, row: Objective, log_p: Tensor, z: Latent) -> Estimate:
+    """The loss, which leaves with a for theta and phi alike, and what phi lacks: (b - a) along z, by a pass of its own.
+
+    Needs no b / a, and is right also where samples meet. Costs one more backward pass from log p to z.
+    """
+    moving = [part for part in _parts(z) if part.requires_grad]
+    if not (row.turns and moving and log_p.requires_grad):
+        return found
+    a, b = _weights(row, found.log_w)
+    slopes = torch.autograd.grad(log_p, moving, (b - a).to(log_p.dtype), retain_graph=True, allow_unused=True)
+    loss = found.loss
+    for part, slope in zip(moving, slopes):
+        if slope is not None:
+            loss = loss - (slope.to(loss.dtype) * (part - part.detach())).sum() / log_p.shape[-1]
+    return found._replace(loss=loss)
 
 
 def _of_shape(name: str, log_density: Tensor, shape: torch.Size) -> Tensor:
@@ -398,7 +423,7 @@ def _no_score(name: str, log_q: Tensor, z: Latent) -> None:
     """Refuse a log q that reaches a leaf of autograd's graph beside z: then its score term is still there."""
     if not arguments.is_concrete(log_q) or log_q.grad_fn is None:
         return
-    parts = z if isinstance(z, tuple) else (z,)
+    parts = _parts(z)
     known = {part.grad_fn for part in parts}
     waiting = [log_q.grad_fn]
     while waiting:
