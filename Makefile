@@ -13,6 +13,8 @@ PINNED := --require-hashes --no-deps --only-binary :all: --requirement
 PYTHONS := vaecourse tests tools benchmarks site .github
 TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md CODE_OF_CONDUCT.md CITATION.cff
 TEXTS += LICENSE-CONTENT Makefile book.yml pyproject.toml .devcontainer Dockerfile
+# What actionlint looks for, and more, from a wheel with a hash: actionlint's own packages fetch a program while they are installed.
+ACTIONLINT := $(BIN)/jactionlint --no-hints --strict-exit .github/workflows/*.yml .github/dependabot.yml
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 # In the order of the files, for the class's chapters, which take longest, must not be begun last.
 IN_ORDER := --no-loadscope-reorder
@@ -23,7 +25,7 @@ one_thread := OMP_NUM_THREADS=1
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links pins clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links pins lowest newest wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -33,8 +35,8 @@ lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
 
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 
-lint: $(TEST)  ## style, layout and spelling of every Python file, and spelling of the other texts
-	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS))
+lint: $(TEST)  ## style, layout and spelling of every Python file, spelling of the other texts, and the workflows
+	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS) && $(ACTIONLINT))
 
 types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy)
@@ -95,18 +97,55 @@ pins: | .venv/bin/pip  ## pin all that is installed anew, for every platform and
 	@$(GET_UV)
 	$(BIN)/python -m tools.pins $(ARGS)
 
+lowest:  ## tests, labs and doctor with the lowest versions that pyproject.toml admits, beside .venv; ARGS="-x tests/labs" for some
+	$(call extreme,lowest)
+
+newest:  ## the same with the newest versions
+	$(call extreme,newest)
+
+extreme = "$(PYTHON)" -m tools.extremes $(1) $(if $(TORCH),--torch $(TORCH)) $(ARGS)
+
+wheel: $(TEST)  ## sdist and wheel into dist/, looked at as PyPI will
+	$(UV_AS_PIP) $(BIN)/uv build --build-constraints pins/lab.txt --require-hashes
+	@twine=$$(mktemp -d) && $(BIN)/uv venv --quiet $$twine && \
+		$(UV_AS_PIP) $(BIN)/uv pip install --quiet --python $$twine/bin/python $(PINNED) .github/twine.txt && \
+		$$twine/bin/python -m twine check --strict dist/*; ended=$$?; rm -rf $$twine; exit $$ended
+
 clean:  ## remove .venv and what else the commands here made; what somebody put there goes into kept/
 	"$(PYTHON)" -m tools.clean
 
 # JupyterLab refuses to start as root, which is who you are in many containers.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# Two at once would install over each other, so whoever comes second waits, and then looks again what is left to do.
+# The inner make does the work; if it fails, tools/bootstrap.py says why in a last sentence.
+ifndef INSTALLING
+
+.venv/bin/pip:
+	$(alone)
+
+$(LAB): pyproject.toml pins/lab.txt | .venv/bin/pip
+	$(alone)
+
+$(TEST): pyproject.toml pins/test.txt | .venv/bin/pip
+	$(alone)
+
+# What there is of Pythons will do for that, once .venv has the right one.
+define alone
+	@python="$(PYTHON)"; if test -x $(BIN)/python; then command -v "$$python" >/dev/null || python=python3; else $(is_new); fi; \
+		"$$python" tools/bootstrap.py $(MAKE) --no-print-directory INSTALLING=1 $@
+endef
+
+is_new = command -v "$$python" >/dev/null || { \
+	echo "There is no Python called $$python here. Install 3.11 or newer, or name yours: make lab PYTHON=python3.12"; exit 1; }; \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "vaecourse needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
+
+else
+
 .venv/bin/python:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "vaecourse needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
 	@echo "Making .venv with $$("$(PYTHON)" --version)"
-	@new=$$(test -e .venv || echo .venv); "$(PYTHON)" -m venv .venv || { \
-		echo "On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $$new; exit 1; }
+	@new=$$(test -e .venv || echo .venv); "$(PYTHON)" -m venv .venv || { rm -rf $$new; exit 1; }
 
 # Left without pip, it was stopped while it was made: make it again.
 .venv/bin/pip: | .venv/bin/python
@@ -120,6 +159,8 @@ $(LAB): pyproject.toml pins/lab.txt | .venv/bin/pip
 $(TEST): pyproject.toml pins/test.txt | .venv/bin/pip
 	$(call install_course,test)
 	@touch $(LAB) $(TEST)
+
+endif
 
 define install_course
 	@echo "Installing the course into .venv, from pins/$(1).txt (1.6 GB with PyTorch for CPUs, one to three minutes)"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,10 +29,11 @@ def section(changelog: str, name: str) -> str:
 
 def notes(tag: str, root: Path = ROOT) -> str:
     """The CHANGELOG's section of ``tag``. Exits with a sentence if a file of the course has another number."""
-    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    package = (root / "vaecourse/__init__.py").read_text(encoding="utf-8")
     citation = (root / "CITATION.cff").read_text(encoding="utf-8")
+    (version,) = re.findall(r'^__version__ = "(\S+)"', package, flags=re.MULTILINE)
     (cited,) = re.findall(r"^version: *(\S+)$", citation, flags=re.MULTILINE)
-    for place, number in (("pyproject.toml", version), ("CITATION.cff", cited.strip("\"'"))):
+    for place, number in (("vaecourse/__init__.py", version), ("CITATION.cff", cited.strip("\"'"))):
         if tag != f"v{number}":
             raise SystemExit(f"The tag is {tag}, and {place} has version {number}: the tag must be v{number}.")
     found = section((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)

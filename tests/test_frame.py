@@ -1,7 +1,7 @@
 """The frame of a public project says what is so: workflows, container, hooks, forms and the papers beside them.
 
-None of it runs here. What can be read is: against GitHub's own schemas where check-jsonschema is installed, and against
-the Makefile, the pins and the package everywhere.
+None of it runs here. What can be read is: by actionlint, against GitHub's own schemas, which check-jsonschema brings,
+and against the Makefile, the pins and the package.
 """
 
 import functools
@@ -11,18 +11,20 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
+import sysconfig
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+import vaecourse
+
 ROOT = Path(__file__).resolve().parents[1]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+VERSION = vaecourse.__version__
 OURS = ["CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md", ".devcontainer/README.md", ".github/RELEASING.md"]
 
 CALLERS = [
@@ -158,9 +160,40 @@ def test_every_target_that_is_made_is_in_the_makefile(name):
     text = lines(ROOT / name, read(name))
     begins = r"(?:^|`|[\"'(]|&& |; )" if name.endswith(".md") else r"(?:^|&& |; |[\"'] *|[A-Z_]+=\w+ )"
     for target in re.findall(rf"{begins} *make ([\w./-]+)", text, flags=re.MULTILINE):
-        assert target in targets | {"lowest", "newest"}, f"{name} calls make {target}"
+        assert target in targets, f"{name} calls make {target}"
     if name.endswith(("ci.yml", "site.yml", "Dockerfile", "devcontainer.json", "lab")):
         assert re.search(rf"{begins} *make |\.ci/run", text, flags=re.MULTILINE)
+
+
+def actionlint(*files: Path) -> subprocess.CompletedProcess:
+    (words,) = re.findall(r"^ACTIONLINT := \$\(BIN\)/jactionlint (.*?) \.github/", read("Makefile"), flags=re.MULTILINE)
+    program = Path(sysconfig.get_path("scripts"), "jactionlint")
+    return subprocess.run([program, *words.split(), *files], cwd=ROOT, capture_output=True, encoding="utf-8")
+
+
+def test_the_workflows_pass_actionlint():
+    ended = actionlint(*WORKFLOWS, GITHUB / "dependabot.yml")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "$(ACTIONLINT)" in re.search(r"^lint:.*\n.*", read("Makefile"), flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize(
+    "right, wrong, said",
+    [
+        ("needs: build", "needs: bild", 'needs job "bild"'),
+        ("runs-on: ubuntu-24.04", "runs-on: ubuntu-99", 'label "ubuntu-99" is unknown'),
+        ("steps.preview.outputs", "steps.review.outputs", '"review"'),
+        ("retention-days: 14", "retention-dais: 14", '"retention-dais"'),
+    ],
+)
+def test_actionlint_sees_a_workflow_that_cannot_run(tmp_path, right, wrong, said):
+    text = read(GITHUB / "workflows/site.yml")
+    assert right in text
+    path = tmp_path / ".github/workflows/site.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    ended = actionlint(path)
+    assert ended.returncode == 1 and said in ended.stdout, ended.stdout + ended.stderr
 
 
 # Containers ----------------------------------------------------------------------------------------------------------
@@ -287,10 +320,7 @@ SCHEMAS = [
 @pytest.mark.parametrize("name, schema", SCHEMAS, ids=lambda value: Path(value).stem)
 def test_githubs_own_schema(name, schema):
     """Those that check-jsonschema carries along, read with jsonschema."""
-    specification = importlib.util.find_spec("check_jsonschema")
-    if specification is None:
-        pytest.skip("check-jsonschema, which brings GitHub's schemas, is not installed")
-    folder = Path(specification.origin).parent / "builtin_schemas/vendor"
+    folder = Path(importlib.util.find_spec("check_jsonschema").origin).parent / "builtin_schemas/vendor"
     content = yaml.load(read(name), Loader=Schematic)
     rules = json.loads((folder / f"{schema}.json").read_text(encoding="utf-8"))
     faults = jsonschema.validators.validator_for(rules)(rules).iter_errors(content)
@@ -330,15 +360,16 @@ def test_a_release_tells_the_changelogs_section():
 @pytest.fixture
 def course(tmp_path):
     """The three files that have a version."""
-    for name in ("pyproject.toml", "CITATION.cff", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "vaecourse").mkdir()
+    for name in ("vaecourse/__init__.py", "CITATION.cff", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 @pytest.mark.parametrize("tag", ["v9.9.9", VERSION, f"v{VERSION}.1", "v"])
 def test_a_tag_that_is_not_the_version_is_refused(course, tag):
     with pytest.raises(
-        SystemExit, match=rf"The tag is {tag}, and pyproject.toml has version {VERSION}: .* v{VERSION}\."
+        SystemExit, match=rf"The tag is {tag}, and vaecourse/__init__.py has version {VERSION}: .* v{VERSION}\."
     ):
         release().notes(tag, course)
 

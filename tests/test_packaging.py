@@ -20,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import vaecourse.data
-from tools import notebooks, pins, site, unfinished
+from tools import ending, notebooks, pins, site, unfinished
 
 ROOT = notebooks.ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -28,10 +28,11 @@ PACKAGE = ROOT / "vaecourse"
 
 # The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
 FLOORS = {
-    **dict.fromkeys(("arguments", "files", "bernoulli", "latent"), 0),
+    **dict.fromkeys(("arguments", "files", "foreign", "bernoulli", "latent"), 0),
     **dict.fromkeys(("bounds", "divergences", "exact", "data", "recorded"), 1),
-    **dict.fromkeys(("objectives", "hierarchical", "models", "priors", "gradients", "checkpoint"), 2),
-    **dict.fromkeys(("train", "infovae", "evaluate", "plots"), 3),
+    **dict.fromkeys(("objectives", "composition", "hierarchical", "models", "priors", "gradients"), 2),
+    **dict.fromkeys(("checkpoint", "description"), 2),
+    **dict.fromkeys(("train", "batches", "infovae", "evaluate", "plots"), 3),
     **dict.fromkeys(("labs", "checks", "reproduce"), 4),
     **dict.fromkeys(("__main__", "doctor", "commands"), 5),
 }
@@ -120,12 +121,14 @@ def test_every_requirement_is_pinned_inside_its_range_for_every_machine(which):
     assert ("torch" in there("torch-cpu", MACHINES[which])) == ("Linux x86_64, 3.11" in which)
 
 
+@pytest.mark.pinned
 def test_the_pins_are_what_the_tests_run_with():
     for name, pinned in there("test").items():
         installed = version(name).split("+")[0]  # torch 2.13.0+cpu is torch 2.13.0, built for CPUs
         assert installed == pinned, f"{name} {installed} is installed, {pinned} is pinned: make .venv/installed-test"
 
 
+@pytest.mark.pinned
 def test_the_pins_lack_nothing_that_a_pin_needs():
     pinned = there("test")
     for name in pinned:
@@ -136,6 +139,7 @@ def test_the_pins_lack_nothing_that_a_pin_needs():
                 assert found and found in needed.specifier, f"{name} needs {needed}, and {found} is pinned"
 
 
+@pytest.mark.pinned
 def test_every_pin_admits_each_python_from_the_first_that_the_course_names():
     assert pins.PYTHONS[0] == PYPROJECT["project"]["requires-python"].removeprefix(">=") + ".0"
     for name in there("test"):
@@ -175,7 +179,7 @@ def test_environment_takes_the_pins_and_no_package_from_two_indices():
 
 def test_the_sites_links_install_a_version():
     said = site.how_to_run("03-iwae", "https://github.com/me/course.git")
-    tag = f"v{PYPROJECT['project']['version']}"
+    tag = f"v{vaecourse.__version__}"
     assert f"/gh/me/course/{tag}?" in said and f"/blob/{tag}/" in said and "HEAD" not in said
     assert re.findall(r"git\+\S+course(\S*)`", said) == [f"@{tag}"]
 
@@ -184,7 +188,7 @@ def test_the_pages_name_the_pins_that_there_are_and_the_command_that_makes_them(
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     said = subprocess.run(["make", "--dry-run", "pins"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "-m tools.pins" in said  # there is a folder of the same name
-    assert "    make pins " in contributing and f"git tag v{PYPROJECT['project']['version']}`" in contributing
+    assert "    make pins " in contributing and f"git tag v{vaecourse.__version__}`" in contributing
     page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if "--requirement pins/" in line and line.startswith("    ")]
     assert len(lines) == 3 and all("--require-hashes --no-deps" in line for line in lines)
@@ -192,6 +196,52 @@ def test_the_pages_name_the_pins_that_there_are_and_the_command_that_makes_them(
         "pins/lab.txt",
         "pins/cuda.txt",
     }
+
+
+def test_install_says_where_the_pins_do_not_go():
+    """`make pins` asks PyPI whether it is so: some pin has no wheel for these, every pin has one for the others."""
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    part = page.partition("## Where it does not go\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^- (.+)$", part, flags=re.MULTILINE)) == sorted(pins.EXCLUDED.values())
+    first, last = (each.rpartition(".")[0] for each in (pins.PYTHONS[0], pins.PYTHONS[-1]))
+    after = f"3.{int(last.partition('.')[2]) + 1}"
+    words = " ".join(part.split())
+    assert f"glibc {pins.GLIBC} or newer" in words and f"Python {first} to {last}." in words
+    assert f"macOS {pins.MACOS.removesuffix('.0')} or newer on Apple silicon" in words
+    assert f"Python {after}" in pins.EXCLUDED.values()
+    assert {platform.split("-")[0] for platform in pins.PLATFORMS} == {"x86_64", "aarch64"}
+    assert len(pins.PLATFORMS) == len(SYSTEMS)
+
+
+def test_install_names_the_lower_bound_of_torch():
+    page = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    (torch,) = [requirement for requirement in requirements() if requirement.name == "torch"]
+    number = str(torch.specifier).removeprefix(">=")
+    assert f"PyTorch must be {number} or newer." in page and f"the course needs {number}:" in page
+
+
+def uv_says(monkeypatch, tmp_path, missing: set[tuple[str, str, str]]) -> None:
+    """A uv that finds a wheel of everything but what is missing: of platform, Python, macOS."""
+
+    def run(command, env, **more):
+        words = [str(word) for word in command]
+        python, platform = (words[words.index(f"--python-{what}") + 1] for what in ("version", "platform"))
+        ended = (platform, python, env["MACOSX_DEPLOYMENT_TARGET"]) in missing
+        return subprocess.CompletedProcess(command, int(ended))
+
+    monkeypatch.setattr(pins.subprocess, "run", run)
+
+
+def test_pins_that_miss_a_wheel_or_reach_further_than_the_page_says_are_told(monkeypatch, tmp_path):
+    uv_says(monkeypatch, tmp_path, set(pins.EXCLUDED))
+    pins.check_wheels()
+    uv_says(monkeypatch, tmp_path, {*pins.EXCLUDED, (pins.PLATFORMS[1], pins.PYTHONS[2], pins.MACOS)})
+    with pytest.raises(ending.Refused, match=f"no wheel of some pin for Python 3.13.0 on {pins.PLATFORMS[1]}"):
+        pins.check_wheels()
+    for place, said in pins.EXCLUDED.items():
+        uv_says(monkeypatch, tmp_path, set(pins.EXCLUDED) - {place})
+        with pytest.raises(ending.Refused, match=f"^{said}: every pin has a wheel now"):
+            pins.check_wheels()
 
 
 def test_the_book_lists_the_chapters_that_exist():
@@ -206,7 +256,9 @@ def test_the_book_lists_the_chapters_that_exist():
 
 
 def test_version_and_licence_are_told_alike():
-    assert vaecourse.__version__ == PYPROJECT["project"]["version"] == citation()["version"]
+    assert vaecourse.__version__ == version("vaecourse") == citation()["version"]
+    assert PYPROJECT["project"]["dynamic"] == ["version"]  # pyproject.toml has no number of its own, but reads that one
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"] == {"version": {"attr": "vaecourse.__version__"}}
     assert citation()["license"] == ["MIT", "CC-BY-4.0"] and PYPROJECT["project"]["license"] == "MIT"
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
     assert "SPDX-License-Identifier: CC-BY-4.0" in (ROOT / "LICENSE-CONTENT").read_text()
@@ -316,7 +368,13 @@ def course(tmp_path):
     """A course with a space and a Chinese letter in its path, whose .venv is only written down."""
     folder = tmp_path / "the 课"
     (folder / ".venv/bin").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", *(f"pins/{lock}.txt" for lock in LOCKS)):
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "tools/bootstrap.py",
+        *(f"pins/{lock}.txt" for lock in LOCKS),
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
     for name in ("python", "uv"):
@@ -436,10 +494,47 @@ def test_the_examples_of_the_readme_run(tmp_path):
 
 
 def test_importing_the_package_brings_no_plotting_and_no_widgets():
-    heavy = ["matplotlib", "ipywidgets", "anywidget", "IPython", "sklearn"]
+    heavy = ["matplotlib", "ipywidgets", "anywidget", "IPython", "sklearn", "torch", "numpy"]
     code = f"import sys, vaecourse; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_a_room_is_there_when_it_is_asked_for_and_not_before():
+    table = re.findall(r"^``(\w+)``|; ``(\w+)`` is", vaecourse.__doc__, flags=re.MULTILINE)
+    assert sorted(vaecourse.ROOMS) == sorted(max(row) for row in table)
+    code = """
+import sys, vaecourse
+loaded = [name for name in sys.modules if name.startswith("vaecourse.") or name == "torch"]
+assert loaded == [], loaded
+assert set(vaecourse.ROOMS) <= set(dir(vaecourse)) and "__version__" in dir(vaecourse)
+assert [name for name in sys.modules if name.startswith("vaecourse.")] == []  # to list them brings none
+for room in vaecourse.ROOMS:
+    assert getattr(vaecourse, room) is sys.modules["vaecourse." + room]
+print(vaecourse.bounds.elbo.__module__)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.strip() == "vaecourse.bounds"
+
+
+def test_a_room_that_is_not_there_is_a_sentence():
+    with pytest.raises(AttributeError, match="no attribute 'bonds'; its rooms are bounds, .*train$"):
+        vaecourse.bonds  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'bonds'"):
+        from vaecourse import bonds  # noqa: F401
+
+
+def test_a_type_checker_knows_the_rooms(tmp_path):
+    file = tmp_path / "asks.py"
+    lines = ["import vaecourse", *(f"vaecourse.{room}" for room in vaecourse.ROOMS)]
+    file.write_text("\n".join([*lines, "reveal_type(vaecourse.bounds.elbo)", "vaecourse.bounds.elbow", ""]))
+    how = ["--cache-dir", tmp_path / "cache", "--follow-imports", "silent", "--config-file", ROOT / "pyproject.toml"]
+    command = [sys.executable, "-m", "mypy", *how, file]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    errors = [line for line in said.splitlines() if ": error:" in line]
+    assert "Tensor" in re.search(r"Revealed type is (.*)", said)[1]
+    assert len(errors) == 1 and f"asks.py:{len(lines) + 2}" in errors[0] and "elbow" in errors[0], said
 
 
 def rooms_used(file: Path) -> set[str]:

@@ -25,15 +25,31 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tools import temporary
+from tools import ending, made, temporary
 from vaecourse import files
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = ROOT / "pins"
 
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")  # the first of each, so that Debian's 3.11.2 is not left out
-PLATFORMS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc")
+GLIBC = "2.28"  # what the wheels of PyTorch are built for
 MACOS = "14.0"  # PyTorch has no wheel for an older one
+PLATFORMS = (
+    *(f"{processor}-manylinux_{GLIBC.replace('.', '_')}" for processor in ("x86_64", "aarch64")),
+    *("aarch64-apple-darwin", "x86_64-pc-windows-msvc"),
+)
+
+# Where some pin has no wheel: uv's names for platform, Python and macOS, and a reader's, as docs/install.md has them.
+EXCLUDED = {
+    ("x86_64-manylinux_2_17", PYTHONS[0], MACOS): f"Linux with a glibc older than {GLIBC}",
+    ("x86_64-unknown-linux-musl", PYTHONS[0], MACOS): "Linux with musl in place of glibc: Alpine",
+    ("riscv64-unknown-linux", PYTHONS[0], MACOS): "Linux on other processors than x86_64 and aarch64",
+    ("x86_64-apple-darwin", PYTHONS[0], MACOS): "macOS on Intel processors",
+    ("aarch64-apple-darwin", PYTHONS[0], "13.0"): f"macOS before {MACOS.removesuffix('.0')}",
+    ("aarch64-pc-windows-msvc", PYTHONS[0], MACOS): "Windows on ARM",
+    ("i686-pc-windows-msvc", PYTHONS[0], MACOS): "Windows of 32 bits",
+    (PLATFORMS[0], "3.15.0", MACOS): "Python 3.15",
+}
 
 CUDA = re.compile(r"(cuda|nvidia|triton)\b")
 HEAD = "# `make pins` wrote this from pyproject.toml. "
@@ -70,13 +86,13 @@ def write(path: Path, said: str, pins: str) -> None:
     files.replace(path, f"{HEAD}{said}\n{pins}".encode())
 
 
-def uv(*words: str | Path, asked: str | None = None) -> None:
-    """Run uv on PyPI alone, whatever other places its settings name on this machine."""
+def uv(*words: str | Path, asked: str | None = None, macos: str = MACOS, loud: bool = True) -> bool:
+    """Run uv on PyPI alone, whatever other places its settings name on this machine. Did it do what it was told?"""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     command = [Path(sys.executable).with_name("uv"), "pip", *words, "--quiet", "--no-config"]
-    settings["MACOSX_DEPLOYMENT_TARGET"] = MACOS
-    if subprocess.run(command, cwd=ROOT, env=settings, input=asked, encoding="utf-8").returncode:
-        raise SystemExit(f"uv pip {words[0]} failed, and says above why")
+    settings["MACOSX_DEPLOYMENT_TARGET"] = macos
+    errors = None if loud else subprocess.DEVNULL
+    return not subprocess.run(command, cwd=ROOT, env=settings, input=asked, encoding="utf-8", stderr=errors).returncode
 
 
 def resolve(*words: str, asked: str = "", known: list[str]) -> list[str]:
@@ -85,7 +101,9 @@ def resolve(*words: str, asked: str = "", known: list[str]) -> list[str]:
         output = folder / "pins.txt"
         files.replace(output, versions(known).encode())
         for_all = ["--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest", "--only-binary", ":all:"]
-        uv("compile", *for_all, "--generate-hashes", "--no-annotate", "--output-file", output, *words, "-", asked=asked)
+        how = ["--generate-hashes", "--no-annotate", "--output-file", output]
+        if not uv("compile", *for_all, *how, *words, "-", asked=asked):
+            raise ending.Refused("uv pip compile failed, and says above why")
         return blocks(output.read_text(encoding="utf-8"))
 
 
@@ -115,24 +133,37 @@ def renew(upgrade: bool) -> None:
         write(PINS / f"{name}.txt", SAID[name], text)
 
 
-def check_wheels() -> None:
-    """Fail, with uv's words, at the first Python and platform that has no wheel for a pin."""
+def has_wheels(name: str, platform: str, python: str, macos: str = MACOS, loud: bool = True) -> bool:
+    """Whether this Python on this platform finds a wheel for every pin of ``pins/name.txt``."""
     with temporary.folder("pins") as empty:
-        for python in PYTHONS:
-            for platform in PLATFORMS:
-                print(f"wheels for Python {python}, {platform}", flush=True)
-                place = ["--target", empty, "--python-version", python, "--python-platform", platform]
-                kind = ["--dry-run", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-                for name in ("test", "cuda", "uv"):
-                    uv("install", *place, *kind, "--requirement", PINS / f"{name}.txt")
+        place = ["--target", empty, "--python-version", python, "--python-platform", platform]
+        kind = ["--dry-run", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+        return uv("install", *place, *kind, "--requirement", PINS / f"{name}.txt", macos=macos, loud=loud)
 
 
-def main() -> None:
+def check_wheels() -> None:
+    """Fail, with uv's words, at the first Python and platform that has no wheel for a pin, or is told to have none."""
+    for python in PYTHONS:
+        for platform in PLATFORMS:
+            print(f"wheels for Python {python}, {platform}", flush=True)
+            if not all(has_wheels(name, platform, python) for name in ("test", "cuda", "uv")):
+                raise ending.Refused(f"no wheel of some pin for Python {python} on {platform}: uv says above which")
+    for (platform, python, macos), said in EXCLUDED.items():
+        print(f"no wheels for {said}", flush=True)
+        if has_wheels("lab", platform, python, macos, loud=False):
+            raise ending.Refused(f"{said}: every pin has a wheel now; take it out of tools/pins.py and docs/install.md")
+
+
+@ending.told("pins")
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.pins", description=__doc__.split("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
-    renew(parser.parse_args().upgrade)
-    check_wheels()
+    options = parser.parse_args()
+    with made.alone(PINS, "making the pins anew"):
+        renew(options.upgrade)
+        check_wheels()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -419,12 +420,35 @@ def _some_weight(log_w: Tensor) -> None:
             )
 
 
+RESHAPES = {
+    "View",
+    "UnsafeView",
+    "ReshapeAlias",
+    "Alias",
+    "Permute",
+    "Transpose",
+    "T",
+    "Unsqueeze",
+    "Squeeze",
+    "Expand",
+}
+
+
+def _same_numbers(z: Tensor) -> Iterator[Any]:
+    """The node that made z, and those before it that made the same numbers in another shape."""
+    node: Any = z.grad_fn
+    while node is not None:
+        yield node
+        is_reshape = re.sub(r"Backward\d*$", "", node.name()) in RESHAPES
+        node = node.next_functions[0][0] if is_reshape else None
+
+
 def _no_score(name: str, log_q: Tensor, z: Latent) -> None:
     """Refuse a log q that reaches a leaf of autograd's graph beside z: then its score term is still there."""
     if not arguments.is_concrete(log_q) or log_q.grad_fn is None:
         return
     parts = _parts(z)
-    known = {part.grad_fn for part in parts}
+    known = {node for part in parts for node in _same_numbers(part)}
     waiting = [log_q.grad_fn]
     while waiting:
         node = waiting.pop()

@@ -1,0 +1,176 @@
+"""What half precision costs: the error of each row's bound and gradients on a VAE of the digits, against float64.
+
+    python benchmarks/half_precision.py
+
+A VAE D-64-8-64-D is trained for some seconds in float32, on the digits of 8 x 8 pixels and on the same ones enlarged to
+28 x 28. Then each row of the table is taken at the same weights and the same noise in float64 and in the types below.
+An error of a bound is in nats, a mean over points with the largest beside it; an error of a gradient is
+|g - g64| / |g64| over all of theta or of phi. "near": q is the trained encoder. "far": q is an untrained one, so that
+log-weights spread as they do at the beginning of a training or on data of another kind.
+
+"autocast": weights in float32, matrix products in half. "whole": ``model.bfloat16()``, ``model.half()``. "scaled": with
+the factor of the loss that a GradScaler ends at, which begins with 2^16 and halves it until no gradient is inf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import itertools
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from vaecourse import data, objectives
+from vaecourse.models import VAE
+from vaecourse.objectives import Estimate, Objective
+
+M, K, B, L = 4, 16, 100, 8
+
+
+class Type(NamedTuple):
+    """A way to compute: the type of the model, that of autocast, and whether the loss is scaled."""
+
+    name: str
+    model: torch.dtype
+    autocast: torch.dtype | None = None
+    scaled: bool = False
+
+
+TYPES = [
+    Type("float32", torch.float32),
+    Type("bfloat16, autocast", torch.float32, torch.bfloat16),
+    Type("bfloat16, whole", torch.bfloat16),
+    Type("float16, autocast", torch.float32, torch.float16),
+    Type("float16, autocast, scaled", torch.float32, torch.float16, True),
+    Type("float16, whole", torch.float16),
+    Type("float16, whole, scaled", torch.float16, None, True),
+]
+
+
+class Case(NamedTuple):
+    """A model, images and noise."""
+
+    name: str
+    model: VAE
+    x: Tensor  # [B, D]
+    eps: Tensor  # [M, K, B, L]
+
+    def spread(self) -> float:
+        """The median over the groups of max - min of log w, in nats."""
+        log_w = self.model.weigh(self.x)(self.eps).detach()
+        return float((log_w.amax(1) - log_w.amin(1)).median())
+
+
+class Found(NamedTuple):
+    """The errors of a row in a type."""
+
+    case: str
+    row: str
+    type: str
+    mean: float  # of |bound - bound64|, nats
+    largest: float
+    theta: float  # |g - g64| / |g64|
+    phi: float
+
+
+def cases(steps: int = 200) -> list[Case]:
+    """Three of them: 64 pixels near and far, 784 pixels far."""
+    digits = data.digits()
+    found = []
+    for size in (8, 28):
+        train, test = (_enlarged(images, size) for images in (digits.train, digits.binary_test()[:B]))
+        model = _trained(train, steps)
+        eps = model.noise(test, M, K, torch.Generator().manual_seed(2))
+        if size == 8:
+            found.append(Case("64 pixels, near", model, test, eps))
+        torch.manual_seed(1)
+        far = copy.deepcopy(model)
+        far.encoder = VAE(size * size, L, hidden=(64,)).encoder
+        found.append(Case(f"{size * size} pixels, far", far, test, eps))
+    return found
+
+
+def _enlarged(images: Tensor, size: int) -> Tensor:
+    return interpolate(images.view(-1, 1, 8, 8), size=size, mode="nearest").flatten(1)
+
+
+def _trained(images: Tensor, steps: int) -> VAE:
+    """A VAE after so many steps of IWAE with K = 8."""
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    model = VAE(images.shape[1], L, hidden=(64,)).start_at_pixel_means(images.mean(0))
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(steps):
+        x = data.binarise(images[torch.randint(len(images), (B,), generator=generator)], generator)
+        optimiser.zero_grad()
+        objectives.loss(model, x, "iwae", 1, 8, generator).backward()
+        optimiser.step()
+    return model
+
+
+def estimate(case: Case, row: Objective, kind: Type) -> tuple[Estimate, list[Tensor]]:
+    """A row at this noise, and its gradients for theta and for phi, each as one vector of float64."""
+    model = copy.deepcopy(case.model).to(kind.model)
+    x, eps = case.x.to(kind.model), case.eps.to(kind.model)
+    with torch.autocast("cpu", kind.autocast) if kind.autocast else nullcontext():
+        found = objectives.at(model, x, row, *model.draw(x, eps, row.keeps_score), M, K)
+    for power in range(16 if kind.scaled else 0, -1, -1):
+        model.zero_grad()
+        (2.0**power * found.loss).backward(retain_graph=True)
+        halves = [
+            torch.cat([p.grad.double().flatten() for p in half.values()]) / 2.0**power
+            for half in (model.theta(), model.phi())
+        ]
+        if all(half.isfinite().all() for half in halves):
+            break
+    return found, halves
+
+
+def measured(
+    cases: Iterable[Case], rows: Iterable[str] = tuple(objectives.TABLE), types: Iterable[Type] = TYPES
+) -> Iterator[Found]:
+    """All errors, row by row."""
+    for case, name in itertools.product(cases, rows):
+        row = objectives.get(name)
+        exact, slopes = estimate(case, row, Type("float64", torch.float64))
+        for kind in types:
+            found, others = estimate(case, row, kind)
+            error = (found.bound.double() - exact.bound).abs()
+            relative = [float((g - h).norm() / h.norm()) for g, h in zip(others, slopes)]
+            yield Found(case.name, name, kind.name, error.mean().item(), error.max().item(), *relative)
+
+
+def percent(share: float) -> str:
+    return "nan" if math.isnan(share) else f"{100 * share:.2g} %"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=200, help="of training")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    made = cases(options.steps)
+    for case in made:
+        print(f"{case.name}: max - min of log w is {case.spread():.0f} nats")
+    print("| case | row | type | bound, nats | largest | gradient of theta | of phi |")
+    print("|---|---|---|---|---|---|---|")
+    for found in measured(made):
+        print(
+            f"| {found.case} | {found.row} | {found.type} | {found.mean:.2g} | {found.largest:.2g} "
+            f"| {percent(found.theta)} | {percent(found.phi)} |",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    import ending
+
+    sys.exit(ending.told("half_precision")(main)())
