@@ -7,6 +7,7 @@ It runs before anything is installed, so it needs Python alone, and 3.6 will do.
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,16 +25,29 @@ def main(command):
     """Run ``command`` alone; return its exit code."""
     try:
         alone()
-        failed = subprocess.call(command)
+        failed = subprocess.call(command, env=environment())
         if failed:
             say("\n" + why())
         return failed
     except KeyboardInterrupt:
         say("\nStopped. The same command goes on where this one ended.")
         return 130
+    except Foreign:
+        say(f"{os.path.abspath(LOCK)} has a text in it that is not the course's: move that file away, {AGAIN}")
+        return 1
     except OSError as failure:
         say(not_writable() or full() or f"{os.path.abspath(LOCK)}: {failure.strerror}. Remove that file, {AGAIN}")
         return 1
+
+
+class Foreign(Exception):
+    """Somebody's file has the name of the lock."""
+
+
+def environment():
+    """The variables as they are, but for those by which pip installs somewhere else than into .venv."""
+    elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN")
+    return dict([(name, os.environ[name]) for name in os.environ if name not in elsewhere], PIP_USER="0")
 
 
 def alone():
@@ -44,9 +58,12 @@ def alone():
         return
     while True:
         handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        if not is_ours(os.read(handle, 200)):
+            raise Foreign
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.lseek(handle, 0, os.SEEK_SET)
             said = os.read(handle, 200).decode(errors="replace").strip()
             say(f"Waiting: {said or 'another process is installing the course here'}.")
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -55,7 +72,13 @@ def alone():
         os.close(handle)  # `make clean` has removed the file meanwhile
     os.set_inheritable(handle, True)  # where this process alone is killed, pip is at work still
     os.ftruncate(handle, 0)
+    os.lseek(handle, 0, os.SEEK_SET)
     os.write(handle, f"process {os.getpid()} has been installing the course since {time.strftime('%H:%M')}".encode())
+
+
+def is_ours(said):
+    """Whether nothing is in the lock's file but what stands in ``alone``."""
+    return re.match(rb"\0*(process \d+ has been installing the course since \d\d:\d\d)?\s*$", said) is not None
 
 
 def why():

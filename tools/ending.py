@@ -20,10 +20,14 @@ NO_HOME = "It is in your home folder, where it cannot be made: name another, HOM
 
 def sentence(error: Exception) -> str:
     """What happened; and what to do, where a place on the disk is the trouble."""
-    if not isinstance(error, OSError) or error.filename is None:
+    if not isinstance(error, OSError):
         return str(error)
+    full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    if error.filename is None:  # a sentence of the course's own, or what writing to a file said
+        said = error.strerror or str(error)
+        return f"{said}. {FULL}" if full and said == os.strerror(error.errno) else said
     said, place = f"{error.filename}: {error.strerror}.", os.path.join(os.path.abspath(str(error.filename)), "")
-    if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
+    if full:
         return f"{said} {FULL}"
     at_home = place.startswith(os.path.join(os.path.expanduser("~"), ""))
     if at_home and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS):

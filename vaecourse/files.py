@@ -94,8 +94,11 @@ def write(
                 tell(f"{shown(path)} was not as this had left it: what it held is kept in {shown(keep(path, folder))}.")
             kept = found
         with contextlib.suppress(Changed):  # somebody wrote it since we looked: look again
-            replace(path, content, if_still=(found,))
-            return saw(path, known)
+            written = replace(path, content, if_still=(found,))
+            known.pop(path, None)
+            if written is not None:
+                known[path] = written
+            return
     raise Busy(f"{shown(path)} is written by somebody else all the time, and is left as it is. Name another file.")
 
 
@@ -190,7 +193,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
             for number in range(1, 1000):
                 copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
                 with contextlib.suppress(FileExistsError):
-                    _name(part, copy)
+                    name(part, copy)
                     return copy
         finally:
             part.unlink(missing_ok=True)
@@ -208,7 +211,7 @@ def own_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _name(part: Path, name: Path) -> None:
+def name(part: Path, name: Path) -> None:
     """Give a whole file its name. Raises ``FileExistsError`` if something else has it."""
     try:
         os.link(part, name)
@@ -220,8 +223,24 @@ def _name(part: Path, name: Path) -> None:
         os.rename(part, name)
 
 
-def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] | None = None) -> None:
+@contextlib.contextmanager
+def beside(path: Path, content: bytes) -> Iterator[Path]:
+    """``content`` in a file beside ``path``, whole and on the disk; the block gives it its name, else it is removed."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
+    try:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] | None = None) -> Stamp | None:
     """Replace the file ``path`` by ``content``; a kill, a full disk or a lost power line leaves the old file as it was.
+
+    Return the stamp of what was written; None if somebody else wrote there in the same instant.
 
     Whose file it is does not count here: ``write`` asks that. The folder is made if it is not there; rights and owner
     stay, and a link goes on pointing at the file. Raises ``OSError`` if the folder cannot be made or written in, if the
@@ -232,26 +251,31 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
         if_still: the stamps that the file may have in the last moment; None is that of no file.
     """
     path = real(path)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
     try:
         before = permission(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(part, "xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        with beside(path, content) as part:
             if before is not None:
                 _pass_on(path, before, part)
+            ours = stamp(part)
             if if_still is not None and stamp(path) not in if_still:
                 raise Changed(f"{shown(path)} was written by somebody else just now, and is left as it is.")
             os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+            now = _if_renamed(path, ours)
     except OSError as failure:
         raise _told(path, failure) from failure
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     _sweep(path)
+    return now
+
+
+def _if_renamed(path: Path, before: Stamp | None) -> Stamp | None:
+    """The stamp of ``path`` if nothing but its name has changed since ``before``: the time of any change is later."""
+    now = None
+    with contextlib.suppress(OSError):
+        now = stamp(path)
+    same = now is not None and before is not None and (now[:2], now[3]) == (before[:2], before[3])
+    return now if same else None
 
 
 def may_be_replaced(path: str | Path) -> None:
@@ -319,7 +343,7 @@ def _sweep(path: Path) -> None:
                     part.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Put the new name on the disk, too. Windows cannot open a folder, and needs no help here."""
     if os.name == "posix":
         with contextlib.suppress(OSError):  # of a folder that may be written in and not looked at
@@ -378,12 +402,18 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         doing: what the other is told that we do, "training".
         wait: seconds to wait for another to end.
 
-    Raises ``Busy`` with the process, machine, time and doing of whoever holds it, and ``OSError`` as ``replace`` does.
+    Raises ``Busy`` with the process, machine, time and doing of whoever holds it, ``NotOurs`` where somebody's text has
+    the lock's name, and ``OSError`` as ``replace`` does.
     """
     import filelock
 
     path = real(path)
     name = path.with_name(f".{path.name}.lock")
+    if not is_lock(name):
+        raise NotOurs(
+            f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} apart "
+            "needs this name: move it away, or name another file."
+        )
     lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -394,7 +424,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         raise busy from None
     except OSError as failure:
         raise _told(path, failure) from failure
-    ours = name.stat().st_size == 0 or _holds(name) is not None  # else somebody's file has this name, and stays
+    ours = is_lock(name)  # else somebody's file has got this name since, and stays
     inode = name.stat().st_ino
     try:
         if ours:
@@ -422,6 +452,16 @@ def _holds(name: Path) -> dict[str, object] | None:
         return who if who.keys() == {*_self(), "doing"} else None
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def is_lock(name: Path) -> bool:
+    """Whether nothing is in a lock's file but what ``locked`` writes; old versions of filelock empty any."""
+    try:
+        with opened(name) as file:
+            start = file.read(1000)
+    except OSError:  # there is none, or it is no file, or not for us to read: locking it says what is the matter
+        return True
+    return not start.strip(b"\0") or _holds(name) is not None
 
 
 def _holder(name: Path) -> str:
