@@ -8,13 +8,18 @@ Python itself.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import filecmp
+import hashlib
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +34,12 @@ CACHES = {
     "vaecourse.egg-info": r"PKG-INFO|(SOURCES|dependency_links|requires|top_level|entry_points)\.txt",
 }
 ENVIRONMENT = r"pyvenv\.cfg|\.gitignore|\.lock|lib64|CACHEDIR\.TAG|installed-(lab|test)"
-PROGRAMS = r"python[\d.]*|pip[\d.]*|activate(\.\w+)?|Activate\.ps1|deactivate\.bat|pydoc\.bat|uvx?"
+PYTHONS = r"pythonw?[\d.]*(\.exe)?"
+HALF = (
+    r"METADATA|WHEEL|INSTALLER|REQUESTED|RECORD|direct_url\.json|(entry_points|top_level)\.txt"  # without a RECORD yet
+)
+SCRIPTS = "import sys, venv; make = venv.EnvBuilder(); what = make.ensure_directories(sys.argv[1]); "
+SCRIPTS += "what.bin_path = sys.argv[2]; make.setup_scripts(what)"  # as venv writes them, but into another folder
 
 
 def clean(root: Path, tell: made.Tell) -> None:
@@ -67,8 +77,10 @@ def installing(lock: Path) -> Iterator[str]:
         except BlockingIOError:
             yield file.readline().strip() or "another process is installing the course"
             return
+        ours = bootstrap.is_ours(lock.read_bytes()[:200])
         yield ""
-        lock.unlink(missing_ok=True)
+        if ours:
+            lock.unlink(missing_ok=True)
 
 
 def _environment(folder: Path, tell: made.Tell) -> None:
@@ -76,26 +88,76 @@ def _environment(folder: Path, tell: made.Tell) -> None:
         if os.path.lexists(folder):
             tell(f"{folder} stays: `make lab` has not installed the course in it. Remove it yourself if you want to.")
         return
-    installed = {path for packages in folder.glob("lib/python*/site-packages") for path in recorded(packages)}
-    installed |= set(recorded(folder / "Lib/site-packages"))
+    installed: dict[str, Recorded] = {}
+    for packages in (*folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages"):
+        installed |= recorded(packages)
+    scripts = shell_scripts(folder)
 
     def is_own(path: Path) -> bool:
-        if re.fullmatch(ENVIRONMENT, path.parts[0]) or path.suffix in (".pyc", ".pyo"):
+        file = folder / path
+        if path.suffix in (".pyc", ".pyo"):
             return True
-        if path.parts[0] in ("bin", "Scripts") and re.fullmatch(PROGRAMS, path.stem if os.name == "nt" else path.name):
-            return True
-        return os.path.normpath(folder / path) in installed or any(part.endswith(".dist-info") for part in path.parts)
+        if (said := installed.get(os.path.normpath(file))) is not None:
+            return is_as(file, said)
+        if len(path.parts) == 1:
+            return bool(re.fullmatch(ENVIRONMENT, path.name))
+        if len(path.parts) == 2 and path.parts[0] in ("bin", "Scripts"):
+            if re.fullmatch(PYTHONS, path.name):
+                return file.is_symlink() or not is_script(file)
+            return file.is_file() and scripts.get(path.name) == file.read_bytes()
+        above = file.parent
+        return above.suffix == ".dist-info" and not (above / "RECORD").exists() and bool(re.fullmatch(HALF, path.name))
 
     remove(folder, is_own, tell)
 
 
-def recorded(packages: Path) -> list[str]:
+Recorded = tuple[str, str, float]  # a file's hash and size, and when that was written down
+
+
+def recorded(packages: Path) -> dict[str, Recorded]:
     """The files that the installed packages say they have."""
-    found = []
+    found = {}
     for record in packages.glob("*.dist-info/RECORD"):
-        with open(record, encoding="utf-8", newline="") as lines:
-            found += [os.path.normpath(packages / row[0]) for row in csv.reader(lines) if row]
+        written = record.stat().st_mtime
+        with open(record, encoding="utf-8", errors="replace", newline="") as lines:
+            for row in csv.reader(lines):
+                if row:
+                    name, digest, size = [*row, "", ""][:3]
+                    found[os.path.normpath(packages / name)] = (digest, size, written)
     return found
+
+
+def is_as(file: Path, said: Recorded) -> bool:
+    """Whether a file is as it was installed. Gigabytes need no sum: who types changes the time, or the size."""
+    (digest, size, written), found = said, file.lstat()
+    if size.isdigit() and found.st_size != int(size):
+        return False
+    if found.st_mtime <= written:
+        return True
+    kind, _, wanted = digest.partition("=")
+    if kind not in hashlib.algorithms_guaranteed or file.is_symlink():
+        return found.st_mtime <= written + 2
+    with open(file, "rb") as content:
+        found_sum = hashlib.file_digest(content, kind).digest()
+    return base64.urlsafe_b64encode(found_sum).rstrip(b"=").decode() == wanted
+
+
+def is_script(file: Path) -> bool:
+    with open(file, "rb") as content:
+        return content.read(2) == b"#!"
+
+
+def shell_scripts(folder: Path) -> dict[str, bytes]:
+    """``activate`` and its like as the Python of an environment writes them there; none where it can do so no more."""
+    pythons = (folder / "bin/python", folder / "Scripts/python.exe")
+    python = next((path for path in pythons if path.is_file() and not is_script(path)), None)
+    if python is None:
+        return {}
+    with tempfile.TemporaryDirectory() as made_again:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            command = [python, "-I", "-S", "-c", SCRIPTS, folder, made_again]
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        return {path.name: path.read_bytes() for path in Path(made_again).iterdir() if path.is_file()}
 
 
 def build(root: Path, tell: made.Tell) -> None:
@@ -112,10 +174,22 @@ def build(root: Path, tell: made.Tell) -> None:
 
     def is_own(path: Path) -> bool:
         if len(path.parts) == 1:
-            return path.name.startswith(".") and path.name.endswith((".made", ".lock", ".part"))
+            return is_note(folder / path)
         return folder / path not in strangers or is_copy(folder / path, folder / path.parts[0], root)
 
     remove(folder, is_own, tell)
+
+
+def is_note(file: Path) -> bool:
+    """Whether a file in build/ is a list of what was made, a lock, or what a kill left of writing one."""
+    if not file.name.startswith(".") or file.is_symlink():
+        return False
+    if file.suffix == ".made":
+        with contextlib.suppress(ValueError):
+            return isinstance(json.loads(file.read_bytes() or "{}"), (dict, list))
+    if file.suffix == ".lock":
+        return made.files.is_lock(file)
+    return bool(re.fullmatch(r"\..+\.[0-9a-f]{8}\.part", file.name))
 
 
 def is_copy(file: Path, folder: Path, root: Path) -> bool:

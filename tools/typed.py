@@ -19,6 +19,12 @@ from vaecourse import files
 Cell = Mapping[str, Any]
 CHECK = re.compile(r"checks\.ALL\[(['\"])(.+?)\1\]\(")
 PROGRAMS = {"kernelspec", "language_info", "vaecourse", "widgets", "signature", "orig_nbformat", "colab"}
+MARK = {"cells", "exercises"}  # what is in the notebook's mark
+
+# What stands in a cell's metadata beside its tags, of the course and of JupyterLab, and nobody's words.
+SLIDES = {"-", "skip", "slide", "subslide", "fragment", "notes"}
+SWITCHES = {"collapsed", "scrolled", "trusted", "editable", "deletable", "jp-MarkdownHeadingCollapsed"}
+TIMES = re.compile(r"[-\d:.TZ+]+")
 
 
 def mark(notebook: dict[str, Any]) -> None:
@@ -73,8 +79,42 @@ def is_untouched(path: Path) -> bool:
         found = read(path)
     except ValueError:
         return False
-    sums = [(cell.get("id"), sum_of(cell)) for cell in found["cells"]]
-    return bool(sums) and sums == list(marks(found).items()) and found["metadata"].keys() <= PROGRAMS
+    sums, words = [(cell.get("id"), sum_of(cell)) for cell in found["cells"]], found["metadata"]
+    as_marked = bool(sums) and sums == list(marks(found).items())
+    return (
+        as_marked
+        and words.keys() <= PROGRAMS
+        and words["vaecourse"].keys() <= MARK
+        and not any(map(_has_words, found["cells"]))
+    )
+
+
+def _has_words(cell: Cell) -> bool:
+    """Whether somebody has written into a cell's metadata."""
+    metadata = cell.get("metadata", {})
+    return not isinstance(metadata, Mapping) or not all(_is_known(*entry) for entry in metadata.items())
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether the course, or JupyterLab by itself, writes this into a cell's metadata."""
+    if name in SWITCHES:
+        return isinstance(value, bool) or value == "auto"
+    if name == "tags":
+        return isinstance(value, list) and all(isinstance(tag, str) for tag in value)  # they are in the cell's sum
+    if not isinstance(value, Mapping):
+        return False
+    match name:
+        case "slideshow":
+            return value.keys() <= {"slide_type"} and all(kind in SLIDES for kind in value.values())
+        case "jupyter":
+            return value.keys() <= {"source_hidden", "outputs_hidden"} and {bool} >= {*map(type, value.values())}
+        case "execution":
+            return all(isinstance(time, str) and TIMES.fullmatch(time) for time in value.values())
+        case "mystnb":  # the words for those who cannot see a picture
+            return (
+                value.keys() == {"image"} and isinstance(value["image"], Mapping) and value["image"].keys() == {"alt"}
+            )
+    return False
 
 
 NOTEBOOK = files.Kind("a notebook", Path.is_file, is_untouched)

@@ -40,7 +40,7 @@ def built(path: Path, found: checkpoints.Head, description: object) -> VAE:
     if "class" not in description:
         warnings.warn(
             f"{files.shown(path)} is of a version that did not write the class of its model: it is taken for a VAE.",
-            stacklevel=4,
+            stacklevel=5,
         )
     config, kind = description["config"], description.get("dtype")
     layers = sum(name.startswith("model.") for name in found)  # each has a weight of its own in the file

@@ -221,6 +221,7 @@ def name(part: Path, name: Path) -> None:
         if os.path.lexists(name):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(name)) from None
         os.rename(part, name)
+    _sync_folder(name.parent)
 
 
 @contextlib.contextmanager
@@ -264,7 +265,7 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
             now = _if_renamed(path, ours)
     except OSError as failure:
         raise _told(path, failure) from failure
-    sync_folder(path.parent)
+    _sync_folder(path.parent)
     _sweep(path)
     return now
 
@@ -343,7 +344,7 @@ def _sweep(path: Path) -> None:
                     part.unlink()
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Put the new name on the disk, too. Windows cannot open a folder, and needs no help here."""
     if os.name == "posix":
         with contextlib.suppress(OSError):  # of a folder that may be written in and not looked at

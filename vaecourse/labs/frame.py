@@ -156,6 +156,9 @@ class Lab:
         """What the lab of the next run of this cell goes on from."""
         return None
 
+    def go_on(self) -> None:
+        """Go on from what the lab of the former run of this cell has left."""
+
     def settle(self) -> None:
         """Its cell has run to its end."""
 

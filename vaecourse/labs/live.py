@@ -392,7 +392,7 @@ class LiveLab(Lab):
         if self.store is not None:
             self.store.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, FILES)))
         self.transport.observe(while_there(self, lambda lab, change: lab._hear(change)), "seen")
-        self._go_on()
+        self.go_on()
 
     def _begin(self, experiment: Training, seed: int) -> Trainer:
         """An untrained trainer, which knows the files that this lab knows."""
@@ -411,9 +411,9 @@ class LiveLab(Lab):
         if not self._settled:
             self._settled, self._taken = True, self.trainer.steps - self._given
 
-    def _go_on(self) -> None:
-        """Go on from the training of the former run of this cell, if it left one."""
-        if (left := take(self)) is None:
+    def go_on(self) -> None:
+        """Go on from the training of the former run of this cell, if it left one and nothing is trained here yet."""
+        if self.trainer.steps or (left := take(self)) is None:
             return
         former, settings, known = left.what
         self._set(settings)

@@ -43,6 +43,7 @@ class Left:
     of: type
     what: Any
     taker: weakref.ref[Lab] | None = None
+    giver: weakref.ref[Lab] | None = None
 
 
 class Former:
@@ -67,6 +68,8 @@ def keep(lab: Lab) -> None:
     key = (parent.get("content", {}).get("code"), type(lab.experiment)) if cell is None else cell
     labs = [other for other in _shown.get(key, ()) if other is not lab] + [lab]
     if key in _left:
+        _left[key] = [left for left in _left[key] if left.giver is None or left.giver() is not lab]  # it lives on
+        lab.go_on()  # where one cell made it, and this one shows it
         _left[key] = [left for left in _left[key] if left.taker is None or left.taker() is not lab]
     _shown[key], _runs[key] = labs if cell else labs[-NAMELESS:], run
     _let_go([] if cell else labs[:-NAMELESS])
@@ -130,9 +133,10 @@ def _begin(_info: object) -> None:
 
 def _leave(cell: Hashable, gone: list[Lab]) -> None:
     """Keep for the cell what its labs leave that no other cell shows, and what is there of earlier runs."""
-    new = [left for lab in gone if not _is_shown(lab) and (left := lab.leave()) is not None]
+    given = [(lab, left) for lab in gone if not _is_shown(lab) and (left := lab.leave()) is not None]
+    new = [Left(left.of, left.what, giver=weakref.ref(lab)) for lab, left in given]
     old = [left for left in _left.pop(cell, []) if not any(left.what[0] is other.what[0] for other in new)]
-    if both := [Left(left.of, left.what) for left in (*new, *old)][:MOST_LEFT]:
+    if both := [*new, *(Left(left.of, left.what, giver=left.giver) for left in old)][:MOST_LEFT]:
         _left[cell] = both
         for other in list(_left)[:-MOST_LEFT]:
             del _left[other]
