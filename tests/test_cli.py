@@ -21,7 +21,7 @@ from vaecourse import checkpoint, data, doctor, evaluate, train
 from vaecourse.__main__ import app
 from vaecourse.models import VAE
 
-LEAST = {name: least for name, least, extra in map(doctor.parse, metadata.requires("vaecourse")) if extra is None}
+LEAST = {name: least for name, least, extra in map(doctor.parse, doctor.requirements_of_the_course()) if extra is None}
 
 
 def call(*words):
@@ -322,7 +322,17 @@ def test_it_knows_every_bound_of_pyproject(name, without):
 def test_the_bounds_are_of_the_kind_that_doctor_reads():
     lists = tomllib.loads((doctor.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in [*lists["dependencies"], *sum(lists["optional-dependencies"].values(), [])]:
-        assert re.fullmatch(r"[\w-]+>=[\d.]+|vaecourse\[[\w,]+\]", line), f"doctor.parse does not know {line}"
+        assert re.fullmatch(r"[\w-]+>=[\d.]+|vaecourse\[[\w,-]+\]", line), f"doctor.parse does not know {line}"
+
+
+def test_what_a_build_left_behind_is_not_what_is_asked_for(tmp_path):
+    """`pip wheel .` leaves an .egg-info in the folder, and a Python started there finds it first."""
+    left = tmp_path / "vaecourse.egg-info"
+    left.mkdir()
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: vaecourse\nVersion: 0\nRequires-Dist: numpy>=99\n")
+    code = "from vaecourse import doctor; print(doctor.requirements_of_the_course())"
+    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "numpy>=" in said and "numpy>=99" not in said
 
 
 def test_what_make_lab_does_not_install_is_no_fault(without):
@@ -372,10 +382,7 @@ def test_it_finds_a_torch_that_does_not_go_with_the_gpu(monkeypatch, cuda, card,
 
 
 def test_it_finds_that_the_package_is_not_installed(monkeypatch):
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "requires", missing)
+    monkeypatch.setattr(metadata, "distributions", lambda name: [])
     found = findings(doctor.packages)["vaecourse"]
     assert found.needed and found.mend.endswith(f"--editable {doctor.ROOT}")
 

@@ -100,7 +100,7 @@ def python() -> Iterator[Finding]:
 def packages() -> Iterator[Finding]:
     """What pyproject.toml asks for: the package's own needs, JupyterLab's part, and, as a note, what the tests use."""
     try:
-        requirements = metadata.requires("vaecourse") or []
+        requirements = requirements_of_the_course()
     except metadata.PackageNotFoundError:
         yield Finding("vaecourse", "it is not installed in this Python", f"{_pip()} {_course()}")
         return
@@ -128,7 +128,7 @@ def versions() -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     wrong = 0
-    for name in filter(_version, {parse(line)[0] for line in metadata.requires("vaecourse") or []}):
+    for name in filter(_version, {parse(line)[0] for line in requirements_of_the_course()}):
         for line in metadata.requires(name) or []:
             needs = Requirement(line)
             if needs.marker and not needs.marker.evaluate({"extra": ""}):
@@ -271,9 +271,12 @@ def programs() -> Iterator[Finding]:
 
 
 def images() -> Iterator[Finding]:
-    if any(_version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")) or _homeless():
+    if any(_version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")):
         return
     from vaecourse import data
+
+    if _homeless() and not os.environ.get(data.FOLDER_VARIABLE):
+        return
 
     yield Finding("digits", f"{data.digits()}, inside scikit-learn")
     named = os.environ.get(data.FOLDER_VARIABLE)
@@ -344,9 +347,17 @@ def parse(requirement: str) -> tuple[str, str, str | None]:
     >>> parse('jupyterlab>=4.2; extra == "lab"')
     ('jupyterlab', '4.2', 'lab')
     """
-    name, least = re.match(r"([\w.-]+)(?:\[[\w,]*\])?\s*(?:>=\s*([\w.]+))?", requirement).groups()  # type: ignore[union-attr]
-    extra = re.search(r"extra\s*==\s*['\"](\w+)", requirement)
+    name, least = re.match(r"([\w.-]+)(?:\[[\w,-]*\])?\s*(?:>=\s*([\w.]+))?", requirement).groups()  # type: ignore[union-attr]
+    extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", requirement)
     return name, least or "0", extra and extra[1]
+
+
+def requirements_of_the_course() -> list[str]:
+    """What the installed course asks for, and not what a build has left in the folder from which Python was started."""
+    found = sorted(metadata.distributions(name="vaecourse"), key=lambda one: one.read_text("RECORD") is None)
+    if not found:
+        raise metadata.PackageNotFoundError("vaecourse")
+    return found[0].requires or []
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ from typer.testing import CliRunner
 from tests.labs.test_live import GOAL, Climber
 from tests.test_data import contents, idx, server, source  # noqa: F401 - fixtures
 from tests.test_train import X, new_model, run, same
-from vaecourse import checkpoint, data, doctor, recorded, reproduce, train
+from vaecourse import checkpoint, data, description, doctor, recorded, reproduce, train
 from vaecourse.__main__ import app
 from vaecourse.labs.latent_space import LatentTrainer
 from vaecourse.models import VAE
@@ -460,7 +460,7 @@ def test_whatever_is_put_anywhere_is_taken_or_told(files, tmp_path, number):
 
 def test_a_model_that_is_cheap_to_keep_and_dear_to_use_is_refused(tmp_path):
     """48 MB in the file, and 22 GB for its log-weights."""
-    path, model = tmp_path / "wide", VAE(64, train.LARGEST_LATENT + 1, (1,))
+    path, model = tmp_path / "wide", VAE(64, description.LARGEST_LATENT + 1, (1,))
     settings = {"model": {"config": model.config(), "dtype": "float32"}}
     checkpoint.Checkpoint(path, settings, model, torch.optim.Adam(model.parameters()), {}).save([])
     assert "10000 are the most" in told(lambda: train.load(path), "wide")
