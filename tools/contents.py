@@ -1,21 +1,34 @@
 """What JupyterLab reads and writes for the course: nothing outside of its folder, and no widgets that were saved.
 
 A link in a stranger's repository can lead anywhere, and a save would follow it. One that leads to another place in the
-same folder is followed; one that leads out of it is not, and the files list does not show it.
+same folder is followed; one that leads out of it is not, and the files list does not show it. Beside a file Jupyter
+has places of its own, ``.~NAME`` while it writes and ``.ipynb_checkpoints``, where nobody looks for a link. The first
+is not used here; the second is not written to if it is a link, wherever that leads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import hashlib
+import io
 import os
-import tempfile
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from anyio.to_thread import run_sync
+from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
+from traitlets import Bool
+
+from vaecourse import files
+
+NOT_JUPYTERS = "Jupyter's own way to write, which cannot be chosen here: ``Whole`` is another."
 
 
 class LeadsOut(HTTPError, OSError):
@@ -27,6 +40,13 @@ class LeadsOut(HTTPError, OSError):
         super().__init__(403, f"{path} is, or lies behind, a link that leads out of {root}: it is not followed here.")
 
 
+class IsLink(HTTPError):
+    """The answer to whoever would write or read a checkpoint through a link."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(403, f"{path} is a link, and checkpoints are not kept behind one. Remove the link.")
+
+
 def stay_in(root: str, path: str) -> str:
     """``path``, or ``LeadsOut`` if it is outside of ``root`` once all links are followed."""
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
@@ -34,13 +54,64 @@ def stay_in(root: str, path: str) -> str:
     return path
 
 
-class Checkpoints(AsyncFileCheckpoints):
-    """The copies in .ipynb_checkpoints, where a link may lie too."""
+def put(path: str, content: bytes) -> None:
+    """Write a file whole or not at all; in place one that cannot be replaced: a hard link, or in a closed folder."""
+    path = os.path.realpath(path)
+    try:
+        files.replace(path, content)
+    except OSError as failure:
+        full = failure.errno in files.FULL
+        if full or not os.path.isfile(path) or not os.access(path, os.W_OK) or not os.stat(path).st_mode & 0o222:
+            raise
+        with open(os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "wb") as file:
+            file.truncate()
+            file.write(content)
+
+
+class Whole:
+    """Writing without ``.~NAME``, and reading without it: a link of that name would be written through, or restored."""
+
+    @contextlib.contextmanager
+    def atomic_writing(self, os_path: str, text: bool = True, encoding: str = "utf-8", **_: Any) -> Iterator[IO[Any]]:
+        whole = io.BytesIO()
+        yield io.TextIOWrapper(whole, encoding, newline="\n", write_through=True) if text else whole
+        with self.perm_to_403(os_path):
+            put(os_path, whole.getvalue())
+
+    async def _copy(self, src: str, dest: str) -> None:
+        """With the time and the rights of the original, but so that it can be written again."""
+        with self.perm_to_403(dest):
+            await run_sync(put, dest, await run_sync(Path(src).read_bytes))
+        with contextlib.suppress(OSError):
+            before = os.stat(src)
+            os.chmod(dest, stat.S_IMODE(before.st_mode) | stat.S_IWUSR)
+            os.utime(dest, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+class Checkpoints(Whole, AsyncFileCheckpoints):
+    """The copies in .ipynb_checkpoints; those of a read-only folder in one that is the user's alone."""
+
+    use_atomic_writing = Bool(False, help=NOT_JUPYTERS)
+
+    def _get_os_path(self, path: str) -> str:
+        return stay_in(self.root_dir, super()._get_os_path(path))
 
     def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
-        found = super().checkpoint_path(checkpoint_id, path)
-        inside = Path(found).is_relative_to(os.path.abspath(self.root_dir))
-        return stay_in(self.root_dir if inside else tempfile.gettempdir(), found)  # there if the folder is read-only
+        parent, _, name = path.strip("/").rpartition("/")
+        stem, ending = os.path.splitext(name)
+        beside = self._get_os_path(parent)
+        folder, root, rights = os.path.join(beside, self.checkpoint_dir), self.root_dir, 0o777
+        if not os.access(beside, os.W_OK):
+            which = hashlib.sha256(os.fsencode(os.path.realpath(beside))).hexdigest()
+            root, rights = jupyter_runtime_dir(), 0o700  # a server's is the user's alone
+            folder = os.path.join(root, f"checkpoints-{which}")
+        found = stay_in(root, os.path.join(folder, f"{stem}-{checkpoint_id}{ending}"))
+        for one in (folder, found):
+            if os.path.islink(one):
+                raise IsLink(one)
+        with self.perm_to_403():
+            os.makedirs(folder, mode=rights, exist_ok=True)
+        return found
 
 
 class Files(AuthenticatedFileHandler):
@@ -51,11 +122,14 @@ class Files(AuthenticatedFileHandler):
         return super().validate_absolute_path(root, absolute_path)
 
 
-class Contents(AsyncLargeFileManager):
+class Contents(Whole, AsyncLargeFileManager):
     """Notebooks without the widgets that were saved in them: JupyterLab would run their JavaScript on opening.
 
     A stranger's notebook could so do all that its reader can, with no cell run. The course stores no widgets.
+    Saved outputs stay as they are, for a save writes what the page has; tools/lab.py sees to it that none runs.
     """
+
+    use_atomic_writing = Bool(False, help=NOT_JUPYTERS)
 
     def _get_os_path(self, path: str) -> str:
         return stay_in(self.root_dir, super()._get_os_path(path))

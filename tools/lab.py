@@ -7,6 +7,10 @@
 Its folder is the notebook's, for example chapters/. Of what can be added to a Jupyter server only JupyterLab and its
 terminal are loaded: no Voila, which would run notebooks when their page is asked for, and no Jupytext, which would
 write a notebook's .py when it is saved. Needs no more than the extra `lab`.
+
+A notebook that is opened draws the outputs saved in it, trusted or not. None of them may fetch from elsewhere or send:
+what draws by a program of the notebook's own is off (Vega), a page loads from this server alone (a picture from another
+would tell it who reads the text), and the token is not in the page, which has its cookie.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyterlab.labapp import LabApp
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import OutputTransform
 
 from tools import contents, ending, servers
 
@@ -24,11 +30,57 @@ START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
 KERNELS = 12
 IDLE = 8 * 3600  # seconds: a night's training ends in time, and so does what was forgotten
 
+DRAWN_BY_PROGRAM = ["@jupyterlab/vega5-extension"]  # of what JupyterLab shows untrusted, what loads data and pictures
+POLICY = (
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # JupyterLab compiles schemas; a lab is a blob
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "media-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self' data: blob: ws://{host} wss://{host}",  # 'self' is no websocket to every browser
+    "worker-src 'self' blob:",
+    "frame-src 'self' data: blob:",
+    "object-src 'self' data: blob:",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
+)
+
+
+class Policy(OutputTransform):
+    """A second policy beside Jupyter's own: a browser keeps to both. ``servers.Foreign`` has looked at the host."""
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self.policy = "; ".join(POLICY).format(host=request.host)
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        headers.add("Content-Security-Policy", self.policy)
+        return status_code, headers, chunk
+
+
+def without_token(_: Any, page: dict[str, Any]) -> dict[str, Any]:
+    """What is told to the page of JupyterLab, after all that is read from files."""
+    page["token"] = ""
+    page["disabledExtensions"] = [*dict.fromkeys([*page["disabledExtensions"], *DRAWN_BY_PROGRAM])]
+    return page
+
+
+class Server(servers.Server):
+    """One whose pages keep to that."""
+
+    def init_webapp(self) -> None:
+        super().init_webapp()
+        self.web_app.settings["page_config_hook"] = without_token
+        self.web_app.add_transform(Policy)
+
 
 class Lab(LabApp):
     """JupyterLab on a server of the course."""
 
-    serverapp_class = servers.Server
+    serverapp_class = Server
     serverapp_config = {"jpserver_extensions": {"jupyter_server_terminals": True}}  # and JupyterLab, and no others
 
     @classmethod
@@ -36,7 +88,7 @@ class Lab(LabApp):
         return "jupyterlab"
 
     @classmethod
-    def make_serverapp(cls, **more: Any) -> servers.Server:
+    def make_serverapp(cls, **more: Any) -> Server:
         settings = servers.settings(most=KERNELS, idle=IDLE, look=300)
         settings.ServerApp.file_to_run = str(START)
         settings.ServerApp.contents_manager_class = contents.Contents

@@ -15,6 +15,8 @@
 - it keeps so many connections and no more, and closes those that ask nothing;
 - it starts so many kernels and no more, and ends those that nobody is connected to and that do nothing; what a kernel
   sends over its own ports, to which every user of the machine can connect, is encrypted;
+- a kernel starts, and JupyterLab starts one for each notebook that is opened, without a look at the modules beside the
+  notebook. They can be imported once a cell runs, and stand in for no other module;
 - it reads no configuration file, so that none can open it by chance. The command line can, one option at a time.
 
 A server that is killed (SIGKILL) cannot end its kernels. They end by themselves: each looks for its parent
@@ -23,6 +25,7 @@ once a second.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -32,6 +35,8 @@ import warnings
 import weakref
 from typing import Any
 
+from jinja2 import Template
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.services.sessions.handlers import SessionRootHandler
@@ -55,6 +60,14 @@ FROM_OUTSIDE = (
     "Listening on %s and not only on 127.0.0.1: every machine that reaches this one finds the server, and whoever has "
     "its token runs code here as you. In a container, publish the port to your own machine alone: "
     "-p 127.0.0.1:%d:%d"
+)
+
+# What a kernel does first, with no name in the learner's namespace: the folder goes to the end of the path with the
+# first cell that runs, and what Python left out at the start is not left out in the programs that a cell starts.
+AT_THE_END = (
+    "get_ipython().events.register('pre_execute', "
+    "lambda path=__import__('sys').path: '' in path or path.append('')); "
+    "__import__('os').environ.pop('PYTHONSAFEPATH', None) and None"
 )
 
 
@@ -103,11 +116,28 @@ class Kernels(AsyncMappingKernelManager):
         if len(self.starting.union(self.list_kernel_ids())) >= self.most:
             raise Full(self.most)
         kernel_id = kernel_id or self.new_kernel_id(**more)
+        more |= self.apart(**more)
         self.starting.add(kernel_id)
         try:
             return await super().start_kernel(kernel_id=kernel_id, **more)
         finally:
             self.starting.discard(kernel_id)
+
+    def apart(
+        self,
+        kernel_name: str | None = None,
+        env: dict[str, str] | None = None,
+        extra_arguments: list[str] | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """What keeps a kernel from importing what lies in its folder, before a cell runs."""
+        own: dict[str, Any] = {"env": {**(os.environ if env is None else env), "PYTHONSAFEPATH": "1"}}
+        with contextlib.suppress(NoSuchKernel):  # which is told by whoever starts it
+            spec = self.kernel_spec_manager.get_kernel_spec(kernel_name or self.default_kernel_name)
+            if any("ipykernel" in word for word in spec.argv):
+                words = ["--InteractiveShellApp.ignore_cwd=True", f"--InteractiveShellApp.code_to_run={AT_THE_END}"]
+                own["extra_arguments"] = [*(extra_arguments or []), *words]
+        return own
 
 
 class Sessions(SessionRootHandler):
@@ -171,6 +201,13 @@ class Door(Refused):
             super().prepare()
 
 
+class Page(Template):
+    """A page of Jupyter's own, for example of an error; the token would stand in it for whoever has come in."""
+
+    def render(self, *more: Any, **names: Any) -> str:
+        return super().render(*more, **names | {"token": ""})
+
+
 class Server(ServerApp):
     """See above. Give it ``settings`` as its ``config``."""
 
@@ -192,6 +229,7 @@ class Server(ServerApp):
 
     def init_webapp(self) -> None:
         super().init_webapp()
+        self.web_app.settings["jinja2_env"].template_class = Page
         if "sessions" in self.default_services:
             self.web_app.add_handlers(".*$", [(url_path_join(self.base_url, "/api/sessions"), Sessions)])
         first = [Rule(Foreign(self), Refused)]

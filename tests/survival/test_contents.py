@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 
 import nbformat
 import pytest
@@ -90,6 +91,85 @@ def test_a_checkpoint_is_not_put_behind_a_link(chapters, which):
         with pytest.raises(HTTPError, match="leads out of"):
             asyncio.run(getattr(manager(chapters), call)("01.ipynb"))
     assert holds(home) == before
+
+
+@pytest.mark.parametrize("target", ["../home/thesis.ipynb", "other.ipynb", "../home/new.ipynb"])
+@pytest.mark.parametrize("name", [".~01.ipynb", "01.ipynb.invalid", ".~01.ipynb.invalid"])
+def test_a_save_writes_the_file_alone_and_no_link_beside_it(chapters, name, target):
+    """Jupyter copies the file to .~NAME first, and reads that if the file is damaged."""
+    (chapters / "other.ipynb").write_text("the learner's")
+    (chapters / name).symlink_to(target)
+    ours, before = manager(chapters), holds(chapters.parent / "home")
+    answer = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("an answer")])
+    asyncio.run(ours.save({**NOTEBOOK, "content": answer}, "01.ipynb"))
+    asyncio.run(ours.create_checkpoint("01.ipynb"))
+    assert "an answer" in (chapters / "01.ipynb").read_text()
+    (chapters / "01.ipynb").write_text("damaged")
+    with pytest.raises(HTTPError, match="Unreadable Notebook") as refused:
+        asyncio.run(ours.get("01.ipynb"))
+    assert refused.value.status_code == 400
+    asyncio.run(ours.restore_checkpoint("checkpoint", "01.ipynb"))
+    assert "an answer" in (chapters / "01.ipynb").read_text() and not (chapters / "01.ipynb").is_symlink()
+    assert (chapters / "other.ipynb").read_text() == "the learner's" and (chapters / name).is_symlink()
+    assert holds(chapters.parent / "home") == before
+
+
+def test_a_save_keeps_the_rights_and_a_second_name(chapters):
+    ours, file = manager(chapters), chapters / "data/a.txt"
+    file.chmod(0o600)
+    asyncio.run(ours.save(dict(TEXT), "data/a.txt"))
+    asyncio.run(ours.create_checkpoint("data/a.txt"))
+    kept = chapters / "data/.ipynb_checkpoints/a-checkpoint.txt"
+    assert stat.S_IMODE(file.stat().st_mode) == stat.S_IMODE(kept.stat().st_mode) == 0o600
+    (chapters / "second.txt").hardlink_to(file)
+    asyncio.run(ours.save({**TEXT, "content": "again"}, "data/a.txt"))
+    assert (chapters / "second.txt").read_text() == "again" and kept.read_text() == "written"
+
+
+@pytest.mark.parametrize("which", [".ipynb_checkpoints", ".ipynb_checkpoints/01-checkpoint.ipynb"])
+def test_a_checkpoint_goes_through_no_link_even_in_the_folder(chapters, which):
+    (chapters / which).parent.mkdir(exist_ok=True)
+    other = chapters / ("other.ipynb" if which.endswith(".ipynb") else "data/01-checkpoint.ipynb")
+    other.write_text("the learner's")
+    (chapters / which).symlink_to(other if which.endswith(".ipynb") else "data")
+    ours = manager(chapters)
+    for call in (
+        lambda: ours.create_checkpoint("01.ipynb"),
+        lambda: ours.list_checkpoints("01.ipynb"),
+        lambda: ours.restore_checkpoint("checkpoint", "01.ipynb"),
+        lambda: ours.delete_checkpoint("checkpoint", "01.ipynb"),
+    ):
+        with pytest.raises(HTTPError, match="is a link, and checkpoints are not kept behind one") as refused:
+            asyncio.run(call())
+        assert refused.value.status_code == 403
+    assert other.read_text() == "the learner's"
+
+
+def test_checkpoints_of_a_read_only_folder_are_in_one_of_the_users_alone(chapters, tmp_path, monkeypatch):
+    """And not in /tmp, where any user of the machine may have put some."""
+    runtime, shared = tmp_path / "runtime", tmp_path / "tmp"
+    (shared / "jupyter_checkpoints").mkdir(parents=True)
+    (shared / "jupyter_checkpoints/01-checkpoint.ipynb").symlink_to(chapters.parent / "home/thesis.ipynb")
+    before = holds(chapters.parent / "home")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    can = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(chapters) and can(path, mode))
+    ours = manager(chapters)
+    assert asyncio.run(ours.list_checkpoints("01.ipynb")) == []
+    asyncio.run(ours.create_checkpoint("01.ipynb"))
+    (made,) = runtime.rglob("*.ipynb")
+    assert made.name == "01-checkpoint.ipynb" and stat.S_IMODE(made.parent.stat().st_mode) == 0o700
+    assert holds(chapters.parent / "home") == before and not (chapters / ".ipynb_checkpoints").exists()
+    assert len(asyncio.run(ours.list_checkpoints("01.ipynb"))) == 1
+    assert asyncio.run(ours.list_checkpoints("data/01.ipynb")) == [], "a folder's own"
+
+
+def test_what_is_refused_makes_no_folder_either(chapters):
+    for call in ("create_checkpoint", "list_checkpoints"):
+        with pytest.raises(HTTPError, match="leads out of"):
+            asyncio.run(getattr(manager(chapters), call)("home/thesis.ipynb"))
+    assert not (chapters.parent / "home/.ipynb_checkpoints").exists()
 
 
 def test_a_folder_that_is_a_link_itself_works_as_any(chapters, tmp_path):

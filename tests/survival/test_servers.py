@@ -21,7 +21,7 @@ import nbformat
 import psutil
 import pytest
 import zmq
-from websocket import WebSocketBadStatusException, create_connection
+from websocket import WebSocketBadStatusException, WebSocketTimeoutException, create_connection
 
 from tools import browser, lab, present, servers
 
@@ -583,6 +583,75 @@ def test_a_strangers_notebook_opens_without_the_widgets_saved_in_it(server):
     status, _, text = server.ask("GET", "/api/contents/stranger.ipynb?content=1")
     assert status == 200 and json.loads(text)["content"]["metadata"] == {} and "_esm" not in text
     assert server.ask("GET", "/api/contents/stranger.ipynb?content=0")[0] == 200
+
+
+def test_opening_a_notebook_imports_nothing_that_lies_beside_it(server):
+    """JupyterLab starts a kernel for it, in its folder. A module there is for the cells, and hides no other."""
+    if server.name == "present":
+        pytest.skip("it opens no notebook")
+    folder, ran = server.folder / "strange", server.folder / "strange/ran"
+    folder.mkdir()
+    never = ["ipykernel_launcher", "ipykernel", "IPython", "jedi", "storemagic", "usercustomize", "yaml", "colorsys"]
+    for name in never:
+        (folder / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write('{name} ')")
+    (folder / "mine.py").write_text("value = 'from my own module'")
+    (folder / "program.py").write_text("import mine\nprint(mine.value)")
+    body = {"path": "strange/a.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    status, _, text = server.ask("POST", "/api/sessions", body=body)
+    assert status == 201, text
+    kernel = json.loads(text)["kernel"]["id"]
+    try:
+        opened = [message("kernel_info_request"), message("complete_request", code="imp", cursor_pos=3)]
+        said(server, kernel, *opened, message("inspect_request", code="print", cursor_pos=3, detail_level=0))
+        assert not ran.exists(), ran.read_text()
+        for _ in range(2):  # the second after a restart, which starts it by the same words
+            code = (
+                "import sys, colorsys, yaml, mine; from subprocess import run; print(mine.value, sys.path[-1] == '')\n"
+            )
+            code += "print(run([sys.executable, 'program.py'], capture_output=True, text=True).stdout, dir())"
+            told = said(server, kernel, message("execute_request", code=code, silent=False, store_history=False))
+            assert "from my own module True" in told and "Traceback" not in told and not ran.exists(), told
+            assert told.count("from my own module") == 2, "a program that a cell starts"
+            assert server.ask("POST", f"/api/kernels/{kernel}/restart", body={})[0] == 200
+    finally:
+        server.ask("DELETE", f"/api/kernels/{kernel}")
+
+
+def test_the_server_itself_looks_for_modules_in_no_folder_that_it_shows(tmp_path):
+    (tmp_path / "torch.py").touch()
+    code = f"import sys; from tools import lab; print({str(tmp_path)!r} in sys.path or '' in sys.path[1:])"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
+
+
+def said(server, kernel, *messages):
+    """All that a kernel says until it has answered the last message."""
+    told = ""
+    with contextlib.closing(server.connect(kernel)) as connection:
+        for one in messages:
+            answer, wanted = "", json.loads(one)["header"]["msg_type"].replace("request", "reply")
+            connection.send(one)
+            while f'"msg_type": "{wanted}"' not in answer:
+                told += (answer := str(connection.recv()))
+        connection.settimeout(2)
+        with contextlib.suppress(WebSocketTimeoutException):
+            while True:
+                told += str(connection.recv())
+    return told
+
+
+def test_the_page_of_the_lab_has_no_token_and_loads_from_its_own_server_alone(server):
+    if server.name == "present":
+        pytest.skip("it has no such page")
+    for path in ("/lab", "/lab/tree/not-there.ipynb", "/doc", "/nowhere"):
+        _, headers, text = server.ask("GET", path)
+        assert server.token not in text, path
+        off = text.partition('"disabledExtensions": [')[2].partition("]")[0]
+        assert path == "/nowhere" or ('"token": ""' in text and "@jupyterlab/vega5-extension" in off), path
+        policy = " ".join(headers.get_all("Content-Security-Policy"))
+        assert "default-src 'self';" in policy and "img-src 'self' data: blob:;" in policy, path
+        assert f"connect-src 'self' data: blob: ws://127.0.0.1:{server.port} " in policy, path
+        assert not re.search(r"https?:|\*", policy), path
 
 
 def test_no_more_is_read_than_a_notebook_may_have(server):
