@@ -9,12 +9,14 @@ both stay, one after the other. A cell of one's own goes behind the cell that it
 changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever removed.
 
 A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
-an update, the next one begins with putting back what this one did not.
+an update, the next one begins with putting back what this one did not. A chapter that is gone by then, or damaged, is
+git's again before.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import glob
 import json
@@ -71,7 +73,7 @@ def back(old: Path, folder: Path = CHAPTERS) -> Iterator[str]:
                 f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
             )
         found, present = list(typed.typed(mine)), Counter(typed.sum_of(one.cell) for one in typed.typed(there))
-        filled: dict[str | None, str] = {}
+        filled: dict[str | None, typed.Cell] = {}
         said = [_put(one, there, present, filled) for one in found]
         if any(said):
             text = json.dumps(there, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -93,7 +95,7 @@ def chapter_of(old: Path, folder: Path) -> Path:
 STAMP = r"(-20\d\d-\d\d-\d\d-\d{6}(-\d+)?)?"
 
 
-def _put(one: typed.Typed, there: Notebook, present: Counter[str], filled: dict[str | None, str]) -> bool:
+def _put(one: typed.Typed, there: Notebook, present: Counter[str], filled: dict[str | None, typed.Cell]) -> bool:
     """Put one typed cell into the notebook ``there``; False if it is the course's own, changed.
 
     ``present`` are the typed cells that are there already, ``filled`` the exercises' cells that were filled till now.
@@ -109,13 +111,13 @@ def _put(one: typed.Typed, there: Notebook, present: Counter[str], filled: dict[
             return True
         if one.given == typed.sum_of(cells[place]):  # the cell that the answer was written into has not changed
             _fill(cells[place], one.cell)
-            filled[one.given] = cells[place].get("id", "")
+            filled[one.given] = cells[place]
             return True
         return _insert(one, place + 1, there)
     if one.given is not None and one.exercise is None:
         return False
-    there_now = filled.get(one.after, "nothing")
-    places = [place for place, cell in enumerate(cells) if one.after == typed.sum_of(cell) or cell["id"] == there_now]
+    there_now = filled.get(one.after)
+    places = [place for place, cell in enumerate(cells) if one.after == typed.sum_of(cell) or cell is there_now]
     place = places[0] + 1 if places else len(cells)
     while one.given is None and place < len(cells) and cells[place].get("id", "").startswith("yours-"):
         place += 1  # behind those of one's own that came before it
@@ -153,13 +155,13 @@ OURS = {"stub", "check", "solution", "exercise", "instructor", "hide-input", "qu
 def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
     """Move what was typed aside, take the newest version, put the answers back. If git cannot: all is as it was."""
     with files.locked(folder / "update", "updating the course"):
-        settle(folder)
+        root = _root(folder)
+        settle(folder, root)
         if owed := _owed(folder):
             raise ending.Refused(f"{', '.join(path.name for path in owed)} must get their answers back first.")
-        root = _root(folder)
         owed = {path: _free(path) for path in notebooks(folder) if _has_changed(path, root)}
         if owed:
-            _note(folder, {path: copy for path, copy in owed.items() if not typed.is_untouched(path)})
+            _note(folder, owed)
         moved: dict[Path, Path] = {}
         with _interruptible():
             try:
@@ -168,30 +170,47 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
                 said = _git(root, "pull", "--ff-only", *more)
             except BaseException:
                 left = [_move_back(path, place, root) for path, place in reversed(moved.items())]
-                _note(folder, {})
+                if not any(os.path.lexists(place) for place in owed.values()):  # else the next update puts it back
+                    _note(folder, {})
                 for sentence in filter(None, left):
                     say(sentence)
                 raise
         say(said)
-        settle(folder)
+        settle(folder, root)
 
 
-def settle(folder: Path) -> None:
+def settle(folder: Path, root: Path) -> None:
     """Put back what is owed, each notebook for itself; one that cannot be put back stays in its copy, and is named."""
     owed = _owed(folder)
     for path, place in list(owed.items()):
         if place.is_file():
-            say(f"{path.name}: what you typed is in {files.shown(place)}")
+            ran_only = typed.is_untouched(place)
+            if not ran_only:
+                say(f"{path.name}: what you typed is in {files.shown(place)}")
             try:
-                for sentence in back(place, folder):
+                _mend(path, root)
+                for sentence in () if ran_only else back(place, folder):
                     say(sentence)
             except OSError as failure:
-                say(f"  not put back yet ({failure}): make room, then the same command again.")
+                say(f"  not put back yet: {ending.sentence(failure)} Then the same command again.")
                 continue
             except Exception as failure:  # noqa: BLE001 - the others must not wait for it, and nothing of it is lost
                 say(f"  not put back ({type(failure).__name__}: {failure}): it stays in that copy.")
         del owed[path]
         _note(folder, owed)
+
+
+def _mend(path: Path, root: Path) -> None:
+    """Write this version's notebook where none is, or a damaged one, of which a copy is kept."""
+    with contextlib.suppress(ValueError, FileNotFoundError):
+        typed.read(path)
+        return
+    if not _git(root, "ls-tree", "--name-only", "HEAD", "--", path.relative_to(root).as_posix()):
+        return  # this version has no such chapter
+    released = _released(path, root)
+    if path.is_file() and path.stat().st_size:
+        say(f"{path.name} is damaged: what it held is in {files.shown(files.keep(path))}, the chapter is as released.")
+    files.replace(path, released)
 
 
 def _owed(folder: Path) -> dict[Path, Path]:
@@ -221,24 +240,30 @@ def _free(path: Path) -> Path:
 
 def _move_aside(path: Path, place: Path, root: Path, moved: dict[Path, Path]) -> None:
     """Move a notebook into kept/, and the course's own in its place, which must still be free then."""
-    released = _git_bytes(root, "cat-file", "--filters", f"HEAD:{path.relative_to(root).as_posix()}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(path, place)
-    moved[path] = place
-    with open(path, "xb") as file:
-        file.write(released)
+    with files.beside(path, _released(path, root)) as released:  # on the disk before anything moves
+        place.parent.mkdir(parents=True, exist_ok=True)
+        moved[path] = place
+        os.rename(path, place)
+        files.name(released, path)
+
+
+def _released(path: Path, root: Path) -> bytes:
+    """The notebook of this version, as git would write it."""
+    return _git_bytes(root, "cat-file", "--filters", f"HEAD:{path.relative_to(root).as_posix()}")
 
 
 def _move_back(path: Path, place: Path, root: Path) -> str | None:
     """Move a notebook from kept/ to where it was. What was saved there since is moved into kept/ first, and told."""
     try:
         said = None
+        if not place.is_file():  # it had not been moved yet
+            return None
         if path.is_file() and _has_changed(path, root):
             os.rename(path, other := _free(path))
             said = f"{path.name} was saved meanwhile: that is in {files.shown(other)}."
         os.replace(place, path)
         return said
-    except OSError as failure:
+    except (OSError, ending.Refused) as failure:
         return f"{path.name} could not be put back ({failure}): it is in {files.shown(place)}."
 
 
@@ -251,13 +276,17 @@ def _has_changed(path: Path, root: Path) -> bool:
 
 
 def _root(folder: Path) -> Path:
+    unpack = f'Unpack the new version beside it, and there: python -m tools.answers back "{folder}/{PATTERN}"'
     try:
-        return Path(os.fsdecode(_git_bytes(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+        root = Path(os.fsdecode(_git_bytes(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
     except ending.Refused:
+        raise ending.Refused(f"{folder.parent} was not cloned with git. {unpack}") from None
+    if not os.path.samefile(root, folder.parent):
         raise ending.Refused(
-            f"{folder.parent} was not cloned with git. Unpack the new version beside it, and there: "
-            f'python -m tools.answers back "{folder}/{PATTERN}"'
-        ) from None
+            f"{folder.parent} was not cloned with git, but lies in another repository, {files.shown(root)}, which "
+            f"stays as it is. {unpack}"
+        )
+    return folder.parent
 
 
 def _git(folder: Path, *words: str) -> str:

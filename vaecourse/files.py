@@ -412,8 +412,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     name = path.with_name(f".{path.name}.lock")
     if not is_lock(name):
         raise NotOurs(
-            f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} apart "
-            "needs this name: move it away, or name another file."
+            f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} "
+            "apart needs this name: move it away, or name another file."
         )
     lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:

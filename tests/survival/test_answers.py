@@ -327,6 +327,110 @@ def test_an_update_that_is_ended_is_finished_by_the_next(course, hooked, how):
         assert "what the learner typed" in answered and texts(clone / "chapters" / path.name)[1] == "New words."
 
 
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "half of it"])
+def test_an_update_that_lost_a_chapter_is_finished_by_the_next(course, hooked, left, capsys):
+    """Nothing: killed between two names. An empty file: the power went before the disk had it."""
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    ran_only, path = clone / "chapters" / CHAPTERS[1].name, clone / "chapters" / FOUR[0].name
+    script = hooked("pull", "kill -KILL $PPID; sleep 1; exit 1")
+    program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, capture_output=True)
+    for lost in (path, ran_only):
+        whole = lost.read_bytes()
+        lost.unlink() if left == "nothing" else lost.write_bytes(b"" if left == "an empty file" else whole[:3000])
+    script.unlink()
+    time.sleep(1.1)
+    update(clone)
+    found = typed.read(path)
+    answered = typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+    assert "what the learner typed" in answered and texts(path)[1] == "New words." == texts(ran_only)[1]
+    assert "must get" not in (said := capsys.readouterr().out) and ("is damaged: what it held is in" in said) == (
+        left == "half of it"
+    )
+    assert not (clone / "chapters/kept" / answers.OWED).exists()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ctrl_c_beside_the_renaming_loses_nothing(course, monkeypatch, when):
+    authors, clone, _ = course
+    before = {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    rename = os.rename
+
+    def stopped(old, new):
+        monkeypatch.setattr(answers.os, "rename", rename)
+        if when == "after":
+            rename(old, new)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(answers.os, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        update(clone)
+    assert before == {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    assert not (clone / "chapters/kept" / answers.OWED).exists()
+
+
+def test_what_cannot_be_moved_back_stays_owed(course, hooked, monkeypatch, capsys):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    script, replace = hooked("pull", "exit 1"), os.replace
+
+    def refuse(old, new):
+        if FOUR[0].stem in str(old) and "kept" in str(old):
+            raise OSError(5, "Input/output error")
+        replace(old, new)
+
+    monkeypatch.setattr(answers.os, "replace", refuse)
+    with pytest.raises(answers.ending.Refused):
+        update(clone)
+    monkeypatch.setattr(answers.os, "replace", replace)
+    assert "could not be put back" in capsys.readouterr().out
+    script.unlink()
+    update(clone)
+    assert all("what the learner typed" in (clone / "chapters" / p.name).read_text(encoding="utf-8") for p in FOUR)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the name of an open file")
+def test_a_full_disk_is_told_as_it_is_and_nothing_has_moved(course, monkeypatch, capsys):
+    _, clone, _ = course
+    before = {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    fsync, files = os.fsync, answers.files
+
+    def full(handle):
+        if ".ipynb" in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(28, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(answers, "CHAPTERS", clone / "chapters")
+    assert answers.main(["update"]) == 1
+    said = capsys.readouterr()
+    assert "saved meanwhile" not in said.out and answers.ending.FULL in said.err and "Errno" not in said.err
+    assert before == {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+
+
+def test_a_course_inside_another_repository_is_not_updated(tmp_path):
+    inside = tmp_path / "outer/course/chapters"
+    inside.mkdir(parents=True)
+    shutil.copy(FOUR[0], inside)
+    git(tmp_path / "outer", "init", "--quiet")
+    with pytest.raises(
+        answers.ending.Refused, match="lies in another repository, .*outer, which stays as it is. Unpack"
+    ):
+        answers.update(inside)
+
+
+def test_answers_come_back_into_a_notebook_whose_cells_have_no_ids(pair, tmp_path):
+    new = tmp_path / "new" / FOUR[0].name
+    found = typed.read(new)
+    for cell in found["cells"]:
+        del cell["id"]
+    new.write_text(json.dumps(found), encoding="utf-8")
+    cells, said = pair(lambda cells, stubs: [cells[stubs[0]].update(source="mine = 1"), cells.insert(3, own("Mine."))])
+    sources = [typed.source(cell) for cell in cells]
+    assert "mine = 1" in sources and "Mine." in sources and "2 of 2" in said[0]
+
+
 def test_one_notebook_that_cannot_be_read_keeps_no_other_from_its_answers(course, capsys):
     authors, clone, _ = course
     new_version(authors, text_before_everything)
@@ -477,11 +581,25 @@ def test_two_updates_in_a_row_keep_the_newer_answer_in_its_place(course):
 def test_tags_and_the_notebooks_own_metadata_count_as_typed(tmp_path):
     tagged = lambda found: found["cells"][3]["metadata"].update(tags=["ask"])
     signed = lambda found: found["metadata"].update(authors=[])
-    for number, change in enumerate((tagged, signed)):
+    remarked = lambda found: found["cells"][3]["metadata"].update(remark="mine")
+    hidden = lambda found: found["cells"][3]["metadata"].update(jupyter={"source_hidden": True, "mine": "words"})
+    marked = lambda found: found["metadata"]["vaecourse"].update(mine="words")
+    for number, change in enumerate((tagged, signed, remarked, hidden, marked)):
         found = typed.read(FOUR[0])
         change(found)
         (path := tmp_path / f"{number}.ipynb").write_text(json.dumps(found), encoding="utf-8")
         assert not typed.is_untouched(path)
+
+
+def test_what_jupyterlab_writes_by_itself_is_not_typed(tmp_path):
+    found = typed.read(FOUR[0])
+    ran = {"shell.execute_reply": "2026-11-26T10:15:00.123456Z", "iopub.status.busy": "2026-11-26T10:15:00+00:00"}
+    lab = {"execution": ran, "collapsed": False, "scrolled": "auto", "trusted": True, "editable": True}
+    for cell in found["cells"]:
+        cell["metadata"] |= {**lab, "jupyter": {"outputs_hidden": True}, "jp-MarkdownHeadingCollapsed": True}
+    found["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    (path := tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
+    assert typed.is_untouched(path)
 
 
 def test_back_takes_the_newest_copy_and_goes_on_after_a_refusal(tmp_path, capsys):

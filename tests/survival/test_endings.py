@@ -71,6 +71,8 @@ def test_an_error_of_the_system_says_where_and_what_to_do(monkeypatch):
     assert said(errno.EACCES, "/home/me/.jupyter").endswith("HOME=/tmp/home before the command.")
     assert said(errno.EACCES, "/home/melon/x") == "/home/melon/x: Permission denied."
     assert ending.sentence(OSError("one of ours")) == "one of ours"
+    assert ending.sentence(OSError(errno.ENOSPC, "one of ours, with its cure")) == "one of ours, with its cure"
+    assert said(errno.ENOSPC, None) == "No space left on device. " + ending.FULL
     assert ending.sentence(ValueError("no")) == "no"
 
 

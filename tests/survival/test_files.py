@@ -164,11 +164,17 @@ def test_the_same_process_is_told_too(tmp_path):
 
 
 def test_a_file_that_happens_to_have_the_locks_name_stays(tmp_path):
+    """filelock 3.24 would empty it, and 4.2 not."""
     (tmp_path / ".file.lock").write_text("my notes")
-    with files.locked(tmp_path / "file", "training"):
-        with pytest.raises(files.Busy, match="in use by another process"), files.locked(tmp_path / "file", "saving"):
+    with pytest.raises(files.NotOurs, match=r"\.file\.lock has a text in it that is not the course's.* move it away"):
+        with files.locked(tmp_path / "file", "training"):
             pass
     assert (tmp_path / ".file.lock").read_text() == "my notes"
+    for left in (b"", bytes(100)):  # by a kill, or a lost power line
+        (tmp_path / ".file.lock").write_bytes(left)
+        with files.locked(tmp_path / "file", "training"):
+            pass
+        assert os.listdir(tmp_path) == []
 
 
 COUNT = """
@@ -205,6 +211,7 @@ MAY = {
     "tools/clean.py": "removes what the lists of tools/made.py name, after that",
     "tools/temporary.py": "folders of its own, in the system's place for such",
     "tools/browser.py": "in a temporary folder",
+    "tools/contents.py": "what JupyterLab saves: by the door, and in place where that refuses and the user may write",
     "tools/mutants.py": "in a folder of its own that made.building gives",
     "tools/vendor.py": "in a folder of its own that made.building gives",
     "tools/present.py": "in a folder of its own that made.building gives",
@@ -264,6 +271,31 @@ def test_what_is_typed_between_the_look_and_the_writing_is_kept(tmp_path, monkey
     (said,) = write(file, b"ours, new", known)
     (copy,) = (tmp_path / "kept").iterdir()
     assert copy.read_bytes() == b"ours, typed in the last moment" and file.read_bytes() == b"ours, new"
+
+
+@pytest.mark.parametrize("moment", ["replace", "_sync_folder"])
+@pytest.mark.parametrize("how", ["in place", "by another file"])
+def test_what_is_saved_in_the_moment_after_the_writing_is_not_taken_for_ours(tmp_path, monkeypatch, moment, how):
+    file, known = tmp_path / "file", {}
+    module = os if moment == "replace" else files
+    real, replace = getattr(module, moment), os.replace
+
+    def save():
+        if how == "in place":
+            file.write_bytes(b"ours, typed in an editor")
+        else:
+            (tmp_path / "new").write_bytes(b"ours, typed in an editor")
+            replace(tmp_path / "new", file)
+
+    def late(*arguments):
+        real(*arguments)
+        save()
+
+    monkeypatch.setattr(module, moment, late)
+    write(file, b"ours 1", known)
+    monkeypatch.undo()
+    (said,) = write(file, b"ours 2", known)
+    assert [path.read_bytes() for path in (tmp_path / "kept").iterdir()] == [b"ours, typed in an editor"]
 
 
 def test_the_same_size_and_time_are_not_taken_for_the_same_file(tmp_path):

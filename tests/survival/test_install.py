@@ -96,7 +96,7 @@ def test_what_cannot_be_seen_is_left_to_the_installer(installing):
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_folder_that_may_not_be_written_is_told(course):
-    for above in (course, *course.parents[:3]):
+    for above in (course, *course.parents[:4]):
         above.chmod(above.stat().st_mode | 0o055)
     program = "import os, sys; os.setuid(65534); os.execvp(sys.argv[1], sys.argv[1:])"
     command = [sys.executable, "-c", program, "/usr/bin/env", "make", "lab", "PYTHON=/usr/bin/python3"]
@@ -119,6 +119,24 @@ def test_a_full_disk_is_told(tmp_path):
             assert f"The disk of {disk / 'course'} is full (No space left on device; the course needs" in said[-1]
             return
     pytest.skip("a disk cannot be mounted here")
+
+
+def test_pips_settings_do_not_lead_out_of_the_environment(installing):
+    (installing / ".venv/bin/python").write_text(
+        '#!/bin/sh\ncase "$*" in *"pip install"*) env | grep ^PIP_ >>seen; esac\nexit 1\n'
+    )
+    make(installing, PIP_USER="1", PIP_TARGET="/elsewhere", PIP_PREFIX="/elsewhere", PIP_REQUIRE_VIRTUALENV="1")
+    seen = (installing / "seen").read_text()
+    assert "PIP_USER=0" in seen and "PIP_REQUIRE_VIRTUALENV=1" in seen and "elsewhere" not in seen
+
+
+def test_a_strangers_file_that_has_the_locks_name_stays(installing):
+    (installing / bootstrap.LOCK).write_text("my notes on doors")
+    (said,) = make(installing)
+    assert "has a text in it that is not the course's: move that file away, then give the same command again" in said
+    (installing / ".venv/installed-lab").touch()
+    clean.environment(installing / ".venv", lambda said: None)
+    assert (installing / bootstrap.LOCK).read_text() == "my notes on doors" and not (installing / ".venv").exists()
 
 
 # Two at once ---------------------------------------------------------------------------------------------------------
@@ -163,6 +181,7 @@ def test_of_two_installations_the_second_waits_says_for_whom_and_has_nothing_lef
     assert first.wait(timeout=60) == second.returncode == 0
     assert re.search(r"Waiting: process \d+ has been installing the course since \d\d:\d\d\.", said)
     assert (slow / "log").read_text().split() == ["begin", "end"]
+    assert re.fullmatch(rb"process \d+ has been .* since \d\d:\d\d", (slow / bootstrap.LOCK).read_bytes())
 
 
 def test_a_killed_installation_holds_nobody_up(slow):

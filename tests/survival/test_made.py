@@ -18,6 +18,9 @@ from vaecourse import files
 ROOT = Path(__file__).parents[2]
 
 
+SUM_OF_X = "sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE"
+
+
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A course's folder with all that its commands leave behind."""
@@ -28,13 +31,14 @@ def course(tmp_path, monkeypatch):
         with made.building(tmp_path / "build" / name) as folder:
             (folder / "deep").mkdir()
             (folder / "deep/page.html").write_text("made")
-    write(tmp_path / ".venv/pyvenv.cfg", "home = /usr/bin")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
     packages = tmp_path / ".venv/lib/python3.11/site-packages"
     write(packages / "torch/x.py", "x")
     write(packages / "torch/__pycache__/x.cpython-311.pyc", "x")
-    write(packages / "torch-2.dist-info/RECORD", "torch/x.py,sha256=1,1\n../../../bin/torchrun,,\n")
     write(tmp_path / ".venv/bin/torchrun", "x")
-    write(tmp_path / ".venv/bin/activate.fish", "x")
+    record = f"torch/x.py,{SUM_OF_X},1\n../../../bin/torchrun,,\ntorch-2.dist-info/RECORD,,\n"
+    write(packages / "torch-2.dist-info/RECORD", record)
+    write(packages / "half-1.dist-info/METADATA", "its installation was stopped")
     write(tmp_path / ".venv/installed-lab", "")
     write(tmp_path / ".pytest_cache/CACHEDIR.TAG", "Signature")
     write(tmp_path / ".hypothesis/unicode_data/15/charmap.json.gz", "x")
@@ -69,6 +73,12 @@ STRANGERS = [
     "build/lib/vaecourse/b.py",
     ".venv/project/main.py",
     ".venv/bin/mytool",
+    ".venv/bin/python3.99",
+    ".venv/bin/my/activate",
+    ".venv/lib/python3.11/site-packages/torch-2.dist-info/notes.txt",
+    "build/.mine.part",
+    "build/.my.lock",
+    "build/.my.made",
     ".venv/lib/python3.11/site-packages/mine.py",
     ".venv/share/overrides.json",
     ".pytest_cache/notes.txt",
@@ -79,11 +89,11 @@ STRANGERS = [
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_clean_moves_a_strangers_file_aside_and_says_where(course, name):
-    write(course / name, "mine")
+    write(course / name, "#!mine")
     said = []
     clean.clean(course, said.append)
     (kept,) = (path for path in (course / "kept").rglob("*") if path.is_file())
-    assert kept.read_text() == "mine" and kept.name == Path(name).name
+    assert kept.read_text() == "#!mine" and kept.name == Path(name).name
     assert len(said) == 1 and any(str(folder) in said[0] for folder in kept.parents)
     assert not (course / name).exists()
 
@@ -93,6 +103,35 @@ def test_clean_keeps_what_somebody_changed(course):
     clean.clean(course, lambda said: None)
     (kept,) = (path for path in (course / "kept").rglob("*") if path.is_file())
     assert kept.read_text() == "made, and mended by hand" and not (course / "build").exists()
+
+
+@pytest.mark.parametrize("name", ["bin/activate", "lib/python3.11/site-packages/torch/x.py", "bin/torchrun"])
+@pytest.mark.parametrize("how", ["more", "as long"])
+def test_clean_keeps_what_somebody_changed_in_the_environment(course, name, how):
+    path = course / ".venv" / name
+    text = path.read_text()
+    write(path, text + "\nexport MINE=1\n" if how == "more" else text[:-1] + "#")
+    os.utime(path, (time.time() + 10,) * 2)  # a tick of the clock later
+    (course / ".venv/installed-lab").touch()  # `make test` since
+    before, said = path.read_text(), []
+    clean.clean(course, said.append)
+    (kept,) = (path for path in (course / "kept").rglob("*") if path.is_file())
+    assert kept.read_text() == before and "Moved to" in said[0] and not (course / ".venv").exists()
+
+
+def test_clean_knows_what_was_only_copied(course):
+    """All its files are newer than their list, and the same."""
+    for path in (course / ".venv").rglob("*.py"):
+        os.utime(path, (time.time() + 100,) * 2)
+    clean.clean(course, lambda said: pytest.fail(said))
+    assert not (course / ".venv").exists()
+
+
+def test_clean_removes_what_a_kill_left_of_the_courses_own_notes(course):
+    for name, text in ((".slides.lock", ""), ("..slides.made.0123abcd.part", "{"), (".gone.made", "{}")):
+        write(course / "build" / name, text)
+    clean.clean(course, lambda said: pytest.fail(said))
+    assert not (course / "build").exists()
 
 
 def test_clean_leaves_links_a_folder_that_is_no_environment_and_strange_caches(course, tmp_path_factory):

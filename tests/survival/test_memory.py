@@ -236,6 +236,21 @@ def test_a_cell_run_again_goes_on_from_what_was_trained(trained):
     assert trained.run(LATENT, "one", STATE)[::2] == (0, "step 0, seed 0: not started")
 
 
+def test_a_lab_made_in_one_cell_and_shown_in_another_goes_on_too(kernel):
+    make, show = "lab = labs.ALL['06.latent']()", "lab"
+    kernel.run(make, "one")
+    kernel.run(show, "two")
+    kernel.run("lab.step(150)", "three")
+    for _ in range(2):
+        kernel.run(make, "one")
+        assert kernel.run(show, "two", STATE)[0] == 150
+    kernel.run(show, "two")  # this one alone: the lab lives on
+    kernel.run("lab.reset()", "three")
+    kernel.run(make, "one")
+    assert kernel.run(show, "two", STATE)[::2] == (0, "step 0, seed 0: not started")
+    kernel.run("shown._left.clear()", "tidy")
+
+
 def test_an_error_in_between_loses_nothing(trained):
     trained.run("lab = None", "one")  # rewritten, and back
     trained.run(f"{LATENT}\nlab = None;", "one")  # made, and not shown
