@@ -535,6 +535,7 @@ def test_it_finds_that_there_is_no_home(monkeypatch):
     monkeypatch.setattr(doctor.Path, "home", homeless)
     found = findings(doctor.home)["HOME"]
     assert found.needed and "knows no home folder" in found.said and found.mend.startswith("export HOME=FOLDER")
+    monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)  # which would be a place for the images
     assert list(doctor.jupyter()) == list(doctor.images()) == []
     assert "disk of the data cache" not in findings(doctor.disk)
 
