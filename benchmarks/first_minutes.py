@@ -29,7 +29,7 @@ NAME = "00-start-here.ipynb"
 def lab(course: Path, python: str) -> Iterator[browser.Server]:
     """``make lab`` in ``course``, as soon as it answers."""
     words = f"--no-browser --expose-app-in-browser --port={browser.free_port()}"
-    runtime = course / "runtime"
+    runtime = course.parent / f"runtime-{time.monotonic_ns()}"
     process = subprocess.Popen(
         ["make", "lab", f"PYTHON={python}", f"ARGS={words}"],
         cwd=course,
@@ -49,8 +49,6 @@ def lab(course: Path, python: str) -> Iterator[browser.Server]:
     finally:
         os.killpg(process.pid, 15)
         process.wait()
-        for path in runtime.glob("jpserver-*"):
-            path.unlink()
 
 
 def measure(course: Path, python: str) -> tuple[float, float]:
