@@ -23,11 +23,12 @@ def count(name: str, value: object, at_least: int = 1, at_most: int = LARGEST) -
     """Return ``value`` as an int in [at_least, at_most]."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}.")
-    if int(value) < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {_digits(int(value))}.")
-    if int(value) > at_most:
-        raise ValueError(f"{name} must be at most {at_most}, got {_digits(int(value))}.")
-    return int(value)
+    number = int(value)
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {_digits(number)}.")
+    if number > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {_digits(number)}.")
+    return number
 
 
 def _digits(value: int) -> str:
@@ -192,7 +193,8 @@ def of_samples(name: str, value: object, M: int, K: int, B: int) -> Tensor:
         raise ValueError(
             f"{name} must have the shape [M, K, B] = [{M}, {K}, {B}], one number for each sample, "
             f"got {list(value.shape)}: decoder, prior and encoder must keep the axes before the event as they are. "
-            "A decoder that flattens them, as convolutions need it, must unflatten what it returns."
+            "A decoder that flattens them, as convolutions need it, must unflatten what it returns: models.OverSamples "
+            "does that."
         )
     return value
 

@@ -1,4 +1,4 @@
-"""What a training goes through in an epoch: a tensor in shuffled pieces, or batches that come from elsewhere."""
+"""Batches of points: what an evaluation is given, and what a training goes through in an epoch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
 
-from vaecourse import arguments, evaluate
+from vaecourse import arguments
 from vaecourse.data import binarise as draw_pixels
-from vaecourse.latent import Data
+from vaecourse.latent import Data, each_part
 
 
 class Shuffled:
@@ -47,16 +48,63 @@ class Given:
         return len(self.data)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Data]:
-        yield from evaluate.batches(self.data)
+        yield from each(self.data)
 
     def smallest(self) -> int:
         """The size of the smallest batch, from one pass over all of them."""
-        return min(points(x) for x in self)
+        return min(len(lead(x)) for x in self)
 
 
-def points(x: Data) -> int:
-    """How many points a batch has."""
-    return len(x[0] if isinstance(x, tuple) else x)
+def each(x: Data | Iterable[Any]) -> Iterator[Data]:
+    """``x`` batch by batch, as the model sees them: whole, if it is one; of (x, label) the first.
+
+    Raises ``TypeError`` for what gives no batches, such as an array or a ``Dataset`` of single points, and
+    ``ValueError`` if there are none or one has no points.
+    """
+    if isinstance(x, Tensor | tuple):
+        yield _batch("x", x)
+        return
+    if isinstance(x, Dataset) and not isinstance(x, IterableDataset):
+        raise TypeError(f"x must give batches, and {type(x).__name__} gives single points: put a DataLoader around it.")
+    if isinstance(x, str | dict) or hasattr(x, "__array__") or not isinstance(x, Iterable):
+        raise TypeError(
+            f"x must be a torch.Tensor [B, ...] or an iterable of such batches, got {type(x).__name__}."
+            + (" torch.from_numpy(x).float() makes a tensor of an array." if hasattr(x, "__array__") else "")
+        )
+    number = 0
+    for number, batch in enumerate(x, 1):
+        first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+        yield _batch(f"batch {number} of x", tuple(first) if isinstance(first, list) else first)
+    if number == 0:
+        raise ValueError("x must hold at least one batch, got none: a generator can be used only once.")
+
+
+def _batch(name: str, batch: Any) -> Data:
+    """A batch, if it is a tensor [B, ...] with points in it, or a tuple of tensors with as many points each."""
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    for part in parts:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor [B, ...], or a tuple of them, got {type(part).__name__}.")
+        if part.dim() < 1 or len(part) < 1:
+            raise ValueError(f"{name} must have at least one entry along B, got shape {list(part.shape)}.")
+    if len({len(part) for part in parts}) != 1:
+        raise ValueError(f"{name} must have as many points in each of its tensors, got {[len(p) for p in parts]}.")
+    return batch
+
+
+def lead(batch: Data) -> Tensor:
+    """The tensor that says how many points a batch has."""
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def rows(batch: Data, start: int, stop: int, device: torch.device | None) -> Data:
+    """Some points of a batch, on ``device``, or where they are."""
+    return each_part(batch, lambda part: part[start:stop].to(device or part.device))
+
+
+def on(device: torch.device, batch: Data) -> Data:
+    """A batch on this device."""
+    return each_part(batch, lambda part: part.to(device))
 
 
 def steps(batches: Shuffled | Given) -> int | None:
@@ -65,11 +113,6 @@ def steps(batches: Shuffled | Given) -> int | None:
         return len(batches)
     except TypeError:
         return None
-
-
-def on(device: torch.device, x: Data) -> Data:
-    """A batch on this device."""
-    return tuple(on(device, part) for part in x) if isinstance(x, tuple) else x.to(device)
 
 
 def of(data: Any, size: int, generator: torch.Generator, binarise: bool) -> Shuffled | Given:

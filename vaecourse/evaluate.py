@@ -22,9 +22,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, IterableDataset
 
-from vaecourse import arguments, objectives
+from vaecourse import arguments, batches, objectives
 from vaecourse.latent import Data, LatentVariableModel
 from vaecourse.models import standard_normal_log_prob
 from vaecourse.objectives import Objective
@@ -72,7 +71,8 @@ def log_likelihood(
 
     def streamed(points: Data) -> Tensor:
         weigh = model.weigher(points)
-        total = torch.full((len(_lead(points)),), -math.inf, dtype=torch.float64)  # the log of a sum over no samples
+        B = len(batches.lead(points))
+        total = torch.full((B,), -math.inf, dtype=torch.float64)  # the log of a sum over no samples
         for done in range(0, K, chunk):
             log_w = _weighed(weigh(1, (k := min(chunk, K - done)), generator), 1, k, points)
             part = arguments.in_float64(log_w[0].logsumexp(0))
@@ -241,7 +241,7 @@ def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:
     needed = "model must have encode(x), the mean and the log standard deviation [B, L] of a Gaussian q(z | x)"
     if not isinstance(model, GaussianEncoder):
         raise TypeError(f"{needed}, for a measure of its code, got {type(model).__name__} without it.")
-    pair, B = model.encode(points), len(_lead(points))
+    pair, B = model.encode(points), len(batches.lead(points))
     parts = pair if isinstance(pair, tuple) else (pair,)
     shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
     if len(parts) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != B:
@@ -251,7 +251,7 @@ def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:
 
 def _weighed(log_w: Tensor, M: int, K: int, points: Data) -> Tensor:
     """The model's log-weights [M, K, B], if there is one for each sample of each point."""
-    return arguments.log_weights(arguments.of_samples("log_w of the model", log_w, M, K, len(_lead(points))))
+    return arguments.log_weights(arguments.of_samples("log_w of the model", log_w, M, K, len(batches.lead(points))))
 
 
 def _of_each(
@@ -262,12 +262,12 @@ def _of_each(
 ) -> Iterator[T]:
     """What ``measure`` says of each group of ``batch_size`` points; a tensor comes back to where the points are."""
     size, device = arguments.count("batch_size", batch_size), _device(model)
-    for batch in batches(x):
-        for start in range(0, len(_lead(batch)), size):
-            points = _rows(batch, start, start + size, device)
-            with arguments.told(model, _lead(points)):
+    for batch in batches.each(x):
+        for start in range(0, len(batches.lead(batch)), size):
+            points = batches.rows(batch, start, start + size, device)
+            with arguments.told(model, batches.lead(points)):
                 found = measure(points)
-            yield found.to(_lead(batch).device) if isinstance(found, Tensor) else found  # type: ignore[misc]
+            yield found.to(batches.lead(batch).device) if isinstance(found, Tensor) else found  # type: ignore[misc]
 
 
 def _device(model: object) -> torch.device | None:
@@ -275,52 +275,3 @@ def _device(model: object) -> torch.device | None:
     if not isinstance(model, nn.Module):
         return None
     return next((tensor.device for of in (model.parameters(), model.buffers()) for tensor in of), None)
-
-
-def batches(x: Data | Iterable[Any]) -> Iterator[Data]:
-    """``x`` batch by batch, as the model sees them: whole, if it is one; of (x, label) the first.
-
-    Raises ``TypeError`` for what gives no batches, such as an array or a ``Dataset`` of single points, and
-    ``ValueError`` if there are none or one has no points.
-    """
-    if isinstance(x, Tensor | tuple):
-        yield _batch("x", x)
-        return
-    if isinstance(x, Dataset) and not isinstance(x, IterableDataset):
-        raise TypeError(f"x must give batches, and {type(x).__name__} gives single points: put a DataLoader around it.")
-    if isinstance(x, str | dict) or hasattr(x, "__array__") or not isinstance(x, Iterable):
-        raise TypeError(
-            f"x must be a torch.Tensor [B, ...] or an iterable of such batches, got {type(x).__name__}."
-            + (" torch.from_numpy(x).float() makes a tensor of an array." if hasattr(x, "__array__") else "")
-        )
-    number = 0
-    for number, batch in enumerate(x, 1):
-        first = batch[0] if isinstance(batch, tuple | list) and batch else batch
-        yield _batch(f"batch {number} of x", tuple(first) if isinstance(first, list) else first)
-    if number == 0:
-        raise ValueError("x must hold at least one batch, got none: a generator can be used only once.")
-
-
-def _batch(name: str, batch: Any) -> Data:
-    """A batch, if it is a tensor [B, ...] with points in it, or a tuple of tensors with as many points each."""
-    parts = batch if isinstance(batch, tuple) else (batch,)
-    for part in parts:
-        if not isinstance(part, Tensor):
-            raise TypeError(f"{name} must be a torch.Tensor [B, ...], or a tuple of them, got {type(part).__name__}.")
-        if part.dim() < 1 or len(part) < 1:
-            raise ValueError(f"{name} must have at least one entry along B, got shape {list(part.shape)}.")
-    if len({len(part) for part in parts}) != 1:
-        raise ValueError(f"{name} must have as many points in each of its tensors, got {[len(p) for p in parts]}.")
-    return batch
-
-
-def _lead(batch: Data) -> Tensor:
-    """The tensor that says how many points there are."""
-    return batch[0] if isinstance(batch, tuple) else batch
-
-
-def _rows(batch: Data, start: int, stop: int, device: torch.device | None) -> Data:
-    """Some points of a batch, on ``device``, or where they are."""
-    if isinstance(batch, tuple):
-        return tuple(_rows(part, start, stop, device) for part in batch)
-    return batch[start:stop].to(device or batch.device)

@@ -15,6 +15,11 @@ Latent = Tensor | tuple[Tensor, ...]
 """Samples ``[M, K, B, ...]`` of one latent variable, or a tuple of several."""
 
 
+def each_part(of: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """``change`` applied to a tensor, or to each of a tuple of them."""
+    return tuple(each_part(part, change) for part in of) if isinstance(of, tuple) else change(of)
+
+
 def standard_normal(shape: Sequence[int], like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal noise with the type and the device of ``like``.
 

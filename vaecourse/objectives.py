@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from vaecourse import arguments, bounds
-from vaecourse.latent import Data, Latent, LatentVariableModel
+from vaecourse.latent import Data, Latent, LatentVariableModel, each_part
 
 
 def uniform(log_w: Tensor) -> Tensor:
@@ -210,15 +210,15 @@ def estimate(
 def at(model: LatentVariableModel, x: Data, row: Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
     """``estimate`` at samples that are drawn already, by ``model.propose`` or ``model.draw``."""
     shape = torch.Size((M, K, len(x) if isinstance(x, Tensor) else log_q.shape[-1]))
-    _of_shape("log_q", log_q, shape)
+    arguments.of_samples("log_q", log_q, *shape)
     _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("model.draw with keeps_score=False", log_q, z)
     if row.turns and _in_float16(z):
-        log_p = _of_shape("model.log_joint", model.log_joint(x, z), shape)
+        log_p = arguments.of_samples("model.log_joint", model.log_joint(x, z), *shape)
         return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z)
     seen, passengers = _watched(z, shape) if row.turns else (z, ())
-    log_p = _of_shape("model.log_joint", model.log_joint(x, seen), shape)
+    log_p = arguments.of_samples("model.log_joint", model.log_joint(x, seen), *shape)
     return _estimate(row, log_p, log_q, z, passengers)
 
 
@@ -241,7 +241,7 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     """
     row = get(objective)
     shape = arguments.tensor("log_p", log_p, "MKB").shape
-    _of_shape("log_q", log_q, shape)
+    arguments.of_samples("log_q", log_q, *shape)
     _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("log_q", log_q, z)
@@ -308,8 +308,8 @@ class _Loss(Function):
         a, b = context.saved_tensors
         scale = gradient / a.shape[-1]
         for_p, for_q = (-scale * a).to(context.dtypes[0]), (scale * b).to(context.dtypes[1])
-        ratio = (b / a,) * context.passengers
-        return for_p, for_q, None, None, None, *ratio
+        ratios = [b / a] * context.passengers if context.passengers else []
+        return for_p, for_q, None, None, None, *ratios
 
 
 def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
@@ -319,12 +319,13 @@ def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passenger
     with contextlib.nullcontext() if torch.compiler.is_compiling() else arguments.looked_at():
         bound, weights = row.value(log_w), _weights(row, log_w)
     minus_mean = _Loss.apply(log_p, log_q, bound, *weights, *passengers)
-    return Estimate(minus_mean, bound, log_w, _each(z, Tensor.detach))
+    return Estimate(minus_mean, bound, log_w, each_part(z, Tensor.detach))
 
 
 def _weights(row: Objective, log_w: Tensor) -> tuple[Tensor, Tensor]:
     """a and b, with an a so large that b / a is finite where a underflows: it changes no sum."""
-    a, b = row.theta(log_w, **row.parameters), row.phi(log_w, **row.parameters)
+    a = row.theta(log_w, **row.parameters)
+    b = row.phi(log_w, **row.parameters) if row.turns else a
     return a.clamp_min(1e-20), b
 
 
@@ -335,10 +336,6 @@ def _watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
         return seen, (passenger,)
     pairs = [_Seen.apply(part, shape) for part in z]
     return tuple(seen for seen, _ in pairs), tuple(passenger for _, passenger in pairs)
-
-
-def _each(z: Latent, change: Callable[[Tensor], Tensor]) -> Latent:
-    return tuple(change(part) for part in z) if isinstance(z, tuple) else change(z)
 
 
 def _beside(weights: Tensor, z: Tensor) -> Tensor:
@@ -396,16 +393,6 @@ def _by_a_second_pass(found: Estimate, row: Objective, log_p: Tensor, z: Latent)
         if slope is not None:
             loss = loss - (slope.to(loss.dtype) * (part - part.detach())).sum() / log_p.shape[-1]
     return found._replace(loss=loss)
-
-
-def _of_shape(name: str, log_density: Tensor, shape: torch.Size) -> Tensor:
-    """A log-density, if it has one number for each sample: another shape might broadcast, silently."""
-    if log_density.shape != shape:
-        raise ValueError(
-            f"{name} must have the shape [M, K, B] = {list(shape)}, one number for each sample, "
-            f"got {list(log_density.shape)}. A network that flattens leading axes needs models.OverSamples around it."
-        )
-    return log_density
 
 
 def _some_weight(log_w: Tensor) -> None:

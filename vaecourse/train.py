@@ -242,10 +242,8 @@ def _epoch(
     for step, x in enumerate(through, 1):
         here = f"{where}, step {step}" + (f" of {steps}" if steps else "")
         total += _step(model, batches.on(device, x), row, M, K, climber, noise, here)
-        points += batches.points(x)
+        points += len(batches.lead(x))
         bar.update()
-    if not points:
-        raise ValueError("data must hold at least one batch, got none.")
     return total / points
 
 
