@@ -40,7 +40,9 @@ def lab(course: Path, python: str) -> Iterator[browser.Server]:
     )
     try:
         end = time.monotonic() + 600
-        while not (told := [path for path in runtime.glob("jpserver-*.json") if path.read_text(encoding="utf-8").endswith("}")]):
+        while not (
+            told := [path for path in runtime.glob("jpserver-*.json") if path.read_text(encoding="utf-8").endswith("}")]
+        ):
             if process.poll() is not None or time.monotonic() > end:
                 raise SystemExit("make lab did not start: run it by hand to see why")
             time.sleep(0.1)
