@@ -4,7 +4,8 @@
 
 The model is the IWAE paper's: 784-200-200-50 tanh, Bernoulli pixels; B = 100, K = 50, Adam, 2 threads. In each round
 every candidate takes one step, in turn, so that a busy machine slows all of them; a ratio is formed within a round, and
-the median and the quartiles over the rounds are printed. pythae 0.1.2 and Pyro take part if they can be imported.
+the median and the quartiles over the rounds are printed. "bfloat16" is ``torch.autocast`` around the loss. pythae 0.1.2
+and Pyro take part if they can be imported.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -26,26 +28,33 @@ from vaecourse.models import VAE
 D, L, HIDDEN, B, K = 784, 50, (200, 200), 100, 50
 
 
-def our_step(objective: str, M: int, K: int, x: Tensor, compiled: bool = False) -> Callable[[], object]:
+def our_step(
+    objective: str, M: int, K: int, x: Tensor, compiled: bool = False, half: bool = False
+) -> Callable[[], object]:
     """A whole step of ours: draw, weigh, backward, Adam, as ``train.fit`` takes it."""
     torch.manual_seed(0)
     model = VAE(D, L, HIDDEN)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
 
     def loss() -> Tensor:
-        return objectives.loss(model, x, objective, M, K)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            return objectives.loss(model, x, objective, M, K)
 
     return _stepping(torch.compile(loss, fullgraph=True) if compiled else loss, optimizer)
 
 
-def plain_step(x: Tensor, compiled: bool = False, fused: bool = False) -> Callable[[], object]:
-    """The same step as a tutorial would write it."""
+def plain_step(x: Tensor, compiled: bool = False, half: bool = False) -> Callable[[], object]:
+    """The same step as a tutorial would write it; compiled, with the fused Adam too."""
     torch.manual_seed(0)
     model = VAE(D, L, HIDDEN)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=fused)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=compiled)
     log_2pi = math.log(2 * math.pi)
 
     def loss() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            return minus_bound()
+
+    def minus_bound() -> Tensor:
         mean, log_std = model.encoder(x).chunk(2, -1)
         std = log_std.exp()
         z = mean + std * torch.randn(K, B, L)
@@ -71,8 +80,8 @@ def matrix_products() -> Callable[[], object]:
     """The matrix products of a step and nothing else: forward, gradient for the input, gradient for the weight."""
     widths = [L, *HIDDEN, D]
     encoder = [D, *HIDDEN, 2 * L]
-    layers = [(K * B, i, o) for i, o in zip(widths, widths[1:], strict=False)]
-    layers += [(B, i, o) for i, o in zip(encoder, encoder[1:], strict=False)]
+    layers = [(K * B, i, o) for i, o in pairwise(widths)]
+    layers += [(B, i, o) for i, o in pairwise(encoder)]
     operands = [(torch.randn(n, i), torch.randn(i, o), torch.randn(n, o)) for n, i, o in layers]
     out = [(torch.empty(n, o), torch.empty(n, i), torch.empty(i, o)) for n, i, o in layers]
 
@@ -175,6 +184,20 @@ def pyro_step(x: Tensor) -> Callable[[], object] | None:
     return step
 
 
+def decoder_products(points: int, samples: int, chunk: int = 100) -> Callable[[], object]:
+    """The matrix products of an evaluation and nothing else, as many samples at once as ``evaluate`` takes."""
+    widths = [L, *HIDDEN, D]
+    at_once = points * chunk
+    layers = [(torch.randn(at_once, i), torch.randn(i, o), torch.empty(at_once, o)) for i, o in pairwise(widths)]
+
+    def products() -> None:
+        for _ in range(samples // chunk):
+            for h, w, out in layers:
+                torch.mm(h, w, out=out)
+
+    return products
+
+
 def evaluations(x: Tensor, samples: int) -> dict[str, Callable[[], object] | None]:
     """log p(x) of the same points with the same number of samples."""
     torch.manual_seed(0)
@@ -184,6 +207,7 @@ def evaluations(x: Tensor, samples: int) -> dict[str, Callable[[], object] | Non
         return torch.no_grad()(call)
 
     return {
+        "bare matrix products": decoder_products(len(x), samples),
         "vaecourse log_likelihood": lambda: evaluate.log_likelihood(ours, x, samples),
         "pythae 0.1.2 get_nll": pythae and without_gradients(lambda: pythae.get_nll(x, samples, 100)),
         "Pyro RenyiELBO(alpha=0).loss": pyro and without_gradients(pyro[2]),
@@ -229,7 +253,11 @@ def main() -> None:
         "vaecourse dreg, K = 50, compiled": our_step("dreg", 1, K, x, compiled=True),
         "vaecourse piwae, M = 5, K = 10, compiled": our_step("piwae", 5, 10, x, compiled=True),
         "plain PyTorch iwae": plain_step(x),
-        "plain PyTorch iwae, compiled, fused Adam": plain_step(x, compiled=True, fused=True),
+        "plain PyTorch iwae, compiled, fused Adam": plain_step(x, compiled=True),
+        "vaecourse iwae, K = 50, compiled, bfloat16": our_step("iwae", 1, K, x, compiled=True, half=True),
+        "vaecourse dreg, K = 50, compiled, bfloat16": our_step("dreg", 1, K, x, compiled=True, half=True),
+        "vaecourse piwae, M = 5, K = 10, compiled, bfloat16": our_step("piwae", 5, 10, x, compiled=True, half=True),
+        "plain PyTorch iwae, compiled, fused Adam, bfloat16": plain_step(x, compiled=True, half=True),
         "pythae 0.1.2 iwae": pythae_step(x),
         "Pyro RenyiELBO(alpha=0)": pyro_step(x),
     }
@@ -238,11 +266,11 @@ def main() -> None:
     for base in ("bare matrix products", "vaecourse iwae, K = 50"):
         print(f"\n| step | ms | times {base} | quartiles |\n|---|---|---|---|")
         print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
-    points, samples = x[:20], 500
+    points, samples = x[:20], 5000
     seconds = measure({name: call for name, call in evaluations(points, samples).items() if call}, options.rounds // 4)
-    base = "vaecourse log_likelihood"
-    print(f"\n| {len(points)} points, K = {samples} | ms | times {base} | quartiles |\n|---|---|---|---|")
-    print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
+    for base in ("bare matrix products", "vaecourse log_likelihood"):
+        print(f"\n| log p(x), {len(points)} points, K = {samples} | ms | times {base} | quartiles |\n|---|---|---|---|")
+        print("\n".join(row(name, times, seconds[base]) for name, times in seconds.items()))
 
 
 if __name__ == "__main__":

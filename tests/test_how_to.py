@@ -120,6 +120,11 @@ def number(cell):
     return float(cell.removesuffix(" %")) / (100 if cell.endswith("%") else 1)
 
 
+def test_a_training_in_bfloat16_loses_nothing():
+    (lost,) = half_precision.lost(seeds=1, steps=300)
+    assert 0 < abs(lost) < 0.01
+
+
 def test_the_errors_of_half_precision_are_those_of_the_page(errors):
     quoted = re.findall(r"^\| (\d+ pixels, \w+) \| ([^|]+) \| (.+) \|$", text("half-precision"), re.MULTILINE)
     assert len(quoted) == 11

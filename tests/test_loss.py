@@ -155,6 +155,22 @@ def test_it_compiles_without_a_break(name):
     assert whole(X).isfinite()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_it_compiles_under_autocast(name):
+    """To one graph, with the same numbers, and log-weights in float32."""
+    torch.manual_seed(2)
+    model, x = plain(), X.float()
+    eps = model.noise(x, M, K, seeded())
+    loss = AtNoise(model, objectives.get(name))
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = compiled(x, eps), loss(x, eps)
+    assert found.dtype == torch.float32
+    for g, h in zip(gradient(found, model), gradient(expected, model)):
+        assert (g - h).norm() <= 0.02 * h.norm()
+
+
 def test_a_second_size_compiles_too():
     """With symbolic M and K, and without a break."""
     torch._dynamo.reset()
