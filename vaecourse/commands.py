@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from vaecourse import doctor, files, foreign
 
@@ -19,13 +21,52 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+ROW = "vaecourse.row"  # where the context keeps the parameters of a row
+
 Name = Annotated[str, typer.Argument(help="digits, mnist or fashion-mnist", metavar="DATA")]
-Objective = Annotated[str, typer.Option(help="elbo, iwae, miwae, ciwae, piwae, stl, dreg or vr_iwae")]
+Objective = Annotated[str, typer.Option(help="a row of the table")]
 Estimates = Annotated[int, typer.Option("--M", help="independent estimates")]
 Samples = Annotated[int, typer.Option("--K", help="importance samples in each estimate")]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the first of them that is here if not given")]
 Seed = Annotated[int, typer.Option(help="of everything random")]
 Limit = Annotated[int | None, typer.Option(help="use the first images only")]
+
+
+class OfTheTable(TyperCommand):
+    """A command with an option for each parameter that a row of the table takes; values wait in ``ctx.meta[ROW]``."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The command's own, and the table's, which is imported only here: that takes seconds."""
+        from vaecourse import objectives
+
+        rows, own = objectives.TABLE.values(), list[Any](super().get_params(ctx))
+        for option in own:
+            if option.name == "objective":
+                option.help = ", ".join(objectives.TABLE)
+        return own + _options({of.name: f"of {row.name}, {of}" for row in rows for of in row.takes})
+
+
+def _options(meanings: dict[str, str]) -> list[Any]:
+    """Options that are numbers, made by typer from a function that has them as arguments."""
+
+    def takes() -> None:
+        pass
+
+    def note(ctx: Any, param: Any, value: float | None) -> None:
+        if value is not None:
+            ctx.meta.setdefault(ROW, {})[param.name] = value
+
+    kinds = {name: Annotated[float | None, typer.Option(help=meaning)] for name, meaning in meanings.items()}
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in kinds.items()
+    ]
+    takes.__annotations__, takes.__signature__ = kinds, Signature(parameters)  # type: ignore[attr-defined]
+    one = typer.Typer(add_completion=False)
+    one.command()(takes)
+    options = [option for option in typer.main.get_command(one).params if option.name in kinds]
+    for option in options:
+        option.expose_value, option.callback = False, note
+    return options
 
 
 @app.command("doctor")
@@ -34,14 +75,13 @@ def doctor_command() -> None:
     raise typer.Exit(doctor.report(typer.echo))
 
 
-@app.command()
+@app.command(cls=OfTheTable)
 def train(
+    context: typer.Context,
     name: Name = "digits",
     objective: Objective = "iwae",
     M: Estimates = 1,
     K: Samples = 8,
-    beta: Annotated[float | None, typer.Option(help="of ciwae")] = None,
-    alpha: Annotated[float | None, typer.Option(help="of vr_iwae")] = None,
     epochs: Annotated[int | None, typer.Option(help="the course's number for these data if not given")] = None,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
@@ -55,8 +95,7 @@ def train(
         from vaecourse import arguments, data, evaluate, objectives
         from vaecourse import train as training
 
-        given = {"beta": beta, "alpha": alpha}
-        row = objectives.get(objective, **{key: value for key, value in given.items() if value is not None})
+        row = objectives.get(objective, **context.meta.get(ROW, {}))
         name = arguments.choice("name", name, list(data.ALL))
         epochs = training.SETTINGS[name].epochs if epochs is None else epochs
         training.ranges(M, K, epochs, batch_size, learning_rate, seed)

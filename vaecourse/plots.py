@@ -28,6 +28,15 @@ Q = "#E69F00"  # orange: the proposal q(z | x) and its samples
 PRIOR = "#8C8C8C"  # grey: p(z), and what only helps the eye
 DECODER = "#009E73"  # green: theta
 ENCODER = "#CC79A7"  # purple: phi
+ROWS = {  # of the table of objectives; one of your own is grey
+    "elbo": ELBO, "iwae": IWAE, "miwae": MIWAE, "ciwae": CIWAE, "piwae": PIWAE, "stl": Q, "dreg": CIWAE,
+    "vr_iwae": PIWAE,
+}  # fmt: skip
+
+
+def of_row(name: str) -> str:
+    """The colour of a row of the table of objectives."""
+    return ROWS.get(name, PRIOR)
 
 
 def use_style() -> None:

@@ -44,7 +44,7 @@ def test_every_objective_trains_within_the_budget(objective):
     assert not torch.equal(parameters(trainer), before)
 
 
-INFO = ["α", "λ", "divergence"]
+INFO = ["InfoVAE's α", "λ", "divergence"]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ INFO = ["α", "λ", "divergence"]
     [
         ("elbo", "mmd-imq", ["K"]),
         ("ciwae", "mmd-imq", ["K", "β"]),
+        ("vr_iwae", "mmd-imq", ["K", "β"]),
         ("infovae", "mmd-imq", [*INFO, "width"]),
         ("infovae", "stein", [*INFO, "width"]),
         ("infovae", "kl-minibatch", INFO),
@@ -60,7 +61,7 @@ INFO = ["α", "λ", "divergence"]
 )
 def test_what_is_not_in_use_is_said(objective, divergence, used):
     waits = plan(**settings(objective=objective, divergence=divergence)).waits.replace(divergence, "divergence")
-    for name in ("K", "β", "α", "λ", "divergence", "width"):
+    for name in ("K", "β", "InfoVAE's α", "λ", "divergence", "width"):
         assert (name in waits) == (name not in used)
 
 
@@ -82,6 +83,7 @@ def test_the_width_reaches_the_kernel():
 
 def test_beta_reaches_the_objective():
     assert plan(**settings(objective="ciwae", beta=0.2)).row.parameters == {"beta": 0.2}
+    assert plan(**settings(objective="vr_iwae", beta=0.2)).row.parameters == {"alpha": 0.2}
 
 
 @pytest.mark.parametrize("turned", [{"objective": "miwae", "M": 3, "K": 4}, {"objective": "dreg", "K": 7}])

@@ -24,12 +24,25 @@ from vaecourse.labs.live import Settings, Training, digits
 from vaecourse.train import untrained
 
 BUDGET = 64  # the most samples of a digit in a step
-OBJECTIVES = ["elbo", "iwae", "miwae", "ciwae", "piwae", "stl", "dreg", "infovae"]
+OBJECTIVES = [*objectives.TABLE, "infovae"]
+SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ"}
 CODES = 4  # codes of a digit in a step of InfoVAE: a divergence compares every code with every other
 HELD_OUT, SAMPLES = 100, 100  # digits, and importance samples of each, behind the curve of log p(x)
 OF, DRAWS = 20, 40  # digits, and gradients of their mean bound, behind a signal-to-noise ratio
 FLOOR = math.sqrt(2 / (math.pi * DRAWS))  # what pure noise seems to have: E|mean| / sd of DRAWS standard normal numbers
 EXAMPLES, COLUMNS = 5, 6  # rows and columns of samples
+
+
+def own(row: objectives.Objective, share: float) -> dict[str, float]:
+    """The row's first parameter, if it takes one, at this share of its interval."""
+    return {of.name: of.low + share * (of.high - of.low) for of in row.takes[:1]}
+
+
+def owners() -> str:
+    """Which rows take a parameter, and its symbol: "β (ciwae), α (vr_iwae)"."""
+    rows = objectives.TABLE.values()
+    return ", ".join(f"{SYMBOLS.get(of.name, of.name)} ({row.name})" for row in rows for of in row.takes[:1])
+
 
 # What is trained -----------------------------------------------------------------------------------------------------
 
@@ -60,15 +73,15 @@ def plan(
     info = loss(divergence, alpha, lambda_, width)
     unused = {
         "K": f"K = {K}" if family else "",
-        "beta": "" if objective == "ciwae" else f"β = {beta:.2f}",
-        "info": "" if family else f"α = {alpha:.2f}, λ = {lambda_:.4g}, {divergence}",
+        "info": "" if family else f"InfoVAE's α = {alpha:.2f}, λ = {lambda_:.4g}, {divergence}",
         "width": "" if family and info.wide else f"kernel width {width:.2f}",
     }
+    row = None if family else objectives.get(objective)
+    unused["own"] = "" if row and row.takes else f"{owners()} = {beta:.2f}"
     said = ", ".join(text for text in (waits, *unused.values()) if text)
-    if family:
+    if row is None:
         return Plan(None, info, fits, 1, said)
-    row = objectives.get("ciwae", beta=beta) if objective == "ciwae" else objectives.get(objective)
-    return Plan(row, None, fits, K, said)
+    return Plan(objectives.get(row, **own(row, beta)), None, fits, K, said)
 
 
 class CockpitTrainer(InfoTrainer):
@@ -148,7 +161,7 @@ class CockpitLab(Training):
     controls = [
         Whole("K", "Samples K", 1, 64, default=1, log=True),
         Whole("M", "Estimates M", 1, 64, default=1, log=True),
-        Number("beta", "β (ciwae)", 0.0, 1.0, default=0.5, stops=41),
+        Number("beta", owners(), 0.0, 1.0, default=0.5, stops=41),
         Number("alpha", "α (infovae)", -9.0, 1.0, default=0.0, stops=41),
         Number("lambda_", "λ (infovae)", 0.1, 1000.0, default=1.0, log=True, stops=81, digits=1),
         Number("width", "Kernel width", 0.05, 20.0, default=math.sqrt(2), log=True, stops=53),

@@ -40,10 +40,7 @@ ROWS = {
     "ELBO": "elbo", "IWAE": "iwae", "MIWAE": "miwae", "STL": "stl", "DReG": "dreg", "VR-IWAE": "vr_iwae",
     "jackknife": "jackknife",
 }  # fmt: skip
-COLOURS = {
-    "ELBO": plots.ELBO, "IWAE": plots.IWAE, "MIWAE": plots.MIWAE, "STL": plots.Q, "DReG": plots.CIWAE,
-    "VR-IWAE": plots.PIWAE, "jackknife": plots.PRIOR,
-}  # fmt: skip
+COLOURS = {caption: plots.of_row(row) for caption, row in ROWS.items()}
 GRADIENT_EDGES, VALUE_EDGES = np.linspace(-6.0, 4.0, 101), np.linspace(-3.6, -0.6, 61)
 
 # The exact moments ---------------------------------------------------------------------------------------------------
