@@ -78,6 +78,7 @@ def main() -> int:
     parser.add_argument("--torch", metavar="INDEX", help="PyTorch's own index of that name: cpu, cu126, ...")
     given, words = parser.parse_known_args()
     with temporary.folder(given.which) as folder:
+        folder.chmod(0o755)  # some tests run the course as another user
         programs = install(given.which, given.torch, folder)
         run(programs / "python", "-m", "vaecourse", "doctor")
         chosen = words or ["--ignore", "tests/browser", "tests"]

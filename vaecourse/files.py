@@ -446,28 +446,33 @@ def _self() -> dict[str, object]:
     return {"process": os.getpid(), "machine": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M")}
 
 
-def _holds(name: Path) -> dict[str, object] | None:
-    """What the holder wrote into the lock's file; None if there is nothing of the kind in it."""
+def _holds(text: bytes) -> dict[str, object] | None:
+    """What a holder wrote into the lock's file; None if the text is nothing of the kind."""
     try:
-        who = json.loads(content(name, 1000))
+        who = json.loads(text)
         return who if who.keys() == {*_self(), "doing"} else None
-    except (OSError, ValueError, AttributeError):
+    except (ValueError, AttributeError):
+        return None
+
+
+def _start(name: Path) -> bytes | None:
+    """What a lock's file begins with, read once: it comes and goes. None if there is none, or it cannot be read."""
+    try:
+        with opened(name) as file:
+            return file.read(1000)
+    except OSError:
         return None
 
 
 def is_lock(name: Path) -> bool:
     """Whether nothing is in a lock's file but what ``locked`` writes; old versions of filelock empty any."""
-    try:
-        with opened(name) as file:
-            start = file.read(1000)
-    except OSError:  # there is none, or it is no file, or not for us to read: locking it says what is the matter
-        return True
-    return not start.strip(b"\0") or _holds(name) is not None
+    start = _start(name)  # None: locking it says what is the matter
+    return start is None or not start.strip(b"\0") or _holds(start) is not None
 
 
 def _holder(name: Path) -> str:
     """Who says in the lock's file that he holds it."""
-    who = _holds(name)
+    who = _holds(_start(name) or b"")
     if who is None:
         return "another process"
     own = who["process"] == os.getpid() and who["machine"] == _self()["machine"]

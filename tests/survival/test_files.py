@@ -177,6 +177,19 @@ def test_a_file_that_happens_to_have_the_locks_name_stays(tmp_path):
         assert os.listdir(tmp_path) == []
 
 
+def test_a_lock_that_is_freed_while_it_is_looked_at_is_no_strangers(tmp_path, monkeypatch):
+    name, open_it = tmp_path / ".file.lock", files.opened
+    name.write_text(json.dumps({**files._self(), "doing": "training"}))
+
+    def freed(path):
+        file = open_it(path)
+        name.unlink()
+        return file
+
+    monkeypatch.setattr(files, "opened", freed)
+    assert files.is_lock(name)
+
+
 COUNT = """
 import sys
 from pathlib import Path
