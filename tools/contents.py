@@ -63,9 +63,23 @@ def put(path: str, content: bytes) -> None:
         full = failure.errno in files.FULL
         if full or not os.path.isfile(path) or not os.access(path, os.W_OK) or not os.stat(path).st_mode & 0o222:
             raise
-        with open(os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "wb") as file:
-            file.truncate()
-            file.write(content)
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "r+b", buffering=0) as file:
+            before = file.read()
+            try:
+                _over(file, content)
+            except OSError:  # a full disk has room for what was there
+                _over(file, before)
+                raise
+
+
+def _over(file: io.FileIO, content: bytes) -> None:
+    """Write over all that is in a file; not a byte is given up before the new ones have a place."""
+    file.seek(0)
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+    file.truncate(len(content))
 
 
 class Whole:

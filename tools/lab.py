@@ -10,13 +10,16 @@ write a notebook's .py when it is saved. Needs no more than the extra `lab`.
 
 A notebook that is opened draws the outputs saved in it, trusted or not. None of them may fetch from elsewhere or send:
 what draws by a program of the notebook's own is off (Vega), a page loads from this server alone (a picture from another
-would tell it who reads the text), and the token is not in the page, which has its cookie.
+would tell it who reads the text), and the token is not in the page, which has its cookie. A file of the folder that is
+opened as a page of its own runs no program at all: it would know the secret path from its own address, and could carry
+it to a server of another user, to which the browser adds the cookie.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +49,23 @@ POLICY = (
     "form-action 'self'",
     "frame-ancestors 'self'",
 )
+OURS = ("lab", "static/", "login", "logout")  # where pages and programs of JupyterLab's own are
+NO_PROGRAM = (
+    "sandbox",  # no scripts, no forms, no way to another page by itself
+    "default-src 'none'",
+    "img-src 'self' data:",
+    "media-src 'self' data:",
+    "style-src 'unsafe-inline'",
+    "font-src data:",
+)
 
 
 class Policy(OutputTransform):
     """A second policy beside Jupyter's own: a browser keeps to both. ``servers.Foreign`` has looked at the host."""
 
-    def __init__(self, request: HTTPServerRequest) -> None:
-        self.policy = "; ".join(POLICY).format(host=request.host)
+    def __init__(self, base_url: str, request: HTTPServerRequest) -> None:
+        ours = request.path.removeprefix(base_url).startswith(OURS)
+        self.policy = "; ".join(POLICY if ours else NO_PROGRAM).format(host=request.host)
 
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
@@ -74,7 +87,7 @@ class Server(servers.Server):
     def init_webapp(self) -> None:
         super().init_webapp()
         self.web_app.settings["page_config_hook"] = without_token
-        self.web_app.add_transform(Policy)
+        self.web_app.add_transform(partial(Policy, self.base_url))
 
 
 class Lab(LabApp):

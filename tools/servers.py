@@ -12,7 +12,8 @@
   either: it cannot even send its reader there;
 - whoever comes under another name (a web page can give its own name the address 127.0.0.1), or from a page of another
   server, is turned away before anything is looked up, token or not;
-- it keeps so many connections and no more, and closes those that ask nothing;
+- it keeps so many connections and no more, closes those that ask nothing, and where there is no room for another one
+  gives up one that has not yet shown that it knows the path; nothing is kept of what a foreign request sends;
 - it starts so many kernels and no more, and ends those that nobody is connected to and that do nothing; what a kernel
   sends over its own ports, to which every user of the machine can connect, is encrypted;
 - a kernel starts, and JupyterLab starts one for each notebook that is opened, without a look at the modules beside the
@@ -44,7 +45,7 @@ from jupyter_server.utils import url_path_join
 from tornado.httputil import HTTPServerRequest, url_concat
 from tornado.iostream import IOStream
 from tornado.routing import Matcher, PathMatches, Rule
-from tornado.web import HTTPError, RequestHandler, authenticated
+from tornado.web import HTTPError, RequestHandler, authenticated, stream_request_body
 from traitlets import Integer
 from traitlets.config import Config
 
@@ -160,8 +161,11 @@ class Foreign(Matcher):
         self.server = server
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        known = self.local(request.host_name.strip("[]")) and self.own(request) and self.inside(request)
-        return None if known else {}
+        if not (self.local(request.host_name.strip("[]")) and self.own(request) and self.inside(request)):
+            return {}
+        if request.path != "/":
+            self.server.streams[request.connection.stream] = True
+        return None
 
     def local(self, name: str) -> bool:
         try:
@@ -179,14 +183,19 @@ class Foreign(Matcher):
         return request.path == "/" or request.path.startswith(self.server.base_url)
 
 
+@stream_request_body
 class Refused(RequestHandler):
-    """The answer to a foreign request, whatever it asks for."""
+    """The answer to a foreign request, whatever it asks for, before its body is read; nothing of the body is kept."""
+
+    def data_received(self, chunk: bytes) -> None:
+        pass
 
     def prepare(self) -> None:
         self.set_status(403)
         self.finish("This server answers its own pages on this machine, and this request came from elsewhere.\n")
 
 
+@stream_request_body
 class Door(Refused):
     """``/?token=...``, as somebody types it who chose the token himself and cannot know the path."""
 
@@ -212,6 +221,10 @@ class Server(ServerApp):
     """See above. Give it ``settings`` as its ``config``."""
 
     classes = [*ServerApp.classes, Kernels]
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.streams = weakref.WeakKeyDictionary[IOStream, bool]()  # connections: whether one has shown the secret path
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -240,16 +253,17 @@ class Server(ServerApp):
     def init_httpserver(self) -> None:
         """What a stranger can hold open is limited: in number, and in time."""
         super().init_httpserver()
-        web, streams = self.http_server, weakref.WeakSet[IOStream]()
+        web = self.http_server
         web.conn_params.header_timeout = web.conn_params.body_timeout = PATIENCE
         serve = web.handle_stream
 
         def admit(stream: IOStream, address: tuple[Any, ...]) -> None:
-            if sum(not one.closed() for one in streams) >= CONNECTIONS:
-                stream.close()
-                return
-            streams.add(stream)
-            serve(stream, address)
+            streams = [one for one in self.streams if not one.closed()]  # the oldest first
+            if len(streams) >= CONNECTIONS:
+                next((one for one in streams if not self.streams[one]), stream).close()
+            if not stream.closed():
+                self.streams[stream] = False
+                serve(stream, address)
 
         web.handle_stream = admit
 

@@ -1,6 +1,7 @@
 """A link in a stranger's repository leads JupyterLab nowhere outside of the folder that it shows."""
 
 import asyncio
+import errno
 import json
 import os
 import stat
@@ -80,6 +81,23 @@ def test_a_link_to_another_place_in_the_folder_is_followed(chapters):
     ours = manager(chapters)
     asyncio.run(ours.save(dict(TEXT), "inside/a.txt"))
     assert (chapters / "data/a.txt").read_text() == "written" and (chapters / "inside").is_symlink()
+
+
+def test_a_full_disk_leaves_both_names_what_they_had(chapters, monkeypatch):
+    file, over = chapters / "data/a.txt", contents._over
+    file.write_text("an old and longer text")
+    (chapters / "second.txt").hardlink_to(file)
+
+    def full(opened, content):
+        if content == b"written":
+            opened.write(content[:3])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        over(opened, content)
+
+    monkeypatch.setattr(contents, "_over", full)
+    with pytest.raises(HTTPError, match="No space left"):
+        asyncio.run(manager(chapters).save(dict(TEXT), "data/a.txt"))
+    assert file.read_text() == (chapters / "second.txt").read_text() == "an old and longer text"
 
 
 @pytest.mark.parametrize("which", [".ipynb_checkpoints", ".ipynb_checkpoints/01-checkpoint.ipynb"])

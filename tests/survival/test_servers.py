@@ -312,6 +312,31 @@ def test_connections_that_ask_nothing_are_few_and_leave_the_log_alone(server):
     assert "Traceback" not in server.log()[before:] and len(server.log()) - before < 5000
 
 
+def test_another_user_who_holds_all_connections_does_not_lock_the_owner_out(server):
+    half = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    with contextlib.ExitStack() as idle:
+        for _ in range(servers.CONNECTIONS + 20):
+            held = idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=browser.SECONDS))
+            held.sendall(half)
+        assert all(answers(server) for _ in range(5))
+
+
+def test_nothing_is_kept_of_what_a_stranger_sends(server):
+    """A body is read before it is refused, if Tornado has its way: 64 MB of each connection."""
+    size, piece = 60 * 2**20, bytes(2**20)
+    before = psutil.Process(server.process.pid).memory_info().rss
+    head = f"PUT /api/contents/a HTTP/1.1\r\nHost: {EVIL}\r\nContent-Length: {size}\r\n\r\n".encode()
+    with contextlib.ExitStack() as idle:
+        for _ in range(6):
+            held = idle.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=browser.SECONDS))
+            held.sendall(head)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(50):
+                    held.sendall(piece)
+        assert answers(server)
+        assert psutil.Process(server.process.pid).memory_info().rss - before < size
+
+
 def closed(connection):
     """Whether the other side has closed a connection that has sent nothing."""
     connection.setblocking(False)

