@@ -294,9 +294,8 @@ def read(
                 compare(head, run)
             if size != (wanted := sum(_bytes(*tensor) for tensor in head.values())):
                 raise _no_checkpoint(path, f"its tensors need {wanted} bytes, and it has {size}")
-            if len(values := file.read(size)) < size:
-                raise damaged(path, "somebody has cut it short while it was read")
-            tensors = _tensors(path, begin + values)
+            file.seek(0)
+            tensors = _tensors(path, begin, file.read(len(begin) + size), size)
         except OSError as failure:
             raise _unreadable(path, failure) from failure
     if head_of(tensors) != head or metadata.get("sha256") != _digest(tensors, text):
@@ -322,8 +321,10 @@ def _head(path: Path, file: BinaryIO, largest: int) -> tuple[bytes, dict[str, An
     return start + head, said, size - 8 - length
 
 
-def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
-    """The tensors in a whole safetensors file."""
+def _tensors(path: Path, begin: bytes, content: bytes, size: int) -> dict[str, Tensor]:
+    """The tensors in a whole safetensors file, of which ``begin`` was looked at."""
+    if len(content) < len(begin) + size or not content.startswith(begin):
+        raise damaged(path, "somebody has changed it while it was read")
     try:
         return safetensors.torch.load(content)
     except safetensors.SafetensorError as failure:

@@ -527,7 +527,7 @@ def test_a_checkpoint_cut_short_while_it_is_read_does_not_end_the_process(tmp_pa
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, f"ended by signal {-ended.returncode}: {ended.stderr}"
     wanted = (
-        "big is a damaged checkpoint: somebody has cut it short while it was read" if place == "compare" else "taken"
+        "big is a damaged checkpoint: somebody has changed it while it was read" if place == "compare" else "taken"
     )
     assert wanted in ended.stdout and ended.stdout.count("\n") == 1
 
