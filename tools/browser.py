@@ -121,6 +121,21 @@ class Notebook:
         )
         self.page.wait_for_function("window.allRun", timeout=1000 * seconds)
 
+    def run_down_to(self, words: str, seconds: float = SECONDS) -> None:
+        """Run the cells down to the first one with these words, and wait for it."""
+        self.page.evaluate("window.allRun = false")
+        self.page.evaluate(
+            f"""(words) => {{
+                const content = {WIDGET}.content;
+                const cell = content.widgets.findIndex((cell) => cell.model.sharedModel.source.includes(words));
+                if (cell < 0) throw new Error(`no cell has ${{words}}`);
+                content.activeCellIndex = cell + 1;
+                jupyterapp.commands.execute("notebook:run-all-above").then(() => (window.allRun = true));
+            }}""",
+            words,
+        )
+        self.page.wait_for_function("window.allRun", timeout=1000 * seconds)
+
     def errors(self) -> list[str]:
         """The last lines of the tracebacks in the notebook's outputs."""
         outputs = self.page.evaluate(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tools import browser, site, vendor
+from tests import machines
+from tools import browser
 from vaecourse import labs
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
@@ -15,7 +16,8 @@ CHAPTERS = Path(__file__).parents[2] / "chapters"
 class RoomByRoom(LoadScopeScheduling):
     """In place of xdist's own groups, which it writes into node ids: since pytest 9.2 these cannot be changed.
 
-    One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk.
+    One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk. Whoever is
+    first ready takes served/ and decks/.
     """
 
     def _split_scope(self, nodeid):
@@ -71,10 +73,8 @@ def notebook(chromium, jupyterlab):
 
 
 @pytest.fixture(scope="session")
-def book():
-    """The site as ``make book`` builds it, a warning being an error. Only one worker may ask for it."""
-    try:
-        site.build()
-    except vendor.NoPackages as error:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
-    return site.SITE
+def book(tmp_path_factory):
+    """The site as ``make book`` builds it, a warning being an error, on a machine whose texts are in GBK."""
+    course = machines.course(tmp_path_factory.mktemp("a course, 课程"))
+    machines.make(course, machines.foreign("GBK", tmp_path_factory.mktemp("locales")), "book")
+    return course / "build/site"

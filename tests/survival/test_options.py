@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.survival.test_hostile import little_memory  # noqa: F401 - a fixture
-from vaecourse import arguments, data, train
+from vaecourse import arguments, data, objectives, train
 from vaecourse.commands import app
 
 HUGE, MOST = 10**30, 2**63 - 1
@@ -30,6 +30,7 @@ SHORT = {
     + ["--row", "k = 1"],
     "doctor": [],
 }
+OF_ROWS = {of.name for row in objectives.TABLE.values() for of in row.takes}
 TAKEN = {"limit", "test", "batch_size", "seed", "M", "K", "learning_rate"}  # which may be as large as anybody likes
 
 
@@ -38,8 +39,10 @@ def cases():
     assert command.commands.keys() == SHORT.keys()
     hints = {of.name or of.callback.__name__: get_type_hints(of.callback) for of in app.registered_commands}
     for name, of in command.commands.items():
-        for option in of.params:
-            kind = str(hints[name].get(option.name, "help"))
+        with of.make_context(name, [], resilient_parsing=True) as context:
+            options = of.get_params(context)  # those of the table's rows too
+        for option in options:
+            kind = "float" if option.name in OF_ROWS else str(hints[name].get(option.name, "help"))
             if "bool" in kind or kind == "help":
                 continue
             values = NUMBERS if re.search("int|float", kind) else PLACES if "Path" in kind else WORDS

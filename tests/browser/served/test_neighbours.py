@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from tests.browser.pages.started import started
+from tests.browser.served.started import started
 from tools import browser, notebooks
 
 MINE = {"lab": ".jp-Notebook .jp-Cell", "present": ".vaecourse-lab"}

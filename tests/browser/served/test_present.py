@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser.pages.started import started
+from tests.browser.served.started import started
 from tools import browser, notebooks, present
 
 LOCAL = re.compile(r"(http|ws)://127\.0\.0\.1:|data:|blob:")

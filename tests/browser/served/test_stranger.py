@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 
-from tests.browser.pages.started import started
-from tests.browser.pages.test_neighbours import neighbour as neighbour
+from tests.browser.served.started import started
+from tests.browser.served.test_neighbours import neighbour as neighbour
 from tools import browser, notebooks
 
 CHAPTER = "00-start-here.ipynb"
