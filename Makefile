@@ -111,7 +111,7 @@ wheel: $(TEST)  ## sdist and wheel into dist/, looked at as PyPI will
 		$(UV_AS_PIP) $(BIN)/uv pip install --quiet --python $$twine/bin/python $(PINNED) .github/twine.txt && \
 		$$twine/bin/python -m twine check --strict dist/*; ended=$$?; rm -rf $$twine; exit $$ended
 
-clean:  ## remove .venv and what else the commands here made; what somebody put there goes into kept/
+clean:  ## remove .venv and what else the commands here made; what is not known as made here stays, or goes into kept/
 	"$(PYTHON)" -m tools.clean
 
 # JupyterLab refuses to start as root, which is who you are in many containers.
@@ -145,7 +145,7 @@ else
 
 .venv/bin/python:
 	@echo "Making .venv with $$("$(PYTHON)" --version)"
-	@new=$$(test -e .venv || echo .venv); "$(PYTHON)" -m venv .venv || { rm -rf $$new; exit 1; }
+	@"$(PYTHON)" -m venv .venv || { rm -f $@; exit 1; }
 
 # Left without pip, it was stopped while it was made: make it again.
 .venv/bin/pip: | .venv/bin/python
@@ -164,7 +164,7 @@ endif
 
 define install_course
 	@echo "Installing the course into .venv, from pins/$(1).txt (1.6 GB with PyTorch for CPUs, one to three minutes)"
-	@rm -rf $$($(BIN)/python -m tools.unfinished)
+	@$(BIN)/python -m tools.unfinished
 	@$(GET_UV)
 	@$(OTHER_TORCH)
 	@$(call install,$(PINNED) pins/$(1).txt)

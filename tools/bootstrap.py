@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+BEGUN = "begun-by-vaecourse"  # a file in a .venv that was empty, or not there, when the course came
 LOCK = ".venv.lock"  # the system lets go of it when whoever holds it, and all that he has started, has died
 MEGABYTES = 1600  # with PyTorch for CPUs
 AGAIN = "then give the same command again: it goes on where this one ended."
@@ -23,8 +24,13 @@ AGAIN = "then give the same command again: it goes on where this one ended."
 
 def main(command):
     """Run ``command`` alone; return its exit code."""
+    wrong = no_variable(os.getcwd())
+    if wrong:
+        say(wrong)
+        return 1
     try:
         alone()
+        begin()
         failed = subprocess.call(command, env=environment())
         if failed:
             say("\n" + why())
@@ -74,6 +80,23 @@ def alone():
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
     os.write(handle, f"process {os.getpid()} has been installing the course since {time.strftime('%H:%M')}".encode())
+
+
+def begin():
+    """Make .venv, and put a mark into it by which `make clean` knows that it may remove it, however far this comes."""
+    if not os.path.lexists(".venv"):
+        os.mkdir(".venv")
+    if os.path.isdir(".venv") and not os.path.islink(".venv") and not os.listdir(".venv"):
+        os.close(os.open(os.path.join(".venv", BEGUN), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+
+
+def no_variable(folder):
+    """Why the course cannot be installed in a folder of this name; None if it can."""
+    found = re.search(r"\$[a-zA-Z_]\w*|[{}]", folder)
+    if not found:
+        return None
+    cure = "give the folder another name, or copy the course to another place, then give the same command again."
+    return f"{folder} has a {found.group()} in its name, which setuptools cannot install in: {cure}"
 
 
 def is_ours(said):

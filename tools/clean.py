@@ -2,8 +2,9 @@
 
     python3 -m tools.clean
 
-What somebody else has put into these folders, or changed in one under build/, is moved into kept/ first. It needs only
-Python itself.
+What is not known as made here is moved into kept/ first; what somebody put into a __pycache__ of the course stays.
+A file is known by a list (tools/made.py's, or a package's RECORD), by what is in it, or, in the cache of a program, by
+a name that only the program would give it. It needs only Python itself.
 """
 
 from __future__ import annotations
@@ -13,31 +14,45 @@ import contextlib
 import csv
 import filecmp
 import hashlib
-import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools import bootstrap, ending, made
 
-# The folders beside build/ and .venv, and what their programs put into them, by the first part of its way.
+# The folders beside build/ and .venv, and how their programs name what they put into them.
 CACHES = {
-    ".pytest_cache": r"README\.md|CACHEDIR\.TAG|\.gitignore|v",
-    ".ruff_cache": r"CACHEDIR\.TAG|\.gitignore|[\d.]+",
-    ".mypy_cache": r"CACHEDIR\.TAG|\.gitignore|[\d.]+|missing_stubs",
-    ".hypothesis": r"constants|examples|patches|tmp|unicode_data|\.gitignore",
-    "vaecourse.egg-info": r"PKG-INFO|(SOURCES|dependency_links|requires|top_level|entry_points)\.txt",
+    ".pytest_cache": r"v/cache/(lastfailed|nodeids|stepwise)",
+    ".ruff_cache": r"[\d.]+/\d+",
+    ".mypy_cache": r"3\.\d+/cache(\.\d+)?\.db(-journal|-wal|-shm)?|missing_stubs",
+    ".hypothesis": r"constants/\w{16}|examples/\w{16}/\w{16}|unicode_data/[\d.]+/[\w-]+\.json\.gz|tmp/tmp\w{8}",
 }
-ENVIRONMENT = r"pyvenv\.cfg|\.gitignore|\.lock|lib64|CACHEDIR\.TAG|installed-(lab|test)"
+WRITTEN = {  # the sha256 of the texts that they put there, and venv and uv into an environment
+    "73fd6fccdd802c419a6b2d983d6c3173b7da97558ac4b589edec2dfe443db9ad",  # pytest's README.md
+    "3ed731b65d06150c138e2dadb0be0697550888a6b47eb8c45ecc9adba8b8e9bd",  # its .gitignore
+    "37dc88ef9a0abeddbe81053a6dd8fdfb13afb613045ea1eb4a5c815a74a3bde4",  # its CACHEDIR.TAG
+    "9e3a60f1e6ec4ae60215c11d54b171392745ec25e9dded433d5bd921363af316",  # ruff's .gitignore
+    "5953156d7e0c564a427251316eaf26f8870e6483ae2197f916b630e4f93e31ae",  # its CACHEDIR.TAG, and uv's
+    "6a69da670d11530d37f0f0cfdc7bed30b78ea6434e24f7a73208b982e29d322c",  # mypy's .gitignore
+    "f1c13afc555358c9033b0f1f30aaa177fe88bda40f4b8a24598400d547876adc",  # its CACHEDIR.TAG
+    "41e7ed0dbc23047cfa33374b5909f7b3c7875663fec73abdd23a22518567754a",  # hypothesis's .gitignore
+    "36692e1840f82f75adce103fd03e65b1eaa35f798c885b3b545e3abc14ffcbf0",  # venv's .gitignore, since Python 3.13
+    "684888c0ebb17f374298b65ee2807526c066094c701bcc7ebbe1c1095f494fc1",  # uv's
+}
+LONGEST = 10_000  # bytes, more than any of these has
+EMPTY = rf"\.lock|installed-(lab|test)|{bootstrap.BEGUN}"  # in an environment
 PYTHONS = r"pythonw?[\d.]*(\.exe)?"
-HALF = (
-    r"METADATA|WHEEL|INSTALLER|REQUESTED|RECORD|direct_url\.json|(entry_points|top_level)\.txt"  # without a RECORD yet
-)
+COMPILED = re.compile(r"(.+)\.(?:cpython-\d+|pypy\d+-pp\d+)(?:\.opt-[12])?(?:-pytest-[\w.]+)?\.pyc")
+# An installer's notes on a package, of which there is no RECORD yet, or which are not in it yet.
+HALF = r"METADATA|WHEEL|INSTALLER|REQUESTED|RECORD|direct_url\.json|uv_\w+\.json|(entry_points|top_level)\.txt"
 SCRIPTS = "import sys, venv; make = venv.EnvBuilder(); what = make.ensure_directories(sys.argv[1]); "
 SCRIPTS += "what.bin_path = sys.argv[2]; make.setup_scripts(what)"  # as venv writes them, but into another folder
 
@@ -46,8 +61,11 @@ def clean(root: Path, tell: made.Tell) -> None:
     """Clean the course's folder ``root``."""
     environment(root / ".venv", tell)
     build(root, tell)
-    for name, own in CACHES.items():
-        remove(root / name, lambda path, own=own: bool(re.fullmatch(own, path.parts[0])), tell)
+    for name, form in CACHES.items():
+        cache = root / name
+        is_own = lambda path, cache=cache, form=form: bool(re.fullmatch(form, path.as_posix())) or is_text(cache / path)
+        remove(cache, is_own, tell)
+    wheels(root, tell)
     for folder in ("vaecourse", "tools", "tests", "benchmarks", "site", "chapters", ".github"):
         bytecode(root / folder)
 
@@ -67,7 +85,7 @@ def installing(lock: Path) -> Iterator[str]:
     try:
         import fcntl
 
-        file = open(lock, encoding="utf-8", errors="replace")
+        file = made.files.opened(lock)
     except (ImportError, FileNotFoundError):
         yield ""
         return
@@ -75,18 +93,19 @@ def installing(lock: Path) -> Iterator[str]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield file.readline().strip() or "another process is installing the course"
+            yield file.read(200).decode(errors="replace").strip() or "another process is installing the course"
             return
-        ours = bootstrap.is_ours(lock.read_bytes()[:200])
+        ours = bootstrap.is_ours(file.read(200))
         yield ""
         if ours:
             lock.unlink(missing_ok=True)
 
 
 def _environment(folder: Path, tell: made.Tell) -> None:
-    if not any((folder / f"installed-{what}").is_file() for what in ("lab", "test")) or folder.is_symlink():
+    stamps = ("installed-lab", "installed-test", bootstrap.BEGUN)
+    if not any((folder / stamp).is_file() for stamp in stamps) or folder.is_symlink():
         if os.path.lexists(folder):
-            tell(f"{folder} stays: `make lab` has not installed the course in it. Remove it yourself if you want to.")
+            tell(f"{folder} stays: no command here began it or installed the course in it. You may remove it yourself.")
         return
     installed: dict[str, Recorded] = {}
     for packages in (*folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages"):
@@ -95,29 +114,60 @@ def _environment(folder: Path, tell: made.Tell) -> None:
 
     def is_own(path: Path) -> bool:
         file = folder / path
-        if path.suffix in (".pyc", ".pyo"):
+        if is_packaged(file, installed) or is_bytecode(file):
             return True
-        if (said := installed.get(os.path.normpath(file))) is not None:
-            return is_as(file, said)
         if len(path.parts) == 1:
-            return bool(re.fullmatch(ENVIRONMENT, path.name))
+            return is_of_environment(file)
         if len(path.parts) == 2 and path.parts[0] in ("bin", "Scripts"):
             if re.fullmatch(PYTHONS, path.name):
                 return file.is_symlink() or not is_script(file)
             return file.is_file() and scripts.get(path.name) == file.read_bytes()
-        above = file.parent
-        return above.suffix == ".dist-info" and not (above / "RECORD").exists() and bool(re.fullmatch(HALF, path.name))
+        return False
 
     remove(folder, is_own, tell)
+
+
+def is_of_environment(file: Path) -> bool:
+    """Whether venv, uv or the course has put a file into the folder of an environment itself."""
+    if file.is_symlink():
+        return file.name == "lib64"
+    if file.name == "pyvenv.cfg":
+        lines = content(file).decode("utf-8", "replace").splitlines()
+        return file.stat().st_size < LONGEST and all(re.fullmatch(r"[\w-]+ = .*", line) for line in lines)
+    return is_text(file) or (file.stat().st_size == 0 and bool(re.fullmatch(EMPTY, file.name)))
+
+
+def is_text(file: Path) -> bool:
+    """Whether a file is one of the texts that programs put beside what they make, as they write it."""
+    return not file.is_symlink() and hashlib.sha256(content(file)).hexdigest() in WRITTEN
+
+
+def content(file: Path, most: int = LONGEST) -> bytes:
+    """What is in a file, or how it begins."""
+    with made.files.opened(file) as opened:
+        return opened.read(most)
+
+
+def package(folder: Path, tell: made.Tell) -> None:
+    """Remove the ``.dist-info`` folder of a package that is half installed."""
+    installed = recorded(folder.parent, folder.name)
+    remove(folder, lambda path: is_packaged(folder / path, installed), tell, made.KEPT / folder.name)
+
+
+def is_packaged(file: Path, installed: dict[str, Recorded]) -> bool:
+    """Whether a file is as a package has brought it, or is an installer's note on one that has no list yet."""
+    if (said := installed.get(os.path.normpath(file))) is not None:
+        return is_as(file, said)
+    return file.parent.suffix == ".dist-info" and not file.is_symlink() and bool(re.fullmatch(HALF, file.name))
 
 
 Recorded = tuple[str, str, float]  # a file's hash and size, and when that was written down
 
 
-def recorded(packages: Path) -> dict[str, Recorded]:
+def recorded(packages: Path, name: str = "*.dist-info") -> dict[str, Recorded]:
     """The files that the installed packages say they have."""
     found = {}
-    for record in packages.glob("*.dist-info/RECORD"):
+    for record in packages.glob(f"{name}/RECORD"):
         written = record.stat().st_mtime
         with open(record, encoding="utf-8", errors="replace", newline="") as lines:
             for row in csv.reader(lines):
@@ -185,11 +235,11 @@ def is_note(file: Path) -> bool:
     if not file.name.startswith(".") or file.is_symlink():
         return False
     if file.suffix == ".made":
-        with contextlib.suppress(ValueError):
-            return isinstance(json.loads(file.read_bytes() or "{}"), (dict, list))
+        return made.is_list(file)
     if file.suffix == ".lock":
         return made.files.is_lock(file)
-    return bool(re.fullmatch(r"\..+\.[0-9a-f]{8}\.part", file.name))
+    part = re.fullmatch(r"\.\..+\.made\.[0-9a-f]{8}\.part", file.name)
+    return part is not None and (file.stat().st_size == 0 or made.is_list(file))
 
 
 def is_copy(file: Path, folder: Path, root: Path) -> bool:
@@ -198,13 +248,39 @@ def is_copy(file: Path, folder: Path, root: Path) -> bool:
     return folder.name.startswith(("lib", "bdist.")) and twin.is_file() and filecmp.cmp(file, twin, shallow=False)
 
 
-def remove(folder: Path, is_own: Callable[[Path], bool], tell: made.Tell) -> None:
+def wheels(root: Path, tell: made.Tell) -> None:
+    """Remove what `make wheel` left beside dist/: it is in the archive there, too."""
+    packed = set()
+    for archive in (root / "dist").glob("*.tar.gz"):
+        with contextlib.suppress(OSError, EOFError, zlib.error, tarfile.TarError), tarfile.open(archive) as members:
+            for member in members:
+                if member.isfile() and ".egg-info/" in member.name:
+                    packed.add((member.name.partition("/")[2], members.extractfile(member).read()))
+    folder = root / "vaecourse.egg-info"
+    remove(folder, lambda path: (f"{folder.name}/{path.as_posix()}", content(folder / path, 10**7)) in packed, tell)
+
+
+def remove(folder: Path, is_own: Callable[[Path], bool], tell: made.Tell, kept: Path | None = None) -> None:
     """Remove ``folder`` after the files in it that are not ``is_own``, by their way from it, were moved aside."""
     if folder.is_symlink() or not folder.is_dir():
         return
-    strangers = [path for path in made.walk(folder) if not is_own(path.relative_to(folder))]
-    made.move(strangers, folder, folder.parent / made.files.KEPT / folder.name, tell)
+    strangers = [path for path in made.walk(folder) if is_other(path) or not is_own(path.relative_to(folder))]
+    made.move(strangers, folder, kept or folder.parent / made.files.KEPT / folder.name, tell)
     shutil.rmtree(folder)
+
+
+def is_other(path: Path) -> bool:
+    """Whether it is a pipe, a socket or a device: no command here makes one, and reading it may never end."""
+    kind = path.lstat().st_mode
+    return not stat.S_ISREG(kind) and not stat.S_ISLNK(kind)
+
+
+def is_bytecode(file: Path) -> bool:
+    """Whether Python compiled it from a source that lies there still: by its name, and how all that begins."""
+    found = COMPILED.fullmatch(file.name)
+    if found is None or file.parent.name != "__pycache__" or file.is_symlink():
+        return False
+    return (file.parent.parent / f"{found[1]}.py").is_file() and content(file, 4)[2:] == b"\r\n"
 
 
 def bytecode(folder: Path) -> None:
@@ -212,8 +288,8 @@ def bytecode(folder: Path) -> None:
     for here, folders, _ in os.walk(folder):
         cache = Path(here, "__pycache__")
         if "__pycache__" in folders and not cache.is_symlink():
-            for path in cache.glob("*.py[co]"):
-                if path.is_file() or path.is_symlink():
+            for path in list(cache.iterdir()):
+                if path.is_file() and is_bytecode(path):
                     path.unlink()
             if not any(cache.iterdir()):
                 cache.rmdir()

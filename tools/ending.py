@@ -6,8 +6,10 @@ import contextlib
 import errno
 import functools
 import os
+import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 class Refused(Exception):
@@ -15,7 +17,10 @@ class Refused(Exception):
 
 
 FULL = "The disk is full: make room there, then give the same command again."
-NO_HOME = "It is in your home folder, where it cannot be made: name another, HOME=/tmp/home before the command."
+NEW = '{}="$(mktemp -d)" before the command'  # a name that nobody else can know and take before
+NO_HOME = f"It is in your home folder, where it cannot be made: take a new one, {NEW.format('HOME')}."
+
+STARTUP = "profile_default/startup"  # IPython runs all that lies there
 
 
 def sentence(error: Exception) -> str:
@@ -33,6 +38,49 @@ def sentence(error: Exception) -> str:
     if at_home and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{said} {NO_HOME}"
     return said
+
+
+def refuse_a_shared_home() -> None:
+    """Raise ``Refused`` where another user can put files that a kernel, or the server that starts it, runs."""
+    if not hasattr(os, "getuid"):
+        return
+    home = Path(os.path.expanduser("~"))
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share", "jupyter")
+    for variable, at_first, below in (
+        ("HOME", home, ""),
+        ("IPYTHONDIR", Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config", "ipython"), STARTUP),
+        ("IPYTHONDIR", home / ".ipython", STARTUP),
+        ("JUPYTER_CONFIG_DIR", home / ".jupyter", ""),
+        ("JUPYTER_DATA_DIR", home / "Library/Jupyter" if sys.platform == "darwin" else data, "kernels/python3"),
+        ("JUPYTER_RUNTIME_DIR", Path(os.environ.get("JUPYTER_DATA_DIR") or data, "runtime"), ""),
+    ):
+        place = Path(os.environ.get(variable) or at_first, below)
+        for way in dict.fromkeys((os.path.abspath(place), os.path.realpath(place))):
+            if why := _not_ours_alone(Path(way)):
+                raise Refused(f"{why}, and what lies there would run as you: take a new one, {NEW.format(variable)}.")
+
+
+def _not_ours_alone(place: Path) -> str | None:
+    """Who else can change what is read in a folder, or make it if it is not there; or any folder above it."""
+    above = [folder for folder in (*reversed(place.parents), place) if os.path.isdir(folder)]
+    for folder in above:
+        found = folder.stat()
+        strangers = {folder.lstat().st_uid, found.st_uid} - {0, os.getuid()}
+        if strangers:
+            return f"{folder} belongs to {_name(strangers.pop())}"
+        foreign_group = found.st_gid not in (0, os.getegid())
+        if found.st_mode & (stat.S_IWOTH | (stat.S_IWGRP if foreign_group else 0)):
+            if folder == above[-1] or not found.st_mode & stat.S_ISVTX:  # in /tmp, what is ours stays ours
+                return f"Other users can write to {folder}"
+    return None
+
+
+def _name(user: int) -> str:
+    import pwd
+
+    with contextlib.suppress(KeyError):
+        return pwd.getpwuid(user).pw_name
+    return f"user {user}"
 
 
 def told(command: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:

@@ -24,6 +24,7 @@ from vaecourse import files
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 PATIENCE = 900  # seconds to wait for another command
+LONGEST = 256_000_000  # bytes of a list: that of build/npm has a few
 ROOM = ".room"  # how the name of a folder ends in which something is built
 KEPT = ROOT / files.KEPT  # what was found in build/ goes here, for `make clean` removes that folder
 
@@ -201,8 +202,8 @@ def being_made(parent: Path) -> list[str]:
     found = []
     for lock in sorted(parent.glob(".*.lock")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
-            os.kill(json.loads(lock.read_bytes())["process"], 0)
-            found.append(lock.name[1 : -len(".lock")])
+            if temporary.lives(json.loads(files.content(lock, LONGEST))["process"]):
+                found.append(lock.name[1 : -len(".lock")])
     return found
 
 
@@ -215,11 +216,24 @@ def _list(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.made")
 
 
+def is_list(path: Path) -> bool:
+    """Whether a file has the form of a list that ``_deliver`` writes, to the letter."""
+    try:
+        raw = files.content(path, LONGEST)
+        known = json.loads(raw)
+    except (OSError, ValueError, RecursionError):
+        return False
+    if not isinstance(known, dict) or json.dumps(known).encode() != raw:
+        return False
+    stamps = [stamp for stamp in known.values() if isinstance(stamp, list) and len(stamp) == 2]
+    return len(stamps) == len(known) and all(type(number) is int for stamp in stamps for number in stamp)
+
+
 def _known(folder: Path) -> dict[str, list[int]]:
     """What the list says; nothing if it is not there, or damaged."""
     try:
-        known = json.loads(_list(folder).read_bytes())
-    except (OSError, ValueError):
+        known = json.loads(files.content(_list(folder), LONGEST))
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 

@@ -10,7 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from vaecourse import files
+
 MARK = ".made-by-vaecourse"  # whose it is: a process and a machine
+LONGEST = 1000  # bytes of a mark
 
 
 @contextlib.contextmanager
@@ -26,8 +29,10 @@ def sweep() -> None:
     """Remove the folders, known by the mark in them, of processes of this user on this machine that are no more."""
     for path in Path(tempfile.gettempdir()).glob("vaecourse-*"):
         with contextlib.suppress(OSError, ValueError, OverflowError):
-            process, machine = (path / MARK).read_text(encoding="utf-8").split(maxsplit=1)
-            if machine == socket.gethostname() and _is_ours(path) and not _lives(int(process)):
+            if not _is_ours(path):  # nothing of another user's is read
+                continue
+            process, machine = files.content(path / MARK, LONGEST).decode().split(maxsplit=1)
+            if machine == socket.gethostname() and not lives(int(process)):
                 shutil.rmtree(path, ignore_errors=True)
 
 
@@ -37,7 +42,8 @@ def _is_ours(path: Path) -> bool:
     return False
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether a process of this machine, of whatever user, has not ended."""
     if os.name != "posix":  # there, signal 0 is no question but an end
         return True
     try:

@@ -144,7 +144,7 @@ def versions() -> Iterator[Finding]:
 
 def home() -> Iterator[Finding]:
     """JupyterLab, the kernels and the caches keep what is theirs below it."""
-    cure = "export HOME=FOLDER, a folder that you may write to"
+    cure = "export HOME=FOLDER, a folder that you alone may write to"
     try:
         place = Path.home()
     except RuntimeError:

@@ -4,6 +4,7 @@ import ast
 import errno
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,19 +62,85 @@ def test_jupyterlab_without_a_home_says_what_to_do(home):
     )
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith(f"lab: {home}") and last.endswith("name another, HOME=/tmp/home before the command.")
+    assert last.startswith(f"lab: {home}") and last.endswith('HOME="$(mktemp -d)" before the command.')
 
 
 def test_an_error_of_the_system_says_where_and_what_to_do(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     said = lambda number, path: ending.sentence(OSError(number, os.strerror(number), path))
     assert said(errno.ENOSPC, "/data/x") == "/data/x: No space left on device. " + ending.FULL
-    assert said(errno.EACCES, "/home/me/.jupyter").endswith("HOME=/tmp/home before the command.")
+    assert said(errno.EACCES, "/home/me/.jupyter").endswith('HOME="$(mktemp -d)" before the command.')
     assert said(errno.EACCES, "/home/melon/x") == "/home/melon/x: Permission denied."
     assert ending.sentence(OSError("one of ours")) == "one of ours"
     assert ending.sentence(OSError(errno.ENOSPC, "one of ours, with its cure")) == "one of ours, with its cure"
     assert said(errno.ENOSPC, None) == "No space left on device. " + ending.FULL
     assert ending.sentence(ValueError("no")) == "no"
+
+
+def test_no_text_of_the_course_advises_a_folder_that_somebody_else_may_have_made():
+    texts = [path for folder in ("tools", "vaecourse", "docs") for path in (ROOT / folder).rglob("*.[pm][yd]")]
+    for path in [*texts, *ROOT.glob("*.md")]:
+        assert not re.search(r"(HOME|DIR)=[\"']?/tmp", path.read_text(encoding="utf-8")), path
+
+
+VARIABLES = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home folder that is ours alone, and nothing else is named."""
+    for name in (*VARIABLES, "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir(mode=0o755)
+    return tmp_path / "home"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users and rights")
+def test_a_home_of_ones_own_is_one_to_start_kernels_in(home, monkeypatch):
+    ending.refuse_a_shared_home()
+    (home / ".ipython/profile_default").mkdir(parents=True)
+    (home / ".ipython").chmod(0o775)  # its group is ours
+    ending.refuse_a_shared_home()
+    for nowhere in ("/proc/nobody", "/dev/null/home"):  # the server says what is the matter there
+        monkeypatch.setenv("HOME", nowhere)
+        ending.refuse_a_shared_home()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users and rights")
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_folder_that_others_can_write_to_is_none_to_start_kernels_in(home, name, tmp_path, monkeypatch):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)  # like /tmp, where everybody can make what is not there yet
+    for place in (tmp_path / "shared", tmp_path / "shared/new"):
+        monkeypatch.setenv(name, str(place))
+        with pytest.raises(ending.Refused) as said:
+            ending.refuse_a_shared_home()
+        assert str(said.value).startswith(f"Other users can write to {tmp_path / 'shared'}, and ")
+        assert f'{name}="$(mktemp -d)" before the command' in str(said.value)
+    (tmp_path / "shared/mine").mkdir(mode=0o700)
+    monkeypatch.setenv(name, str(tmp_path / "shared/mine"))
+    ending.refuse_a_shared_home()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(
+    "way", ["", ".ipython", ".ipython/profile_default/startup", ".jupyter", ".local/share/jupyter"]
+)
+def test_a_folder_of_somebody_elses_is_none_to_start_kernels_in(home, way):
+    (home / way).mkdir(parents=True, exist_ok=True)
+    os.chown(home / way, 65534, 65534)
+    with pytest.raises(ending.Refused, match="belongs to nobody, and what lies there would run as you"):
+        ending.refuse_a_shared_home()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a link away")
+def test_a_home_behind_somebody_elses_link_is_none_to_start_kernels_in(home, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(home)
+    os.chown(tmp_path / "link", 65534, 65534, follow_symlinks=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "link"))
+    with pytest.raises(ending.Refused, match="link belongs to nobody"):
+        ending.refuse_a_shared_home()
 
 
 def benchmark(name, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import bootstrap, clean
+from tools import bootstrap, clean, made, unfinished
 
 fcntl = pytest.importorskip("fcntl", reason="make is not what installs the course on Windows")
 ROOT = Path(__file__).parents[2]
@@ -25,8 +25,10 @@ def course(tmp_path):
 
 
 def copy_into(folder):
-    names = ["Makefile", "pyproject.toml", "tools/__init__.py", "tools/bootstrap.py", "tools/ending.py"]
-    for name in [*names, "tools/unfinished.py", *(f"pins/{path.name}" for path in (ROOT / "pins").glob("*.txt"))]:
+    tools = [f"tools/{name}.py" for name in ("__init__", *"bootstrap clean ending made temporary unfinished".split())]
+    package = [f"vaecourse/{name}.py" for name in ("__init__", "files", "foreign")]
+    names = ["Makefile", "pyproject.toml", *tools, *package]
+    for name in [*names, *(f"pins/{path.name}" for path in (ROOT / "pins").glob("*.txt"))]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
     return folder
@@ -48,7 +50,7 @@ def installing(course):
     """A course whose .venv has a python and a pip that do nothing well."""
     for name in ("python", "pip"):
         (course / ".venv/bin").mkdir(parents=True, exist_ok=True)
-        (course / ".venv/bin" / name).write_text("#!/bin/sh\nexit 1\n")
+        (course / ".venv/bin" / name).write_text('#!/bin/sh\ncase "$*" in *tools.unfinished*) exit 0 ;; esac\nexit 1\n')
         (course / ".venv/bin" / name).chmod(0o755)
     return course
 
@@ -74,7 +76,20 @@ def test_a_python_without_venv_is_told(course):
     said = make(course, f"PYTHON={without}")
     number = "{}.{}".format(*sys.version_info)
     assert "made no .venv, as it does without its module venv" in said[-1] and f"python{number}-venv" in said[-1]
-    assert "give the same command again" in said[-1] and not (course / ".venv").exists()
+    assert "give the same command again" in said[-1] and not (course / ".venv/bin/python").exists()
+    clean.environment(course / ".venv", pytest.fail)
+    assert not (course / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["a$x", "the {x}", "e}"])
+def test_a_name_that_setuptools_takes_for_a_variable_is_told_before_anything_is_installed(tmp_path, name):
+    (said,) = make(copy_into(tmp_path / name))
+    assert said.startswith(f"{tmp_path / name} has a ") and "setuptools cannot install" in said
+    assert not (tmp_path / name / ".venv").exists()
+
+
+def test_a_dollar_before_a_number_is_no_variable(tmp_path):
+    assert bootstrap.no_variable("/home/me/5$ a day/$") is None and "$x" in bootstrap.no_variable("/a/$x")
 
 
 @pytest.mark.parametrize("target", ["lab", "test"])
@@ -123,7 +138,7 @@ def test_a_full_disk_is_told(tmp_path):
 
 def test_pips_settings_do_not_lead_out_of_the_environment(installing):
     (installing / ".venv/bin/python").write_text(
-        '#!/bin/sh\ncase "$*" in *"pip install"*) env | grep ^PIP_ >>seen; esac\nexit 1\n'
+        '#!/bin/sh\ncase "$*" in *tools.unfinished*) exit 0 ;; *"pip install"*) env | grep ^PIP_ >>seen; esac\nexit 1\n'
     )
     make(installing, PIP_USER="1", PIP_TARGET="/elsewhere", PIP_PREFIX="/elsewhere", PIP_REQUIRE_VIRTUALENV="1")
     seen = (installing / "seen").read_text()
@@ -137,6 +152,96 @@ def test_a_strangers_file_that_has_the_locks_name_stays(installing):
     (installing / ".venv/installed-lab").touch()
     clean.environment(installing / ".venv", lambda said: None)
     assert (installing / bootstrap.LOCK).read_text() == "my notes on doors" and not (installing / ".venv").exists()
+
+
+# What an installation that was stopped has left ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(course):
+    """A course whose .venv was begun, and the installation killed before it had said that all is installed."""
+    program = f"#!{sys.executable}\nimport os, sys, venv\n"
+    program += "venv.main(['--without-pip', '.venv']) if sys.argv[1:3] == ['-m', 'venv'] else None\n"
+    program += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]]) if sys.argv[1] != '-m' else None\n"
+    (course / "python").write_text(program)
+    (course / "python").chmod(0o755)
+    subprocess.run(
+        [sys.executable, "tools/bootstrap.py", course / "python", "-m", "venv", ".venv"], cwd=course, check=True
+    )
+    assert (course / ".venv/bin/python").exists()
+    return course
+
+
+def test_clean_removes_an_environment_that_the_course_began(stopped):
+    said = []
+    clean.environment(stopped / ".venv", said.append)
+    assert not (stopped / ".venv").exists() and not (stopped / "kept").exists() and said == []
+
+
+def test_clean_keeps_what_somebody_put_into_an_environment_that_the_course_began(stopped):
+    (stopped / ".venv/notes.txt").write_text("mine")
+    (stopped / ".venv" / bootstrap.BEGUN).write_text("mine too")
+    said = []
+    clean.environment(stopped / ".venv", said.append)
+    assert sorted(path.read_text() for path in (stopped / "kept").rglob("*") if path.is_file()) == ["mine", "mine too"]
+    assert not (stopped / ".venv").exists() and len(said) == 1
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_an_environment_is_the_courses_if_nothing_was_in_it(course, empty):
+    (course / ".venv").mkdir()
+    if not empty:
+        (course / ".venv/pyvenv.cfg").write_text("home = /usr/bin")
+    subprocess.run([sys.executable, "tools/bootstrap.py", "true"], cwd=course, check=True)
+    said = []
+    clean.environment(course / ".venv", said.append)
+    assert (course / ".venv").exists() != empty and (said == []) == empty
+
+
+@pytest.fixture
+def site(course, monkeypatch):
+    """The site-packages of an environment in which packages are half installed."""
+    site = course / ".venv/lib/python3.11/site-packages"
+    for name in ("torch-2.13.0", "vaecourse-0.1.0", "myown-1.0", "a zzz b", "pip-23.0"):
+        (site / f"{name}.dist-info").mkdir(parents=True)
+        (site / f"{name}.dist-info/METADATA").write_text("Name: x")
+    (site / "myown-1.0.dist-info/NOTES.txt").write_text("mine")
+    (course / "zzz").mkdir()
+    (course / "zzz/thesis.txt").write_text("mine")
+    monkeypatch.setattr(unfinished.sysconfig, "get_path", lambda _: str(site))
+    monkeypatch.setattr(made, "KEPT", course / "kept")
+    monkeypatch.chdir(course)
+    return site
+
+
+def test_only_packages_of_the_pins_are_taken_for_half_installed(site, capsys):
+    assert unfinished.main() == 0
+    assert sorted(path.name for path in site.iterdir()) == [
+        f"{x}.dist-info" for x in ("a zzz b", "myown-1.0", "pip-23.0")
+    ]
+    assert Path("zzz/thesis.txt").exists() and not Path("kept").exists()
+    said = capsys.readouterr()
+    assert said.out == "" and [line.split()[-1] for line in said.err.splitlines()] == [
+        "torch-2.13.0",
+        "vaecourse-0.1.0",
+    ]
+
+
+def test_what_somebody_put_beside_the_notes_of_a_half_installed_package_is_kept(site):
+    (site / "torch-2.13.0.dist-info/NOTES.txt").write_text("mine too")
+    assert unfinished.main() == 0
+    assert [path.read_text() for path in Path("kept").rglob("*.txt")] == ["mine too"]
+    assert not (site / "torch-2.13.0.dist-info").exists()
+
+
+def test_make_takes_no_words_of_a_folders_name_for_folders(installing):
+    (installing / "zzz").mkdir()
+    (installing / "zzz/thesis.txt").write_text("mine")
+    (installing / ".venv/bin/python").write_text(
+        '#!/bin/sh\ncase "$*" in *tools.unfinished*) echo ".venv/lib/a zzz b.dist-info" ;; esac\nexit 1\n'
+    )
+    make(installing)
+    assert (installing / "zzz/thesis.txt").exists()
 
 
 # Two at once ---------------------------------------------------------------------------------------------------------

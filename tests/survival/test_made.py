@@ -1,15 +1,21 @@
 """What lies in build/ and is not ours is moved aside and told: by whoever makes a folder there, and by make clean."""
 
+import errno
+import hashlib
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from _pytest import cacheprovider
+from hypothesis import configuration
 
 from tests.chapters.conftest import SAMPLE
 from tools import clean, ending, layout, made, mutants, notebooks, screenshots, site, slides, student, temporary, vendor
@@ -19,6 +25,16 @@ ROOT = Path(__file__).parents[2]
 
 
 SUM_OF_X = "sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE"
+COMPILED = "\x2f\x0d\r\n and so on"  # how every file begins that Python has compiled
+CACHED = [
+    ".hypothesis/unicode_data/15.1.0/charmap.json.gz",
+    ".hypothesis/unicode_data/15.1.0/codec-v2-utf-8.json.gz",
+    ".hypothesis/constants/7cd52fa419184672",
+    ".hypothesis/examples/7cd52fa419184672/8d97dc86902b86cf",
+    ".mypy_cache/3.11/cache.12.db",
+    ".pytest_cache/v/cache/lastfailed",
+    ".ruff_cache/0.17.5/16538925855001593263",
+]
 
 
 @pytest.fixture
@@ -34,17 +50,18 @@ def course(tmp_path, monkeypatch):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
     packages = tmp_path / ".venv/lib/python3.11/site-packages"
     write(packages / "torch/x.py", "x")
-    write(packages / "torch/__pycache__/x.cpython-311.pyc", "x")
+    write(packages / "torch/__pycache__/x.cpython-311.pyc", COMPILED)
     write(tmp_path / ".venv/bin/torchrun", "x")
     record = f"torch/x.py,{SUM_OF_X},1\n../../../bin/torchrun,,\ntorch-2.dist-info/RECORD,,\n"
     write(packages / "torch-2.dist-info/RECORD", record)
     write(packages / "half-1.dist-info/METADATA", "its installation was stopped")
     write(tmp_path / ".venv/installed-lab", "")
-    write(tmp_path / ".pytest_cache/CACHEDIR.TAG", "Signature")
-    write(tmp_path / ".hypothesis/unicode_data/15/charmap.json.gz", "x")
-    write(tmp_path / "vaecourse.egg-info/PKG-INFO", "Name: vaecourse")
+    for name in CACHED:
+        write(tmp_path / name, "x")
+    write(tmp_path / ".pytest_cache/README.md", cacheprovider.CACHEDIR_FILES["README.md"].decode())
     write(tmp_path / "vaecourse/a.py", "a = 1")
-    write(tmp_path / "vaecourse/__pycache__/a.cpython-311.pyc", "x")
+    write(tmp_path / "vaecourse/__pycache__/a.cpython-311.pyc", COMPILED)
+    write(tmp_path / "vaecourse/__pycache__/a.cpython-311-pytest-9.2.0.pyc", COMPILED)
     write(tmp_path / "build/lib/vaecourse/a.py", "a = 1")
     return tmp_path
 
@@ -84,6 +101,19 @@ STRANGERS = [
     ".pytest_cache/notes.txt",
     "vaecourse.egg-info/notes.txt",
     ".hypothesis/notes.txt",
+    ".pytest_cache/v/notes.txt",
+    ".pytest_cache/README.md",
+    ".mypy_cache/3.11/notes.txt",
+    ".ruff_cache/0.1/notes.txt",
+    ".ruff_cache/.gitignore",
+    ".hypothesis/examples/notes.txt",
+    "vaecourse.egg-info/requires.txt",
+    ".venv/installed-test",
+    ".venv/pyvenv.cfg",
+    ".venv/lib/python3.11/site-packages/torch/__pycache__/mine.pyc",
+    ".venv/lib/python3.11/site-packages/torch/__pycache__/mine.cpython-311.pyc",
+    "build/.x.12345678.part",
+    "build/..slides.made.12345678.part",
 ]
 
 
@@ -96,6 +126,52 @@ def test_clean_moves_a_strangers_file_aside_and_says_where(course, name):
     assert kept.read_text() == "#!mine" and kept.name == Path(name).name
     assert len(said) == 1 and any(str(folder) in said[0] for folder in kept.parents)
     assert not (course / name).exists()
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"a": "b"}', '{"a":[1,2]}', '{"a": [1, 2.5]}', "[]", '{"to do": []}'])
+def test_clean_moves_a_strangers_table_aside(course, text):
+    """A list of the course's has files with their sizes and times, and is written in one way."""
+    write(course / "build/.mine.made", text)
+    clean.clean(course, lambda said: None)
+    assert [path.read_text() for path in (course / "kept").rglob(".mine.made")] == [text]
+
+
+@pytest.mark.parametrize("name", ["mine.pyc", "mine.cpython-311.pyc", "a.cpython-312.pyc", "a.cpython-311.pyo"])
+def test_clean_leaves_what_python_has_not_compiled_from_a_source_here(course, name):
+    mine = write(course / "vaecourse/__pycache__" / name, "my words" if name.startswith("a") else COMPILED)
+    before = mine.read_bytes()
+    clean.clean(course, lambda said: pytest.fail(said))
+    assert mine.read_bytes() == before and below(mine.parent) == [name]
+
+
+def test_clean_removes_what_make_wheel_left_and_keeps_what_somebody_changed_there(course):
+    with tarfile.open(write(course / "dist/vaecourse-1.tar.gz", ""), "w:gz") as archive:
+        for name in ("PKG-INFO", "requires.txt"):
+            archive.add(write(course / "vaecourse.egg-info" / name, name), f"vaecourse-1/vaecourse.egg-info/{name}")
+    write(course / "vaecourse.egg-info/requires.txt", "mine too")
+    clean.clean(course, lambda said: None)
+    assert [path.read_text() for path in (course / "kept").rglob("*") if path.is_file()] == ["mine too"]
+    assert not (course / "vaecourse.egg-info").exists()
+
+
+def test_clean_knows_what_the_pinned_tools_put_into_their_caches(tmp_path):
+    mypy = pytest.importorskip("mypy.build")
+    mypy.add_catch_all_gitignore(str(tmp_path))
+    mypy.exclude_from_backups(str(tmp_path))
+    ruff = Path(sys.executable).with_name("ruff")
+    (tmp_path / "x.py").touch()
+    subprocess.run([ruff, "check", "--quiet", "--cache-dir", tmp_path / "ruff", tmp_path / "x.py"], check=True)
+    texts = [path.read_bytes() for path in tmp_path.rglob("[C.]*") if path.is_file()]
+    texts += [*cacheprovider.CACHEDIR_FILES.values(), configuration._GITIGNORE_STRING.encode()]
+    assert len(texts) == 8 and {hashlib.sha256(text).hexdigest() for text in texts} <= clean.WRITTEN
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes")
+@pytest.mark.parametrize("name", ["build/.x.made", "build/.x.lock", ".venv.lock", ".pytest_cache/pipe"])
+def test_clean_waits_for_no_pipe(course, name):
+    os.mkfifo(course / name)
+    program = "import sys; from pathlib import Path; from tools import clean; clean.clean(Path(sys.argv[1]), print)"
+    subprocess.run([sys.executable, "-c", program, course], cwd=ROOT, capture_output=True, timeout=30)
 
 
 def test_clean_keeps_what_somebody_changed(course):
@@ -128,7 +204,7 @@ def test_clean_knows_what_was_only_copied(course):
 
 
 def test_clean_removes_what_a_kill_left_of_the_courses_own_notes(course):
-    for name, text in ((".slides.lock", ""), ("..slides.made.0123abcd.part", "{"), (".gone.made", "{}")):
+    for name, text in ((".slides.lock", ""), ("..slides.made.0123abcd.part", ""), (".gone.made", "{}")):
         write(course / "build" / name, text)
     clean.clean(course, lambda said: pytest.fail(said))
     assert not (course / "build").exists()
@@ -141,6 +217,7 @@ def test_clean_leaves_links_a_folder_that_is_no_environment_and_strange_caches(c
     write(elsewhere.parent / "important.pyc", "mine")
     (course / "tools").mkdir()
     (course / "tools/__pycache__").symlink_to(elsewhere.parent)
+    (course / ".mypy_cache").rename(course / "cache")
     (course / ".mypy_cache").symlink_to(elsewhere.parent)
     write(course / "chapters/__pycache__", "a file")
     write(course / "vaecourse/__pycache__/notes.txt", "mine")
@@ -162,6 +239,20 @@ def test_clean_leaves_a_folder_that_is_being_made(course):
         clean.clean(course, said.append)
         assert (folder / "half.html").exists()
     assert len(said) == 1 and "slides is being made there" in said[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="another user's process")
+def test_clean_leaves_a_folder_that_another_user_is_making(course, monkeypatch):
+    write(course / "build/.slides.lock", json.dumps({"process": 1, "machine": "here", "doing": "x", "since": "10:15"}))
+
+    def kill(process, number):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "kill", kill)
+    said = []
+    clean.build(course, said.append)
+    assert said == [f"{course / 'build'} stays: slides is being made there. Wait until that has ended."]
+    assert (course / "build/slides/deep/page.html").exists()
 
 
 def test_a_folder_with_something_in_it_is_no_place_to_make_anything(tmp_path):
@@ -193,7 +284,7 @@ def test_make_clean_needs_python_alone(tmp_path):
 def test_a_damaged_list_loses_nothing(course):
     (course / "build/.slides.made").write_text("[]")
     clean.clean(course, lambda said: None)
-    assert [path.read_text() for path in (course / "kept").rglob("*") if path.is_file()] == ["made"]
+    assert sorted(path.read_text() for path in (course / "kept").rglob("*") if path.is_file()) == ["[]", "made"]
 
 
 # A room of one's own to build in -------------------------------------------------------------------------------------
@@ -395,6 +486,37 @@ def test_a_folder_of_somebodys_that_has_such_a_name_stays(tmp_path, monkeypatch)
     write(tmp_path / "vaecourse-x" / temporary.MARK, "99999999999999999999 here")
     temporary.sweep()
     assert len(below(tmp_path)) == 4
+
+
+ASKED = """\
+import os, resource, sys, tempfile
+from pathlib import Path
+from tools import temporary
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+if sys.argv[2] == "pipe":
+    os.mkfifo(sys.argv[1])
+elif sys.argv[2] == "endless":
+    os.symlink("/dev/zero", sys.argv[1])
+else:
+    Path(sys.argv[1]).write_text(f"{sys.argv[3]} {temporary.socket.gethostname()}")
+tempfile.tempdir = os.path.dirname(os.path.dirname(sys.argv[1]))
+if sys.argv[2] == "another":
+    os.getuid = lambda: 12345
+sys.addaudithook(lambda event, args: event == "open" and temporary.MARK in str(args[0]) and print("read"))
+temporary.sweep()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users, pipes")
+@pytest.mark.parametrize("how, read", [("pipe", "read\n"), ("endless", "read\n"), ("another", "")])
+def test_a_strangers_mark_is_not_waited_for_nor_read_to_its_end(tmp_path, how, read):
+    """It is a pipe, or leads to a file without an end; and nothing is read in a folder of another user's."""
+    (tmp_path / "vaecourse-x").mkdir()
+    mark = tmp_path / "vaecourse-x" / temporary.MARK
+    command = [sys.executable, "-c", ASKED, mark, how, "999999999"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, read, "")
+    assert os.path.lexists(mark)
 
 
 def test_a_file_is_laid_out_whole_or_stays(tmp_path, monkeypatch, capsys):
