@@ -1,22 +1,14 @@
-"""What an exercise calls: ``checks.ALL["03.iwae_bound"](answer)`` gives a verdict that names the mistake."""
+"""What an exercise calls: ``checks.ALL["03.iwae_bound"](answer)`` gives a verdict that names the mistake.
+
+One file is one exercise: ``chapter_03/iwae_bound.py`` has what is right, the cases, and each known mistake. A file in a
+chapter's folder is found, and read when its check is first asked for.
+"""
 
 from __future__ import annotations
 
-from vaecourse.checks import (
-    chapter_00,
-    chapter_01,
-    chapter_02,
-    chapter_03,
-    chapter_04,
-    chapter_05,
-    chapter_06,
-    chapter_07,
-    chapter_08,
-)
+from vaecourse.checks.folders import Exercises
 from vaecourse.checks.frame import Check, Mistake, Verdict
 
 __all__ = ["ALL", "Check", "Mistake", "Verdict"]
 
-CHAPTERS = (chapter_00, chapter_01, chapter_02, chapter_03, chapter_04, chapter_05, chapter_06, chapter_07, chapter_08)
-
-ALL: dict[str, Check] = {check.name: check for chapter in CHAPTERS for check in chapter.CHECKS}
+ALL = Exercises(__path__)

@@ -1,8 +1,8 @@
 """The frame of a check: it runs a learner's answer, and says what is wrong with it, not only that something is.
 
-A check holds the right answer, the cases it is tried on, and the known wrong answers. A learner's answer that agrees
-with a known wrong one on every case is told so by name. Whatever the answer is, a check returns a verdict and never
-raises.
+A check holds the right answer, the cases it is tried on, and the known mistakes: functions that give what the mistake
+gives. A learner's answer that agrees with one of them on every case is told that mistake's message. Whatever the answer
+is, a check returns a verdict and never raises.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ import copy
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 Answer = object  # a function, or a value
+Slip = TypeVar("Slip", bound=Callable[..., Any])  # a function that makes a mistake
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known wrong answer: its name (an ERRATA number if it has one), the answer itself, what to tell its author."""
+    """A known wrong answer: its name in words, the answer itself, what to tell its author."""
 
     name: str
     answer: Answer
@@ -47,31 +50,51 @@ class Verdict:
 
 
 class Check:
-    """One exercise's check.
+    """One exercise's check. Its known mistakes follow it, each a function under :meth:`mistake`.
 
     Arguments:
         name: ``"03.iwae_bound"``, the chapter and the exercise.
         solution: the right answer, a function or a value.
-        cases: for a function, a callable that makes the argument tuples it is tried on, fresh at each call.
-        mistakes: the known wrong answers, most specific first.
         praise: what a right answer is told.
+        cases: for a function, a callable that makes the argument tuples it is tried on, fresh at each call.
         rtol: relative tolerance of the comparison.
+
+    >>> check = Check("99.mean", torch.mean, "Yes.", cases=lambda: [(torch.tensor([1.0, 2.0]),)])
+    >>> @check.mistake("You added them up. Divide by how many there are.")
+    ... def not_divided(x):
+    ...     return x.sum()
+    >>> check(lambda x: x[0] + x[1])
+    Not yet: You added them up. Divide by how many there are.
     """
 
     def __init__(
         self,
         name: str,
         solution: Answer,
-        mistakes: Sequence[Mistake],
         praise: str,
         cases: Callable[[], Sequence[tuple]] = lambda: [()],
         rtol: float = 1e-4,
     ) -> None:
-        self.name, self.solution, self.mistakes = name, solution, tuple(mistakes)
-        self.praise, self.cases, self.rtol = praise, cases, rtol
+        self.name, self.solution, self.praise, self.cases, self.rtol = name, solution, praise, cases, rtol
+        self.mistakes: list[Mistake] = []
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
+
+    def mistake(self, message: str) -> Callable[[Slip], Slip]:
+        """Whose answer agrees with the decorated function is told ``message``; the first function that fits speaks.
+
+        The function's name is the mistake's, and a line break in ``message`` is a space. Where the answer is a value,
+        the mistake is what the function returns.
+        """
+
+        def known(slip: Slip) -> Slip:
+            name = (slip.func if isinstance(slip, partial) else slip).__name__.replace("_", " ")
+            answer = slip if callable(self.solution) else slip()
+            self.mistakes.append(Mistake(name, answer, " ".join(message.split())))
+            return slip
+
+        return known
 
     def __call__(self, answer: Answer) -> Verdict:
         """Try ``answer``: a verdict with ``.passed``, ``.message`` and ``.mistake``."""

@@ -1,0 +1,76 @@
+"""02.log_of_mean: log of the mean of all M K weights, with no floor. Shapes: ``[M, K, B] -> [B]``."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vaecourse import bounds
+from vaecourse.checks import slips
+from vaecourse.checks.cases import log_weights
+from vaecourse.checks.frame import Check
+
+
+def doubled(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
+    logits = logits.clone().requires_grad_()
+    log_q = logits.log_softmax(-1)[z]
+    value = (log_joint[z] - log_q).logsumexp(0) - math.log(len(z))
+    return torch.autograd.grad(value * log_q.sum() + value, logits)[0]
+
+
+def wide_log_weights() -> list[tuple[Tensor]]:
+    return [*log_weights(level=-90.0), *log_weights(level=800.0), *log_weights(level=-900.0)]
+
+
+def right(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[0] * log_w.shape[1])
+
+
+check = Check(
+    "02.log_of_mean",
+    right,
+    praise="Yes. No floor, no overflow, and the value may be as low as the truth.",
+    cases=wide_log_weights,
+)
+
+
+check.mistake("""Whatever the data, this value can never fall below log(1e-10) = -23.03. At -90 nats it is the floor
+    you report and no estimate, and at +800 it overflows. Use logsumexp.""")(
+    partial(slips.floor_under_the_logarithm, over=(0, 1))
+)
+
+check.mistake("""The floor is gone, and exp still under- and overflows: log 0 = -inf at -900, inf at +800. Take the
+    largest log w out first, or let logsumexp do it.""")(partial(slips.exp_first, over=(0, 1)))
+
+check.mistake("logsumexp is the log of a sum. A mean divides by the number of samples: subtract log(M K).")(
+    partial(slips.log_K_missing, over=(0, 1))
+)
+
+
+@check.mistake("You pooled M K samples and divided by K only. Subtract log(M K).")
+def log_K_for_log_MK(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[1])
+
+
+@check.mistake("You pooled M K samples and divided by M only. Subtract log(M K).")
+def log_M_for_log_MK(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[0])
+
+
+@check.mistake("You divided by M K B. Each data point has M K samples of its own: subtract log(M K).")
+def batch_counted_as_samples(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp((0, 1)) - math.log(log_w.numel())
+
+
+check.mistake("This is the mean of log w, the ELBO. Asked for is the log of the mean.")(
+    partial(slips.mean_of_logs, over=(0, 1))
+)
+
+
+@check.mistake("""You took one log for each of the M estimates and averaged. That is a bound too (chapter 00); here all
+    M K samples go under one log.""")
+def M_estimates_averaged(log_w: Tensor) -> Tensor:
+    return bounds.miwae(log_w)

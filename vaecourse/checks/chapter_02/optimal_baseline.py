@@ -1,0 +1,81 @@
+"""02.optimal_baseline: the one c for all parameters. Shapes: ``[M, K, B], [M, K, B, P] -> [B]``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vaecourse.checks.frame import Check
+
+
+def scored_weights() -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(22)
+    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
+    return [(draw(M, K, B) - 2, draw(M, K, B, P)) for M, K, B, P in [(2, 3, 5, 4), (3, 7, 2, 6)]]
+
+
+def ratio(log_w: Tensor, weight: Tensor) -> Tensor:
+    return (weight * log_w).sum((0, 1)) / weight.sum((0, 1))
+
+
+def per_parameter(log_w: Tensor, score: Tensor) -> Tensor:
+    squares = score.square()
+    return (squares * log_w.unsqueeze(-1)).sum((0, 1)) / squares.sum((0, 1))
+
+
+def right(log_w: Tensor, score: Tensor) -> Tensor:
+    return ratio(log_w, score.square().sum(-1))
+
+
+check = Check(
+    "02.optimal_baseline",
+    right,
+    praise="Yes: an average of log w in which the samples that pull hardest count most.",
+    cases=scored_weights,
+)
+
+
+@check.mistake("""This is the plain mean of log w, the ELBO's estimate: a good baseline and not the best one. c* weighs
+    each sample by its squared score.""")
+def unweighted_mean(log_w: Tensor, score: Tensor) -> Tensor:
+    return log_w.mean((0, 1))
+
+
+@check.mistake("""You weighted by the score itself. Its mean is 0, so the denominator is noise. The variance brings in
+    its square.""")
+def score_not_squared(log_w: Tensor, score: Tensor) -> Tensor:
+    return ratio(log_w, score.sum(-1))
+
+
+@check.mistake("""You weighted by the norm of the score. Setting the derivative of the second moment to zero gives the
+    *squared* norm.""")
+def norm_not_squared(log_w: Tensor, score: Tensor) -> Tensor:
+    return ratio(log_w, score.norm(dim=-1))
+
+
+@check.mistake("You added the parameters' scores and squared afterwards. The squared norm adds the squares.")
+def square_of_the_sum(log_w: Tensor, score: Tensor) -> Tensor:
+    return ratio(log_w, score.sum(-1).square())
+
+
+@check.mistake("""You computed the best c of each parameter and averaged them. The trace form minimises the *sum* of the
+    variances: add the squared scores over the parameters before dividing.""")
+def one_c_for_each_parameter_averaged(log_w: Tensor, score: Tensor) -> Tensor:
+    return per_parameter(log_w, score).mean(-1)
+
+
+@check.mistake("""These are the best baselines of each parameter alone, [B, P]. The exercise asks for the one c that
+    serves all of them, [B].""")
+def one_c_for_each_parameter(log_w: Tensor, score: Tensor) -> Tensor:
+    return per_parameter(log_w, score)
+
+
+@check.mistake("""You formed a ratio for each of the M estimates and averaged the ratios. Here all M K samples go into
+    one ratio: sum above and below the line over both axes first.""")
+def M_ratios_averaged(log_w: Tensor, score: Tensor) -> Tensor:
+    return ((score.square().sum(-1) * log_w).sum(1) / score.square().sum(-1).sum(1)).mean(0)
+
+
+@check.mistake("The numerator is right. Divide by the mean squared score, so that c is an average of log w in nats.")
+def not_normalised(log_w: Tensor, score: Tensor) -> Tensor:
+    return (score.square().sum(-1) * log_w).mean((0, 1))

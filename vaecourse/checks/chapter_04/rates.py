@@ -1,0 +1,112 @@
+"""04.rates: the signal-to-noise ratio at another M and K."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from vaecourse.checks.frame import Check
+
+
+def rate(root: Callable[[float, float, float], float]) -> Callable[..., float]:
+    """``root(M ratio, K ratio, sign)`` times the old ratio; sign is +1 for the decoder, -1 for the encoder."""
+
+    @wraps(root)
+    def predicted(snr: float, network: str, M: int, K: int, new_M: int, new_K: int) -> float:
+        return snr * root(new_M / M, new_K / K, 1.0 if network == "decoder" else -1.0)
+
+    return predicted
+
+
+def right(snr: float, network: str, M: int, K: int, new_M: int, new_K: int) -> float:
+    power = 0.5 if network == "decoder" else -0.5
+    return snr * math.sqrt(new_M / M) * (new_K / K) ** power
+
+
+check = Check(
+    "04.rates",
+    right,
+    praise="sqrt(M K) for the decoder, sqrt(M / K) for the encoder. Two letters, and half of this chapter.",
+    cases=lambda: [
+        (0.5, "encoder", 1, 16, 4, 64),
+        (0.5, "decoder", 1, 16, 4, 64),
+        (0.075, "encoder", 1, 64, 8, 8),
+        (2.35, "decoder", 2, 32, 3, 500),
+        (1.2, "encoder", 5, 10, 5, 1000),
+    ],
+)
+
+
+@check.mistake("""Right for the decoder. For the encoder K stands *below*: its mean falls like 1/K and its spread like
+    1/sqrt(K), so more K is less signal.""")
+@rate
+def decoders_rate_for_both(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m * k)
+
+
+@check.mistake("""Right for the encoder. The decoder's mean tends to the gradient of log p(x), a constant, so more K is
+    more signal.""")
+@rate
+def encoders_rate_for_both(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m / k)
+
+
+@check.mistake("Encoder and decoder are exchanged: it is the encoder that loses signal with K.")
+@rate
+def two_exchanged(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m) * k ** (-0.5 * sign)
+
+
+@check.mistake("M stands above for both: it averages whole, independent estimates, and the spread of an average falls.")
+@rate
+def M_below_for_the_encoder(m: float, k: float, sign: float) -> float:
+    return (m * k) ** (0.5 * sign)
+
+
+@check.mistake("The roots are missing. The standard deviation of a mean falls with the *root* of the number of terms.")
+@rate
+def without_the_roots(m: float, k: float, sign: float) -> float:
+    return m * k**sign
+
+
+@check.mistake("K is right, and M is missing: averaging M estimates multiplies the ratio by sqrt(M).")
+@rate
+def M_forgotten(m: float, k: float, sign: float) -> float:
+    return k ** (0.5 * sign)
+
+
+@check.mistake("""Right for the decoder. For the encoder 1/K is the fall of the *mean*. Its spread falls too, like
+    1/sqrt(K), and 1/sqrt(K) is left for the ratio.""")
+@rate
+def encoders_noise_forgotten(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m * k) if sign > 0 else math.sqrt(m) / k
+
+
+@check.mistake("Right for the encoder. The decoder's mean stays, but its spread falls like 1/sqrt(K): K helps it too.")
+@rate
+def decoders_noise_forgotten(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m) if sign > 0 else math.sqrt(m / k)
+
+
+@check.mistake("You used new_M and new_K only. What counts is new over old: new_M / M and new_K / K.")
+def old_M_and_K_forgotten(snr: float, network: str, M: int, K: int, new_M: int, new_K: int) -> float:
+    return snr * math.sqrt(new_M * (new_K if network == "decoder" else 1 / new_K))
+
+
+@check.mistake("New over old, not old over new.")
+@rate
+def upside_down(m: float, k: float, sign: float) -> float:
+    return 1 / (math.sqrt(m) * k ** (0.5 * sign))
+
+
+@check.mistake("This is the factor. Multiply the old ratio by it.")
+def old_ratio_forgotten(snr: float, *rest: Any) -> float:
+    return right(1.0, *rest)
+
+
+@check.mistake("The encoder's ratio does not stay where it is: the root of M / K.")
+@rate
+def number_of_samples_only(m: float, k: float, sign: float) -> float:
+    return 1.0 if sign < 0 else math.sqrt(m * k)

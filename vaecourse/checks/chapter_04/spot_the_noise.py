@@ -1,0 +1,70 @@
+"""04.spot_the_noise: the noise behind z = mu + sigma eps, where the log-variance was divided by."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vaecourse.checks import gaussian_slips, slips
+from vaecourse.checks.cases import normal
+from vaecourse.checks.frame import Check
+
+check = Check(
+    "04.spot_the_noise",
+    gaussian_slips.noise,
+    praise="z = mu + sigma eps, turned round. Its standard deviation is 1, and that is the test that finds this bug.",
+    cases=lambda: [
+        (normal(2, 3, 4, seed=51), normal(2, 1, 4, seed=52), 0.7 * normal(2, 1, 4, seed=53)),
+        (normal(5, 2, seed=54), normal(5, 2, seed=55), torch.zeros(5, 2)),
+    ],
+)
+
+
+check.mistake("""This is the code as it stood: it divides by the *logarithm* of the variance, which is 0 for a standard
+    deviation of 1. Divide by the standard deviation, exp(log_var / 2).""")(gaussian_slips.divided_by_log_var)
+
+check.mistake("exp(log_var) is the variance. z = mu + sigma eps has the standard deviation in it, exp(log_var / 2).")(
+    gaussian_slips.divided_by_the_variance
+)
+
+check.mistake("You multiplied by sigma. Solve z = mu + sigma eps for eps.")(
+    gaussian_slips.multiplied_by_the_standard_deviation
+)
+
+
+@check.mistake("You multiplied, and by the variance. Solve z = mu + sigma eps for eps, with sigma = exp(log_var / 2).")
+def multiplied_by_the_variance(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    return (z - mu) * log_var.exp()
+
+
+check.mistake("You took the root of the *logarithm*. The root of the variance is exp(log_var / 2).")(
+    gaussian_slips.divided_by_the_root_of_log_var
+)
+
+
+@check.mistake("The sign of mu is wrong: z - mu is what the noise moved.")
+def mu_added(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    return (z + mu) * (-0.5 * log_var).exp()
+
+
+check.mistake("mu is missing: the noise moved z away from mu, not from 0.")(gaussian_slips.mean_not_subtracted)
+
+check.mistake("The scale is right and the sign is not: z = mu + sigma eps, so it is z - mu.")(
+    partial(slips.sign_turned_round, gaussian_slips.noise)
+)
+
+
+@check.mistake("This is sigma eps. Divide by sigma, exp(log_var / 2).")
+def sigma_forgotten(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    return z - mu
+
+
+check.mistake("exp(2 log_var) is the *square* of the variance. You need the variance's root, exp(log_var / 2).")(
+    gaussian_slips.divided_by_the_squared_variance
+)
+
+check.mistake("Half of the log-variance is the *logarithm* of sigma. The exp is missing.")(
+    gaussian_slips.divided_by_half_of_log_var
+)

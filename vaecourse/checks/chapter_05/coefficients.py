@@ -1,0 +1,111 @@
+"""05.coefficients: the m + 1 coefficients of the jackknife of order m."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vaecourse.bounds import jackknife_coefficients
+from vaecourse.checks import slips
+from vaecourse.checks.frame import Check
+
+
+def right(K: int, order: int) -> Tensor:
+    return torch.tensor(jackknife_coefficients(K, order), dtype=torch.float64)
+
+
+check = Check(
+    "05.coefficients",
+    right,
+    praise="They add up to one, and they grow like K^m: that is how small differences become a correction.",
+    cases=lambda: [(8, 1), (7, 0), (9, 2), (6, 4)],
+)
+
+
+check.mistake("""The right numbers in reverse. The first belongs to j = 0, the bound with all K samples, the last to
+    the smallest subsets.""")(partial(slips.order_turned_round, right))
+
+
+@check.mistake("The signs are missing: they alternate, (-1)^j. Without them the coefficients do not add up to one.")
+def all_signs_positive(K: int, order: int) -> Tensor:
+    return torch.tensor(jackknife_coefficients(K, order), dtype=torch.float64).abs()
+
+
+check.mistake("""All signs are turned round: the bound with all K samples has the positive one at every order. The sum
+    must be +1.""")(partial(slips.sign_turned_round, right))
+
+
+@check.mistake("""(K - j)^m is there, the factorials (m - j)! j! under it are not. At order 1 both are 1, so test order
+    2.""")
+def factorials_are_missing(K: int, order: int) -> Tensor:
+    return torch.tensor([(-1) ** j * (K - j) ** order for j in range(order + 1)], dtype=torch.float64)
+
+
+@check.mistake("The power is that of K - j, the size of the subset, not of K.")
+def K_in_place_of_K_minus_j(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c * K**order / (K - j) ** order for j, c in enumerate(jackknife_coefficients(K, order))],
+        dtype=torch.float64,
+    )
+
+
+@check.mistake("The exponent is the order m in every term; you have j there.")
+def power_j_in_place_of_m(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c / (K - j) ** (order - j) for j, c in enumerate(jackknife_coefficients(K, order))],
+        dtype=torch.float64,
+    )
+
+
+@check.mistake("One of the two factorials is missing: (m - j)! times j!.")
+def j_factorial_left_out(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c * math.factorial(j) for j, c in enumerate(jackknife_coefficients(K, order))], dtype=torch.float64
+    )
+
+
+@check.mistake("One of the two factorials is missing: (m - j)! times j!.")
+def m_minus_j_factorial_left_out(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c * math.factorial(order - j) for j, c in enumerate(jackknife_coefficients(K, order))],
+        dtype=torch.float64,
+    )
+
+
+@check.mistake("You have the binomial m over j. It carries an m! on top: the formula has 1 / ((m - j)! j!) alone.")
+def binomials_for_factorials(K: int, order: int) -> Tensor:
+    return torch.tensor([c * math.factorial(order) for c in jackknife_coefficients(K, order)], dtype=torch.float64)
+
+
+@check.mistake("You multiplied with j!. Both factorials stand below: put brackets round (m - j)! * j!.")
+def j_factorial_multiplied_not_divided(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c * math.factorial(j) ** 2 for j, c in enumerate(jackknife_coefficients(K, order))],
+        dtype=torch.float64,
+    )
+
+
+@check.mistake("Your coefficients are rounded down. They are not whole numbers for m > 1: divide with /, not //.")
+def integer_division(K: int, order: int) -> Tensor:
+    return torch.tensor([math.floor(c) for c in jackknife_coefficients(K, order)], dtype=torch.float64)
+
+
+@check.mistake("K and -(K - 1) are the coefficients of order 1. Every order m has m + 1 of them.")
+def order_1_for_every_order(K: int, order: int) -> Tensor:
+    return torch.tensor([K, -(K - 1)], dtype=torch.float64)
+
+
+@check.mistake("One coefficient is missing: j runs from 0 up to *and with* m, so there are m + 1.")
+def one_too_few(K: int, order: int) -> Tensor:
+    return torch.tensor(jackknife_coefficients(K, order)[:-1], dtype=torch.float64)
+
+
+@check.mistake("""You divided by the number of subsets here. The mean over subsets does that already; the coefficients
+    multiply the mean.""")
+def times_the_number_of_subsets(K: int, order: int) -> Tensor:
+    return torch.tensor(
+        [c / math.comb(K, j) for j, c in enumerate(jackknife_coefficients(K, order))], dtype=torch.float64
+    )

@@ -1,0 +1,105 @@
+"""05.sandwich: log p(x) between two bounds. Shapes: ``[M, K, B], [M, B] -> [2, B]``."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vaecourse import bounds
+from vaecourse.checks import slips
+from vaecourse.checks.cases import normal
+from vaecourse.checks.frame import Check
+
+
+def upper(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return bounds.miwae(torch.cat([log_w0[:, None], log_w], 1))
+
+
+def surrogate(log_w: Tensor) -> Tensor:
+    return (log_w.softmax(1) * log_w).sum(1).mean(0)
+
+
+def right(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), upper(log_w, log_w0)])
+
+
+check = Check(
+    "05.sandwich",
+    right,
+    praise="log p(x) lies between the two, in expectation. This is the only error bar of a bound that has a proof.",
+    cases=lambda: [
+        (2 * normal(2, 4, 3, seed=41), normal(2, 3, seed=42) + 1),
+        (normal(3, 2, 5, seed=43) - 30.0, normal(3, 5, seed=44) - 29.0),
+    ],
+)
+
+
+@check.mistake("""This is the code as it stood: the sum of w~ log w. It *tends* to an upper bound for large K, but at K
+    = 1 it is the ELBO, so in between it is a bound in neither direction. An upper bound needs the sample from the
+    posterior.""")
+def surrogate_as_the_upper_bound(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), surrogate(log_w)])
+
+
+@check.mistake("""The upper bound is right. The sum of w~ log w is no lower bound: it is L_K + log K - H(w~), never
+    below L_K. Report the log of the mean weight.""")
+def surrogate_as_the_lower_bound(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([surrogate(log_w), upper(log_w, log_w0)])
+
+
+@check.mistake("""There are K + 1 weights under the second logarithm. Divided by K it is still an upper bound, looser by
+    log((K + 1)/K).""")
+def divided_by_K_in_place_of_K_plus_1(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), upper(log_w, log_w0) + math.log(1 + 1 / log_w.shape[1])])
+
+
+check.mistake("Both are right, in the wrong order: the lower bound first.")(partial(slips.order_turned_round, right))
+
+
+@check.mistake("Both are the lower bound. The sample of the posterior, log_w0, belongs under the second logarithm.")
+def no_sample_of_the_posterior(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), bounds.miwae(log_w)])
+
+
+@check.mistake("""The sample of the posterior is in, but above you still have the sum of w~ log w. Take the log of the
+    mean of the K + 1 weights.""")
+def surrogate_with_the_posteriors_sample(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), surrogate(torch.cat([log_w0[:, None], log_w], 1))])
+
+
+@check.mistake("""The sample of the posterior took the place of one of q's: that is U_(K-1). Keep all K and add it as
+    number K + 1.""")
+def posteriors_sample_in_place_of_one_of_qs(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), upper(log_w[:, 1:], log_w0)])
+
+
+@check.mistake("""The mean of log_w0 is an upper bound, the EUBO: this is U_0. The K samples of q tighten it: put them
+    under the same logarithm.""")
+def posterior_sample_alone_as_in_EUBO(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.miwae(log_w), log_w0.mean(0)])
+
+
+@check.mistake("""The upper bound is right. Below you have the mean of the logs, the ELBO; the same samples give the
+    tighter L_K.""")
+def ELBO_below(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.elbo(log_w), upper(log_w, log_w0)])
+
+
+@check.mistake("""The sample of the posterior stands under both logarithms. One informed sample is enough to make the
+    lower bound an upper one: leave it out there.""")
+def posteriors_sample_below_as_well(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([upper(log_w, log_w0), upper(log_w, log_w0)])
+
+
+@check.mistake("Both are logs of a *sum*. Subtract log K below and log (K + 1) above.")
+def missing_log_K(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([log_w.logsumexp(1).mean(0), torch.cat([log_w0[:, None], log_w], 1).logsumexp(1).mean(0)])
+
+
+@check.mistake("""You pooled all M groups under one logarithm. Each group has its own, then the mean over M: the upper
+    bound allows one sample of the posterior under a logarithm, not M.""")
+def all_samples_pooled(log_w: Tensor, log_w0: Tensor) -> Tensor:
+    return torch.stack([bounds.iwae(log_w), bounds.iwae(torch.cat([log_w0[:, None], log_w], 1))])

@@ -1,0 +1,106 @@
+"""07.how_many: the fewest samples after which U_K can be ``left`` nats above log q(z)."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from vaecourse.checks import slips
+from vaecourse.checks.frame import Check
+
+
+def needed(gap: float, left: float) -> float:
+    return math.exp(gap - left) - 1
+
+
+def right(gap: float, left: float) -> int:
+    return math.ceil(needed(gap, left))
+
+
+check = Check(
+    "07.how_many",
+    right,
+    praise="Exponential in the gap. More samples cannot replace a tau that looks at z.",
+    cases=lambda: [(10.81, 1.0), (5.0, 0.5), (0.8, 0.1), (0.3, 0.5)],
+    rtol=1e-9,
+)
+
+
+@check.mistake("This counts all samples under the logarithm. psi_0 is free, so K is one less.")
+def K_plus_1_samples(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap - left))
+
+
+@check.mistake("You closed the whole gap. `left` nats may stay open, so gap - left must go.")
+def whole_gap(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap) - 1)
+
+
+check.mistake("Rounded down, one sample is missing. The smallest whole number that is enough: math.ceil.")(
+    partial(slips.rounded_down, needed)
+)
+
+check.mistake("Rounded to the nearest, so sometimes one sample is missing. Round up.")(partial(slips.rounded, needed))
+
+
+@check.mistake("The formula is right. K is a whole number: round it up.")
+def not_a_whole_number(gap: float, left: float) -> float:
+    return needed(gap, left)
+
+
+@check.mistake("gap and left have changed places.")
+def gap_and_left_turned_round(gap: float, left: float) -> float:
+    return right(left, gap)
+
+
+@check.mistake("""You took the gap to fall like 1 / (K + 1) from the start. That is the law for large K; before it sets
+    in, log(K + 1) is all that U_K can gain.""")
+def law_for_large_K(gap: float, left: float) -> float:
+    return math.ceil(gap / left - 1)
+
+
+@check.mistake("You took powers of 2. The gaps are in nats: powers of e.")
+def bits(gap: float, left: float) -> float:
+    return math.ceil(2 ** (gap - left) - 1)
+
+
+@check.mistake("""You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference
+    first.""")
+def exponential_of_left(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap) - math.exp(left))
+
+
+@check.mistake("""You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference
+    first.""")
+def exponential_of_left_and_one_less(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap) - math.exp(left) - 1)
+
+
+@check.mistake("left stands outside the exponential. gap and left are both nats: take their difference first.")
+def left_outside_the_exponential(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap) - left)
+
+
+@check.mistake("You added left. What may stay open need not be closed: gap - left.")
+def gap_and_left_added(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap + left) - 1)
+
+
+@check.mistake("You took one sample for each nat. K guesses close log(K + 1) nats: solve for K with an exponential.")
+def linear(gap: float, left: float) -> float:
+    return math.ceil(gap - left)
+
+
+@check.mistake("You took powers of 10. The logarithm is the natural one: powers of e, math.exp.")
+def powers_of_ten(gap: float, left: float) -> float:
+    return math.ceil(10 ** (gap - left) - 1)
+
+
+@check.mistake("Right but where the gap is small: K = 0 is allowed, for psi_0 is there for nothing.")
+def at_least_one(gap: float, left: float) -> float:
+    return max(1, right(gap, left))
+
+
+@check.mistake("The one has the wrong sign: K + 1 = exp(gap - left), so K is one *less*.")
+def one_added(gap: float, left: float) -> float:
+    return math.ceil(math.exp(gap - left) + 1)

@@ -1,0 +1,87 @@
+"""07.spot_ghosts: log of a mixture of N diagonal Gaussians. Shapes: ``[B, L], [N, L], [N, L] -> [B]``."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+from torch.distributions import Normal
+
+from vaecourse.checks import gaussian_slips
+from vaecourse.checks.cases import normal
+from vaecourse.checks.chapter_07.upper_bound import log_mean
+from vaecourse.checks.frame import Check
+from vaecourse.checks.gaussian_slips import log_normals
+
+check = Check(
+    "07.spot_ghosts",
+    gaussian_slips.log_mixture,
+    praise="No ghosts: as many modes as components.",
+    cases=lambda: [
+        (2 * normal(4, 3, seed=61), 2 * normal(5, 3, seed=62), 0.3 * normal(5, 3, seed=63)),
+        (40 * normal(3, 2, seed=64), normal(7, 2, seed=65), 0.5 * normal(7, 2, seed=66) - 1),
+    ],
+)
+
+
+check.mistake("""This is the code as it stood: a mixture for each dimension by itself, then their product. It has N to
+    the power L modes, nearly all of them ghosts. Sum over the dimensions first, then mix.""")(
+    gaussian_slips.mixture_in_each_dimension
+)
+
+check.mistake("""The order is still wrong: logsumexp before the sum over dimensions, with log N taken away once. Sum
+    over the dimensions first, then mix.""")(gaussian_slips.mixture_in_each_dimension_and_log_N_once)
+
+check.mistake("The order is right now. Each component has the weight 1/N: take log N away.")(
+    gaussian_slips.log_N_missing
+)
+
+check.mistake("""This averages the log-densities of the components. The density of a mixture is the mean of the
+    densities.""")(gaussian_slips.mean_of_logs)
+
+check.mistake("Right on paper. Far from every component each exp is 0 and the log -inf. Use logsumexp.")(
+    gaussian_slips.exp_first
+)
+
+
+@check.mistake("""This keeps the nearest component alone. It is a lower bound, close far away from the modes; the
+    mixture adds up all of them.""")
+def best_component_alone(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(-1).amax(1) - math.log(len(mean))
+
+
+@check.mistake("The order is right. log_std is the log of the standard deviation, not of the variance: no half.")
+def log_as_the_standard_deviation(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mean(Normal(mean, (log_std / 2).exp()).log_prob(z[:, None]).sum(-1), 1)
+
+
+@check.mistake("You mixed over the batch. The axes are B, N, L, and number 1 holds the components.")
+def over_the_batch(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mean(log_normals(z, mean, log_std).sum(-1), 0)
+
+
+@check.mistake("You averaged over the dimensions. A product of densities is a sum of logarithms.")
+def mean_over_dimensions(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mean(log_normals(z, mean, log_std).mean(-1), 1)
+
+
+@check.mistake("""You summed over the components and mixed over the dimensions. A component is a sum over L, the last
+    axis; then mix over N.""")
+def dimensions_and_components_changed_places(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(1).logsumexp(-1) - math.log(len(mean))
+
+
+@check.mistake("""logsumexp over both axes adds up the densities of the dimensions. Within a component they are
+    multiplied: sum the logarithms over the last axis first.""")
+def mixture_over_the_dimensions_too(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).logsumexp((1, 2)) - math.log(len(mean))
+
+
+@check.mistake("The order is right. You divided by L, the number of dimensions; the mean is over N components.")
+def divided_by_L(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(-1).logsumexp(1) - math.log(mean.shape[1])
+
+
+@check.mistake("The order is right. log N has the wrong sign: each component has the weight 1/N.")
+def log_N_added(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(-1).logsumexp(1) + math.log(len(mean))

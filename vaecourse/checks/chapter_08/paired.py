@@ -1,0 +1,98 @@
+"""08.paired: by how much a is better than b, seed by seed. Shapes: ``[S], [S] -> [], []``."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vaecourse.checks.cases import normal
+from vaecourse.checks.chapter_08.standard_error import right as standard_error
+from vaecourse.checks.frame import Check
+
+
+def pairs() -> list[tuple[Tensor, Tensor]]:
+    def seeds(S: int, seed: int) -> tuple[Tensor, Tensor]:
+        luck = normal(S, seed=seed)  # the seed's, in both rows
+        return luck + 0.05 * normal(S, seed=seed + 1) - 22.8, luck + 0.05 * normal(S, seed=seed + 2) - 22.9
+
+    return [seeds(10, 11), seeds(4, 21), (normal(6, seed=31), normal(6, seed=32))]
+
+
+def right(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return standard_error(a - b)
+
+
+check = Check(
+    "08.paired",
+    right,
+    praise="Seed by seed: what the seed does to both rows cancels, and a difference of a twentieth of a nat can be "
+    "seen.",
+    cases=pairs,
+)
+
+
+@check.mistake("""This is the standard error of two *independent* groups. Here run i of both rows has the same first
+    weights, the same pixels and much of the same noise. Subtract seed by seed first: what the seed did to both is
+    gone.""")
+def unpaired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return a.mean() - b.mean(), (a.var() / len(a) + b.var() / len(b)).sqrt()
+
+
+@check.mistake("""You added two standard errors. Even for independent groups it is their squares that add; and these are
+    pairs, so subtract seed by seed first.""")
+def errors_added(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return (a.mean() - b.mean(), (a.std() + b.std()) / len(a) ** 0.5)
+
+
+@check.mistake("""You sorted both rows. Then the best run meets the best and the worst the worst, which makes the spread
+    of the differences too small. A pair is one *seed*: leave the order.""")
+def sorted_before_pairing(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return standard_error(a.sort().values - b.sort().values)
+
+
+@check.mistake("The pairs are right. This is the spread of *one* pair: divide by the root of the number of pairs.")
+def standard_deviation(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return ((a - b).mean(), (a - b).std())
+
+
+@check.mistake("The sign is turned round: the question is by how much a is better than b.")
+def other_sign(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return right(b, a)
+
+
+@check.mistake("You took the absolute value of each difference. Then noise around zero looks like a gain.")
+def sign_lost(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return standard_error((a - b).abs())
+
+
+@check.mistake("""The difference is right, its error is that of the first row alone. Take the standard error of the
+    differences themselves.""")
+def only_one_rows_error(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return ((a - b).mean(), a.std() / len(a) ** 0.5)
+
+
+@check.mistake("""You subtracted the two variances. Variances add, for independent groups; and these are pairs, so
+    subtract seed by seed first and take one standard error.""")
+def errors_subtracted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return (a.mean() - b.mean(), (a.var() - b.var()).abs().sqrt() / len(a) ** 0.5)
+
+
+@check.mistake("""Two faults: the rows are treated as if they had nothing in common, and the spread was not divided by
+    the root of S. Subtract seed by seed, then solve exercise 1 again.""")
+def errors_of_the_spreads(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return (a.mean() - b.mean(), (a.var() + b.var()).sqrt())
+
+
+@check.mistake("The pairs are right. Their variance was taken with S below the line: divide by S - 1.")
+def n_for_n_minus_1(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return ((a - b).mean(), (a - b).std(unbiased=False) / len(a) ** 0.5)
+
+
+@check.mistake("You counted 2 S runs. There are S differences, and the error is that of their mean: the root of S.")
+def number_of_runs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return ((a - b).mean(), (a - b).std() / (2 * len(a)) ** 0.5)
+
+
+@check.mistake("""The second number is z, the difference in standard errors. The exercise asks for the standard error
+    itself.""")
+def z_in_place_of_the_error(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return ((a - b).mean(), (a - b).mean() / right(a, b)[1])
