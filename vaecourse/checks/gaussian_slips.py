@@ -72,5 +72,9 @@ def mean_of_logs(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return log_normals(z, mean, log_std).sum(2).mean(1)
 
 
+def standard_deviation_as_variance(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std / 2)
+
+
 def exp_first(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return log_normals(z, mean, log_std).sum(2).exp().mean(1).log()

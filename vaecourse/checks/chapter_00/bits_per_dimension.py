@@ -39,7 +39,7 @@ def nats_per_dimension(log_p: Tensor, D: int) -> Tensor:
 
 
 @check.mistake("You shared the nats out over D. Two steps are left: the sign of a cost, and the change to base 2.")
-def nats_per_dimension_sign(log_p: Tensor, D: int) -> Tensor:
+def nats_per_dimension_with_the_wrong_sign(log_p: Tensor, D: int) -> Tensor:
     return log_p / D
 
 
@@ -56,7 +56,7 @@ def bits_for_the_whole_image(log_p: Tensor, D: int) -> Tensor:
 
 @check.mistake("""This is log2 p(x), for all D dimensions together. Bits per dimension is a cost, minus that, divided by
     D.""")
-def bits_for_the_whole_image_sign(log_p: Tensor, D: int) -> Tensor:
+def bits_for_the_whole_image_with_the_wrong_sign(log_p: Tensor, D: int) -> Tensor:
     return log_p / LOG_2
 
 

@@ -32,7 +32,7 @@ def log_of_the_mean(log_w: Tensor) -> Tensor:
 
 @check.mistake("""You took the logarithm of the mean weight over K and averaged over M. The ELBO has no logarithm left
     to take: it is the mean of log_w over both.""")
-def log_of_the_mean_M_apart(log_w: Tensor) -> Tensor:
+def log_of_the_mean_with_M_apart(log_w: Tensor) -> Tensor:
     return bounds.miwae(log_w)
 
 
@@ -42,7 +42,7 @@ check.mistake("""This is the log of the sum of the weights. The ELBO needs neith
 
 @check.mistake("""You took the log of the sum of the weights over K. The ELBO needs no exponential and no logarithm: it
     is the mean of log_w.""")
-def missing_log_K_M_apart(log_w: Tensor) -> Tensor:
+def log_K_missing_M_apart(log_w: Tensor) -> Tensor:
     return log_w.logsumexp(1).mean(0)
 
 

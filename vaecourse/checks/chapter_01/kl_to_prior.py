@@ -68,7 +68,7 @@ def minus_1_once(mean: Tensor, log_std: Tensor) -> Tensor:
 
 @check.mistake("""This is KL(prior || q). The expectation runs over q, so q comes first, and its width is not in a
     denominator.""")
-def other_way_round(mean: Tensor, log_std: Tensor) -> Tensor:
+def arguments_the_other_way_round(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * ((mean.square() + 1) * (-2 * log_std).exp() - 1 + 2 * log_std).sum(-1)
 
 
@@ -77,13 +77,13 @@ check.mistake("""The sign is turned round: a KL is never negative. (Some texts p
 
 
 @check.mistake("The factor one half in front is missing. Try mean = 1, log_std = 0: the KL is 1/2.")
-def missing_one_half(mean: Tensor, log_std: Tensor) -> Tensor:
+def one_half_missing(mean: Tensor, log_std: Tensor) -> Tensor:
     return 2 * right(mean, log_std)
 
 
 @check.mistake("""The - 1 of every latent dimension is missing. Try mean = 0, log_std = 0: q is the prior, and the KL
     must be 0.""")
-def missing_minus_1(mean: Tensor, log_std: Tensor) -> Tensor:
+def minus_1_missing(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + (2 * log_std).exp() - 2 * log_std).sum(-1)
 
 

@@ -14,7 +14,7 @@ from vaecourse.checks.frame import Check
 
 
 def negative_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    return softplus(logits) - x * logits
+    return softplus(logits) - x * logits  # [B, D]
 
 
 def loss_case(B: int, D: int, L: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -105,7 +105,7 @@ def sigmoid_twice(x: Tensor, logits: Tensor, mean: Tensor, log_std: Tensor) -> T
 
 @check.mistake("""The batch is summed. That is a right direction with a step size that grows with B, and it is not
     comparable between batches: average over the batch, sum inside each data point.""")
-def sum_over_the_batch(x: Tensor, logits: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+def summed_over_the_batch(x: Tensor, logits: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return right(x, logits, mean, log_std) * len(x)
 
 

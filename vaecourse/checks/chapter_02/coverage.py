@@ -8,7 +8,7 @@ from torch import Tensor
 from vaecourse.checks.frame import Check
 
 
-def discrete() -> list[tuple[Tensor, Tensor, Tensor]]:
+def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     t = lambda *values: torch.tensor(values, dtype=torch.float64)  # noqa: E731
     return [
         (t(0.5, 0.3, 0.2), t(0.3, 0.2, 1.0), t(0.7, 0.3, 0.0)),
@@ -25,7 +25,7 @@ check = Check(
     "02.coverage",
     right,
     praise="Yes. Whatever q does not cover is missing from the mean, and nothing in the samples tells you so.",
-    cases=discrete,
+    cases=cases,
 )
 
 
@@ -43,7 +43,7 @@ def mass_q_misses(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
 
 @check.mistake("""You added the weights, and one of them is something / 0 = inf. A mean under q counts each state q(z)
     times, and a state with q(z) = 0 not at all.""")
-def weights_summed_zeros_too(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+def weights_summed_and_zeros_too(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
     return (prior * likelihood / q).sum()
 
 

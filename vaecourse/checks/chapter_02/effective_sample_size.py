@@ -23,7 +23,7 @@ check = Check(
 
 @check.mistake("""The formula is right and the numbers are not: exp(-900) is 0 and exp(900) is inf, so you get 0/0 or
     inf/inf. Subtract the largest log w of each set first (softmax does), which leaves the ratio as it is.""")
-def exp_without_the_maximum(log_w: Tensor) -> Tensor:
+def exp_first(log_w: Tensor) -> Tensor:
     return log_w.exp().sum(1).square() / log_w.exp().square().sum(1)
 
 
@@ -62,6 +62,6 @@ def square_of_the_sum_missing(log_w: Tensor) -> Tensor:
 
 @check.mistake("""This is exp(entropy of the shares), another sensible size. The one asked for is 1 / (sum of squared
     shares), because that is the one chi-square gives.""")
-def entropy(log_w: Tensor) -> Tensor:
+def size_by_entropy(log_w: Tensor) -> Tensor:
     shares = log_w.softmax(1)
     return (-(shares * log_w.log_softmax(1)).sum(1)).exp()

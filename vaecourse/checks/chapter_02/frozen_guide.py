@@ -13,19 +13,19 @@ from vaecourse.checks import slips
 from vaecourse.checks.frame import Check
 
 
-def log_mean_cases() -> list[tuple[Tensor, Tensor, Tensor]]:
+def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(23)
-    cases = []
+    found = []
     for states, K in [(4, 3), (6, 5)]:
         log_joint = torch.randn(states, generator=generator, dtype=torch.float64) - 2
         logits = torch.randn(states, generator=generator, dtype=torch.float64)
         log_joint.requires_grad_()  # as from a decoder: the colleague's code runs, and the logits get nothing
-        cases.append((log_joint, logits, torch.randint(states, (K,), generator=generator)))
-    return cases
+        found.append((log_joint, logits, torch.randint(states, (K,), generator=generator)))
+    return found
 
 
 def log_mean_gradient(
-    log_joint: Tensor, logits: Tensor, z: Tensor, score: bool = True, direct: bool = True, reward: str = "the bound"
+    log_joint: Tensor, logits: Tensor, z: Tensor, *, score: bool = True, direct: bool = True, reward: str = "the bound"
 ) -> Tensor:
     """The gradient of E log mean w at fixed draws: the score term, and the direct term through log q in log w."""
     logits = logits.clone().requires_grad_()
@@ -51,7 +51,7 @@ check = Check(
     log_mean_gradient,
     praise="Yes. Two terms: the draw's probability moves, and so do the weights. A guide without noise to "
     "reparameterise can learn too.",
-    cases=log_mean_cases,
+    cases=cases,
 )
 
 
@@ -82,7 +82,7 @@ def score_term_divided_by_K(*case: Any) -> Tensor:
 
 @check.mistake("""Your reward is the mean of log w, the ELBO's. The bound here is the log of the mean, and that is the
     number each draw must be judged by.""")
-def ELBOs_reward(*case: Any) -> Tensor:
+def reward_of_the_ELBO(*case: Any) -> Tensor:
     return log_mean_gradient(*case, reward="the ELBO")
 
 
@@ -110,7 +110,7 @@ check.mistake("Right but for the sign. This is the gradient of a loss; the bound
 
 @check.mistake("""This is the score-function gradient of the ELBO, and a right one. The objective here is log mean w: it
     differs for K > 1.""")
-def ELBOs_gradient(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
+def gradient_of_the_ELBO(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
     logits = logits.clone().requires_grad_()
     log_q = logits.log_softmax(-1)[z]
     surrogate = ((log_joint[z] - log_q).detach() * log_q).mean()

@@ -5,20 +5,12 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
 from vaecourse.checks.cases import log_weights
 from vaecourse.checks.frame import Check
-
-
-def doubled(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
-    logits = logits.clone().requires_grad_()
-    log_q = logits.log_softmax(-1)[z]
-    value = (log_joint[z] - log_q).logsumexp(0) - math.log(len(z))
-    return torch.autograd.grad(value * log_q.sum() + value, logits)[0]
 
 
 def wide_log_weights() -> list[tuple[Tensor]]:

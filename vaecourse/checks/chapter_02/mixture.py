@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from vaecourse.checks.cases import draws
 from vaecourse.checks.frame import Check
 
 
@@ -16,12 +16,11 @@ def components(z: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return Normal(mean, std).log_prob(z.unsqueeze(1))
 
 
-def mixture_cases() -> list[tuple[Tensor, ...]]:
-    generator = torch.Generator().manual_seed(24)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
+def cases() -> list[tuple[Tensor, ...]]:
+    draw = draws(24)
     sizes = [(5, 2, 3), (4, 3, 2)]  # K, C, L
-    cases = [(3 * draw(K, L), draw(C).softmax(0), 2 * draw(C, L), 0.3 + draw(C, L).abs()) for K, C, L in sizes]
-    return [*cases, (300.0 + draw(6, 2), draw(3).softmax(0), draw(3, 2), 1.0 + draw(3, 2).abs())]
+    near = [(3 * draw(K, L), draw(C).softmax(0), 2 * draw(C, L), 0.3 + draw(C, L).abs()) for K, C, L in sizes]
+    return [*near, (300.0 + draw(6, 2), draw(3).softmax(0), draw(3, 2), 1.0 + draw(3, 2).abs())]
 
 
 def right(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
@@ -29,7 +28,7 @@ def right(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 check = Check(
-    "02.mixture", right, praise="Yes: add over dimensions, then mix over components, all in logs.", cases=mixture_cases
+    "02.mixture", right, praise="Yes: add over dimensions, then mix over components, all in logs.", cases=cases
 )
 
 
@@ -79,7 +78,7 @@ def mean_of_logs(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 @check.mistake("""Right as a formula. Far from every component exp gives 0 and the log gives -inf, and an infinite
     weight follows. Let logsumexp keep the logs.""")
-def exp_without_the_maximum(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def exp_first(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return (share * components(z, mean, std).sum(-1).exp()).sum(-1).log()
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from vaecourse.checks.cases import draws
 from vaecourse.checks.frame import Check
 
 
-def scored_weights() -> list[tuple[Tensor, Tensor]]:
-    generator = torch.Generator().manual_seed(22)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
+def cases() -> list[tuple[Tensor, Tensor]]:
+    draw = draws(22)
     return [(draw(M, K, B) - 2, draw(M, K, B, P)) for M, K, B, P in [(2, 3, 5, 4), (3, 7, 2, 6)]]
 
 
@@ -31,7 +30,7 @@ check = Check(
     "02.optimal_baseline",
     right,
     praise="Yes: an average of log w in which the samples that pull hardest count most.",
-    cases=scored_weights,
+    cases=cases,
 )
 
 

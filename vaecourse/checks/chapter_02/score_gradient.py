@@ -12,6 +12,7 @@ from torch.distributions import Normal
 
 from vaecourse import exact, gradients
 from vaecourse.checks import slips
+from vaecourse.checks.cases import draws
 from vaecourse.checks.frame import Check
 
 
@@ -23,14 +24,13 @@ def own_mean(log_w: Tensor) -> Tensor:
     return log_w.mean(1, keepdim=True)
 
 
-def score_cases() -> list[tuple]:
-    generator = torch.Generator().manual_seed(21)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
-    cases = []
+def cases() -> list[tuple]:
+    draw = draws(21)
+    found = []
     for M, K, B, D, L in [(2, 3, 5, 4, 2), (3, 5, 2, 1, 1)]:
         model = exact.LinearGaussian(draw(D, L), 0.7)
-        cases.append((model, draw(B, D), draw(B, L), 0.5 + draw(B, L).abs(), draw(M, K, B, L)))
-    return cases
+        found.append((model, draw(B, D), draw(B, L), 0.5 + draw(B, L).abs(), draw(M, K, B, L)))
+    return found
 
 
 def score_gradient(
@@ -39,10 +39,10 @@ def score_gradient(
     mean: Tensor,
     std: Tensor,
     eps: Tensor,
+    *,
     baseline: Callable[[Tensor], Tensor] = leave_one_out,
     stops_w: bool = True,
     stops_z: bool = True,
-    total: bool = False,
 ) -> Tensor:
     """The gradient for q's mean of sum over B of mean (log w - c) log q."""
     mean = mean.clone().requires_grad_()
@@ -51,15 +51,14 @@ def score_gradient(
     log_q = Normal(mean, std).log_prob(z).sum(-1)
     log_w = model.log_joint(x, z) - log_q
     log_w = log_w.detach() if stops_w else log_w
-    surrogate = (log_w - baseline(log_w)) * log_q
-    return torch.autograd.grad((surrogate.sum() if total else surrogate.mean((0, 1)).sum()), mean)[0]
+    return torch.autograd.grad(((log_w - baseline(log_w)) * log_q).mean((0, 1)).sum(), mean)[0]
 
 
 check = Check(
     "02.score_gradient",
     score_gradient,
     praise="Yes: unbiased for every K >= 2, and no sample judges itself.",
-    cases=score_cases,
+    cases=cases,
 )
 
 
@@ -137,7 +136,7 @@ check.mistake("Right but for the sign. This is the gradient of a loss, minus the
 
 @check.mistake("You averaged over K and summed over M. The gradient of the ELBO is a mean over all M K samples.")
 def sum_over_M(*case: Any) -> Tensor:
-    return case[-1].shape[0] * score_gradient(*case)
+    return len(case[-1]) * score_gradient(*case)
 
 
 @check.mistake("""You averaged over the batch as well. Each row of the answer is the gradient of its own data point: sum
@@ -148,4 +147,5 @@ def mean_over_B(*case: Any) -> Tensor:
 
 @check.mistake("You summed over the M K samples. The gradient of the ELBO is a mean over them.")
 def sum_for_mean(*case: Any) -> Tensor:
-    return score_gradient(*case, total=True)
+    M, K, *_ = case[-1].shape
+    return M * K * score_gradient(*case)

@@ -43,7 +43,7 @@ def weights_not_held_fixed(log_w: Tensor, slopes: Tensor) -> Tensor:
 
 @check.mistake("""This is the plain mean of the slopes, the gradient of the ELBO. In L_K a sample counts by its share
     w~.""")
-def ELBOs_gradient(log_w: Tensor, slopes: Tensor) -> Tensor:
+def gradient_of_the_ELBO(log_w: Tensor, slopes: Tensor) -> Tensor:
     return slopes.mean(0)
 
 

@@ -20,6 +20,14 @@ def right(chi_squared: float, gap: float) -> int:
     return max(1, math.ceil(needed(chi_squared, gap)))
 
 
+check = Check(
+    "03.samples_for_gap",
+    right,
+    praise="Half the gap, twice the samples; half the chi-squared, half the samples. A better q is worth samples.",
+    cases=lambda: [(0.7055, 0.01), (3.3, 0.5), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3), (1.0, 0.125), (0.0, 0.1)],
+)
+
+
 def in_the_ratio(message: str) -> Callable[[Ratio], Ratio]:
     """One slip with and without the "at least 1" that a chi-squared of 0 asks for."""
 
@@ -40,24 +48,16 @@ def in_the_ratio(message: str) -> Callable[[Ratio], Ratio]:
     return known
 
 
-check = Check(
-    "03.samples_for_gap",
-    right,
-    praise="Half the gap, twice the samples; half the chi-squared, half the samples. A better q is worth samples.",
-    cases=lambda: [(0.7055, 0.01), (3.3, 0.5), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3), (1.0, 0.125), (0.0, 0.1)],
-)
-
-
 @check.mistake("""Right, but for a perfect q: with a chi-squared of 0 you return 0, and you still have to draw one
     sample.""")
 def K_may_be_0(chi_squared: float, gap: float) -> float:
-    return math.ceil(chi_squared / (2 * gap))
+    return math.ceil(needed(chi_squared, gap))
 
 
 @check.mistake("""You rounded down and added one. Where chi_squared / (2 gap) is a whole number, as 1 / (2 * 0.125),
     that is one sample too many: round up with math.ceil.""")
 def rounded_down_plus_one(chi_squared: float, gap: float) -> float:
-    return int(chi_squared / (2 * gap)) + 1
+    return math.floor(needed(chi_squared, gap)) + 1
 
 
 @in_the_ratio("The gap is chi-squared over 2K: the 2 is missing. It comes from the second term of log(1 + e).")
@@ -77,18 +77,18 @@ def brackets_missing(chi_squared: float, gap: float) -> float:
 
 @in_the_ratio("""That is what it takes to bring the *standard deviation* of the estimate to the given size: it falls
     like 1/sqrt(K). The bias falls faster, like 1/K.""")
-def spreads_rate(chi_squared: float, gap: float) -> float:
+def rate_of_the_spread(chi_squared: float, gap: float) -> float:
     return chi_squared / gap**2
 
 
 @in_the_ratio("You took a square root. The gap falls like 1/K, and only the scatter like 1/sqrt(K).")
 def square_root(chi_squared: float, gap: float) -> float:
-    return math.sqrt(chi_squared / (2 * gap))
+    return math.sqrt(needed(chi_squared, gap))
 
 
 @check.mistake("You rounded down, and the gap is then a little larger than asked for. Round up.")
-def rounded_down(chi_squared: float, gap: float) -> float:
-    return max(1, math.floor(chi_squared / (2 * gap)))
+def rounded_down_to_at_least_1(chi_squared: float, gap: float) -> float:
+    return max(1, math.floor(needed(chi_squared, gap)))
 
 
 check.mistake("You rounded down: the gap is then larger than asked for, and K may be 0. Round up, to at least 1.")(
@@ -97,8 +97,8 @@ check.mistake("You rounded down: the gap is then larger than asked for, and K ma
 
 
 @check.mistake("You rounded to the nearest number, and the gap may then be larger than asked for. Round up.")
-def rounded(chi_squared: float, gap: float) -> float:
-    return max(1, round(chi_squared / (2 * gap)))
+def rounded_to_at_least_1(chi_squared: float, gap: float) -> float:
+    return max(1, round(needed(chi_squared, gap)))
 
 
 check.mistake("""You rounded to the nearest number: the gap may be larger than asked for, and K may be 0. Round up, to
@@ -107,9 +107,9 @@ check.mistake("""You rounded to the nearest number: the gap may be larger than a
 
 @check.mistake("The ratio is right. K is a whole number, at least 1: round up.")
 def not_a_whole_number(chi_squared: float, gap: float) -> float:
-    return chi_squared / (2 * gap)
+    return needed(chi_squared, gap)
 
 
 @check.mistake("The ratio is right. K is a whole number: round up.")
 def not_a_whole_number_at_least_1(chi_squared: float, gap: float) -> float:
-    return max(1, chi_squared / (2 * gap))
+    return max(1, needed(chi_squared, gap))

@@ -28,9 +28,7 @@ check = Check(
 
 
 check.mistake("""This is the code as it stood: it reports the sum of w~ log w. That is L_K + log K - H(w~), with H the
-    entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(
-    partial(slips.weighted_by_the_weights, over=1, then=0)
-)
+    entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(surrogate)
 
 
 @check.mistake("""You subtracted log K, and the entropy of the shares is still in it. Do not correct the surrogate:

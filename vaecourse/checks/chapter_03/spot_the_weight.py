@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from torch import Tensor
 
@@ -16,7 +15,7 @@ def log_w(log_likelihood: Tensor, log_prior: Tensor, log_q: Tensor) -> Tensor:
     return log_likelihood + log_prior - log_q
 
 
-def right(*parts: Any) -> Tensor:
+def right(*parts: Tensor) -> Tensor:
     return bounds.iwae(log_w(*parts))
 
 
@@ -57,18 +56,18 @@ def KL_summed(log_likelihood: Tensor, log_prior: Tensor, log_q: Tensor) -> Tenso
 
 
 @check.mistake("You average over the samples in place of the log-sum-exp. That is the ELBO, whatever stands inside.")
-def mean_of_logs(*parts: Any) -> Tensor:
+def mean_of_logs(*parts: Tensor) -> Tensor:
     return bounds.elbo(log_w(*parts))
 
 
 @check.mistake("""The weights are right. But this is L_K in each of the M groups, averaged. Here all M K samples go
     under one logarithm, logsumexp((0, 1)).""")
-def M_groups_not_pooled(*parts: Any) -> Tensor:
+def M_groups_not_pooled(*parts: Tensor) -> Tensor:
     return bounds.miwae(log_w(*parts))
 
 
 @check.mistake("The weights are right. M K of them stand under the logarithm: subtract log(M K).")
-def log_K_for_log_MK(*parts: Any) -> Tensor:
+def log_K_for_log_MK(*parts: Tensor) -> Tensor:
     return log_w(*parts).logsumexp((0, 1)) - math.log(parts[0].shape[1])
 
 
@@ -95,5 +94,5 @@ def prior_and_q_swapped(log_likelihood: Tensor, log_prior: Tensor, log_q: Tensor
 
 @check.mistake("""The weights are right now, and log K got lost on the way: it is the mean of the weights, not their
     sum.""")
-def missing_log_K(*parts: Any) -> Tensor:
+def log_K_missing(*parts: Tensor) -> Tensor:
     return log_w(*parts).logsumexp((0, 1))

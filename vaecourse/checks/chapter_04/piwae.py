@@ -12,14 +12,6 @@ from vaecourse.checks.cases import normal
 from vaecourse.checks.frame import Check
 
 
-def over_k(log_w: Tensor) -> Tensor:
-    return log_w.softmax(1)
-
-
-def over_m(log_w: Tensor) -> Tensor:
-    return log_w.softmax(0) / log_w.shape[1]
-
-
 def right(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return objectives.pooled(log_w), objectives.within(log_w)
 
@@ -71,7 +63,7 @@ def over_the_M_axis(log_w: Tensor) -> tuple[Tensor, Tensor]:
 
 @check.mistake("""Each is one step too loose: the decoder pools all M K samples, the encoder takes shares inside each
     group.""")
-def MIWAE_for_the_decoder_the_ELBO_for_the_encoder(log_w: Tensor) -> tuple[Tensor, Tensor]:
+def MIWAE_for_the_decoder_and_the_ELBO_for_the_encoder(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return objectives.within(log_w), objectives.uniform(log_w)
 
 
@@ -97,7 +89,7 @@ def one_softmax_after_the_other(log_w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @check.mistake("The encoder's softmax runs over the batch, the last axis. The axes are M, K, B: its shares are over K.")
-def encoders_over_the_batch(log_w: Tensor) -> tuple[Tensor, Tensor]:
+def encoder_over_the_batch(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return objectives.pooled(log_w), log_w.softmax(2) / len(log_w)
 
 

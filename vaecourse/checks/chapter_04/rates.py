@@ -42,20 +42,20 @@ check = Check(
 @check.mistake("""Right for the decoder. For the encoder K stands *below*: its mean falls like 1/K and its spread like
     1/sqrt(K), so more K is less signal.""")
 @rate
-def decoders_rate_for_both(m: float, k: float, sign: float) -> float:
+def decoder_rate_for_both(m: float, k: float, sign: float) -> float:
     return math.sqrt(m * k)
 
 
 @check.mistake("""Right for the encoder. The decoder's mean tends to the gradient of log p(x), a constant, so more K is
     more signal.""")
 @rate
-def encoders_rate_for_both(m: float, k: float, sign: float) -> float:
+def encoder_rate_for_both(m: float, k: float, sign: float) -> float:
     return math.sqrt(m / k)
 
 
 @check.mistake("Encoder and decoder are exchanged: it is the encoder that loses signal with K.")
 @rate
-def two_exchanged(m: float, k: float, sign: float) -> float:
+def both_exchanged(m: float, k: float, sign: float) -> float:
     return math.sqrt(m) * k ** (-0.5 * sign)
 
 
@@ -80,13 +80,13 @@ def M_forgotten(m: float, k: float, sign: float) -> float:
 @check.mistake("""Right for the decoder. For the encoder 1/K is the fall of the *mean*. Its spread falls too, like
     1/sqrt(K), and 1/sqrt(K) is left for the ratio.""")
 @rate
-def encoders_noise_forgotten(m: float, k: float, sign: float) -> float:
+def encoder_noise_forgotten(m: float, k: float, sign: float) -> float:
     return math.sqrt(m * k) if sign > 0 else math.sqrt(m) / k
 
 
 @check.mistake("Right for the encoder. The decoder's mean stays, but its spread falls like 1/sqrt(K): K helps it too.")
 @rate
-def decoders_noise_forgotten(m: float, k: float, sign: float) -> float:
+def decoder_noise_forgotten(m: float, k: float, sign: float) -> float:
     return math.sqrt(m) if sign > 0 else math.sqrt(m / k)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,16 +20,7 @@ def slopes(theta: Tensor, phi: Tensor, bound: Bound) -> tuple[Tensor, Tensor]:
     return found[0], found[1]
 
 
-def mended(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
-    return slopes(theta, phi, iwae)[0], slopes(theta, phi, miwae)[1]
-
-
-def both_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
-    (a, b), (c, d) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
-    return a + c, b + d
-
-
-def trainer_cases() -> list[tuple]:
+def cases() -> list[tuple]:
     def case(seed: int, D: int, L: int) -> tuple:
         theta, phi = normal(D, seed=seed), normal(L, seed=seed + 1)
         mix = normal(D, L, seed=seed + 2)
@@ -41,7 +31,7 @@ def trainer_cases() -> list[tuple]:
     return [case(31, 3, 2), case(41, 2, 5)]
 
 
-def right(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, ...]:
+def right(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     return slopes(theta, phi, iwae)[0], slopes(theta, phi, miwae)[1]
 
 
@@ -49,7 +39,7 @@ check = Check(
     "04.spot_the_trainer",
     right,
     praise="Each network on its own target, and no gradient that leaks from one pass into the other.",
-    cases=trainer_cases,
+    cases=cases,
 )
 
 
@@ -62,8 +52,9 @@ def encoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bou
 
 
 @check.mistake("Nothing is cleared between the two backward passes: both parameters get the sum of both gradients.")
-def both_step_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, ...]:
-    return both_on_the_sum(theta, phi, miwae, iwae)
+def both_step_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    (a, b), (c, d) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
+    return a + c, b + d
 
 
 @check.mistake("The encoder is right now, but the decoder's gradient of the first pass is still in its .grad.")
@@ -74,22 +65,22 @@ def decoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bou
 
 @check.mistake("""You cleared phi.grad between the passes and not theta.grad. So the encoder lost MIWAE, its own target,
     and the decoder steps on the sum.""")
-def wrong_one_cleared(*parts: Any) -> tuple[Tensor, ...]:
-    return (both_on_the_sum(*parts)[0], slopes(parts[0], parts[1], parts[3])[1])
+def wrong_one_cleared(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    return both_step_on_the_sum(theta, phi, miwae, iwae)[0], slopes(theta, phi, iwae)[1]
 
 
 @check.mistake("Encoder and decoder are exchanged: theta climbs IWAE, phi climbs MIWAE.")
-def two_exchanged(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, ...]:
-    return mended(theta, phi, iwae, miwae)
+def both_exchanged(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    return right(theta, phi, iwae, miwae)
 
 
 @check.mistake("Everything was cleared, the encoder's own gradient too: what is left is IWAE for both.")
-def IWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, ...]:
+def IWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     return slopes(theta, phi, iwae)
 
 
 @check.mistake("Both gradients are MIWAE's. The decoder climbs IWAE, over all M K samples.")
-def MIWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, ...]:
+def MIWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     return slopes(theta, phi, miwae)
 
 

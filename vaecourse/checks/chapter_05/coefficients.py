@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -15,6 +16,11 @@ from vaecourse.checks.frame import Check
 
 def right(K: int, order: int) -> Tensor:
     return torch.tensor(jackknife_coefficients(K, order), dtype=torch.float64)
+
+
+def times(factor: Callable[[int], float], K: int, order: int) -> Tensor:
+    """The right coefficients, each with a factor of its j."""
+    return right(K, order) * torch.tensor([factor(j) for j in range(order + 1)], dtype=torch.float64)
 
 
 check = Check(
@@ -31,7 +37,7 @@ check.mistake("""The right numbers in reverse. The first belongs to j = 0, the b
 
 @check.mistake("The signs are missing: they alternate, (-1)^j. Without them the coefficients do not add up to one.")
 def all_signs_positive(K: int, order: int) -> Tensor:
-    return torch.tensor(jackknife_coefficients(K, order), dtype=torch.float64).abs()
+    return right(K, order).abs()
 
 
 check.mistake("""All signs are turned round: the bound with all K samples has the positive one at every order. The sum
@@ -46,51 +52,37 @@ def factorials_are_missing(K: int, order: int) -> Tensor:
 
 @check.mistake("The power is that of K - j, the size of the subset, not of K.")
 def K_in_place_of_K_minus_j(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c * K**order / (K - j) ** order for j, c in enumerate(jackknife_coefficients(K, order))],
-        dtype=torch.float64,
-    )
+    return times(lambda j: K**order / (K - j) ** order, K, order)
 
 
 @check.mistake("The exponent is the order m in every term; you have j there.")
 def power_j_in_place_of_m(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c / (K - j) ** (order - j) for j, c in enumerate(jackknife_coefficients(K, order))],
-        dtype=torch.float64,
-    )
+    return times(lambda j: 1 / (K - j) ** (order - j), K, order)
 
 
 @check.mistake("One of the two factorials is missing: (m - j)! times j!.")
 def j_factorial_left_out(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c * math.factorial(j) for j, c in enumerate(jackknife_coefficients(K, order))], dtype=torch.float64
-    )
+    return times(math.factorial, K, order)
 
 
 @check.mistake("One of the two factorials is missing: (m - j)! times j!.")
 def m_minus_j_factorial_left_out(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c * math.factorial(order - j) for j, c in enumerate(jackknife_coefficients(K, order))],
-        dtype=torch.float64,
-    )
+    return times(lambda j: math.factorial(order - j), K, order)
 
 
 @check.mistake("You have the binomial m over j. It carries an m! on top: the formula has 1 / ((m - j)! j!) alone.")
 def binomials_for_factorials(K: int, order: int) -> Tensor:
-    return torch.tensor([c * math.factorial(order) for c in jackknife_coefficients(K, order)], dtype=torch.float64)
+    return right(K, order) * math.factorial(order)
 
 
 @check.mistake("You multiplied with j!. Both factorials stand below: put brackets round (m - j)! * j!.")
 def j_factorial_multiplied_not_divided(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c * math.factorial(j) ** 2 for j, c in enumerate(jackknife_coefficients(K, order))],
-        dtype=torch.float64,
-    )
+    return times(lambda j: math.factorial(j) ** 2, K, order)
 
 
 @check.mistake("Your coefficients are rounded down. They are not whole numbers for m > 1: divide with /, not //.")
 def integer_division(K: int, order: int) -> Tensor:
-    return torch.tensor([math.floor(c) for c in jackknife_coefficients(K, order)], dtype=torch.float64)
+    return right(K, order).floor()
 
 
 @check.mistake("K and -(K - 1) are the coefficients of order 1. Every order m has m + 1 of them.")
@@ -100,12 +92,10 @@ def order_1_for_every_order(K: int, order: int) -> Tensor:
 
 @check.mistake("One coefficient is missing: j runs from 0 up to *and with* m, so there are m + 1.")
 def one_too_few(K: int, order: int) -> Tensor:
-    return torch.tensor(jackknife_coefficients(K, order)[:-1], dtype=torch.float64)
+    return right(K, order)[:-1]
 
 
 @check.mistake("""You divided by the number of subsets here. The mean over subsets does that already; the coefficients
     multiply the mean.""")
 def times_the_number_of_subsets(K: int, order: int) -> Tensor:
-    return torch.tensor(
-        [c / math.comb(K, j) for j, c in enumerate(jackknife_coefficients(K, order))], dtype=torch.float64
-    )
+    return times(lambda j: 1 / math.comb(K, j), K, order)

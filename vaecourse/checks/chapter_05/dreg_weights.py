@@ -39,7 +39,7 @@ def squares_that_add_up_to_one(log_w: Tensor) -> Tensor:
 
 @check.mistake("""This is w~ - w~ squared: the score term rewritten, the part that DReG takes away. What is left over is
     the square. (Your weights are those of the doubly reparameterised wake phase.)""")
-def the_other_half_as_in_RWS(log_w: Tensor) -> Tensor:
+def other_half_as_in_RWS(log_w: Tensor) -> Tensor:
     return share(log_w) - share(log_w) ** 2
 
 

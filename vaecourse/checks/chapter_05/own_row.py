@@ -33,19 +33,19 @@ def alpha_on_the_wrong_part(log_w: Tensor, alpha: float) -> Tensor:
 
 @check.mistake("""The mixture is right, the shares are not: in this bound they are those of w to the power 1 - alpha,
     that is a softmax of (1 - alpha) log w.""")
-def IWAEs_shares(log_w: Tensor, alpha: float) -> Tensor:
+def shares_of_IWAE(log_w: Tensor, alpha: float) -> Tensor:
     return (alpha * tilted(log_w, 0) + (1 - alpha) * tilted(log_w, 0) ** 2) / len(log_w)
 
 
 @check.mistake("""You squared the tilted shares. But d share / d log w has a factor 1 - alpha here, so only that part of
     the share turns into its square; the part alpha stays as it is.""")
-def DReGs_squares_only(log_w: Tensor, alpha: float) -> Tensor:
+def squares_of_DReG_only(log_w: Tensor, alpha: float) -> Tensor:
     return tilted(log_w, alpha) ** 2 / len(log_w)
 
 
 @check.mistake("""These are the weights for whole slopes, the row of the table. On the path term alone they are biased:
     take the diagonal derivative away.""")
-def the_shares_alone_as_in_STL(log_w: Tensor, alpha: float) -> Tensor:
+def shares_alone_as_in_STL(log_w: Tensor, alpha: float) -> Tensor:
     return tilted(log_w, alpha) / len(log_w)
 
 

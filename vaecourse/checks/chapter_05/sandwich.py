@@ -13,13 +13,11 @@ from vaecourse.checks import slips
 from vaecourse.checks.cases import normal
 from vaecourse.checks.frame import Check
 
+surrogate = partial(slips.weighted_by_the_weights, over=1, then=0)
+
 
 def upper(log_w: Tensor, log_w0: Tensor) -> Tensor:
     return bounds.miwae(torch.cat([log_w0[:, None], log_w], 1))
-
-
-def surrogate(log_w: Tensor) -> Tensor:
-    return (log_w.softmax(1) * log_w).sum(1).mean(0)
 
 
 def right(log_w: Tensor, log_w0: Tensor) -> Tensor:
@@ -66,13 +64,13 @@ def no_sample_of_the_posterior(log_w: Tensor, log_w0: Tensor) -> Tensor:
 
 @check.mistake("""The sample of the posterior is in, but above you still have the sum of w~ log w. Take the log of the
     mean of the K + 1 weights.""")
-def surrogate_with_the_posteriors_sample(log_w: Tensor, log_w0: Tensor) -> Tensor:
+def surrogate_with_the_posterior_sample(log_w: Tensor, log_w0: Tensor) -> Tensor:
     return torch.stack([bounds.miwae(log_w), surrogate(torch.cat([log_w0[:, None], log_w], 1))])
 
 
 @check.mistake("""The sample of the posterior took the place of one of q's: that is U_(K-1). Keep all K and add it as
     number K + 1.""")
-def posteriors_sample_in_place_of_one_of_qs(log_w: Tensor, log_w0: Tensor) -> Tensor:
+def posterior_sample_in_place_of_one_of_q(log_w: Tensor, log_w0: Tensor) -> Tensor:
     return torch.stack([bounds.miwae(log_w), upper(log_w[:, 1:], log_w0)])
 
 
@@ -90,12 +88,12 @@ def ELBO_below(log_w: Tensor, log_w0: Tensor) -> Tensor:
 
 @check.mistake("""The sample of the posterior stands under both logarithms. One informed sample is enough to make the
     lower bound an upper one: leave it out there.""")
-def posteriors_sample_below_as_well(log_w: Tensor, log_w0: Tensor) -> Tensor:
+def posterior_sample_below_as_well(log_w: Tensor, log_w0: Tensor) -> Tensor:
     return torch.stack([upper(log_w, log_w0), upper(log_w, log_w0)])
 
 
 @check.mistake("Both are logs of a *sum*. Subtract log K below and log (K + 1) above.")
-def missing_log_K(log_w: Tensor, log_w0: Tensor) -> Tensor:
+def log_K_missing(log_w: Tensor, log_w0: Tensor) -> Tensor:
     return torch.stack([log_w.logsumexp(1).mean(0), torch.cat([log_w0[:, None], log_w], 1).logsumexp(1).mean(0)])
 
 

@@ -74,13 +74,13 @@ def score_term_is_kept(*case: Any) -> Tensor:
 
 @check.mistake("""This is the plain gradient of L_K: unbiased, and noisy. Hold mu fixed inside log q, and square the
     share.""")
-def IWAEs_gradient(*case: Any) -> Tensor:
+def gradient_of_IWAE(*case: Any) -> Tensor:
     return surrogate_gradient(*case, score=True)
 
 
 @check.mistake("""The hook fires, and mu inside log q is not held fixed: the score term comes past the hook, with plain
     shares. DReG has no score term; keep mu.detach().""")
-def score_kept_hook_fires(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> Tensor:
+def score_kept_and_hook_fires(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> Tensor:
     return surrogate_gradient(mu, sigma, eps, log_joint, power=2) - weighted(
         log_joint(mu + sigma * eps) - Normal(mu, sigma).log_prob(mu + sigma * eps), eps / sigma
     )
@@ -93,7 +93,7 @@ def shares_not_held_fixed(*case: Any) -> Tensor:
 
 @check.mistake("""The shares move with mu, so autograd differentiates them as well (take .detach()), and the square is
     still missing.""")
-def shares_not_held_fixed_no_square(*case: Any) -> Tensor:
+def shares_not_held_fixed_and_no_square(*case: Any) -> Tensor:
     return surrogate_gradient(*case, held=False)
 
 

@@ -50,7 +50,7 @@ def score_term_has_the_wrong_sign(log_w: Tensor, path: Tensor, score: Tensor) ->
 
 @check.mistake("""You squared the shares and kept the score term. The squares have paid for the score term already: it
     is either whole slopes with plain shares, or the path term with squared shares.""")
-def DReGs_weights_on_whole_slopes(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+def weights_of_DReG_on_whole_slopes(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
     return weighted(log_w, path - score, 2)
 
 
@@ -67,7 +67,7 @@ def shares_not_held_fixed(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
 
 
 @check.mistake("You averaged the slopes, which is the ELBO's gradient. In L_K each sample counts by its share w~.")
-def ELBOs_gradient(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+def gradient_of_the_ELBO(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
     return (path - score).mean(0)
 
 

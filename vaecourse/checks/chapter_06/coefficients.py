@@ -48,12 +48,12 @@ def clipped_at_0(alpha: Tensor, lam: Tensor) -> Tensor:
 
 
 @check.mistake("You look at the weight of the divergence only. With alpha > 1 the rate has a negative weight.")
-def only_the_divergences_weight_is_looked_at(alpha: Tensor, lam: Tensor) -> Tensor:
+def only_the_divergence_is_looked_at(alpha: Tensor, lam: Tensor) -> Tensor:
     return refused(weights(alpha, lam), weights(alpha, lam)[1] < 0)
 
 
 @check.mistake("You look at the weight of the rate only. alpha + lambda below 1 rewards the divergence.")
-def only_the_rates_weight_is_looked_at(alpha: Tensor, lam: Tensor) -> Tensor:
+def only_the_rate_is_looked_at(alpha: Tensor, lam: Tensor) -> Tensor:
     return refused(weights(alpha, lam), weights(alpha, lam)[0] < 0)
 
 

@@ -49,7 +49,7 @@ check.mistake("Both signs are turned round. A KL is the mean of log of what made
 
 @check.mistake("""The information is right. The second number is the whole rate; KL(q(z) || p(z)) has log q(z) in the
     first place. Test: the two must add up to the rate.""")
-def the_second_against_the_encoder(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+def second_against_the_encoder(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
     return pair((q - m).mean(), (q - p).mean())
 
 
@@ -60,12 +60,12 @@ def second_sign(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
 
 
 @check.mistake("You added up over the batch. It is an expectation over x as well: a mean over both axes.")
-def sum_over_the_batch(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+def summed_over_the_batch(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
     return pair((q - m).mean(0).sum(), (m - p).mean(0).sum())
 
 
 @check.mistake("You took sums. Both are expectations: means over samples and over x.")
-def sums(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+def sums_for_means(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
     return pair((q - m).sum(), (m - p).sum())
 
 

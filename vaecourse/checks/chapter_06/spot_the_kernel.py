@@ -48,7 +48,7 @@ def mean_is_left_and_h_is_not_squared(x: Tensor, y: Tensor, h: float) -> Tensor:
 
 @check.mistake("""The bandwidth is squared now, and d still divides twice: once in the mean over dimensions, once in the
     width. Neither belongs there.""")
-def d_in_the_width_h_squared(x: Tensor, y: Tensor, h: float) -> Tensor:
+def d_in_the_width_and_h_squared(x: Tensor, y: Tensor, h: float) -> Tensor:
     return rbf(x, y, 2 * x.shape[1] ** 2 * h**2)
 
 
@@ -58,7 +58,7 @@ def bandwidth_is_not_squared(x: Tensor, y: Tensor, h: float) -> Tensor:
 
 
 @check.mistake("The 2 is missing: exp(-|x - y|^2 / (2 h^2)), as in a Gaussian of standard deviation h.")
-def missing_2(x: Tensor, y: Tensor, h: float) -> Tensor:
+def factor_2_missing(x: Tensor, y: Tensor, h: float) -> Tensor:
     return rbf(x, y, h**2)
 
 

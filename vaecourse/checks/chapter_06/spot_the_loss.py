@@ -116,5 +116,5 @@ def alpha_in_place_of_1_minus_alpha(
 
 @check.mistake("""You added up over the batch. MMD^2 belongs to the whole batch once; beside it stand means over x, or
     the weights depend on the batch size.""")
-def sum_over_the_batch(reconstruction: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float) -> Tensor:
+def summed_over_the_batch(reconstruction: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float) -> Tensor:
     return -reconstruction.sum() + (1 - alpha) * rate.sum() + (alpha + lam - 1) * mmd2

@@ -70,12 +70,12 @@ def cross_term_over_N_squared(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tenso
 @check.mistake("""Right, and then clipped at 0. An unbiased estimate of 0 must be negative about half the time; clipping
     it makes it biased, and hides from you that there was nothing to see.""")
 def clipped_at_0(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
-    return (inside(k_xx) + inside(k_yy) - 2 * k_xy.mean()).clamp(min=0)
+    return right(k_xx, k_yy, k_xy).clamp(min=0)
 
 
 @check.mistake("You took a square root. The statistic estimates the square of MMD, and may be negative.")
 def square_root(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
-    return (inside(k_xx) + inside(k_yy) - 2 * k_xy.mean()).abs().sqrt()
+    return right(k_xx, k_yy, k_xy).abs().sqrt()
 
 
 @check.mistake("The cross term has a factor 2: it stands in |a - b|^2 = |a|^2 + |b|^2 - 2ab.")

@@ -57,12 +57,12 @@ def divided_by_K(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
 
 
 @check.mistake("psi_0 is in. The log(K + 1) has gone: take the mean of the densities, not their sum.")
-def sum_not_a_mean(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def sum_for_mean(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - together(own, fresh).logsumexp(0)
 
 
 @check.mistake("psi_0 is in, but you average logarithms. It is the log of the mean density.")
-def mean_of_the_logarithms(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def mean_of_logs(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - together(own, fresh).mean(0)
 
 

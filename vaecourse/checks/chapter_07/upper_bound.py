@@ -21,7 +21,7 @@ check = Check(
     "07.upper_bound",
     log_mean,
     praise="The log of the mean of K + 1 ratios. One line, and HVM, SIVI and IWHVI are all in it.",
-    cases=lambda: [(2 * normal(5, 3, seed=1),), (normal(2, 4, seed=2) - 800.0,)],
+    cases=lambda: [(2 * normal(5, 3, seed=1),), (normal(2, 4, seed=2) - 800.0,)],  # K >= 1, so log K exists
 )
 
 
@@ -63,9 +63,11 @@ check.mistake("You averaged over the batch. Axis 0 holds the K + 1 ratios of one
     partial(slips.over_another_axis, over=1)
 )
 
-check.mistake("You averaged over everything. Each z of the batch has its own K + 1 ratios; leave the last axis alone.")(
-    partial(slips.over_another_axis, over=(0, 1))
-)
+
+@check.mistake("You averaged over everything. Each z of the batch has its own K + 1 ratios; leave the last axis alone.")
+def over_the_batch_as_well(log_r: Tensor) -> Tensor:
+    return log_mean(log_r.flatten())
+
 
 check.mistake("The sign is turned round. U_K stands for +log q(z); the ELBO subtracts it later.")(
     partial(slips.sign_turned_round, log_mean)
@@ -74,7 +76,7 @@ check.mistake("The sign is turned round. U_K stands for +log q(z); the ELBO subt
 
 @check.mistake("""You divide by K + 1, and sum K ratios: psi_0, the first on the axis, is missing. It makes this a
     bound.""")
-def psi_0_left_out_divided_by_K_plus_1(log_r: Tensor) -> Tensor:
+def psi_0_left_out_and_divided_by_K_plus_1(log_r: Tensor) -> Tensor:
     return log_r[1:].logsumexp(0) - math.log(len(log_r))
 
 

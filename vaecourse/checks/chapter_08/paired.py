@@ -40,7 +40,7 @@ def unpaired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 @check.mistake("""You added two standard errors. Even for independent groups it is their squares that add; and these are
     pairs, so subtract seed by seed first.""")
 def errors_added(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return (a.mean() - b.mean(), (a.std() + b.std()) / len(a) ** 0.5)
+    return a.mean() - b.mean(), (a.std() + b.std()) / len(a) ** 0.5
 
 
 @check.mistake("""You sorted both rows. Then the best run meets the best and the worst the worst, which makes the spread
@@ -51,11 +51,11 @@ def sorted_before_pairing(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 @check.mistake("The pairs are right. This is the spread of *one* pair: divide by the root of the number of pairs.")
 def standard_deviation(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return ((a - b).mean(), (a - b).std())
+    return (a - b).mean(), (a - b).std()
 
 
 @check.mistake("The sign is turned round: the question is by how much a is better than b.")
-def other_sign(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def sign_turned_round(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return right(b, a)
 
 
@@ -66,33 +66,33 @@ def sign_lost(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 @check.mistake("""The difference is right, its error is that of the first row alone. Take the standard error of the
     differences themselves.""")
-def only_one_rows_error(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return ((a - b).mean(), a.std() / len(a) ** 0.5)
+def error_of_one_row_only(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return (a - b).mean(), a.std() / len(a) ** 0.5
 
 
 @check.mistake("""You subtracted the two variances. Variances add, for independent groups; and these are pairs, so
     subtract seed by seed first and take one standard error.""")
 def errors_subtracted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return (a.mean() - b.mean(), (a.var() - b.var()).abs().sqrt() / len(a) ** 0.5)
+    return a.mean() - b.mean(), (a.var() - b.var()).abs().sqrt() / len(a) ** 0.5
 
 
 @check.mistake("""Two faults: the rows are treated as if they had nothing in common, and the spread was not divided by
     the root of S. Subtract seed by seed, then solve exercise 1 again.""")
 def errors_of_the_spreads(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return (a.mean() - b.mean(), (a.var() + b.var()).sqrt())
+    return a.mean() - b.mean(), (a.var() + b.var()).sqrt()
 
 
 @check.mistake("The pairs are right. Their variance was taken with S below the line: divide by S - 1.")
 def n_for_n_minus_1(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return ((a - b).mean(), (a - b).std(unbiased=False) / len(a) ** 0.5)
+    return (a - b).mean(), (a - b).std(unbiased=False) / len(a) ** 0.5
 
 
 @check.mistake("You counted 2 S runs. There are S differences, and the error is that of their mean: the root of S.")
 def number_of_runs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return ((a - b).mean(), (a - b).std() / (2 * len(a)) ** 0.5)
+    return (a - b).mean(), (a - b).std() / (2 * len(a)) ** 0.5
 
 
 @check.mistake("""The second number is z, the difference in standard errors. The exercise asks for the standard error
     itself.""")
 def z_in_place_of_the_error(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return ((a - b).mean(), (a - b).mean() / right(a, b)[1])
+    return (a - b).mean(), (a - b).mean() / right(a, b)[1]

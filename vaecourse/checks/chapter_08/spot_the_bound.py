@@ -62,7 +62,7 @@ def half_mended(old: Tensor, new: Tensor) -> Tensor:
 
 
 @check.mistake("The new model is judged in groups of K, the old one by all M K samples. Give both the same: all M K.")
-def half_mended_turned_round(old: Tensor, new: Tensor) -> Tensor:
+def half_mended_and_turned_round(old: Tensor, new: Tensor) -> Tensor:
     return miwae(new) - pooled(old)
 
 

@@ -46,13 +46,13 @@ check = Check(
 
 @check.mistake("""This is the code as it stood. It is a mean of logarithms: 50 bounds of 100 samples are L_100 with
     little noise, not L_5000. Add the *weights* of all parts up, and take one logarithm.""")
-def mean_of_the_parts_bounds(parts: Parts) -> Tensor:
+def mean_of_the_bounds(parts: Parts) -> Tensor:
     return bound_of_each(parts).mean(0)
 
 
 @check.mistake("""The short part counts less now. But it is still a mean of logarithms: no part ever meets another under
     one logarithm.""")
-def weighted_mean_of_the_parts_bounds(parts: Parts) -> Tensor:
+def weighted_mean_of_the_bounds(parts: Parts) -> Tensor:
     return (bound_of_each(parts) * sizes(parts)).sum(0) / sizes(parts).sum()
 
 
@@ -83,7 +83,7 @@ def first_part_only(parts: Parts) -> Tensor:
 
 
 @check.mistake("The sum is right. Subtract the logarithm of the number of all samples: a mean of weights is needed.")
-def missing_log_K(parts: Parts) -> Tensor:
+def log_K_missing(parts: Parts) -> Tensor:
     return torch.cat(parts).logsumexp(0)
 
 
@@ -94,7 +94,7 @@ def log_of_the_number_of_parts(parts: Parts) -> Tensor:
 
 @check.mistake("""You took every part to be as long as the first. The last one is shorter whenever the size does not
     divide K.""")
-def first_parts_size_times_the_parts(parts: Parts) -> Tensor:
+def size_of_the_first_part_times_the_parts(parts: Parts) -> Tensor:
     return torch.cat(parts).logsumexp(0) - math.log(len(parts) * len(parts[0]))
 
 
@@ -110,7 +110,7 @@ def mean_of_logs(parts: Parts) -> Tensor:
 
 @check.mistake("""The formula is right, but exp(-800) is 0 in a computer, and its log is -inf. Use logsumexp or
     logaddexp.""")
-def exp_without_a_maximum(parts: Parts) -> Tensor:
+def exp_first(parts: Parts) -> Tensor:
     return torch.cat(parts).exp().mean(0).log()
 
 

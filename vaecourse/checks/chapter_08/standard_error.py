@@ -31,54 +31,54 @@ check = Check(
 @check.mistake("""This is the standard deviation: how far *one more seed* may lie from the mean. It does not shrink when
     you add seeds. The standard error says how far the *mean* may be off: divide by the root of the number of seeds.""")
 def standard_deviation(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.std())
+    return v.mean(), v.std()
 
 
 @check.mistake("This is the square of the standard error. Take the root, so that it is in nats like the mean.")
 def variance_of_the_mean(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.var() / len(v))
+    return v.mean(), v.var() / len(v)
 
 
 @check.mistake("You divided by the number of seeds. The spread of a mean falls with its *root*.")
 def divided_by_S(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.std() / len(v))
+    return v.mean(), v.std() / len(v)
 
 
 @check.mistake("""The standard deviation was taken with S below the line. With so few seeds it matters that the mean was
     estimated from the same values: divide by S - 1, as torch's std() does when you leave it alone.""")
 def n_for_n_minus_1(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.std(unbiased=False) / len(v) ** 0.5)
+    return v.mean(), v.std(unbiased=False) / len(v) ** 0.5
 
 
 @check.mistake("The S - 1 is in the standard deviation already. The mean is over S values: divide by the root of S.")
 def divided_by_S_minus_1_twice(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.std() / (len(v) - 1) ** 0.5)
+    return v.mean(), v.std() / (len(v) - 1) ** 0.5
 
 
 @check.mistake("These are two standard errors, half of a 95% interval. Return one, and let the reader double it.")
 def two_standard_errors(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), 2 * v.std() / len(v) ** 0.5)
+    return v.mean(), 2 * v.std() / len(v) ** 0.5
 
 
 @check.mistake("""These are 1.96 standard errors, half of a 95% interval, and that only for many seeds: with four seeds
     it takes 3.2. Return one standard error.""")
 def standard_errors_times_1_96(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), 1.96 * v.std() / len(v) ** 0.5)
+    return v.mean(), 1.96 * v.std() / len(v) ** 0.5
 
 
 @check.mistake("You divided the *variance* by the root of S. Take the root of the variance first, which is std().")
 def variance_over_the_root(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.mean(), v.var() / len(v) ** 0.5)
+    return v.mean(), v.var() / len(v) ** 0.5
 
 
 @check.mistake("The error is that of the mean, and beside it stands the median. Return the mean.")
 def median(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.median(), v.std() / len(v) ** 0.5)
+    return v.median(), v.std() / len(v) ** 0.5
 
 
 @check.mistake("You added the seeds up. A table reports their mean.")
-def sum(v: Tensor) -> tuple[Tensor, Tensor]:
-    return (v.sum(), v.std() * len(v) ** 0.5)
+def seeds_summed(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.sum(), v.std() * len(v) ** 0.5
 
 
 check.mistake("Both are right, in the wrong order: the mean first.")(partial(slips.order_turned_round, right))
