@@ -1,6 +1,5 @@
 """The examples of the pages for contributors are real: each lab lives, each check knows its mistakes."""
 
-import math
 import re
 import sys
 import textwrap
@@ -11,7 +10,6 @@ import torch
 
 from tools.notebooks import ROOT
 from vaecourse import checks
-from vaecourse.checks import Check, Mistake
 
 
 def examples(page):
@@ -73,8 +71,10 @@ def test_the_lab_that_trains_climbs_and_is_kept(labs, tmp_path):
 
 def test_the_check_knows_its_answer_and_its_mistakes():
     (source,) = examples("adding-an-exercise.md")
-    check = eval(source, {"Check": Check, "Mistake": Mistake, "math": math, "torch": torch})
-    assert check.name in checks.ALL and check(check.solution).passed
+    example = {}
+    exec(compile(source, "adding-an-exercise.md, example", "exec"), example)
+    check = example["check"]
+    assert check.name in checks.ALL and check(check.solution).passed and len(check.mistakes) == 2
     for mistake in check.mistakes:
         verdict = check(mistake.answer)
         assert not verdict.passed and mistake.message in str(verdict)

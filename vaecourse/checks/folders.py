@@ -44,5 +44,6 @@ class Exercises(Mapping[str, Check]):
 def _exercises(chapter: str) -> list[str]:
     """The names of a chapter's exercises, in their order."""
     package = importlib.import_module(f"vaecourse.checks.{chapter}")
+    order = getattr(package, "ORDER", [])
     files = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
-    return sorted(files, key=lambda name: package.ORDER.index(name) if name in package.ORDER else len(files))
+    return sorted(files, key=lambda name: order.index(name) if name in order else len(order))
