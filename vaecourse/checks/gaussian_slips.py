@@ -14,15 +14,15 @@ def noise(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return (z - mean) * (-0.5 * log_var).exp()
 
 
-def divided_by_log_var(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def divided_by_log_variance(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return (z - mean) / log_var
 
 
-def divided_by_half_of_log_var(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def divided_by_half_of_log_variance(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return (z - mean) / (0.5 * log_var)
 
 
-def divided_by_the_root_of_log_var(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def divided_by_the_root_of_log_variance(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return (z - mean) / log_var.sqrt()
 
 

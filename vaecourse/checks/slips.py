@@ -1,8 +1,9 @@
 """Slips that several exercises know. What its author is told, each exercise says for itself.
 
 The first are about log-weights: ``over`` is the axis, or are the axes, whose mean weight goes under the logarithm, and
-the logarithms are averaged over the axis ``then``. The others make a wrong answer of the right one. All are bound to
-their exercise with ``partial(slips.exp_first, over=1, then=0)``, and keep their name.
+the logarithms are averaged over the axis ``then``. The others make a wrong answer of the right one. An exercise binds
+what they need, ``partial(slips.exp_first, over=1, then=0)``, and the name stays. Some compute the same under two names:
+what went wrong differs.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ check.mistake("""This is the log of the sum of the weights. The ELBO needs neith
 
 @check.mistake("""You took the log of the sum of the weights over K. The ELBO needs no exponential and no logarithm: it
     is the mean of log_w.""")
-def log_K_missing_M_apart(log_w: Tensor) -> Tensor:
+def log_K_missing_with_M_apart(log_w: Tensor) -> Tensor:
     return log_w.logsumexp(1).mean(0)
 
 

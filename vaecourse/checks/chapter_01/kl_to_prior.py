@@ -29,7 +29,7 @@ check = Check(
 
 @check.mistake("""You used exp(log_std) as the variance. It is the standard deviation; the variance is exp(2 log_std).
     When you read other people's code, look first which of the two their encoder returns.""")
-def log_std_read_as_a_log_variance(mean: Tensor, log_std: Tensor) -> Tensor:
+def log_sigma_read_as_a_log_variance(mean: Tensor, log_std: Tensor) -> Tensor:
     return right(mean, log_std / 2)
 
 
@@ -45,12 +45,12 @@ def standard_deviation_squared_nowhere(mean: Tensor, log_std: Tensor) -> Tensor:
 
 @check.mistake("""You squared log_std to get the variance. log_std is a logarithm: sigma is exp(log_std), and sigma
     squared exp(2 log_std).""")
-def log_std_read_as_sigma(mean: Tensor, log_std: Tensor) -> Tensor:
+def log_sigma_read_as_sigma(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_std.square() - 1 - log_std.square().log()).sum(-1)
 
 
 @check.mistake("You squared log_std to get the variance. log_std is a logarithm: sigma squared is exp(2 log_std).")
-def log_std_squared(mean: Tensor, log_std: Tensor) -> Tensor:
+def log_sigma_squared(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_std.square() - 1 - 2 * log_std).sum(-1)
 
 

@@ -86,17 +86,17 @@ def one_2_pi_for_all(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 @check.mistake("The sign of log_var is turned round: the normaliser is -1/2 log_var. A narrow density is a high one.")
-def sign_of_log_var(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def sign_of_log_variance(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return right(z, mean, log_var) + log_var.sum(-1)
 
 
 @check.mistake("The -1/2 log_var of every dimension is missing. Without it nothing rewards a density for being narrow.")
-def log_var_is_missing(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def log_variance_is_missing(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return right(z, mean, log_var) + 0.5 * log_var.sum(-1)
 
 
 @check.mistake("You divided by log_var. The squared distance needs the variance itself, exp(log_var).")
-def divided_by_log_var(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def divided_by_log_variance(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return (-0.5 * (LOG_2PI + log_var + (z - mean).square() / log_var)).sum(-1)
 
 

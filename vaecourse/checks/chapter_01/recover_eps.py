@@ -23,17 +23,17 @@ check = Check(
 
 
 check.mistake("""You divided by log_var. The noise was multiplied by sigma = exp(log_var / 2), so divide by that: at
-    log_var = 0 sigma is 1 and your answer is infinite.""")(gaussian_slips.divided_by_log_var)
+    log_var = 0 sigma is 1 and your answer is infinite.""")(gaussian_slips.divided_by_log_variance)
 
 check.mistake("""You divided by exp(log_var), which is the variance. The noise was multiplied by sigma = exp(log_var /
     2).""")(gaussian_slips.divided_by_the_variance)
 
 check.mistake("You divided by log sigma. Take its exponential first: sigma = exp(log_var / 2).")(
-    gaussian_slips.divided_by_half_of_log_var
+    gaussian_slips.divided_by_half_of_log_variance
 )
 
 check.mistake("""You took the square root of log_var, which may be negative. Undo the logarithm first: sigma =
-    exp(log_var / 2).""")(gaussian_slips.divided_by_the_root_of_log_var)
+    exp(log_var / 2).""")(gaussian_slips.divided_by_the_root_of_log_variance)
 
 check.mistake("You divided by exp(2 log_var), the square of the variance. Sigma is its square root: exp(log_var / 2).")(
     gaussian_slips.divided_by_the_squared_variance

@@ -23,7 +23,7 @@ check = Check(
 
 
 check.mistake("""This is the code as it stood: it divides by the *logarithm* of the variance, which is 0 for a standard
-    deviation of 1. Divide by the standard deviation, exp(log_var / 2).""")(gaussian_slips.divided_by_log_var)
+    deviation of 1. Divide by the standard deviation, exp(log_var / 2).""")(gaussian_slips.divided_by_log_variance)
 
 check.mistake("exp(log_var) is the variance. z = mu + sigma eps has the standard deviation in it, exp(log_var / 2).")(
     gaussian_slips.divided_by_the_variance
@@ -40,7 +40,7 @@ def multiplied_by_the_variance(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor
 
 
 check.mistake("You took the root of the *logarithm*. The root of the variance is exp(log_var / 2).")(
-    gaussian_slips.divided_by_the_root_of_log_var
+    gaussian_slips.divided_by_the_root_of_log_variance
 )
 
 
@@ -66,5 +66,5 @@ check.mistake("exp(2 log_var) is the *square* of the variance. You need the vari
 )
 
 check.mistake("Half of the log-variance is the *logarithm* of sigma. The exp is missing.")(
-    gaussian_slips.divided_by_half_of_log_var
+    gaussian_slips.divided_by_half_of_log_variance
 )

@@ -34,8 +34,8 @@ def parts_of(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> tupl
     return log_w, eps / sigma, log_w.logsumexp(0) - math.log(len(eps))
 
 
-def right(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> Tensor:
-    log_w, score, L = parts_of(mu, sigma, eps, log_joint)
+@by_part
+def right(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
     return ((L - log_w.softmax(0)) * score).sum(0)
 
 
@@ -117,7 +117,6 @@ def shares_on_the_score_function_term(log_w: Tensor, score: Tensor, L: Tensor) -
 @check.mistake("""L times log q was differentiated with both factors moving. In the surrogate L is a fixed number:
     L.detach().""")
 def L_not_held_fixed(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> Tensor:
-    """The gradient of L + L sum_k log q(z_k) with L moving in both places, z held fixed."""
     mu = mu.detach().clone().requires_grad_()
     z = (mu + sigma * eps).detach()
     log_q = Normal(mu, sigma).log_prob(z)

@@ -60,12 +60,12 @@ def only_the_repulsion(z: Tensor, h: float) -> Tensor:
 
 
 @check.mistake("The gradient of exp(-|z_j - z_i|^2 / (2 h^2)) at z_j is k (z_i - z_j) / h^2: the h^2 is missing.")
-def one_over_h_squared_missing(z: Tensor, h: float) -> Tensor:
+def h_squared_missing(z: Tensor, h: float) -> Tensor:
     return direction(z, h, push=h**2)
 
 
 @check.mistake("The gradient of exp(-|z_j - z_i|^2 / (2 h^2)) at z_j is k (z_i - z_j) / h^2: you divided by h.")
-def one_over_h_for_one_over_h_squared(z: Tensor, h: float) -> Tensor:
+def h_in_place_of_h_squared(z: Tensor, h: float) -> Tensor:
     return direction(z, h, push=h)
 
 

@@ -37,18 +37,18 @@ check = Check(
 
 @check.mistake("""Your subsets leave out every sample in turn, psi_0 too. A subset without psi_0 gives a *lower* bound.
     Keep psi_0 in all of them, and leave out one of the other K.""")
-def psi_0_is_left_out_too(log_r: Tensor) -> Tensor:
+def psi0_is_left_out_too(log_r: Tensor) -> Tensor:
     return combined(log_r, without(log_r, range(len(log_r))))
 
 
 @check.mistake("K and -(K - 1) are the coefficients of L_K. The bias of U_K goes like 1 / (K + 1): take K + 1 and -K.")
-def coefficients_of_L_K(log_r: Tensor) -> Tensor:
+def coefficients_of_the_lower_bound(log_r: Tensor) -> Tensor:
     return right(log_r) - log_mean(log_r) + without(log_r)
 
 
 @check.mistake("""This is the jackknife of the lower bound, without psi_0 anywhere. It approaches log q(z) from below;
     here the upper bound is asked for.""")
-def jackknife_of_L_K(log_r: Tensor) -> Tensor:
+def jackknife_of_the_lower_bound(log_r: Tensor) -> Tensor:
     return combined(log_r[1:], without(log_r[1:], range(len(log_r) - 1)))
 
 
@@ -90,7 +90,7 @@ def one_subset_for_all(log_r: Tensor) -> Tensor:
 
 @check.mistake("""Your only subset lacks psi_0, so it gives a *lower* bound. Keep psi_0, leave out each of the K others
     in turn, and average.""")
-def one_subset_for_all_without_psi_0(log_r: Tensor) -> Tensor:
+def one_subset_for_all_without_psi0(log_r: Tensor) -> Tensor:
     return combined(log_r, log_mean(log_r[1:]))
 
 
@@ -101,7 +101,7 @@ def one_subset_too_few(log_r: Tensor) -> Tensor:
 
 @check.mistake("""Your k runs from 0 to K - 1: it leaves psi_0 out once, and the last guess never. Let it run from 1 to
     K.""")
-def psi_0_left_out_and_the_last_one_never(log_r: Tensor) -> Tensor:
+def psi0_left_out_and_the_last_one_never(log_r: Tensor) -> Tensor:
     return combined(log_r, without(log_r, range(len(log_r) - 1)))
 
 

@@ -48,7 +48,7 @@ def sums_in_both_places(log_joint: Tensor, log_r: Tensor) -> Tensor:
 
 
 @check.mistake("psi_0 is missing from the denominator. Then the weight's mean is above p(x), and so is your bound.")
-def psi_0_left_out(log_joint: Tensor, log_r: Tensor) -> Tensor:
+def psi0_left_out(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_mean(log_r[1:]))
 
 
@@ -90,7 +90,7 @@ def divided_by_K_inside(log_joint: Tensor, log_r: Tensor) -> Tensor:
 
 
 @check.mistake("Inside only psi_0 is left. That is a valid weight, HVM's; put the K others beside it.")
-def psi_0_alone_inside(log_joint: Tensor, log_r: Tensor) -> Tensor:
+def psi0_alone_inside(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_r[0])
 
 
@@ -111,5 +111,5 @@ def largest_weight_alone(log_joint: Tensor, log_r: Tensor) -> Tensor:
 
 @check.mistake("""You averaged p(x, z) and U_K over m each for itself. Each z_m has its own denominator: subtract first,
     then take the log of the mean.""")
-def joint_averaged_apart_from_U_K(log_joint: Tensor, log_r: Tensor) -> Tensor:
+def joint_averaged_apart_from_the_bound(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint) - log_mean(log_r).mean(0)

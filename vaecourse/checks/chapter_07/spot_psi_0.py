@@ -35,18 +35,18 @@ check = Check(
 
 @check.mistake("""This is the code as it stood, or does the same: only fresh psi are averaged. That is a lower bound on
     log q(z), so the ELBO comes out too high. The psi that made z belongs under the logarithm.""")
-def psi_0_is_dropped(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def psi0_is_dropped(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - log_mean(fresh)
 
 
 @check.mistake("""Only the psi that made z is left: a valid bound, and the loosest, U_0. Keep the K fresh ones beside
     it.""")
-def psi_0_alone(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def psi0_alone(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - own
 
 
 @check.mistake("psi_0 took the place of a fresh one: that is U_(K-1). Keep all K and add it as number K + 1.")
-def psi_0_in_place_of_a_fresh_one(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def psi0_in_place_of_a_fresh_one(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - log_mean(together(own, fresh[1:]))
 
 
@@ -82,13 +82,13 @@ check.mistake("The sign is that of a loss. Return the ELBO's estimate.")(partial
 
 @check.mistake("""psi_0 got half of the weight, and the K fresh ones share the rest. All K + 1 have the same weight: put
     them side by side first, then take one mean.""")
-def half_of_the_weight_for_psi_0(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def half_of_the_weight_for_psi0(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - torch.logaddexp(own, log_mean(fresh)) + math.log(2)
 
 
 @check.mistake("""You added the density of psi_0 to the *mean* of the fresh ones. It is one of K + 1: put them side by
     side, then take one mean.""")
-def psi_0_beside_the_mean_of_the_fresh_ones(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+def psi0_beside_the_mean_of_the_fresh_ones(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint - torch.logaddexp(own, log_mean(fresh))
 
 

@@ -42,7 +42,7 @@ def divided_by_K_plus_2(log_r: Tensor) -> Tensor:
 
 @check.mistake("""You left psi_0 out. Without the one that made z this is L_K, a *lower* bound, and an ELBO made of it
     promises too much.""")
-def psi_0_left_out(log_r: Tensor) -> Tensor:
+def psi0_left_out(log_r: Tensor) -> Tensor:
     return log_mean(log_r[1:])
 
 
@@ -51,7 +51,7 @@ check.mistake("""This is the mean of the logs. Only psi_0 is drawn from the post
 
 
 @check.mistake("This is psi_0 alone, the bound of HVM, U_0. It is valid, and the K others tighten it.")
-def psi_0_alone(log_r: Tensor) -> Tensor:
+def psi0_alone(log_r: Tensor) -> Tensor:
     return log_r[0]
 
 
@@ -76,7 +76,7 @@ check.mistake("The sign is turned round. U_K stands for +log q(z); the ELBO subt
 
 @check.mistake("""You divide by K + 1, and sum K ratios: psi_0, the first on the axis, is missing. It makes this a
     bound.""")
-def psi_0_left_out_and_divided_by_K_plus_1(log_r: Tensor) -> Tensor:
+def psi0_left_out_and_divided_by_K_plus_1(log_r: Tensor) -> Tensor:
     return log_r[1:].logsumexp(0) - math.log(len(log_r))
 
 

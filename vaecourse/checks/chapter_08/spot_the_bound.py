@@ -46,7 +46,7 @@ check = Check(
 
 @check.mistake("""This is the code as it stood: the old model is judged by L_1 and the new one by L_K. The difference
     holds the tightness of the bound *and* the quality of the model. Judge both by all M K samples.""")
-def L_1_of_one_L_K_of_the_other(old: Tensor, new: Tensor) -> Tensor:
+def ELBO_of_one_and_IWAE_of_the_other(old: Tensor, new: Tensor) -> Tensor:
     return pooled(new) - elbo(old)
 
 
@@ -85,13 +85,13 @@ def best_sample(old: Tensor, new: Tensor) -> Tensor:
 
 @check.mistake("""One bound for both, at last, but it is the ELBO. That compares models and *encoders*: it is log p(x)
     minus KL(q || posterior). To compare models take the largest K that the weights allow, all M K.""")
-def L_1_of_both(old: Tensor, new: Tensor) -> Tensor:
+def ELBO_of_both(old: Tensor, new: Tensor) -> Tensor:
     return elbo(new) - elbo(old)
 
 
 @check.mistake("""One bound for both: the mean of M bounds of K samples. The weights allow a larger K: pool all M K of
     them.""")
-def L_K_in_groups(old: Tensor, new: Tensor) -> Tensor:
+def MIWAE_of_both(old: Tensor, new: Tensor) -> Tensor:
     return miwae(new) - miwae(old)
 
 

@@ -62,7 +62,7 @@ def two_standard_errors(v: Tensor) -> tuple[Tensor, Tensor]:
 
 @check.mistake("""These are 1.96 standard errors, half of a 95% interval, and that only for many seeds: with four seeds
     it takes 3.2. Return one standard error.""")
-def standard_errors_times_1_96(v: Tensor) -> tuple[Tensor, Tensor]:
+def half_of_a_95_percent_interval(v: Tensor) -> tuple[Tensor, Tensor]:
     return v.mean(), 1.96 * v.std() / len(v) ** 0.5
 
 
