@@ -50,7 +50,7 @@ class Verdict:
 
 
 class Check:
-    """One exercise's check. Its known mistakes follow it, each a function under :meth:`mistake`.
+    """One exercise's check. Its known mistakes follow it, each a function under ``@check.mistake(message)``.
 
     Arguments:
         name: ``"03.iwae_bound"``, the chapter and the exercise.

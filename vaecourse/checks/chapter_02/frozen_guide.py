@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from vaecourse.checks import slips
 from vaecourse.checks.frame import Check
+
+Reward = Callable[[Tensor], Tensor]
 
 
 def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -24,25 +27,20 @@ def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     return found
 
 
+def log_mean(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp(0) - math.log(len(log_w))
+
+
 def log_mean_gradient(
-    log_joint: Tensor, logits: Tensor, z: Tensor, *, score: bool = True, direct: bool = True, reward: str = "the bound"
+    log_joint: Tensor, logits: Tensor, z: Tensor, *, score: bool = True, direct: bool = True, reward: Reward = log_mean
 ) -> Tensor:
     """The gradient of E log mean w at fixed draws: the score term, and the direct term through log q in log w."""
     logits = logits.clone().requires_grad_()
     log_q = logits.log_softmax(-1)[z]  # [K]
     log_w = log_joint[z] - (log_q if direct else log_q.detach())
-    value = log_w.logsumexp(0) - math.log(len(z))
-    rewards = {
-        "the bound": value,
-        "the bound over K": value / len(z),
-        "the ELBO": log_w.mean(),
-        "each its own": log_w,
-        "log of the sum": log_w.logsumexp(0),
-        "mean of w": value.exp(),
-    }
-    surrogate = value * 1.0
+    surrogate = log_mean(log_w)
     if score:
-        surrogate = surrogate + (rewards[reward].detach() * log_q).sum()
+        surrogate = surrogate + (reward(log_w).detach() * log_q).sum()
     return torch.autograd.grad(surrogate, logits, allow_unused=True, materialize_grads=True)[0]
 
 
@@ -77,30 +75,30 @@ def score_term_alone(*case: Any) -> Tensor:
 @check.mistake("""You averaged the scores. The K samples are drawn together, so the log-probability of the draw is the
     *sum* of their log q.""")
 def score_term_divided_by_K(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward="the bound over K")
+    return log_mean_gradient(*case, reward=lambda log_w: log_mean(log_w) / len(log_w))
 
 
 @check.mistake("""Your reward is the mean of log w, the ELBO's. The bound here is the log of the mean, and that is the
     number each draw must be judged by.""")
 def reward_of_the_ELBO(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward="the ELBO")
+    return log_mean_gradient(*case, reward=torch.mean)
 
 
 @check.mistake("""You multiplied each score by its own log w. The bound has one value for the whole draw: all K scores
     get the same reward, log mean w.""")
 def each_sample_its_own_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward="each its own")
+    return log_mean_gradient(*case, reward=lambda log_w: log_w)
 
 
 @check.mistake("""Your reward is the log of the sum. That adds log K times the scores: no bias, and a baseline that
     nobody asked for. Subtract log K.""")
 def log_K_left_out_of_the_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward="log of the sum")
+    return log_mean_gradient(*case, reward=lambda log_w: log_w.logsumexp(0))
 
 
 @check.mistake("Your reward is the mean weight. The bound is its logarithm, and the logarithm is the reward.")
 def mean_weight_as_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward="mean of w")
+    return log_mean_gradient(*case, reward=lambda log_w: log_mean(log_w).exp())
 
 
 check.mistake("Right but for the sign. This is the gradient of a loss; the bound's own is asked for.")(
@@ -122,5 +120,5 @@ def gradient_of_the_ELBO(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor
 def log_w_not_detached_in_the_score_term(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
     logits = logits.clone().requires_grad_()
     log_q = logits.log_softmax(-1)[z]
-    value = (log_joint[z] - log_q).logsumexp(0) - math.log(len(z))
+    value = log_mean(log_joint[z] - log_q)
     return torch.autograd.grad(value * log_q.sum() + value, logits)[0]
