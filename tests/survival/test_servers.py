@@ -690,3 +690,16 @@ def test_no_more_is_read_than_a_notebook_may_have(server):
             assert connection.getresponse().status in (400, 413)
         except (http.client.RemoteDisconnected, ConnectionError):
             pass
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("words", [["tools.lab", "--no-browser"], ["tools.present", "03", "--no-browser"]])
+def test_nothing_starts_in_a_home_of_somebody_elses(tmp_path, words):
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON", "XDG"))}
+    command = [sys.executable, "-m", *words]
+    ended = subprocess.run(command, cwd=ROOT, env=own | {"HOME": str(home)}, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and "and what lies there would run as you" in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr
