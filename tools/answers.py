@@ -10,7 +10,7 @@ changed by hand, stay in the copies only. Every copy is in chapters/kept, and no
 
 A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
 an update, the next one begins with putting back what this one did not. A chapter that is gone by then, or damaged, is
-git's again before.
+git's again before. While git writes chapters, nothing is put back: it is waited for, by the next update as well.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import copy
 import glob
+import itertools
 import json
 import os
 import re
@@ -26,13 +27,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+import warnings
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tools import ending, made, typed
 from vaecourse import files
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 CHAPTERS = made.ROOT / "chapters"
 PATTERN = "[0-9][0-9]-*.ipynb"
@@ -72,12 +79,11 @@ def back(old: Path, folder: Path = CHAPTERS) -> Iterator[str]:
             raise ending.Refused(
                 f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
             )
-        found, present = list(typed.typed(mine)), Counter(typed.sum_of(one.cell) for one in typed.typed(there))
-        filled: dict[str | None, typed.Cell] = {}
-        said = [_put(one, there, present, filled) for one in found]
+        found, chapter = list(typed.typed(mine)), _Chapter(there)
+        said = [chapter.put(one) for one in found]
         if any(said):
-            text = json.dumps(there, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-            files.write(target, text.encode(errors="surrogatepass"), typed.NOTEBOOK, known, tell=made.tell)
+            there["cells"] = list(chapter.all())
+            files.write(target, _text(there, old, target), typed.NOTEBOOK, known, tell=made.tell)
     put = sum(said)
     yield f"{target.name}: {put} of {len(found)} cells that were typed are in it."
     if put < len(found):
@@ -95,40 +101,84 @@ def chapter_of(old: Path, folder: Path) -> Path:
 STAMP = r"(-20\d\d-\d\d-\d\d-\d{6}(-\d+)?)?"
 
 
-def _put(one: typed.Typed, there: Notebook, present: Counter[str], filled: dict[str | None, typed.Cell]) -> bool:
-    """Put one typed cell into the notebook ``there``; False if it is the course's own, changed.
+def _text(there: Notebook, old: Path, target: Path) -> bytes:
+    """The notebook as it stands in a file, in which every program can read it."""
+    import nbformat
 
-    ``present`` are the typed cells that are there already, ``filled`` the exercises' cells that were filled till now.
+    try:
+        text = (json.dumps(there, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+        with warnings.catch_warnings(action="ignore"):  # cells without a name are given one when it is opened
+            nbformat.validate(json.loads(text))
+    except (nbformat.ValidationError, UnicodeEncodeError, RecursionError):
+        raise ending.Refused(
+            f"With what is in {files.shown(old)}, {target.name} would be no valid notebook: it is left as it is."
+        ) from None
+    return text
+
+
+class _Chapter:
+    """A chapter's cells as they were found, and what is put behind each of them.
+
+    Every place is looked up, not searched for: the time grows as the number of cells.
     """
-    cells, content = there["cells"], typed.sum_of(one.cell)
-    if present[content]:  # it is there already
-        present[content] -= 1
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.cells, self.stubs = notebook["cells"], typed.stubs(notebook)
+        self.has_names = notebook.get("nbformat_minor") not in range(5)  # cells have names since 4.5
+        self.sums = [typed.sum_of(cell) for cell in self.cells]
+        self.present = Counter(typed.sum_of(one.cell) for one in typed.typed(notebook))
+        self.first: dict[str | None, int] = {}  # a cell's sum -> the place of the first such cell
+        self.behind: dict[int, int] = {}  # a place -> that of the last of one's own cells which stand behind it
+        for place in reversed(range(len(self.cells))):
+            self.first[self.sums[place]] = place
+            self.behind[place] = self.behind[place + 1] if self._is_own(place + 1) else place
+        self.filled: dict[str | None, int] = {}  # the sum of an exercise's cell -> the place of the last one filled
+        self.answers: defaultdict[int, list[typed.Cell]] = defaultdict(list)  # what goes behind a place, at once
+        self.own: defaultdict[int, list[typed.Cell]] = defaultdict(list)  # and after those
+
+    def _is_own(self, place: int) -> bool:
+        return place < len(self.cells) and str(self.cells[place].get("id")).startswith("yours-")
+
+    def put(self, one: typed.Typed) -> bool:
+        """Find the place of one typed cell; False if it is the course's own, changed."""
+        content, place = typed.sum_of(one.cell), self.stubs.get(one.exercise)
+        if self.present[content]:  # it is there already
+            self.present[content] -= 1
+        elif place is not None:
+            if self.sums[place] == one.given:  # the cell that the answer was written into has not changed
+                _fill(self.cells[place], one.cell)
+                self.sums[place], self.filled[one.given] = content, place
+            elif self.sums[place] != content:
+                self.answers[place].append(one.cell)
+        elif one.given is not None and one.exercise is None:
+            return False
+        else:
+            place = self.filled.get(one.after, self.first.get(one.after))
+            if one.given is not None and place is not None:
+                self.answers[place].append(one.cell)
+            else:
+                place = len(self.cells) - 1 if place is None else place
+                self.own[self.behind.get(place, place)].append(one.cell)
         return True
-    stubs = typed.stubs(there)
-    if one.exercise is not None and one.exercise in stubs:
-        place = stubs[one.exercise]
-        if typed.sum_of(cells[place]) == content:
-            return True
-        if one.given == typed.sum_of(cells[place]):  # the cell that the answer was written into has not changed
-            _fill(cells[place], one.cell)
-            filled[one.given] = cells[place]
-            return True
-        return _insert(one, place + 1, there)
-    if one.given is not None and one.exercise is None:
-        return False
-    there_now = filled.get(one.after)
-    places = [place for place, cell in enumerate(cells) if one.after == typed.sum_of(cell) or cell is there_now]
-    place = places[0] + 1 if places else len(cells)
-    while one.given is None and place < len(cells) and cells[place].get("id", "").startswith("yours-"):
-        place += 1  # behind those of one's own that came before it
-    return _insert(one, place, there)
+
+    def all(self) -> Iterator[Notebook]:
+        """The chapter's cells, and what was put in as cells of the learner's own: no exercise's cell, and no check."""
+        taken = {cell.get("id") for cell in self.cells}
+        names = (name for number in itertools.count(1) if (name := f"yours-{number}") not in taken)
+        for place in range(-1, len(self.cells)):
+            yield from self.cells[max(place, 0) : place + 1]
+            for answer in (*self.answers[place], *self.own[place]):
+                tags = dict.fromkeys(tag for tag in typed.tags(answer) if tag not in OURS)
+                cell: dict[str, Any] = {"metadata": {"tags": list(tags)}}
+                _fill(cell, answer)
+                yield cell | {"id": next(names)} if self.has_names else cell
 
 
 def _fill(cell: dict[str, Any], answer: typed.Cell) -> None:
     """Make the exercise's cell the answer; its tags stay."""
     for key in ("cell_type", "source", "attachments"):
         cell.pop(key, None)
-        if key in answer:
+        if answer.get(key) or key == "source":
             cell[key] = copy.deepcopy(answer[key])
     for key in ("outputs", "execution_count"):
         cell.pop(key, None)
@@ -136,51 +186,75 @@ def _fill(cell: dict[str, Any], answer: typed.Cell) -> None:
         cell |= {"outputs": [], "execution_count": None}
 
 
-def _insert(one: typed.Typed, place: int, there: Notebook) -> bool:
-    """Put a cell into the notebook as one of the learner's own: it is no exercise's cell and no check."""
-    cell: dict[str, Any] = {"metadata": {"tags": [tag for tag in typed.tags(one.cell) if tag not in OURS]}}
-    _fill(cell, one.cell)
-    taken, number = {cell.get("id") for cell in there["cells"]}, 1
-    while (name := f"yours-{number}") in taken:
-        number += 1
-    there["cells"].insert(place, cell | {"id": name})
-    return True
-
-
 OURS = {"stub", "check", "solution", "exercise", "instructor", "hide-input", "quiz", "nbval-ignore-output"}
 
 # With git ------------------------------------------------------------------------------------------------------------
 
 
+class GitRefused(ending.Refused):
+    """What git says. Another time it may say something else."""
+
+
 def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
-    """Move what was typed aside, take the newest version, put the answers back. If git cannot: all is as it was."""
+    """Fetch the newest version, move what was typed aside, let git write, put the answers back.
+
+    If git cannot, all is as it was. Whatever ends it, it is said last where that is which was typed.
+    """
     with files.locked(folder / "update", "updating the course"):
-        root = _root(folder)
-        settle(folder, root)
-        if owed := _owed(folder):
-            raise ending.Refused(f"{', '.join(path.name for path in owed)} must get their answers back first.")
-        owed = {path: _free(path) for path in notebooks(folder) if _has_changed(path, root)}
-        if owed:
-            _note(folder, owed)
-        moved: dict[Path, Path] = {}
-        with _interruptible():
+        root, merged = _root(folder), False
+        with _Signals() as signals:
             try:
-                for path, place in owed.items():
-                    _move_aside(path, place, root, moved)
-                said = _git(root, "pull", "--ff-only", *more)
-            except BaseException:
-                left = [_move_back(path, place, root) for path, place in reversed(moved.items())]
-                if not any(os.path.lexists(place) for place in owed.values()):  # else the next update puts it back
-                    _note(folder, {})
-                for sentence in filter(None, left):
-                    say(sentence)
+                with _no_git_left(root) as lock:
+                    settle(folder, root)
+                    _fetch(root, more)
+                    said = _exchange(folder, root, lock, signals)
+                    merged = True
+                    say(said)
+                    settle(folder, root)
+            except BaseException as failure:
+                where = _where(folder, merged)
+                if isinstance(failure, ending.Refused):
+                    raise ending.Refused(f"{failure}\n{where}".rstrip()) from None
+                if where:
+                    say(where)
                 raise
-        say(said)
-        settle(folder, root)
+
+
+def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) -> str:
+    """Move what was typed aside, and let git write what it fetched; if that fails, move it back."""
+    owed = {path: _free(path) for path in notebooks(folder) if _has_changed(path, root)}
+    if owed:
+        _note(folder, owed)
+    moved: dict[Path, Path] = {}
+    try:
+        for path, place in owed.items():
+            _move_aside(path, place, root, moved)
+        with signals.noted():
+            return _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
+    except BaseException:
+        with signals.noted():
+            left = [_move_back(path, place) for path, place in reversed(moved.items())]
+            if not any(os.path.lexists(place) for place in owed.values()):  # else the next update puts it back
+                _note(folder, {})
+            for sentence in filter(None, left):
+                say(sentence)
+        raise
+
+
+def _where(folder: Path, merged: bool) -> str:
+    """Where that is which was typed, after an update that did not come to its end."""
+    waiting = [path.name for path, place in _owed(folder).items() if place.is_file()]
+    if waiting:
+        there = files.shown(folder / files.KEPT)
+        return f"What you typed into {', '.join(waiting)} is in {there}: the next `make update` puts it back."
+    return "" if merged else "Your notebooks are as they were before git began."
 
 
 def settle(folder: Path, root: Path) -> None:
-    """Put back what is owed, each notebook for itself; one that cannot be put back stays in its copy, and is named."""
+    """Put back what is owed, each notebook for itself; one that cannot be put back stays in its copy, and is named.
+
+    Raises ``Refused`` if some have to wait.
+    """
     owed = _owed(folder)
     for path, place in list(owed.items()):
         if place.is_file():
@@ -191,13 +265,16 @@ def settle(folder: Path, root: Path) -> None:
                 _mend(path, root)
                 for sentence in () if ran_only else back(place, folder):
                     say(sentence)
-            except OSError as failure:
+            except (OSError, GitRefused) as failure:
                 say(f"  not put back yet: {ending.sentence(failure)} Then the same command again.")
                 continue
             except Exception as failure:  # noqa: BLE001 - the others must not wait for it, and nothing of it is lost
                 say(f"  not put back ({type(failure).__name__}: {failure}): it stays in that copy.")
         del owed[path]
-        _note(folder, owed)
+        with contextlib.suppress(OSError):  # no room for it: the next update finds that this one is there already
+            _note(folder, owed)
+    if owed:
+        raise ending.Refused("Not every answer is back in its chapter.")
 
 
 def _mend(path: Path, root: Path) -> None:
@@ -252,19 +329,19 @@ def _released(path: Path, root: Path) -> bytes:
     return _git_bytes(root, "cat-file", "--filters", f"HEAD:{path.relative_to(root).as_posix()}")
 
 
-def _move_back(path: Path, place: Path, root: Path) -> str | None:
-    """Move a notebook from kept/ to where it was. What was saved there since is moved into kept/ first, and told."""
+def _move_back(path: Path, place: Path) -> str | None:
+    """Move a notebook from kept/ to where it was. What was written there since is moved into kept/ first, and told."""
     try:
         said = None
         if not place.is_file():  # it had not been moved yet
             return None
-        if path.is_file() and _has_changed(path, root):
+        if path.is_file() and not typed.is_untouched(path):
             os.rename(path, other := _free(path))
-            said = f"{path.name} was saved meanwhile: that is in {files.shown(other)}."
+            said = f"{path.name} was written meanwhile: that is in {files.shown(other)}."
         os.replace(place, path)
         return said
-    except (OSError, ending.Refused) as failure:
-        return f"{path.name} could not be put back ({failure}): it is in {files.shown(place)}."
+    except OSError as failure:
+        return f"{path.name} could not be put back ({ending.sentence(failure)})"
 
 
 def _has_changed(path: Path, root: Path) -> bool:
@@ -289,30 +366,119 @@ def _root(folder: Path) -> Path:
     return folder.parent
 
 
-def _git(folder: Path, *words: str) -> str:
-    return _git_bytes(folder, *words).decode(errors="replace").rstrip("\n")
+def _fetch(root: Path, more: Sequence[str]) -> None:
+    """Fetch the newest version. No file that anybody reads is touched by that: it may be ended at any time."""
+    _git(root, "fetch", *more)
+    heads = root / _git(root, "rev-parse", "--git-path", "FETCH_HEAD")
+    if "\t\t" not in heads.read_text(encoding="utf-8", errors="replace"):  # between them stands "not-for-merge"
+        raise ending.Refused(
+            "git knows no branch to take the new version from: name it, make update ARGS='origin main', or git switch "
+            "to a branch that follows one."
+        )
 
 
-def _git_bytes(folder: Path, *words: str) -> bytes:
-    """What git prints; in English, for it is read here too."""
+PATIENCE = 3.0  # seconds for which a git that is at work is waited for before an update
+
+
+@contextlib.contextmanager
+def _no_git_left(root: Path) -> Iterator[Sequence[int]]:
+    """Hold, while the block runs, what no git of an earlier update has any more; it gives what a git inherits.
+
+    A git that writes lives on where this process is killed, and whatever is put back then may be overwritten by it. So
+    it has this lock until it ends. Windows has no such lock, and git's own must do.
+    """
+    index, handles = root / _git(root, "rev-parse", "--git-path", "index.lock"), []
+    if fcntl:
+        handles.append(os.open(root / ".git", os.O_RDONLY))
     try:
-        ran = subprocess.run(
-            ["git", "-C", folder, *words], capture_output=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        end = time.monotonic() + PATIENCE
+        while busy := _busy(handles, index):
+            if time.monotonic() > end:
+                raise ending.Refused(busy)
+            time.sleep(0.1)
+        yield handles
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _busy(handles: Sequence[int], index: Path) -> str:
+    """The sentence on the git that is at work; empty if none is."""
+    for handle in handles:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return "git is still writing, for an update that was ended: the same command again when it has ended."
+        except OSError:  # a disk without such locks: git's own must do
+            pass
+    if os.path.lexists(index):
+        return f"git is at work, or was ended half-way. If none runs any more: remove {files.shown(index)}"
+    return ""
+
+
+def _git(folder: Path, *words: str, lock: Sequence[int] | None = None) -> str:
+    return _git_bytes(folder, *words, lock=lock).decode(errors="replace").rstrip("\n")
+
+
+def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> bytes:
+    """What git prints; in English, for it is read here too. One that reads takes no lock, so it may be ended.
+
+    Arguments:
+        lock: for a git that writes chapters: what it keeps until it ends. No key on the keyboard reaches it, and it
+            leaves nothing running that would keep the lock.
+    """
+    own: dict[str, Any] = {}
+    if lock is not None:
+        alone = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows
+        own = {"pass_fds": lock, "start_new_session": True, "creationflags": alone}
+        words = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", *words)
+    try:
+        process = subprocess.Popen(
+            ["git", "-C", folder, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"},
+            **own,
         )
     except FileNotFoundError as missing:
         raise ending.Refused("git is not on this machine") from missing
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip()
-        raise ending.Refused(f"git {words[0]} said:\n{said}\nYour notebooks are as they were.")
-    return ran.stdout
+    with process:
+        try:
+            printed, complaint = process.communicate()
+        except BaseException:
+            process.terminate()  # politely: it removes its locks
+            raise
+    if process.returncode:
+        command = words[0] if lock is None else words[4]
+        raise GitRefused(f"git {command} said:\n{complaint.decode(errors='replace').strip()}")
+    return printed
 
 
-class _interruptible:
-    """A closed terminal, and a polite end, are told as Ctrl-C is: what was moved is moved back."""
+class _Signals:
+    """A closed terminal and a polite end are told as Ctrl-C is; while git writes, all are noted, and told after it."""
 
-    def __enter__(self) -> None:
-        names = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
-        self.before = {which: signal.signal(which, signal.default_int_handler) for which in names if which is not None}
+    def __enter__(self) -> _Signals:
+        self.waits = self.came = False
+        names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+        heard = [which for which in names if which is not None and signal.getsignal(which) != signal.SIG_IGN]
+        self.before = {which: signal.signal(which, self._told) for which in heard}
+        return self
+
+    def _told(self, *_: object) -> None:
+        self.came = True
+        if not self.waits:
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """In the block nothing is interrupted; what came meanwhile interrupts at its end."""
+        self.waits, self.came = True, False
+        try:
+            yield
+        finally:
+            self.waits = False
+        if self.came:
+            raise KeyboardInterrupt
 
     def __exit__(self, *_: object) -> None:
         for which, handler in self.before.items():

@@ -65,12 +65,29 @@ def read(path: Path) -> dict[str, Any]:
     """The notebook in a file. Raises ``ValueError`` if it is none."""
     try:
         found = json.loads(path.read_bytes())
-        texts = [source(cell) for cell in found["cells"] if isinstance(cell["cell_type"], str)]
-        if isinstance(found["metadata"], dict) and len(texts) == len(found["cells"]):
+        cells = found["cells"]
+        if isinstance(found["metadata"], dict) and isinstance(cells, list) and all(map(_is_cell, cells)):
             return found
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise ValueError(f"{files.shown(path)} is not a notebook, or is a damaged one.")
+
+
+def _is_cell(cell: Cell) -> bool:
+    """Whether what is taken from a cell is of its kind and nothing but text, which can be written into any file."""
+    pictures = cell.get("attachments") or {}
+    data = [text for picture in pictures.values() for text in (list(picture), *picture.values())]
+    return (
+        cell["cell_type"] in {"code", "markdown", "raw"}
+        and isinstance(cell.get("id"), str | None)
+        and all(map(_is_text, (cell["source"], tags(cell), list(pictures), *data)))
+    )
+
+
+def _is_text(found: Any) -> bool:
+    """Whether this is a text, whole or line by line. Raises ``ValueError`` where half a character is in it."""
+    lines = [found] if isinstance(found, str) else found
+    return isinstance(lines, list) and all(isinstance(line, str) and line.encode() is not None for line in lines)
 
 
 def is_untouched(path: Path) -> bool:
@@ -105,7 +122,7 @@ def _is_known(name: str, value: Any) -> bool:
         return False
     match name:
         case "slideshow":
-            return value.keys() <= {"slide_type"} and all(kind in SLIDES for kind in value.values())
+            return value.keys() <= {"slide_type"} and all(kind in SLIDES for kind in map(str, value.values()))
         case "jupyter":
             return value.keys() <= {"source_hidden", "outputs_hidden"} and {bool} >= {*map(type, value.values())}
         case "execution":

@@ -219,7 +219,7 @@ def test_what_git_refuses_changes_nothing(course, monkeypatch, capsys):
     monkeypatch.setattr(answers, "CHAPTERS", clone / "chapters")
     monkeypatch.setattr(answers.update, "__defaults__", (clone / "chapters", ()))
     assert answers.main(["update"]) == 1
-    assert "git pull said:" in (said := capsys.readouterr().err) and "Your notebooks are as they were" in said
+    assert "git fetch said:" in (said := capsys.readouterr().err) and "Your notebooks are as they were" in said
     assert before == {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
 
 
@@ -263,13 +263,14 @@ def test_an_answer_in_the_new_notebook_is_not_replaced_by_an_older_one(tmp_path)
 
 @pytest.fixture
 def hooked(tmp_path, monkeypatch):
-    """A git that first does something else: ``hooked("pull", "a line of shell")``."""
-    real = shutil.which("git")
+    """A git that first does something else: ``hooked("merge", "a line of shell")``; and so for further commands."""
+    real, lines = shutil.which("git"), {}
 
     def hook(command, line):
+        lines[command] = f'*" {command} "*) {line}\n;;\n'
         script = tmp_path / "bin/git"
         script.parent.mkdir(exist_ok=True)
-        script.write_text(f'#!/bin/sh\n[ "$3" = {command} ] && {{ {line}\n}}\nexec {real} "$@"\n')
+        script.write_text(f'#!/bin/sh\ncase " $* " in {"".join(lines.values())}esac\nexec {real} "$@"\n')
         script.chmod(0o755)
         monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
         return script
@@ -282,7 +283,7 @@ def everything(folder):
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.ipynb")))
 
 
-@pytest.mark.parametrize("moment", ["pull", "cat-file"])
+@pytest.mark.parametrize("moment", ["fetch", "merge", "cat-file"])
 def test_what_is_saved_while_git_works_is_not_lost(course, hooked, moment, capsys):
     """JupyterLab saves by itself, every two minutes."""
     authors, clone, _ = course
@@ -300,7 +301,7 @@ def test_what_is_saved_while_git_works_is_not_lost(course, hooked, moment, capsy
 def test_a_pull_that_fails_leaves_every_notebook_as_it_was(course, hooked):
     _, clone, _ = course
     before = {path: (path.read_bytes(), path.stat().st_mode) for path in (clone / "chapters").glob("*.ipynb")}
-    hooked("pull", "exit 1")
+    hooked("merge", "exit 1")
     with pytest.raises(answers.ending.Refused, match="as they were"):
         update(clone)
     assert before == {path: (path.read_bytes(), path.stat().st_mode) for path in before}
@@ -312,7 +313,7 @@ def test_a_pull_that_fails_leaves_every_notebook_as_it_was(course, hooked):
 def test_an_update_that_is_ended_is_finished_by_the_next(course, hooked, how):
     authors, clone, given = course
     new_version(authors, text_before_everything)
-    script = hooked("pull", f"kill -{how} $PPID; sleep 1; exit 1")
+    script = hooked("merge", f"kill -{how} $PPID; sleep 1; exit 1")
     program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
     ran = subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, capture_output=True)
     assert ran.returncode != 0
@@ -327,13 +328,116 @@ def test_an_update_that_is_ended_is_finished_by_the_next(course, hooked, how):
         assert "what the learner typed" in answered and texts(clone / "chapters" / path.name)[1] == "New words."
 
 
+def in_another_process(clone):
+    program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", program, clone / "chapters"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("how", ["TERM", "HUP", "INT"])
+def test_a_polite_end_waits_for_every_git_that_writes_chapters(course, hooked, how, tmp_path):
+    """The git that writes may be the child of the one that was started, and has looked at the chapters already."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    path, done = clone / "chapters" / FOUR[1].name, tmp_path / "done"
+    is_back = f'grep -q "what the learner typed" "{path}"'
+    wait = f"for i in 1 2 3 4 5 6 7 8; do {is_back} && break; sleep 0.1; done"
+    write = f'cp "{authors / "chapters" / path.name}" "{path}"; touch "{done}"'
+    hooked("merge", f"({wait}; {write}) & kill -{how} $PPID; wait; exit 1")
+    ran = in_another_process(clone)
+    for _ in range(100):
+        if done.exists():
+            break
+        time.sleep(0.05)
+    assert done.exists() and ran.returncode != 0
+    assert ANSWER.format(name="answer", number=11) in texts(path) and "My note 11, µ" in texts(path)
+    assert "as they were before git began" in ran.stderr and not list((clone / "chapters/kept").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_polite_end_while_git_fetches_is_obeyed_at_once_and_nothing_has_moved(course, hooked):
+    _, clone, _ = course
+    hooked("fetch", "kill -TERM $PPID; exec sleep 60")
+    start = time.monotonic()
+    assert in_another_process(clone).returncode != 0 and time.monotonic() - start < 30
+    assert not (clone / "chapters/kept").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_polite_end_while_git_writes_is_obeyed_when_it_has_written(course, hooked):
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    script = hooked("merge", "kill -TERM $PPID")
+    assert in_another_process(clone).returncode != 0
+    assert "second" in git(clone, "log", "-1") and not list((clone / "chapters/kept").iterdir())
+    assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
+    script.unlink()
+    update(clone)
+    for path in FOUR:
+        found = typed.read(clone / "chapters" / path.name)
+        answered = typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+        assert "what the learner typed" in answered and texts(clone / "chapters" / path.name)[1] == "New words."
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_nothing_is_put_back_while_the_git_of_a_killed_update_writes(course, hooked, monkeypatch, tmp_path):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    path, go = clone / "chapters" / FOUR[1].name, tmp_path / "go"
+    write = f'cp "{authors / "chapters" / path.name}" "{path}"'
+    script = hooked("merge", f'kill -KILL $PPID; until [ -e "{go}" ]; do sleep 0.05; done; {write}; exit 1')
+    with open(tmp_path / "said", "w") as said:  # a pipe would be waited for until git ends
+        program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
+        subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, stdout=said, stderr=said)
+    script.unlink()
+    monkeypatch.setattr(answers, "PATIENCE", 0, raising=False)
+    try:
+        with pytest.raises(answers.ending.Refused, match="(?s)is still writing.*kept: the next `make update` puts it"):
+            update(clone)
+        assert "My note 11, µ" not in texts(path)
+    finally:
+        go.touch()
+    monkeypatch.setattr(answers, "PATIENCE", 20, raising=False)
+    update(clone)
+    assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
+    assert texts(path)[1] == "New words." and "My note 11, µ" in texts(path)
+
+
+def test_an_update_beside_another_git_moves_nothing(course, monkeypatch):
+    """Windows has no lock that git could inherit: there this one says that a git lives on."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    before = {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    (lock := clone / ".git/index.lock").touch()
+    monkeypatch.setattr(answers, "PATIENCE", 0, raising=False)
+    with pytest.raises(answers.ending.Refused, match="If none runs any more: remove .*index.lock\nYour notebooks are"):
+        update(clone)
+    assert before == {path: path.read_bytes() for path in before} and not (clone / "chapters/kept").exists()
+    lock.unlink()
+    update(clone)
+    assert texts(clone / "chapters" / FOUR[0].name)[1] == "New words."
+
+
+def test_a_branch_that_follows_none_is_told_and_nothing_moves(course):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    branch = git(clone, "branch", "--show-current").strip()
+    git(clone, "switch", "--quiet", "--create", "mine")
+    with pytest.raises(answers.ending.Refused, match="git knows no branch to take the new version from"):
+        update(clone)
+    assert not (clone / "chapters/kept").exists()
+    answers.update(clone / "chapters", ["origin", branch])
+    assert texts(clone / "chapters" / FOUR[0].name)[1] == "New words."
+
+
 @pytest.mark.parametrize("left", ["nothing", "an empty file", "half of it"])
 def test_an_update_that_lost_a_chapter_is_finished_by_the_next(course, hooked, left, capsys):
     """Nothing: killed between two names. An empty file: the power went before the disk had it."""
     authors, clone, given = course
     new_version(authors, text_before_everything)
     ran_only, path = clone / "chapters" / CHAPTERS[1].name, clone / "chapters" / FOUR[0].name
-    script = hooked("pull", "kill -KILL $PPID; sleep 1; exit 1")
+    script = hooked("merge", "kill -KILL $PPID; sleep 1; exit 1")
     program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, capture_output=True)
     for lost in (path, ran_only):
@@ -345,7 +449,7 @@ def test_an_update_that_lost_a_chapter_is_finished_by_the_next(course, hooked, l
     found = typed.read(path)
     answered = typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
     assert "what the learner typed" in answered and texts(path)[1] == "New words." == texts(ran_only)[1]
-    assert "must get" not in (said := capsys.readouterr().out) and ("is damaged: what it held is in" in said) == (
+    assert "not put back" not in (said := capsys.readouterr().out) and ("is damaged: what it held is in" in said) == (
         left == "half of it"
     )
     assert not (clone / "chapters/kept" / answers.OWED).exists()
@@ -373,7 +477,7 @@ def test_ctrl_c_beside_the_renaming_loses_nothing(course, monkeypatch, when):
 def test_what_cannot_be_moved_back_stays_owed(course, hooked, monkeypatch, capsys):
     authors, clone, _ = course
     new_version(authors, text_before_everything)
-    script, replace = hooked("pull", "exit 1"), os.replace
+    script, replace = hooked("merge", "exit 1"), os.replace
 
     def refuse(old, new):
         if FOUR[0].stem in str(old) and "kept" in str(old):
@@ -381,8 +485,11 @@ def test_what_cannot_be_moved_back_stays_owed(course, hooked, monkeypatch, capsy
         replace(old, new)
 
     monkeypatch.setattr(answers.os, "replace", refuse)
-    with pytest.raises(answers.ending.Refused):
+    with pytest.raises(
+        answers.ending.Refused, match=rf"into {FOUR[0].name} is in .*kept: the next `make update`"
+    ) as told:
         update(clone)
+    assert "as they were" not in str(told.value)
     monkeypatch.setattr(answers.os, "replace", replace)
     assert "could not be put back" in capsys.readouterr().out
     script.unlink()
@@ -407,6 +514,38 @@ def test_a_full_disk_is_told_as_it_is_and_nothing_has_moved(course, monkeypatch,
     said = capsys.readouterr()
     assert "saved meanwhile" not in said.out and answers.ending.FULL in said.err and "Errno" not in said.err
     assert before == {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+
+
+def test_a_git_that_finds_the_disk_full_puts_every_notebook_back(course, hooked, capsys, tmp_path):
+    """Where it may take a lock to look at the chapters, it has no room for that either."""
+    _, clone, _ = course
+    before = {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    full, told = tmp_path / "full", 'echo "fatal: No space left on device" >&2; exit 128'
+    hooked("merge", f'touch "{full}"; {told}')
+    hooked("status", f'[ -e "{full}" ] && [ "$GIT_OPTIONAL_LOCKS" != 0 ] && {{ {told}; }}')
+    with pytest.raises(answers.ending.Refused, match="No space left on device\nYour notebooks are as they were"):
+        update(clone)
+    assert before == {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+    assert capsys.readouterr().out == ""
+
+
+def test_answers_for_which_there_is_no_room_are_told_and_put_back_by_the_next(course, monkeypatch, capsys):
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    write = answers.files.write
+
+    def full(path, *_, **__):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(answers.files, "write", full)
+    monkeypatch.setattr(answers, "CHAPTERS", clone / "chapters")
+    assert answers.main(["update"]) == 1
+    said = capsys.readouterr()
+    assert "as they were" not in said.out + said.err
+    assert f"{FOUR[3].name} is in {clone / 'chapters/kept'}: the next `make update` puts it back." in said.err
+    monkeypatch.setattr(answers.files, "write", write)
+    assert answers.main(["update"]) == 0
+    assert all("what the learner typed" in (clone / "chapters" / p.name).read_text(encoding="utf-8") for p in FOUR)
 
 
 def test_a_course_inside_another_repository_is_not_updated(tmp_path):
@@ -631,6 +770,83 @@ def test_two_who_put_answers_back_at_once_lose_none(tmp_path):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert {ANSWER.format(name="answer", number=number) for number in (1, 2)} <= set(texts(new / FOUR[0].name))
+
+
+# What is handed in ---------------------------------------------------------------------------------------------------
+
+
+def deep(levels):
+    return json.loads("[" * levels + "]" * levels)
+
+
+HOSTILE = {  # what a cell that was typed has in it
+    "half a character": {"source": "x = '\ud800'"},
+    "half a character in a line": {"source": ["x = 1\n", "y = '\udfff'"]},
+    "half a character in a tag": {"metadata": {"tags": ["\ud800"]}},
+    "a tag with a comma": {"metadata": {"tags": ["a,b"]}},
+    "no known kind": {"cell_type": "evil"},
+    "a kind that is a list": {"cell_type": []},
+    "a source that is none": {"source": {}},
+    "a source that is a mapping": {"source": {"a": 1}},
+    "lines that are none": {"source": ["a", 1]},
+    "a picture of code": {"attachments": {"a.png": {"image/png": "AAAA"}}},
+    "pictures that are a text": {"cell_type": "markdown", "attachments": "zzz"},
+    "pictures that are a list": {"cell_type": "markdown", "attachments": [1, 2]},
+    "a picture that is no number": {"cell_type": "markdown", "attachments": {"a": float("nan")}},
+    "no number in a picture": {"cell_type": "markdown", "attachments": {"a": {"application/json": [float("nan")]}}},
+    "a deep picture": {"cell_type": "raw", "attachments": {"a": {"application/json": deep(400)}}},
+    "deep pictures": {"cell_type": "markdown", "attachments": deep(900)},
+    "a name that is a list": {"id": []},
+    "a name that is a mapping": {"id": {}},
+}
+
+
+@pytest.mark.parametrize("where", ["an exercise", "a cell of one's own"])
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_hand_in_is_refused_in_a_sentence_and_the_chapter_stays(tmp_path, capsys, what, where):
+    old, new = tmp_path / "old" / FOUR[0].name, tmp_path / "new" / FOUR[0].name
+    for path in (old, new):
+        path.parent.mkdir()
+        shutil.copy(FOUR[0], path)
+    answer(new, 7)  # the reader's own
+    before = new.read_bytes()
+    found = typed.read(old)
+    cell = found["cells"][list(typed.stubs(found).values())[0]]
+    if where != "an exercise":
+        cell = {"cell_type": "code", "id": "mine", "metadata": {}, "outputs": [], "execution_count": None}
+        found["cells"].append(cell)
+    cell.update({"source": "x = 1", **HOSTILE[what]})
+    old.write_text(json.dumps(found), encoding="utf-8")
+    refused = answers.all_back([str(old)], new.parent)
+    nbformat.validate(nbformat.reads(new.read_text(encoding="utf-8"), as_version=4))
+    if "tag" in what and where == "an exercise":  # there the chapter's own tags stay
+        assert what == "half a character in a tag" or refused == 0
+        return
+    said = capsys.readouterr().err
+    assert refused == 1 and said.startswith("answers: ") and said.count("\n") == 1 and len(said) < 500
+    assert new.read_bytes() == before and not (new.parent / "kept").exists()
+
+
+def test_a_tag_that_stands_twice_is_one(pair):
+    cells, _ = pair(lambda cells, _: cells.insert(3, own("Mine.", metadata={"tags": ["a", "b", "a"]})))
+    (cell,) = [cell for cell in cells if typed.source(cell) == "Mine."]
+    assert cell["metadata"]["tags"] == ["a", "b"]
+
+
+def test_a_notebook_with_odd_words_in_its_metadata_is_looked_at_without_a_failure(tmp_path):
+    found = typed.read(FOUR[0])
+    found["cells"][3]["metadata"]["slideshow"] = {"slide_type": []}
+    (path := tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
+    assert not typed.is_untouched(path)
+
+
+def test_back_looks_at_every_cell_a_few_times_however_many_were_typed(pair, monkeypatch):
+    sum_of, asked = typed.sum_of, []
+    monkeypatch.setattr(typed, "sum_of", lambda cell: asked.append(1) or sum_of(cell))
+    words = [f"Note {number}" for number in range(300)]
+    cells, said = pair(lambda cells, _: cells.__setitem__(slice(4, 4), [own(word) for word in words]))
+    assert [typed.source(cell) for cell in cells][5:305] == words and "300 of 300" in said[0]
+    assert len(asked) < 5 * len(cells)
 
 
 # JupyterLab ----------------------------------------------------------------------------------------------------------
