@@ -27,15 +27,15 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGE = ROOT / "vaecourse"
 
 # The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
-FLOORS = {
-    **dict.fromkeys(("arguments", "files", "foreign", "bernoulli", "latent"), 0),
-    **dict.fromkeys(("bounds", "divergences", "exact", "data", "recorded"), 1),
-    **dict.fromkeys(("objectives", "composition", "hierarchical", "models", "priors", "gradients"), 2),
-    **dict.fromkeys(("checkpoint", "description"), 2),
-    **dict.fromkeys(("train", "batches", "infovae", "evaluate", "plots"), 3),
-    **dict.fromkeys(("labs", "checks", "reproduce"), 4),
-    **dict.fromkeys(("__main__", "doctor", "commands"), 5),
-}
+
+
+def floors() -> dict[str, int]:
+    """The floor of each module, as docs/architecture.md has it."""
+    rows = re.findall(r"^\| (\d) \| (`.+`) \|$", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
+    return {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+FLOORS = floors()
 
 
 def requirements() -> list[Requirement]:
@@ -562,9 +562,16 @@ def rooms() -> dict[str, set[str]]:
 
 def test_a_room_uses_only_its_own_floor_and_those_under_it():
     for room, used in rooms().items():
-        assert room in FLOORS, f"vaecourse.{room} has no floor; give it one in FLOORS and in its __init__ table"
+        assert room in FLOORS, f"vaecourse.{room} has no floor; give it one in docs/architecture.md"
         for other in used - {"__version__"}:
             assert FLOORS[other] <= FLOORS[room], f"vaecourse.{room} imports vaecourse.{other}, which is above it"
+
+
+def test_the_page_names_no_module_that_is_not_there_and_nothing_looks_out_of_the_package():
+    assert FLOORS.keys() == rooms().keys()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        outside = r"^\s*(?:import|from) (tools|site|tests|benchmarks)\b"
+        assert not re.search(outside, file.read_text(), flags=re.MULTILINE), file
 
 
 def test_no_rooms_use_each_other_in_a_circle():
