@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import logsigmoid
+from torch.utils._pytree import tree_map
 
 from vaecourse import bernoulli
 
@@ -93,3 +94,91 @@ def test_second_derivatives_where_a_logit_is_zero():
         lambda at: bernoulli.log_likelihood(at, x[:1, :1]).sum(), logits[:1, :1, :1]
     )
     torch.testing.assert_close(hessian.flatten(), torch.tensor([-0.25], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("spread, least, most", [(0.0, 3e-8, 1.2e-7), (0.3, 0.0, 2e-8)], ids=["alike", "differ"])
+@pytest.mark.parametrize("logit", [8.678, 14.0, 16.6, 20.0])
+def test_what_float32_knows_of_pixels_that_are_all_explained(logit, spread, least, most):
+    """Nats for each pixel, of the fused pass; the plain line is right relative to the value."""
+    x = case(1.0)[2]
+    head, h = nn.Linear(H, D), torch.zeros(3, 2, B, H)
+    with torch.no_grad():
+        head.bias.copy_(
+            logit * (2 * x[0] - 1) * (1 + spread * torch.rand(D, generator=torch.Generator().manual_seed(2)))
+        )
+    exact = truth(head(h).detach(), x)
+    off = lambda value: (value.detach().double() - exact).abs().max().item()
+    value = bernoulli.linear_log_likelihood(head, h, x)
+    assert off(value) < D * most
+    if logit in (8.678, 16.6):  # where it is worst
+        assert off(value) > D * least
+    assert off(bernoulli.log_likelihood(head(h), x)) < 1e-6 * exact.abs().max()
+    (slope,) = torch.autograd.grad(value[0, 0, 0], head.bias)
+    assert (slope.double() - (x[0] - head.bias.double().sigmoid())).abs().max() < 1.2e-7
+
+
+def broadcasts(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    "h, x",
+    [((2, 1, H), (B, D)), ((H,), (B, D)), ((H,), (D,)), ((2, B, H), (1, D)), ((B, H), (D,)), ((0, B, H), (B, D))],
+    ids=str,
+)
+def test_shapes_that_broadcast(h, x):
+    head, h, x = nn.Linear(H, D), broadcasts(*h), broadcasts(*x).sigmoid().round()
+    expected = bernoulli.log_likelihood(head(h), x)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            torch.testing.assert_close(bernoulli.linear_log_likelihood(head, h, x), expected)
+
+
+def plain(head, h, x):
+    return bernoulli.log_likelihood(head(h), x)
+
+
+class Both(nn.Module):
+    """A likelihood as a module of its head, for ``functional_call``."""
+
+    def __init__(self, head, likelihood):
+        super().__init__()
+        self.head, self.likelihood = head, likelihood
+
+    def forward(self, h, x):
+        return self.likelihood(self.head, h, x)
+
+
+def by_dual_numbers(f, at):
+    ad = torch.autograd.forward_ad
+    with ad.dual_level():
+        return ad.unpack_dual(f(tree_map(lambda t: ad.make_dual(t, t), at))).tangent
+
+
+TRANSFORMS = {
+    "vmap": lambda f, at: torch.func.vmap(f)(tree_map(lambda t: torch.stack([t, 0.5 * t]), at)),
+    "jvp": lambda f, at: torch.func.jvp(f, (at,), (at,)),
+    "grad": lambda f, at: torch.func.grad(f)(at),
+    "dual numbers": by_dual_numbers,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")  # torch.func.jvp uses it
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["h", "x", "head"])
+def test_transforms_of_any_argument(name, place):
+    head = nn.Linear(H, D)
+    given = [
+        broadcasts(3, B, H),
+        broadcasts(B, D).sigmoid(),
+        {f"head.{n}": p.detach() for n, p in head.named_parameters()},
+    ]
+    found = []
+    for likelihood in (bernoulli.linear_log_likelihood, plain):
+
+        def at(value, likelihood=likelihood):
+            h, x, weights = (*given[:place], value, *given[place + 1 :])
+            return torch.func.functional_call(Both(head, likelihood), weights, (h, x)).sum()
+
+        found.append(TRANSFORMS[name](at, given[place]))
+    torch.testing.assert_close(*found)

@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, MixtureSame
 from torch.utils.data import DataLoader, TensorDataset
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse import bounds, evaluate, exact, objectives
+from vaecourse import arguments, bounds, evaluate, exact, objectives
 from vaecourse.exact import LinearGaussian
 from vaecourse.hierarchical.vae import HierarchicalVAE
 from vaecourse.latent import LatentVariableModel
@@ -510,3 +510,37 @@ def test_data_of_another_kind_are_told(vae, data, error, said):
             call(vae[0], data)
         if hasattr(data, "__next__"):
             break
+
+
+@pytest.mark.parametrize("call", [evaluate.activity, evaluate.active_units, evaluate.mutual_information])
+def test_measures_of_the_code_refuse_what_is_not_finite(linear, call):
+    """An encoder that ends in tanh makes a good code of an infinite x, and NaN > threshold is False."""
+    model, _, x = linear
+    for bad in (math.inf, -math.inf):
+        spoilt = x.clone()
+        spoilt[1, 2] = bad
+        with pytest.raises(arguments.NotFinite, match="^x contains inf: it must be finite.$"):
+            call(model, [x, spoilt])
+    model.encode = lambda x: (x[:, :2] / 0, x[:, :2])
+    with pytest.raises(arguments.NotFinite, match="^mean of q.z . x. contains (inf|NaN)"):
+        call(model, x)
+    model.encode = lambda x: (x[:, :2], x[:, :2] * math.nan)
+    if call is evaluate.mutual_information:
+        with pytest.raises(arguments.NotFinite, match="^log_std of q.z . x. contains NaN"):
+            call(model, x)
+
+
+@pytest.mark.parametrize(
+    "bound, error, words",
+    [
+        (lambda log_w: log_w.logsumexp(1), ValueError, r"give one number for each point, \[B\] = \[7\], got \[3, 7\]"),
+        (lambda log_w: log_w.mean(), ValueError, r"give one number for each point, \[B\] = \[7\], got \[\]"),
+        (lambda log_w: 1.0, TypeError, "give one number for each point, a torch.Tensor, got float"),
+        (lambda log_w: log_w.mean((0, 1)) * math.nan, arguments.NotFinite, "contains NaN"),
+    ],
+)
+def test_a_bound_of_ones_own_is_one_number_for_each_point(linear, bound, error, words):
+    model, _, x = linear
+    row = objectives.Objective("own", bound, objectives.pooled, objectives.pooled)
+    with pytest.raises(error, match=f"^the bound of 'own' .*{words}"):
+        evaluate.bound(model, x, row, M=3, K=2)

@@ -8,8 +8,8 @@ from torch import nn
 from torch.distributions import Normal
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse import exact, gradients, objectives
-from vaecourse.models import VAE
+from vaecourse import arguments, bounds, exact, gradients, objectives
+from vaecourse.models import VAE, DeepLatentVariableModel
 
 M, K, B = 2, 5, 3
 UNBIASED = ["none", "leave_one_out", "optimal"]
@@ -123,6 +123,61 @@ def test_leave_one_out_and_optimal_are_the_better_the_more_samples(case):
     assert noise("optimal", 40) < 1.1 * noise("leave_one_out", 40)
 
 
+@pytest.mark.parametrize(
+    "squares, truth",
+    [
+        ([1e6, 0.1, 0.2, 0.05], -(0.1 * 1 + 0.2 * 3 + 0.05 * 10) / 0.35),
+        ([1e8, 1.0, 1.0, 2.0], -6.0),
+        ([1e30, 1e-30, 1e-30, 2e-30], -6.0),
+        ([3.0, 0.0, 0.0, 0.0], -14 / 3),  # the others have no score: they count alike
+        ([0.0, 0.0, 0.0, 0.0], -14 / 3),
+    ],
+)
+def test_optimal_does_not_cancel_against_the_sample_left_out(squares, truth):
+    log_w = torch.tensor([-5.0, -1.0, -3.0, -10.0]).view(1, 4, 1)
+    found = gradients.baseline(log_w, "optimal", torch.tensor(squares).view(1, 4, 1))
+    assert found.isfinite().all() and found[0, 0, 0].item() == pytest.approx(truth, rel=1e-6)
+
+
+def test_leave_one_out_does_not_cancel_against_the_sample_left_out():
+    log_w = torch.tensor([-1e9, -1.0, -3.0, -10.0]).view(1, 4, 1)
+    assert gradients.baseline(log_w, "leave_one_out")[0, 0, 0].item() == pytest.approx(-14 / 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_and_comes_back_in_float32(dtype):
+    """Squares of some hundred nats, and products with log q, are beyond what float16 holds."""
+    log_w = torch.tensor([0.0, -600.0, -900.0, -100.0, -1e4]).view(1, 5, 1).to(dtype)
+    squares, log_q = torch.tensor([3.0, 1e4, 2.0, 5.0, 1.0]).view(1, 5, 1).to(dtype), (log_w / 100).requires_grad_()
+    for kind in gradients.BASELINES:
+        found, wide = (gradients.baseline(w, kind, s) for w, s in ((log_w, squares), (log_w.float(), squares.float())))
+        assert found.dtype == torch.float32 and found.equal(wide)
+    assert gradients.log_variance(log_w).dtype == torch.float32
+    assert gradients.log_variance(log_w).equal(gradients.log_variance(log_w.float()))
+    value = gradients.score_function(log_w, log_q, torch.zeros_like(log_w))
+    assert value.dtype == torch.float32
+    assert value.equal(gradients.score_function(log_w.float(), log_q.float(), torch.zeros_like(log_w).float()))
+
+
+def test_a_weight_of_zero_has_no_reward():
+    """log w = -inf, and with it the ELBO: its gradient does not exist."""
+    log_w = torch.zeros(M, K, B)
+    log_w[1, 2, 0] = -math.inf
+    zeros, words = torch.zeros(M, K, B), "^log_w contains -inf, a weight of zero: the ELBO is -inf and has no gradient"
+    for kind in gradients.BASELINES:
+        with pytest.raises(arguments.NotFinite, match=words):
+            gradients.baseline(log_w, kind, zeros + 1)
+    for call in (lambda: gradients.score_function(log_w, zeros, zeros), lambda: gradients.log_variance(log_w)):
+        with pytest.raises(arguments.NotFinite, match=words):
+            call()
+    for bad in ("squared_score", "log_q", "c"):
+        with pytest.raises(arguments.NotFinite, match=f"^{bad} contains inf"):
+            if bad == "squared_score":
+                gradients.baseline(zeros, "optimal", -log_w)
+            else:
+                gradients.score_function(zeros, **{"log_q": zeros, "c": zeros} | {bad: log_w})
+
+
 def test_a_baseline_carries_no_gradient(case):
     _, _, log_w, _ = samples(case, M, K, seed=7)
     for kind in gradients.BASELINES:
@@ -204,6 +259,16 @@ def reference():
     return vae, case.x
 
 
+def one_by_one(model, x, name, draws):
+    """|mean| / std for theta and for phi, of gradients that ``backward`` makes from ``seed`` 1."""
+    generator, rows = torch.Generator().manual_seed(1), []
+    for _ in range(draws):
+        model.zero_grad()
+        objectives.backward(model, x, name, M, K, generator)
+        rows.append([torch.cat([p.grad.flatten() for p in part.values()]) for part in (model.theta(), model.phi())])
+    return [torch.stack(row).mean(0).abs() / torch.stack(row).std(0) for row in zip(*rows)]
+
+
 def test_signal_to_noise_is_that_of_the_gradients_that_backward_makes(reference):
     vae, x = reference
     x = x.expand(B, 1)
@@ -211,14 +276,8 @@ def test_signal_to_noise_is_that_of_the_gradients_that_backward_makes(reference)
         found = gradients.signal_to_noise(
             vae, x, name, M, K, draws=7, generator=torch.Generator().manual_seed(1), chunk=3
         )
-        generator, rows = torch.Generator().manual_seed(1), []
-        for _ in range(7):
-            vae.zero_grad()
-            objectives.backward(vae, x, name, M, K, generator)
-            rows.append([torch.cat([p.grad.flatten() for p in part.values()]) for part in (vae.theta(), vae.phi())])
-        for ratio, row in zip(found, zip(*rows)):
-            row = torch.stack(row)
-            torch.testing.assert_close(ratio, row.mean(0).abs() / row.std(0))
+        for ratio, expected in zip(found, one_by_one(vae, x, name, 7)):
+            torch.testing.assert_close(ratio, expected)
 
 
 def test_signal_to_noise_of_the_elbo_is_exact(reference):
@@ -263,6 +322,70 @@ def test_chunks_change_nothing(reference):
     at = lambda chunk: gradients.signal_to_noise(vae, x, "iwae", M, K, 23, torch.Generator().manual_seed(4), chunk)
     for one, other in zip(at(5), at(100)):
         torch.testing.assert_close(one, other)
+
+
+def pixels(n=B):
+    return torch.rand(n, 6, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+
+def small(*layers):
+    """A VAE of 6 pixels whose encoder has these layers behind its first."""
+    torch.manual_seed(6)
+    return VAE(6, 2, hidden=(4,), encoder=nn.Sequential(nn.Linear(6, 8), *layers, nn.Linear(8, 4))).double()
+
+
+def test_dropout_has_a_mask_of_its_own_in_every_draw():
+    vae, x, draws = small(nn.Dropout(0.5)), pixels(), 1500
+    torch.manual_seed(7)
+    found = gradients.signal_to_noise(vae, x, "iwae", M, K, draws, torch.Generator().manual_seed(2))
+    for ratio, expected in zip(found, one_by_one(vae, x, "iwae", draws)):
+        error = ((2 + ratio.square() / 2 + expected.square() / 2) / draws).sqrt()
+        assert ((ratio - expected) / error).abs().max() < 4
+    vae.noise = lambda x, M, K, generator=None: torch.zeros(M, K, len(x), 2, dtype=x.dtype)  # the masks are left
+    assert (gradients.signal_to_noise(vae, x, "iwae", M, K, 50, chunk=50).phi[:56] < 100).all()  # of the first layer
+
+
+def test_batch_norm_takes_its_batch_and_is_left_as_it_was():
+    vae, x = small(nn.BatchNorm1d(8)), pixels()
+    found = gradients.signal_to_noise(vae, x, "dreg", M, K, 7, torch.Generator().manual_seed(1), chunk=3)
+    assert vae.encoder[1].num_batches_tracked == 0 and vae.encoder[1].running_mean.abs().max() == 0
+    for ratio, expected in zip(found, one_by_one(vae, x, "dreg", 7)):
+        torch.testing.assert_close(ratio, expected)
+
+
+def test_a_row_that_uses_autograd_for_its_weights():
+    def weights(log_w):
+        log_w = log_w.detach().requires_grad_()
+        with torch.enable_grad():
+            return torch.autograd.grad(bounds.iwae(log_w).sum(), log_w)[0]
+
+    vae, x = small(), pixels()
+    of = lambda row: gradients.signal_to_noise(vae, x, row, M, K, 7, torch.Generator().manual_seed(1), chunk=3)
+    for ratio, expected in zip(of(objectives.Objective("own", bounds.iwae, weights, weights)), of("iwae")):
+        torch.testing.assert_close(ratio, expected)
+
+
+def test_a_gradient_that_is_nan_is_no_ratio():
+    row = objectives.Objective("own", bounds.iwae, lambda log_w: log_w * math.nan, lambda log_w: log_w * math.nan)
+    with pytest.raises(arguments.NotFinite, match="NaN"):
+        gradients.signal_to_noise(small(), pixels(), row, M, K, 7)
+
+
+class Around(nn.Linear):
+    def forward(self, at):
+        return torch.distributions.Independent(Normal(super().forward(at), 1.0), 1)
+
+
+@pytest.mark.parametrize("part", ["encoder", "posterior", "likelihood"])
+def test_a_frozen_part_is_measured_as_if_it_were_free(part):
+    torch.manual_seed(8)
+    model = small() if part == "encoder" else DeepLatentVariableModel(Around(2, 6), Around(6, 2)).double()
+    of = lambda: gradients.signal_to_noise(model, pixels(), "dreg", M, K, 7, torch.Generator().manual_seed(1), chunk=3)
+    free = of()
+    getattr(model, part).requires_grad_(False)
+    for ratio, expected in zip(of(), free):
+        torch.testing.assert_close(ratio, expected)
+    assert not any(p.requires_grad for p in getattr(model, part).parameters())
 
 
 LOG_W = torch.zeros(M, 1, B)

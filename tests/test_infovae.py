@@ -1,12 +1,15 @@
 """InfoVAE: its gradient against formulas written by hand, its divergences where the end is known; M != B != L."""
 
+import copy
 import math
+import pickle
 from functools import partial
 
 import pytest
 import torch
 
-from vaecourse import divergences, infovae, objectives, train
+from tests.stats import assert_mean, assert_not_mean
+from vaecourse import arguments, divergences, infovae, objectives, train
 from vaecourse.infovae import DIVERGENCES, InfoVAE, coefficients
 from vaecourse.models import VAE, mlp
 from vaecourse.priors import VampPrior
@@ -105,12 +108,17 @@ def divergence_by_hand(name, model, x, z):
     prior = torch.randn(len(flat), L, generator=generator, dtype=x.dtype)
     if name.startswith("mmd"):
         kernel = partial(divergences.imq, scale=2.5) if name == "mmd-imq" else partial(divergences.rbf, bandwidth=0.8)
-        return divergences.mmd2(flat, prior, kernel)
+        return sum(divergences.mmd2(*both, kernel) for both in zip(z, prior.split(len(x)))) / len(z)
     if name == "stein":
-        direction = divergences.stein_direction(flat, -flat, partial(divergences.rbf, bandwidth=0.8)).detach()
-        return -(direction * flat).sum(1).mean()
+        return -(directions(z) * z).sum(-1).mean()
     mean = model.encode(x)[0]
     return divergences.minibatch_kl(z, mean, log_std)
+
+
+def directions(z):
+    """Of the codes [M, B, L], where those of one m meet each other alone."""
+    kernel = partial(divergences.rbf, bandwidth=0.8)
+    return torch.stack([divergences.stein_direction(one, -one, kernel) for one in z.detach()])
 
 
 SETTINGS = {"mmd-imq": {"scale": 2.5}, "mmd-rbf": {"bandwidth": 0.8}, "stein": {"bandwidth": 0.8}, "kl-minibatch": {}}
@@ -128,9 +136,7 @@ def test_gradient_is_that_of_the_objective_written_by_hand(name, alpha, lambda_)
     for key, grad in gradients(model).items():
         torch.testing.assert_close(grad, truth[key], rtol=1e-9, atol=1e-12)
     if name == "stein":  # no value, but how far the codes are from rest
-        cloud = z.detach().reshape(-1, L)
-        direction = divergences.stein_direction(cloud, -cloud, partial(divergences.rbf, bandwidth=0.8))
-        torch.testing.assert_close(terms.divergence, direction.square().sum(1).mean())
+        torch.testing.assert_close(terms.divergence, directions(z).square().sum(-1).mean())
     else:
         torch.testing.assert_close(terms.divergence, divergence.detach())
     torch.testing.assert_close(terms.reconstruction, reconstruction.mean((0, 1)).detach())
@@ -213,6 +219,125 @@ def test_minibatch_kl_counts_from_the_models_own_prior():
     assert abs(terms.divergence) < 1e-6
 
 
+# The codes of one point are no independent draws of q(z)
+
+
+WIDTH, REPEATS, POINTS = 2, 1500, 20
+
+
+def measured(name, M, std, pooled=False, **settings):
+    """Of fresh batches with M codes of each point: q(z | x) = N(x, std^2), x ~ N(0, 1 - std^2), so q(z) = N(0, I)."""
+    model, generator, found = VAE(WIDTH, WIDTH, (3,)), seeded(M), []
+    objective = InfoVAE(name, 1.0, 1.0, **settings)
+    for _ in range(REPEATS):
+        x = math.sqrt(1 - std**2) * torch.randn(POINTS, WIDTH, generator=generator)
+        z = x + std * torch.randn(M, POINTS, WIDTH, generator=generator)
+        z = z.reshape(1, -1, WIDTH) if pooled else z  # as if all were draws of q(z)
+        found.append(objective.divergence(infovae.Codes(z, model, x, generator)).detach())
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("name", ["mmd-imq", "mmd-rbf"])
+@pytest.mark.parametrize("M", [1, 4])
+def test_the_mmd_is_unbiased_for_any_number_of_codes_of_a_point(name, M):
+    assert_mean(measured(name, M, 0.3), 0.0)
+    if M > 1:
+        assert_not_mean(measured(name, M, 0.3, pooled=True), 0.0)
+
+
+@pytest.mark.parametrize("name, settings", [("mmd-imq", {"unbiased": False}), ("stein", {})], ids=["mmd-v", "stein"])
+def test_what_is_said_of_the_codes_does_not_depend_on_their_number(name, settings):
+    one, several, pooled = (measured(name, *how, **settings) for how in ((1, 0.8), (4, 0.8), (4, 0.8, True)))
+    error = ((one.var() + several.var()) / REPEATS).sqrt()
+    assert abs(one.mean() - several.mean()) < 4 * error
+    assert_not_mean(pooled, one.mean())
+
+
+@pytest.mark.parametrize("name", ["mmd-imq", "mmd-rbf", "stein"])
+def test_of_one_code_each_nothing_has_changed(name):
+    model, z = small(), torch.randn(1, B, L, generator=seeded(), dtype=torch.float64)
+    found = InfoVAE(name, **SETTINGS[name]).divergence(infovae.Codes(z, model, pixels(), seeded(3)))
+    if name == "stein":
+        downhill = -(directions(z)[0] * z[0]).sum(-1).mean()
+        expected = directions(z)[0].square().sum(-1).mean() + downhill - downhill  # the value, and its rounding
+    else:
+        kernel = partial(divergences.imq, scale=2.5) if name == "mmd-imq" else partial(divergences.rbf, bandwidth=0.8)
+        expected = divergences.mmd2(z[0], model.prior.sample(B, z[0, 0], seeded(3)), kernel)
+    assert torch.equal(found, expected)
+
+
+# An encoder with a mind of its own
+
+
+def with_layer(layer):
+    torch.manual_seed(0)
+    return VAE(D, L, (8,), encoder=torch.nn.Sequential(mlp([D, 8]), layer, torch.nn.Linear(8, 2 * L))).double()
+
+
+def test_the_mixture_is_that_of_the_dropout_masks_that_drew_z():
+    model, x = with_layer(torch.nn.Dropout(0.5)), pixels()
+    for alpha in (0.0, 1.0):
+        torch.manual_seed(7)
+        mean, log_std = model.encode(x)
+        z = mean + log_std.exp() * torch.randn(M, 1, B, L, generator=seeded(), dtype=torch.float64).squeeze(1)
+        expected = divergences.minibatch_kl(z, mean, log_std).detach()
+        torch.manual_seed(7)
+        terms = InfoVAE("kl-minibatch", alpha, 2.0).backward(model, x, seeded(), M)
+        torch.testing.assert_close(terms.divergence, expected)
+        assert terms.divergence < terms.rate.mean() + 1e-6  # with its own component, log q^ >= log q(z|x) - log B
+
+
+@of_every_divergence
+def test_batch_norm_counts_each_batch_once(name):
+    model = with_layer(torch.nn.BatchNorm1d(8))
+    for weight in (1.0, 2.0):
+        InfoVAE(name, 0.0, weight).backward(model, pixels(), seeded(), M)
+    assert model.encoder[1].num_batches_tracked == 2
+
+
+class Shifted(VAE):
+    """A q(z | x) that is more than the Gaussian of ``encode``."""
+
+    def draw(self, x, eps, keeps_score=True):
+        z, log_q = super().draw(x, eps, keeps_score)
+        return z + 1, log_q
+
+
+def test_a_model_with_a_draw_of_its_own():
+    torch.manual_seed(0)
+    model, plain, x = Shifted(D, L, (8,)).double(), small(), pixels()
+    shifted, usual = (InfoVAE("mmd-imq", 0.0, 2.0).backward(each, x, seeded(), M) for each in (model, plain))
+    assert (shifted.rate - usual.rate).abs().min() > 1e-3
+    with pytest.raises(TypeError, match="kl-minibatch needs .* that drew z, and Shifted has a draw of its own"):
+        InfoVAE("kl-minibatch", 0.0, 2.0).backward(model, x, seeded(), M)
+
+
+@of_every_divergence
+def test_a_bfloat16_model_is_measured_in_float32(name):
+    model, x = small().bfloat16(), pixels().bfloat16()
+    terms = InfoVAE(name, 0.0, 5.0).backward(model, x, seeded(), M)
+    assert terms.divergence.dtype == torch.float32 and terms.divergence.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@of_every_divergence
+def test_a_copy_goes_on_as_the_original_does(name):
+    model, x, objective = small(), pixels(), InfoVAE(name, 0.0, 5.0)
+    objective.backward(model, x, seeded())
+    copies = [copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))]
+    expected = objective.backward(model, x, seeded(4)).divergence
+    for other in copies:
+        assert torch.equal(other.backward(model, x, seeded(4)).divergence, expected) and str(other) == str(objective)
+
+
+@of_every_divergence
+def test_x_must_be_finite(name):
+    model, x = small(likelihood="gaussian"), pixels()
+    x[1, 2] = math.inf
+    with pytest.raises(arguments.NotFinite, match="^x contains inf: it must be finite.$"):
+        InfoVAE(name, 0.0, 5.0).backward(model, x, seeded(), M)
+
+
 # What it is for
 
 
@@ -264,10 +389,10 @@ def images(n=64):
     return torch.rand(n, D, generator=torch.Generator().manual_seed(1))
 
 
-def trained(objective, seed=0, **how):
+def trained(objective, seed=0, data=None, **how):
     torch.manual_seed(0)
-    model = VAE(D, L, hidden=(8,))
-    history = infovae.fit(model, images(), objective, 2, batch_size=10, seed=seed, progress=False, device="cpu", **how)
+    model, data = VAE(D, L, hidden=(8,)), images() if data is None else data
+    history = infovae.fit(model, data, objective, 2, batch_size=10, seed=seed, progress=False, device="cpu", **how)
     return model, history
 
 
@@ -339,6 +464,16 @@ def test_a_checkpoint_goes_on_where_it_stopped(tmp_path):
             lambda: InfoVAE("mmd-imq", 0.0, 2.0).backward(small(), pixels(1)),
             ValueError,
             "x must hold at least 2 points",
+        ),
+        (
+            lambda: InfoVAE("mmd-imq", 0.0, 2.0).backward(small(), pixels(1), M=3),  # three codes, and no second point
+            ValueError,
+            "x must hold at least 2 points",
+        ),
+        (
+            lambda: trained(InfoVAE("mmd-imq", 0.0, 2.0), M=3, data=images(21)),
+            ValueError,
+            "batch_size must leave no batch of one point",
         ),
         (lambda: train.fit(small(), pixels(), InfoVAE(), 1, 2, 1), ValueError, "K must be 1, as InfoVAE"),
         (lambda: trained(InfoVAE("js-adversarial", 1.0, 5.0), checkpoint="x"), ValueError, "without the discriminator"),

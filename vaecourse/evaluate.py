@@ -94,7 +94,8 @@ def bound(
 ) -> Tensor:
     """Any bound of ``objectives.TABLE`` for each data point. All M K samples of a group are in memory at once.
 
-    Shapes: ``[B, ...] -> [B]``. Raises as ``objectives.get`` and the model do, and as ``log_likelihood``.
+    Shapes: ``[B, ...] -> [B]``. Raises as ``objectives.get`` and the model do, and as ``log_likelihood``;
+    ``ValueError`` and ``TypeError`` for a bound of one's own that does not give one number for each point.
 
     >>> from vaecourse.models import VAE
     >>> bound(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64), "iwae", K=8).shape
@@ -105,7 +106,8 @@ def bound(
     _is_latent_variable_model(model)
 
     def value(points: Data) -> Tensor:
-        return row.value(_weighed(model.log_weights(points, M, K, generator), M, K, points))
+        found = row.value(_weighed(model.log_weights(points, M, K, generator), M, K, points))
+        return _one_each(row.name, found, len(batches.lead(points)))
 
     with _evaluating(model):
         return torch.cat(list(_of_each(model, x, batch_size, value)))
@@ -118,7 +120,8 @@ def activity(
 ) -> Tensor:
     r"""How much the mean of q(z_l | x) moves from one data point to another: :math:`A_l = Var_x(E_{q(z|x)}[z_l])`.
 
-    Shapes: ``[B, ...] -> [L]``, B at least 2. Source: arXiv 1509.00519, section 5.2.
+    Shapes: ``[B, ...] -> [L]``, B at least 2. Raises ``ValueError`` for an x, or a mean, that is not finite.
+    Source: arXiv 1509.00519, section 5.2.
     """
     with _evaluating(model):
         n, mean, squares = 0, torch.zeros(()), torch.zeros(())  # of what came so far (Chan et al. 1979)
@@ -140,7 +143,8 @@ def active_units(
 ) -> int:
     """How many latent dimensions are in use: those whose ``activity`` is above ``threshold``.
 
-    Shapes: ``[B, ...]`` -> a number from 0 to L. Source: arXiv 1509.00519, section 5.2, where the threshold is 0.01.
+    Shapes: ``[B, ...]`` -> a number from 0 to L. Raises as ``activity`` does. Source: arXiv 1509.00519, section 5.2,
+    where the threshold is 0.01.
     """
     threshold = arguments.number("threshold", threshold, 0.0)
     return int((activity(model, x, batch_size) > threshold).sum())
@@ -163,13 +167,14 @@ def mutual_information(
     is biased downwards, and it can never be above log B: compare numbers at the same B only. The cost grows as B^2; the
     codes of all points are in memory.
 
-    Shapes: ``[B, ...]`` -> a number, in nats. Source: Hoffman and Johnson 2016, "ELBO surgery", the information of the
-    index code.
+    Shapes: ``[B, ...]`` -> a number, in nats. Raises ``ValueError`` for an x, a mean or a log_std that is not finite.
+    Source: Hoffman and Johnson 2016, "ELBO surgery", the information of the index code.
     """
     samples = arguments.count("samples", samples)
     with _evaluating(model):
         pairs = list(_of_each(model, x, batch_size, lambda points: _codes(model, points)))
         mean, log_std = (arguments.in_float64(torch.cat(parts)) for parts in zip(*pairs, strict=True))
+        arguments.finite("log_std of q(z | x)", arguments.vectors("log_std of q(z | x)", log_std))
         log_q = _log_densities(mean, log_std)
         total = 0.0
         for own in torch.arange(len(mean), device=mean.device).split(batch_size):
@@ -241,12 +246,25 @@ def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:
     needed = "model must have encode(x), the mean and the log standard deviation [B, L] of a Gaussian q(z | x)"
     if not isinstance(model, GaussianEncoder):
         raise TypeError(f"{needed}, for a measure of its code, got {type(model).__name__} without it.")
+    for part in points if isinstance(points, tuple) else (points,):
+        if part.isinf().any():  # a layer such as tanh would make a code of it
+            raise arguments.NotFinite("x contains inf: it must be finite.")
     pair, B = model.encode(points), len(batches.lead(points))
     parts = pair if isinstance(pair, tuple) else (pair,)
     shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
     if len(parts) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != B:
         raise TypeError(f"{needed}, got {' and '.join(map(str, shapes))} for B = {B} points.")
-    return parts[0], parts[1]
+    return arguments.finite("mean of q(z | x)", arguments.vectors("mean of q(z | x)", parts[0])), parts[1]
+
+
+def _one_each(name: str, found: object, B: int) -> Tensor:
+    """What a row's bound says, if it is one number for each point, and not NaN."""
+    needed = f"the bound of {name!r} must give one number for each point,"
+    if not isinstance(found, Tensor):
+        raise TypeError(f"{needed} a torch.Tensor, got {type(found).__name__}.")
+    if found.shape != (B,):
+        raise ValueError(f"{needed} [B] = [{B}], got {list(found.shape)}.")
+    return arguments.tensor(f"the bound of {name!r}", found, "B")
 
 
 def _weighed(log_w: Tensor, M: int, K: int, points: Data) -> Tensor:

@@ -2,6 +2,8 @@ r"""Gradient estimators seen as random variables: the score function and its bas
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -26,11 +28,13 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
     ``optimal``         sum of s_j^2 log w_j / sum of s_j^2 over the others: c* without k      unbiased
     ==================  =====================================================================  ===========
 
-    ``squared_score[m, k, b]`` is :math:`s^2 = |\nabla_\phi \log q(z|x)|^2`; only ``optimal`` needs it.
+    ``squared_score[m, k, b]`` is :math:`s^2 = |\nabla_\phi \log q(z|x)|^2`; only ``optimal`` needs it. Where it is 0
+    for all the others they count alike, as in ``leave_one_out``.
 
-    Shapes: ``[M, K, B] -> [M, K, B]``, in nats, detached. Raises ``ValueError`` for an unknown kind, for K = 1 with a
-    kind that needs other samples, and for ``optimal`` without ``squared_score``, or with one of another shape. Source:
-    Greensmith et al. 2004, section 4.2; Kool et al. 2019 (leave-one-out).
+    Shapes: ``[M, K, B] -> [M, K, B]``, in nats, in float32 at least, detached. Raises ``ValueError`` for an unknown
+    kind, for a weight of zero, for K = 1 with a kind that needs other samples, and for ``optimal`` without
+    ``squared_score``, or with one that is not finite or of another shape. Source: Greensmith et al. 2004, section 4.2;
+    Kool et al. 2019 (leave-one-out).
 
     >>> log_w = torch.tensor([-1.0, -2.0, -6.0]).view(1, 3, 1)
     >>> baseline(log_w, "mean").flatten()
@@ -38,7 +42,7 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
     >>> baseline(log_w, "leave_one_out").flatten()
     tensor([-4.0000, -3.5000, -1.5000])
     """
-    log_w = arguments.log_weights(log_w).detach()
+    log_w = _rewards(log_w).detach()
     K = log_w.shape[1]
     if arguments.choice("baseline", kind, BASELINES) == "none":
         return torch.zeros_like(log_w)
@@ -46,13 +50,24 @@ def baseline(log_w: Tensor, kind: str, squared_score: Tensor | None = None) -> T
         return log_w.mean(1, keepdim=True).expand_as(log_w)
     if K < 2:
         raise ValueError(f"baseline {kind!r} averages over the other K - 1 samples and needs K >= 2, got K = {K}.")
+    exact = arguments.in_float64(log_w)
+    equal = _sum_of_others(exact) / (K - 1)
     if kind == "leave_one_out":
-        return (log_w.sum(1, keepdim=True) - log_w) / (K - 1)
+        return equal.to(log_w)
     if squared_score is None:
         raise ValueError("baseline 'optimal' needs squared_score, the squared norm of the score, of shape [M, K, B].")
-    _same_shape("squared_score", squared_score, log_w)
-    weighted = squared_score * log_w
-    return (weighted.sum(1, keepdim=True) - weighted) / (squared_score.sum(1, keepdim=True) - squared_score)
+    squares = arguments.in_float64(_like("squared_score", squared_score, log_w).detach())
+    total = _sum_of_others(squares)
+    alike = total == 0
+    return torch.where(alike, equal, _sum_of_others(squares * exact) / total.masked_fill(alike, 1.0)).to(log_w)
+
+
+def _sum_of_others(values: Tensor) -> Tensor:
+    """The sum over the other K - 1 samples; total minus own would cancel where own is most of it."""
+    none = torch.zeros_like(values[:, :1])
+    before = torch.cat([none, values[:, :-1].cumsum(1)], 1)
+    after = torch.cat([none, values[:, 1:].flip(1).cumsum(1)], 1).flip(1)
+    return before + after
 
 
 def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
@@ -61,17 +76,16 @@ def score_function(log_w: Tensor, log_q: Tensor, c: Tensor) -> Tensor:
     .. math:: \frac{1}{MK} \sum_{m,k} (\log w_{mk} - c_{mk}) \nabla_\phi \log q_\phi(z_{mk} | x)
 
     ``log_q`` must be differentiable in phi at *fixed* z (detach the samples), ``c`` a baseline.
-    Shapes: ``3 x [M, K, B] -> [B]``. Raises ``ValueError`` if they differ. Source: Williams 1992; Ranganath et
-    al. 2014 (arXiv 1401.0118, eq. 3).
+    Shapes: ``3 x [M, K, B] -> [B]``, in float32 at least. Raises ``ValueError`` if they differ, for a weight of zero,
+    and for a log q or c that is not finite. Source: Williams 1992; Ranganath et al. 2014 (arXiv 1401.0118, eq. 3).
 
     >>> log_w, log_q = torch.tensor([-1.0, -3.0]).view(1, 2, 1), torch.zeros(1, 2, 1, requires_grad=True)
     >>> score_function(log_w, log_q, baseline(log_w, "leave_one_out")).sum().backward()
     >>> log_q.grad.flatten()
     tensor([ 1., -1.])
     """
-    arguments.log_weights(log_w)
-    _same_shape("log_q", log_q, log_w)
-    _same_shape("c", c, log_w)
+    log_w = _rewards(log_w)
+    log_q, c = _like("log_q", log_q, log_w), _like("c", c, log_w)
     return ((log_w - c).detach() * log_q).mean((0, 1))
 
 
@@ -81,12 +95,14 @@ def log_variance(log_w: Tensor) -> Tensor:
     .. math:: \frac12 Var_r[\log w], \qquad \nabla_\phi \tfrac12 Var_r[\log w] |_{r = q} = -\nabla_\phi ELBO
 
     With z detached its gradient is, sample by sample, minus the leave-one-out score-function estimate.
-    Shapes: ``[M, K, B] -> [B]``. Raises ``ValueError`` for K = 1. Source: Richter et al. 2020 (arXiv 2010.10436).
+    Shapes: ``[M, K, B] -> [B]``, in float32 at least. Raises ``ValueError`` for K = 1 and for a weight of zero.
+    Source: Richter et al. 2020 (arXiv 2010.10436).
 
     >>> log_variance(torch.tensor([-1.0, -2.0, -6.0]).view(1, 3, 1))
     tensor([3.5000])
     """
-    if arguments.log_weights(log_w).shape[1] < 2:
+    log_w = _rewards(log_w)
+    if log_w.shape[1] < 2:
         raise ValueError("log_variance needs K >= 2 samples, got K = 1.")
     return 0.5 * log_w.var(1).mean(0)
 
@@ -114,10 +130,13 @@ def signal_to_noise(
 
     over ``draws`` independent estimates, taken ``chunk`` at a time by ``torch.func.vmap``; memory grows with ``chunk``
     and not with ``draws``. A parameter whose gradient never varies has SNR inf, one whose gradient is always 0 has nan.
+    One that is frozen is measured as if it were free. Dropout has a new mask in each estimate, from PyTorch's global
+    generator. What ``vmap`` cannot take, such as BatchNorm in training mode or a row that asks autograd for its
+    weights, is taken one at a time, which is slower. The model is left as it was.
 
     Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and
-    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2 or chunk < 1.
-    Source: arXiv 1802.04537, section 3.
+    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2, chunk < 1 and a gradient that
+    is NaN. Source: arXiv 1802.04537, section 3.
     """
     row = objectives.get(objective)
     arguments.count("draws", draws, at_least=2), arguments.count("chunk", chunk)
@@ -125,7 +144,7 @@ def signal_to_noise(
     for start in range(0, draws, chunk):
         estimates = _gradients(model, x, row, M, K, min(chunk, draws - start), generator)
         for moment, gradients in zip(moments, estimates):
-            moment.add(gradients)
+            moment.add(arguments.vectors("the gradient", gradients))
     return SignalToNoise(*(moment.signal_to_noise() for moment in moments))
 
 
@@ -139,35 +158,52 @@ def _gradients(
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor]:
     """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
-    if type(model).noise is LatentVariableModel.noise:  # it draws by itself, once at a time
-        halves = [list(model.theta().values()), list(model.phi().values())]
-        rows = [_one_by_one(objectives.loss(model, x, row, M, K, generator), halves) for _ in range(n)]
-        return torch.stack([theta for theta, _ in rows]), torch.stack([phi for _, phi in rows])
+    loss = _Loss(model, row, M, K, generator)
     named = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
-    loss = _Loss(model, row, M, K)
+    kept = {name: buffer.clone() for name, buffer in loss.named_buffers()}
 
-    def once(eps: Tensor) -> tuple[Tensor, Tensor]:
-        by_name = grad(lambda both: functional_call(loss, both, (x, eps)))(named[0] | named[1])
+    def halves(by_name: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         return _flat([by_name[name] for name in named[0]]), _flat([by_name[name] for name in named[1]])
 
-    return vmap(once)(torch.stack([model.noise(x, M, K, generator) for _ in range(n)]))
+    def once(eps: Tensor) -> tuple[Tensor, Tensor]:
+        return halves(grad(lambda both: functional_call(loss, both | kept, (x, eps)))(named[0] | named[1]))
+
+    def alone(eps: Tensor | None) -> tuple[Tensor, Tensor]:
+        leaves = {name: p.clone().requires_grad_() for half in named for name, p in half.items()}
+        with torch.enable_grad():
+            value = functional_call(loss, leaves | {name: buffer.clone() for name, buffer in kept.items()}, (x, eps))
+        slopes = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, materialize_grads=True)
+        return halves(dict(zip(leaves, slopes)))
+
+    if type(model).noise is LatentVariableModel.noise:  # it draws by itself, once at a time
+        return _stacked(alone(None) for _ in range(n))
+    noise = torch.stack([model.noise(x, M, K, generator) for _ in range(n)])
+    try:
+        return vmap(once, randomness="different")(noise)
+    except RuntimeError as failure:
+        if arguments.is_of_memory(failure):
+            raise
+    return _stacked(alone(eps) for eps in noise)
 
 
-def _one_by_one(loss: Tensor, halves: list[list[nn.Parameter]]) -> tuple[Tensor, Tensor]:
-    """The gradient of one loss, for theta and for phi: 2 x ``[P]``."""
-    slopes = torch.autograd.grad(loss, [p for half in halves for p in half], allow_unused=True, materialize_grads=True)
-    cut = len(halves[0])
-    return _flat(list(slopes[:cut])), _flat(list(slopes[cut:]))
+def _stacked(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    theta, phi = zip(*pairs)
+    return torch.stack(theta), torch.stack(phi)
 
 
 class _Loss(nn.Module):
-    """A row's loss at given noise, as a module, so that ``functional_call`` can give it other parameters."""
+    """A row's loss, as a module, so that ``functional_call`` can give it other parameters and buffers."""
 
-    def __init__(self, model: LatentVariableModel, row: objectives.Objective, M: int, K: int) -> None:
+    def __init__(
+        self, model: LatentVariableModel, row: objectives.Objective, M: int, K: int, generator: torch.Generator | None
+    ) -> None:
         super().__init__()
-        self.model, self.row, self.M, self.K = model, row, M, K
+        self.model, self.row, self.M, self.K, self.generator = model, row, M, K, generator
 
-    def forward(self, x: Data, eps: Tensor) -> Tensor:
+    def forward(self, x: Data, eps: Tensor | None) -> Tensor:
+        """At given noise, or at the model's own."""
+        if eps is None:
+            return objectives.loss(self.model, x, self.row, self.M, self.K, self.generator)
         drawn = self.model.draw(x, eps, self.row.keeps_score)
         return objectives.at(self.model, x, self.row, *drawn, self.M, self.K).loss
 
@@ -195,6 +231,19 @@ def _flat(tensors: list[Tensor]) -> Tensor:
     return torch.cat([t.flatten() for t in tensors]) if tensors else torch.zeros(0)
 
 
-def _same_shape(name: str, value: Tensor, log_w: Tensor) -> None:
-    if arguments.tensor(name, value, "MKB").shape != log_w.shape:
+def _rewards(log_w: Tensor) -> Tensor:
+    """``log_w [M, K, B]``, in float32 at least and finite: here it is a factor, and not an exponent."""
+    log_w = arguments.log_weights(log_w)
+    if arguments.is_concrete(log_w) and (log_w == -math.inf).any():
+        raise arguments.NotFinite(
+            "log_w contains -inf, a weight of zero: the ELBO is -inf and has no gradient. q must put its samples where "
+            "p(x, z) > 0; iwae and its kin can do with weights of zero."
+        )
+    return log_w
+
+
+def _like(name: str, value: Tensor, log_w: Tensor) -> Tensor:
+    """``value``, in float32 at least, if it is finite and has the shape of ``log_w``."""
+    if arguments.finite(name, arguments.tensor(name, value, "MKB")).shape != log_w.shape:
         raise ValueError(f"{name} must have the shape of log_w, {list(log_w.shape)}, got {list(value.shape)}.")
+    return arguments.at_least_float32(value)

@@ -59,21 +59,22 @@ def coefficients(alpha: float, lambda_: float) -> tuple[float, float]:
 
 
 class Codes(NamedTuple):
-    """What a divergence may look at: the codes of a batch, and whatever else it asks of the model."""
+    """What a divergence may look at: the codes of a batch, and whatever else it asks of the model.
+
+    The M codes of one point lie together: they are no independent draws of q(z), as one code of each of B points is.
+    What compares codes with one another must do so within one m, and take the mean over m.
+    """
 
     z: Tensor  # [M, B, L], with its path back to the encoder
     model: VAE
     x: Tensor  # [B, D]
     generator: torch.Generator | None = None
-
-    def cloud(self) -> Tensor:
-        """All codes: ``[M B, L]``."""
-        return self.z.flatten(0, 1)
+    gaussian: tuple[Tensor, Tensor] | None = None  # the mean and log_std [B, L] of the q(z|x) that drew z, if it is one
 
     def prior_draws(self) -> Tensor:
-        """As many draws of the prior: ``[M B, L]``."""
-        cloud = self.cloud().detach()
-        return self.model.prior.sample(len(cloud), cloud[0], self.generator)
+        """As many draws of the prior: ``[M, B, L]``."""
+        M, B, _ = self.z.shape
+        return self.model.prior.sample(M * B, self.z[0, 0].detach(), self.generator).unflatten(0, (M, B))
 
 
 Divergence = Callable[[Codes], Tensor]
@@ -85,7 +86,7 @@ def mmd_imq(scale: float | Sequence[float] | None = None, unbiased: bool = True)
 
     ``scale`` is 2 L if not given, the mean squared distance of two draws of N(0, I); of several the mean is taken.
     """
-    return _mmd(divergences.imq, "scale", scale, lambda L: 2.0 * L, unbiased)
+    return partial(_mmd, divergences.imq, _lengths("scale", scale), unbiased)
 
 
 def mmd_rbf(bandwidth: float | Sequence[float] | None = None, unbiased: bool = True) -> Divergence:
@@ -93,17 +94,22 @@ def mmd_rbf(bandwidth: float | Sequence[float] | None = None, unbiased: bool = T
 
     ``bandwidth`` is sqrt(L) if not given, so that two draws of N(0, I) have a k of about 1/e; of several the mean.
     """
-    return _mmd(divergences.rbf, "bandwidth", bandwidth, lambda L: L**0.5, unbiased)
+    return partial(_mmd, divergences.rbf, _lengths("bandwidth", bandwidth), unbiased)
 
 
 def kl_minibatch(own: bool = True) -> Divergence:
     """KL with the mixture of the batch's B Gaussians for q(z); ``own`` and the bias as in ``divergences``."""
+    return partial(_kl_minibatch, own)
 
-    def measure(codes: Codes) -> Tensor:
-        kl = divergences.minibatch_kl(codes.z, *codes.model.encode(codes.x), own)  # to N(0, I)
-        return kl + (standard_normal_log_prob(codes.z) - codes.model.prior.log_prob(codes.z)).mean()
 
-    return measure
+def _kl_minibatch(own: bool, codes: Codes) -> Tensor:
+    if codes.gaussian is None:
+        raise TypeError(
+            "kl-minibatch needs the Gaussian of model.encode that drew z, and "
+            f"{type(codes.model).__name__} has a draw of its own: take another divergence."
+        )
+    kl = divergences.minibatch_kl(codes.z, *codes.gaussian, own)  # to N(0, I)
+    return kl + (standard_normal_log_prob(codes.z) - codes.model.prior.log_prob(codes.z)).mean()
 
 
 def stein(bandwidth: float | None = None) -> Divergence:
@@ -114,18 +120,17 @@ def stein(bandwidth: float | None = None) -> Divergence:
     """
     if bandwidth is not None:
         arguments.number("bandwidth", bandwidth, 0.0, open_low=True)
+    return partial(_stein, bandwidth)
 
-    def measure(codes: Codes) -> Tensor:
-        cloud = codes.cloud()
-        at = cloud.detach().requires_grad_()
-        with torch.enable_grad():
-            (score,) = torch.autograd.grad(codes.model.prior.log_prob(at).sum(), at)
-        width = cloud.shape[1] ** 0.5 if bandwidth is None else bandwidth
-        direction = divergences.stein_direction(at, score, partial(divergences.rbf, bandwidth=width))
-        downhill = -(direction * cloud).sum(-1).mean()
-        return direction.square().sum(-1).mean() + downhill - downhill.detach()
 
-    return measure
+def _stein(bandwidth: float | None, codes: Codes) -> Tensor:
+    at = codes.z.detach().requires_grad_()
+    with torch.enable_grad():
+        (score,) = torch.autograd.grad(codes.model.prior.log_prob(at).sum(), at)
+    kernel = partial(divergences.rbf, bandwidth=at.shape[-1] ** 0.5 if bandwidth is None else bandwidth)
+    direction = torch.stack([divergences.stein_direction(*each, kernel) for each in zip(at, score)])  # [M, B, L]
+    downhill = -(direction * codes.z).sum(-1).mean()
+    return direction.square().sum(-1).mean() + downhill - downhill.detach()
 
 
 class Adversarial:
@@ -153,20 +158,23 @@ class Adversarial:
         self.discriminator: divergences.Discriminator | None = None
 
     def __call__(self, codes: Codes) -> Tensor:
-        z = codes.cloud()
+        z = arguments.at_least_float32(codes.z).flatten(0, 1)  # all, as each is judged without the others
+        drawn = lambda: arguments.at_least_float32(codes.prior_draws()).flatten(0, 1)
         discriminator = self._prepared(z)
         with torch.enable_grad():
             for _ in range(self.steps):
                 self.climber.zero_grad()
-                logits_q, logits_p = discriminator(z.detach()), discriminator(codes.prior_draws().detach())
+                logits_q, logits_p = discriminator(z.detach()), discriminator(drawn().detach())
                 divergences.discriminator_loss(logits_q, logits_p).backward()
                 self.climber.step()
         held = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
         logits_q = functional_call(discriminator, held, (z,))
         if self.kind == "kl":
-            log_p = codes.model.prior.log_prob(z.detach()).mean()  # a prior that learns: T, held fixed, is blind to it
+            log_p = codes.model.prior.log_prob(
+                codes.z.detach()
+            ).mean()  # T, held fixed, is blind to a prior that learns
             return divergences.adversarial_kl(logits_q) + (log_p.detach() - log_p)
-        logits_p = functional_call(discriminator, held, (codes.prior_draws(),))
+        logits_p = functional_call(discriminator, held, (drawn(),))
         return divergences.adversarial_js(logits_q, logits_p, self.saturating)
 
     def _prepared(self, z: Tensor) -> divergences.Discriminator:
@@ -229,12 +237,12 @@ class InfoVAE:
     def begin(self, M: int, K: int, smallest: int, kept: bool) -> None:
         """``reset``, before ``train.fit`` trains on batches of ``smallest`` points or more, ``kept`` in a checkpoint.
 
-        Raises ``ValueError`` unless K = 1, as there are no importance weights, for a batch of one code, and for a
+        Raises ``ValueError`` unless K = 1, as there are no importance weights, for a batch of one point, and for a
         discriminator with a checkpoint, which holds the VAE alone.
         """
         if K != 1:
             raise ValueError(f"K must be 1, as InfoVAE has no importance weights, got {K}.")
-        if M * smallest < 2 or (smallest < 2 and not self._settings.get("own", True)):
+        if smallest < 2:
             raise ValueError(
                 "batch_size must leave no batch of one point, of whose code nobody can say how it is spread."
             )
@@ -248,20 +256,26 @@ class InfoVAE:
         r"""Fill ``.grad`` with the gradient of minus the objective, from M codes of each point; return its terms.
 
         The rate is taken at the same z as the reconstruction, so that alpha = 0, lambda = 1 has the ELBO's gradient,
-        number for number. Gradients add to what is in ``.grad`` already. A discriminator takes its own step here.
-        Shapes: ``[B, D]`` -> ``Terms``. Raises as ``model.noise`` does, and ``ValueError`` if the batch is too small
-        for the divergence or a code is not finite.
+        number for number. The divergence compares codes within one m, and is the mean over M: an unbiased one stays
+        so. x is encoded once. Gradients add to what is in ``.grad`` already. A discriminator takes its own step here.
+        Shapes: ``[B, D]`` -> ``Terms``. Raises as ``model.noise`` does, ``ValueError`` if B is too small for the
+        divergence or x or a code is not finite, and ``TypeError`` for ``kl-minibatch`` and a model whose ``draw`` is
+        not that of ``VAE``.
         """
-        z, log_q = model.draw(x, model.noise(x, M, 1, generator))  # [M, 1, B, L], [M, 1, B]
+        eps = model.noise(x, M, 1, generator)
+        arguments.finite("x", x)
+        usual = getattr(model.draw, "__func__", None) is VAE.draw
+        gaussian = model.encode(x) if usual else None
+        z, log_q = model.draw(x, eps) if gaussian is None else _drawn(*gaussian, eps)  # [M, 1, B, L], [M, 1, B]
         reconstruction = model.log_likelihood(x, z).mean((0, 1))
         rate = (log_q - model.prior.log_prob(z)).mean((0, 1))
         loss = (self.of_rate * rate - reconstruction).mean()
         if self.of_divergence > 0:
-            divergence = self.divergence(Codes(z.squeeze(1), model, x, generator))
+            divergence = self.divergence(Codes(z.squeeze(1), model, x, generator, gaussian))
             loss = loss + self.of_divergence * divergence
         else:
             with torch.no_grad():
-                divergence = self.divergence(Codes(z.detach().squeeze(1), model, x, generator))
+                divergence = self.divergence(Codes(z.detach().squeeze(1), model, x, generator, gaussian))
         loss.backward()
         return Terms(reconstruction.detach(), rate.detach(), divergence.detach())
 
@@ -283,21 +297,22 @@ def fit(model: VAE, data: Tensor | Images, objective: InfoVAE, epochs: int, *, M
     return train.fit(model, data, objective, M, 1, epochs, **how)
 
 
-def _mmd(
-    kernel: Callable[[Tensor, Tensor, float], Tensor],
-    name: str,
-    lengths: float | Sequence[float] | None,
-    usual: Callable[[int], float],
-    unbiased: bool,
-) -> Divergence:
-    given = lengths if isinstance(lengths, Sequence) else [] if lengths is None else [lengths]
+def _drawn(mean: Tensor, log_std: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    """``VAE.draw`` from what ``encode`` has said already: samples, and their log q(z | x)."""
+    return mean + log_std.exp() * eps, standard_normal_log_prob(eps) - log_std.sum(-1)
+
+
+def _lengths(name: str, lengths: float | Sequence[float] | None) -> list[float]:
+    given = list(lengths) if isinstance(lengths, Sequence) else [] if lengths is None else [lengths]
     if lengths is not None and not given:
         raise ValueError(f"{name} must hold at least one number, got none.")
-    for length in given:
-        arguments.number(name, length, 0.0, open_low=True)
+    return [arguments.number(name, length, 0.0, open_low=True) for length in given]
 
-    def measure(codes: Codes) -> Tensor:
-        several = divergences.multi_scale(kernel, given or [usual(codes.z.shape[-1])])
-        return divergences.mmd2(codes.cloud(), codes.prior_draws(), several, unbiased)
 
-    return measure
+def _mmd(
+    kernel: Callable[[Tensor, Tensor, float], Tensor], lengths: list[float], unbiased: bool, codes: Codes
+) -> Tensor:
+    L = codes.z.shape[-1]
+    several = divergences.multi_scale(kernel, lengths or [2.0 * L if kernel is divergences.imq else L**0.5])
+    pairs = zip(codes.z, codes.prior_draws())
+    return torch.stack([divergences.mmd2(*pair, several, unbiased) for pair in pairs]).mean()

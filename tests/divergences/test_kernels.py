@@ -186,3 +186,11 @@ def test_bad_input(call, words):
 
 def test_all_names_are_there():
     assert all(hasattr(divergences, name) for name in divergences.__all__)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_and_comes_back_in_float32(dtype):
+    x, y = (cloud.to(dtype) for cloud in clouds())
+    for kernel in KERNELS.values():
+        assert kernel(x, y).dtype == torch.float32 and torch.equal(kernel(x, y), kernel(x.float(), y.float()))
+    assert median_distance(x, y) == median_distance(x.float(), y.float())

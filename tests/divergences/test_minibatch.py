@@ -132,3 +132,12 @@ def test_what_is_not_finite_is_refused(place, name):
 def test_bad_input(shapes, own, words):
     with pytest.raises(ValueError, match=words):
         minibatch_kl(*(torch.zeros(shape) for shape in shapes), own=own)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_and_comes_back_in_float32(dtype):
+    generator = torch.Generator().manual_seed(0)
+    mean, log_std = (torch.randn(4, 3, generator=generator).to(dtype) for _ in range(2))
+    z = (mean + log_std.exp() * torch.randn(2, 4, 3, generator=generator)).to(dtype)
+    found = minibatch_kl(z, mean, log_std)
+    assert found.dtype == torch.float32 and found.equal(minibatch_kl(z.float(), mean.float(), log_std.float()))

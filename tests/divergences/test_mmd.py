@@ -186,3 +186,13 @@ def test_a_kernel_is_a_function_that_gives_a_tensor(kernel, words):
 
 def test_v_statistic_of_one_point_is_fine():
     assert float(mmd2(torch.zeros(1, 2), torch.zeros(1, 2), RBF, unbiased=False)) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kernel", [RBF, IMQ, lambda x, y: 1 / (1 + (x[:, None] - y).square().sum(-1))])
+def test_half_precision_is_computed_and_comes_back_in_float32(dtype, kernel):
+    """With 300 points a sum of 90 000 pairs is beyond float16, and bfloat16 stands still at 256."""
+    x, y = (torch.randn(n, L, generator=torch.Generator().manual_seed(n)).to(dtype) for n in (300, 290))
+    for call in (mmd2, partial(witness, x[:5])):
+        assert call(x, y, kernel).dtype == torch.float32
+        assert torch.equal(call(x, y, kernel), call(x.float(), y.float(), kernel))

@@ -121,3 +121,11 @@ def test_bad_input():
         stein_direction(z, z, lambda x, y: KERNEL(x, y)[:, :1])
     with pytest.raises(ValueError, match="^score contains NaN"):
         stein_direction(z, z * float("nan"), KERNEL)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_and_comes_back_in_float32(dtype):
+    z = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    kernel = partial(rbf, bandwidth=1.5)
+    found = stein_direction(z, -z, kernel)
+    assert found.dtype == torch.float32 and torch.equal(found, stein_direction(z.float(), -z.float(), kernel))

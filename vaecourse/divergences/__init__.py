@@ -10,8 +10,8 @@ file               what it holds
 ``minibatch``      KL through the encoder's own Gaussians
 =================  ==========================================================================================
 
-A cloud of points is ``[N, L]``. Two clouds may differ in N. Every function follows the type and the device of its input
-and raises ``ValueError`` for points that are not finite.
+A cloud of points is ``[N, L]``. Two clouds may differ in N. Every function follows the type and the device of its
+input, float16 and bfloat16 becoming float32, and raises ``ValueError`` for points that are not finite.
 """
 
 from vaecourse.divergences.adversarial import Discriminator, adversarial_js, adversarial_kl, discriminator_loss

@@ -32,6 +32,7 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
         raise ValueError(
             f"x and y must share type and device, got {x.dtype} on {x.device} and {y.dtype} on {y.device}."
         )
+    x, y = arguments.at_least_float32(x), arguments.at_least_float32(y)
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
@@ -98,7 +99,7 @@ def median_distance(x: Tensor, y: Tensor | None = None) -> float:
     every = points("x", x) if y is None else torch.cat([points("x", x), points("y", y)])
     if len(every) < 2:
         raise ValueError("x and y must hold at least 2 points together, got 1.")
-    middle = float(torch.pdist(every.detach()).median())
+    middle = float(torch.pdist(arguments.at_least_float32(every.detach())).median())
     if middle == 0:
         raise ValueError("half of all pairs of points coincide, and their median distance 0 is no bandwidth.")
     return middle

@@ -29,6 +29,7 @@ def minibatch_kl(z: Tensor, mean: Tensor, log_std: Tensor, own: bool = True) -> 
     """
     for name, value, axes in (("z", z, "SBL"), ("mean", mean, "BL"), ("log_std", log_std, "BL")):
         arguments.finite(name, arguments.tensor(name, value, axes))
+    z, mean, log_std = (arguments.at_least_float32(value) for value in (z, mean, log_std))
     B, L = mean.shape
     if z.shape[1:] != mean.shape or log_std.shape != mean.shape:
         shapes = ", ".join(f"{name} {list(t.shape)}" for name, t in (("z", z), ("mean", mean), ("log_std", log_std)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from vaecourse import arguments
 from vaecourse.divergences.kernels import Kernel, matrix, points
 
 
@@ -34,7 +35,7 @@ def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
     tensor(0.)
     """
     least = 2 if unbiased else 1
-    points("x", x, least), points("y", y, least)
+    x, y = (arguments.at_least_float32(points(name, of, least)) for name, of in (("x", x), ("y", y)))
     return _within(x, kernel, unbiased) + _within(y, kernel, unbiased) - 2 * matrix(x, y, kernel).mean()
 
 
@@ -46,7 +47,7 @@ def witness(at: Tensor, x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
     Up to scale it is the smooth function whose mean over x differs most from that over y; the difference of its means
     is the V-statistic. Shapes: ``[A, L], [N, L], [P, L] -> [A]``. Source: Gretton et al. 2012, section 2.3.
     """
-    points("at", at), points("x", x), points("y", y)
+    at, x, y = (arguments.at_least_float32(points(name, of)) for name, of in (("at", at), ("x", x), ("y", y)))
     return matrix(at, x, kernel).mean(1) - matrix(at, y, kernel).mean(1)
 
 

@@ -33,6 +33,7 @@ def stein_direction(z: Tensor, score: Tensor, kernel: Kernel) -> Tensor:
     if points("score", score).shape != z.shape:
         raise ValueError(f"score must have the shape of z, {list(z.shape)}, got {list(score.shape)}.")
     arguments.alike("score", score, "z", z)
+    z, score = arguments.at_least_float32(z), arguments.at_least_float32(score)
     with torch.enable_grad():
         here, there = z.detach(), z.detach().clone().requires_grad_()
         k = matrix(here, there, kernel)  # [N (j), N (i)]
