@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, TransformedDistribution
 from torch.distributions.transforms import AffineTransform, TanhTransform
 
-from vaecourse import arguments, evaluate, gradients, models, objectives
+from vaecourse import arguments, composition, evaluate, gradients, models, objectives
 from vaecourse.models import DeepLatentVariableModel, OverSamples
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -327,3 +327,56 @@ def test_it_is_evaluated_like_any_other(model):
     torch.testing.assert_close(found, q[0].logsumexp(0) - math.log(7))
     assert evaluate.log_likelihood(model, [X[:2], X[2:]], K=7).shape == (B,)
     assert evaluate.bound(model, X, "miwae", M, K).shape == (B,)
+
+
+class Dropping(nn.Module):
+    """A q with dropout from a generator that is not the CPU's, as a GPU's is not."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.network, self.generator, self.seen = Gaussian(nn.Linear(D, 2 * L)), generator, []
+
+    def forward(self, x):
+        kept = torch.bernoulli(torch.full_like(x, 0.5), generator=self.generator)
+        self.seen.append(kept)
+        return self.network(x * kept)
+
+
+def test_both_passes_of_q_have_one_dropout_on_any_device(monkeypatch):
+    """A GPU is played by another generator, and asked of as one is."""
+    there, device = seeded(8), torch.device("cuda", 0)
+    state = (lambda at: there.get_state(), lambda new, at: there.set_state(new))
+    monkeypatch.setitem(composition.GENERATORS, "cuda", state)
+    monkeypatch.setattr(composition, "_places", lambda *_: {torch.device("cpu"), device})
+    model = DeepLatentVariableModel(decoder(), Dropping(there)).double()
+    for generator in (None, seeded()):
+        model.posterior.seen.clear()
+        model.propose(X, M, K, keeps_score=False, generator=generator)
+        first, second = model.posterior.seen
+        assert torch.equal(first, second)
+        model.propose(X, M, K, keeps_score=False, generator=generator)
+        assert not torch.equal(model.posterior.seen[2], first)  # and goes on where the first pass left it
+
+
+def test_the_places_of_a_model_are_those_of_its_tensors_and_of_x():
+    model = DeepLatentVariableModel(decoder(), Gaussian(nn.Linear(D, 2 * L)))
+    cpu, meta = torch.device("cpu"), torch.device("meta")
+    assert composition._places(model, X) == {cpu}
+    assert composition._places(model, (X, X.to(meta))) == {cpu, meta}
+    assert composition._places(model.to(meta), X) == {cpu, meta}
+    assert composition._places(nn.Identity(), X) == {cpu}
+    assert composition.GENERATORS["cuda"] == (torch.cuda.get_rng_state, torch.cuda.set_rng_state)
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_both_passes_of_q_have_the_same_spectral_norm(norm):
+    """A pass in train mode takes a step of the power iteration: the second one must not take another."""
+    torch.manual_seed(3)
+    model = DeepLatentVariableModel(decoder(), Gaussian(norm(nn.Linear(D, 2 * L)))).double()
+    seen = []
+    model.posterior.network.register_forward_hook(lambda module, given, out: seen.append(out.detach().clone()))
+    model.propose(X, M, K, keeps_score=False)
+    torch.testing.assert_close(*seen, rtol=1e-12, atol=1e-12)
+    buffers = [buffer.clone() for buffer in model.buffers()]
+    model.log_weights(X, M, K)
+    assert not all(map(torch.equal, buffers, model.buffers()))  # the first pass moves them, as ever

@@ -7,13 +7,14 @@ import re
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Bernoulli, Independent, Normal
 from torch.func import functional_call, grad, vmap
+from torch.utils.checkpoint import checkpoint
 
 from vaecourse import arguments, gradients, objectives
 from vaecourse.hierarchical.vae import HierarchicalVAE
 from vaecourse.latent import LatentVariableModel
-from vaecourse.models import VAE
+from vaecourse.models import VAE, DeepLatentVariableModel
 from vaecourse.priors import VampPrior
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -431,3 +432,267 @@ def test_where_samples_meet_a_surrogate_is_still_right():
     by_theta = torch.autograd.grad(-(a * log_p).sum() / B, theta, retain_graph=True)
     by_phi = torch.autograd.grad(-(b * (log_p - log_q)).sum() / B, phi)
     close(found, [*by_theta, *by_phi])
+
+
+# A log p and a log q that do not hang on z as they must --------------------------------------------------------------
+
+EPS = torch.randn(M, K, B, L, generator=seeded())
+OFFSETS = 2 * torch.randn(M, K, B, generator=seeded(2))
+
+
+def densities(mean):
+    """log p, log q with phi held fixed, and the z of both."""
+    z = mean + EPS
+    return OFFSETS - (z - 1).square().sum(-1), -0.5 * (z - mean.detach()).square().sum(-1), z
+
+
+def of_a_view(mean):
+    log_p, log_q, z = densities(mean)
+    return log_p, log_q, z.view(M, K, B, L)
+
+
+def of_its_base(mean):
+    """The likelihood hangs on z, the prior on what z is a view of."""
+    base = (mean + EPS).flatten(0, 2)
+    z = base.view(M, K, B, L)
+    prior = -0.5 * base.square().sum(-1).view(M, K, B)
+    return prior - (z - 1).square().sum(-1), -0.5 * (z - mean.detach()).square().sum(-1), z
+
+
+def of_one_part(mean):
+    log_p, log_q, z = densities(mean)
+    return log_p, log_q, (z, mean * EPS)
+
+
+def without_a_gradient(mean):
+    log_p, log_q, z = densities(mean)
+    return log_p.detach(), log_q, z
+
+
+compiled_densities = torch.compile(densities, backend="aot_eager")
+
+
+@pytest.mark.parametrize("name", ["piwae", "dreg"])
+@pytest.mark.parametrize("of", [of_a_view, of_its_base, of_one_part, without_a_gradient, compiled_densities])
+def test_a_log_p_of_another_z_is_refused_where_phi_has_weights_of_its_own(of, name):
+    """The second pass would find no slope along z, and phi would get theta's weights."""
+    mean = torch.zeros(B, L, requires_grad=True)
+    torch._dynamo.reset()
+    with pytest.raises(ValueError, match="log_p must be computed from this z"):
+        objectives.surrogate(*of(mean), name)
+
+
+@pytest.mark.parametrize("name", ["iwae", "dreg"])
+def test_what_holds_for_a_surrogate_under_compile(name):
+    """One set of weights: all compiles. Two: the surrogate alone, with a break, and all else raises."""
+    mean = torch.zeros(B, L, requires_grad=True)
+    slope = lambda found: torch.autograd.grad(found, mean)[0]
+    loss = lambda *drawn: objectives.surrogate(*drawn, name).loss
+    whole = lambda mean: loss(*densities(mean))
+    compiled = lambda of, full: torch.compile(of, fullgraph=full, backend="aot_eager")
+    expected = slope(whole(mean))
+    torch._dynamo.reset()
+    torch.testing.assert_close(slope(compiled(loss, False)(*densities(mean))), expected)
+    if not objectives.get(name).turns:
+        torch.testing.assert_close(slope(compiled(whole, True)(mean)), expected)
+        return
+    with pytest.raises(torch._dynamo.exc.Unsupported):
+        compiled(whole, True)(mean)
+    torch._dynamo.reset()
+    with pytest.raises(ValueError, match="log_p must be computed from this z"):
+        compiled(whole, False)(mean)
+
+
+@pytest.mark.parametrize("name", ["piwae", "dreg"])
+def test_float16_compiles_with_a_break(name):
+    """For the second pass; the numbers are those without ``torch.compile``."""
+    torch.manual_seed(2)
+    model, x = plain(), X.float()
+    eps = model.noise(x, M, K, seeded())
+    loss = AtNoise(model, objectives.get(name))
+    torch._dynamo.reset()
+    compiled = torch.compile(loss, backend="aot_eager")
+    with torch.autocast("cpu", torch.float16):
+        found, expected = compiled(x, eps), loss(x, eps)
+    for g, h in zip(gradient(found, model), gradient(expected, model)):
+        assert (g - h).norm() <= 1e-3 * h.norm()
+    torch._dynamo.reset()
+    with pytest.raises(torch._dynamo.exc.Unsupported), torch.autocast("cpu", torch.float16):
+        torch.compile(loss, fullgraph=True, backend="aot_eager")(x, eps)
+
+
+def test_a_part_of_z_that_the_model_does_not_use_is_no_mistake():
+    """``at`` gives z to the model itself, so nothing was lost on the way: in float16, too."""
+
+    class Two(LatentVariableModel):
+        def __init__(self):
+            super().__init__()
+            self.mean = nn.Parameter(torch.zeros(B, L))
+
+        def draw(self, x, eps, keeps_score=True):
+            z = self.mean.half() + EPS.half()
+            return (z, 2 * z), Normal(self.mean, 1.0).log_prob(z.float()).sum(-1)
+
+        def log_joint(self, x, z):
+            return OFFSETS - (z[0].float() - 1).square().sum(-1)
+
+    model = Two()
+    found = objectives.at(model, X, "piwae", *model.draw(X, EPS), M, K)
+    assert gradient(found.loss, model)[0].abs().max() > 0
+
+
+class Detached(VAE):
+    """Holds phi fixed by leaving z out as well."""
+
+    def draw(self, x, eps, keeps_score=True):
+        z, log_q = super().draw(x, eps, keeps_score)
+        return z, log_q if keeps_score else log_q.detach()
+
+
+@pytest.mark.parametrize("name", ["stl", "dreg"])
+def test_without_the_score_term_log_q_must_still_move_with_z(name):
+    mean = torch.zeros(B, L, requires_grad=True)
+    log_p, log_q, z = densities(mean)
+    with pytest.raises(ValueError, match="log_q must move with z"):
+        objectives.surrogate(log_p, log_q.detach(), z, name)
+    with pytest.raises(ValueError, match="model.draw with keeps_score=False must move with z"):
+        objectives.loss(Detached(D, L), X.float(), name, M, K)
+    with torch.no_grad():
+        assert objectives.surrogate(log_p, log_q.detach(), z, name).bound.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["elbo", "iwae", "piwae"])
+def test_a_q_of_fixed_width_may_say_its_density_by_the_noise(name):
+    """At a fixed noise log q does not move with phi, so it has no gradient, and that is right."""
+    mean = torch.zeros(B, L, requires_grad=True)
+    log_p, _, z = densities(mean)
+    said = [Normal(mean, 1.0).log_prob(z).sum(-1), Normal(0.0, 1.0).log_prob(EPS).sum(-1)]
+    slopes = [torch.autograd.grad(objectives.surrogate(log_p, q, z, name).loss, mean, retain_graph=True) for q in said]
+    close(*slopes)
+
+
+class Family:
+    """A Gaussian whose log_prob asks its network once more, under activation checkpointing."""
+
+    def __init__(self, network, x, use_reentrant):
+        self.network, self.x, self.use_reentrant = network, x, use_reentrant
+
+    def rsample(self, shape):
+        return self.network(self.x) + torch.randn(*shape, len(self.x), L)
+
+    def log_prob(self, z):
+        density = lambda z: Normal(self.network(self.x), 1.0).log_prob(z).sum(-1)
+        return density(z) if self.use_reentrant is None else checkpoint(density, z, use_reentrant=self.use_reentrant)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, use_reentrant):
+        super().__init__()
+        self.network, self.use_reentrant = nn.Linear(D, L), use_reentrant
+
+    def forward(self, x):
+        return Family(self.network, x, self.use_reentrant)
+
+
+class Pixels(nn.Module):
+    """A likelihood whose network computes in another type than its z, by itself: ``way`` is how."""
+
+    def __init__(self, way="plain"):
+        super().__init__()
+        self.network, self.way = nn.Sequential(nn.Linear(L, 8), nn.Tanh(), nn.Linear(8, D)), way
+
+    def forward(self, z):
+        with torch.autocast("cpu", torch.float16, enabled=self.way == "autocast"):
+            if self.way == "half":
+                half = {name: p.half() for name, p in self.network.named_parameters()}
+                logits = functional_call(self.network, half, (z.half(),))
+            else:
+                logits = self.network(z)
+        return Independent(Bernoulli(logits=logits.float(), validate_args=False), 1, validate_args=False)
+
+
+@pytest.mark.parametrize("name", ["stl", "dreg"])
+def test_checkpointing_that_hides_the_score_term_is_refused(name):
+    """The reentrant kind asks q once more on the way back, when phi is no longer held fixed."""
+    torch.manual_seed(2)
+    x, model = X.float(), DeepLatentVariableModel(Pixels(), Checkpointed(True))
+    with pytest.raises(ValueError, match="use_reentrant=True"):
+        objectives.loss(model, x, name, M, K)
+    objectives.loss(model, x, "iwae", M, K).backward()
+
+
+@pytest.mark.parametrize("way", ["autocast", "half"])
+@pytest.mark.parametrize("name", ["piwae", "dreg"])
+def test_float16_inside_the_likelihood_loses_nothing_either(name, way):
+    """Where z is float32 and no autocast is on outside, as in a model that chooses its types itself."""
+    torch.manual_seed(2)
+    x, posterior = X.float().round(), Checkpointed(None)
+    posterior.network.weight.data.mul_(20)
+    model, plain = (DeepLatentVariableModel(Pixels(kind), posterior) for kind in (way, "plain"))
+    plain.load_state_dict(model.state_dict())
+    for one in (model, plain):
+        one.likelihood.network[2].weight.data.mul_(200)
+    found, expected = (objectives.estimate(one, x, name, M, K, seeded()) for one in (model, plain))
+    groups = expected.log_w.amax(1)
+    assert (groups.amax(0) - groups.amin(0)).max() > 20
+    slopes, truth = [g / 16 for g in gradient(16 * found.loss, model)], gradient(expected.loss, plain)
+    for g, h in list(zip(slopes, truth, strict=True))[-2:]:  # phi's
+        assert (g - h).norm() < 0.02 * h.norm()
+
+
+# A second derivative -------------------------------------------------------------------------------------------------
+
+
+def bound_at(model, row, eps):
+    log_p, log_q = model(X, eps)
+    return -row.value(log_p - log_q).mean()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_derivative_is_right_or_refused(name):
+    """The weights depend on log w and are held fixed: only the elbo's do not."""
+    torch.manual_seed(2)
+    model, row = plain().double(), objectives.get(name)
+    eps, parameters = model.noise(X, M, K, seeded()), list(model.parameters())
+    drawn = lambda: model.draw(X, eps, row.keeps_score)
+
+    def twice(loss):
+        once = torch.autograd.grad(loss, parameters, create_graph=True)
+        close([g.detach() for g in once], torch.autograd.grad(loss, parameters, retain_graph=True))
+        return torch.autograd.grad(sum(g.square().sum() for g in once), parameters)
+
+    z, log_q = drawn()
+    losses = [lambda: objectives.at(model, X, row, *drawn(), M, K).loss]
+    losses += [lambda: objectives.surrogate(model.log_joint(X, z), log_q, z, row).loss]
+    for loss in losses:
+        if name == "elbo":
+            close(twice(loss()), twice(bound_at(model, row, eps)))
+        else:
+            with pytest.raises(RuntimeError, match="differentiated once"):
+                twice(loss())
+
+
+@pytest.mark.parametrize("name", ["elbo", "iwae", "dreg"])
+def test_torch_func_differentiates_once_or_says_so(name):
+    torch.manual_seed(2)
+    model, row = plain().double(), objectives.get(name)
+    eps, inner = model.noise(X, M, K, seeded()), AtNoise(model, row)
+    parameters = {name: p.detach() for name, p in inner.named_parameters()}
+    once = grad(lambda parameters: functional_call(inner, parameters, (X, eps)))
+    length = lambda parameters: sum(g.square().sum() for g in once(parameters).values())
+    assert length(parameters) > 0
+    if name == "elbo":
+        truth = torch.autograd.grad(bound_at(model, row, eps), list(model.parameters()), create_graph=True)
+        expected = torch.autograd.grad(sum(g.square().sum() for g in truth), list(model.parameters()))
+        close(grad(length)(parameters).values(), expected)
+    else:
+        with pytest.raises(RuntimeError, match="differentiated once"):
+            grad(length)(parameters)
+
+
+def test_a_gradient_may_be_differentiated_by_what_it_was_scaled_with():
+    """Its weights do not depend on that."""
+    model, scale = plain().double(), torch.tensor(3.0, requires_grad=True, dtype=torch.float64)
+    loss = scale * objectives.loss(model, X, "iwae", M, K)
+    length = sum(g.sum() for g in torch.autograd.grad(loss, list(model.parameters()), create_graph=True))
+    torch.testing.assert_close(torch.autograd.grad(length, scale)[0], length.detach() / 3)

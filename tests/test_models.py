@@ -264,3 +264,58 @@ def test_networks_of_the_wrong_width_are_refused():
                 model.log_weights(x, M=2, K=3)
             with pytest.raises(ValueError, match="decoder must give data_dim = 7"):
                 model.sample(3)
+
+
+def test_an_encoder_that_gives_another_axis_is_refused():
+    """[B, 1, 2 L] would broadcast against [M, K, B] where K is B."""
+    model, x = VAE(7, 2, encoder=nn.Sequential(nn.Linear(7, 4), nn.Unflatten(0, (-1, 1)))), torch.zeros(5, 7)
+    for use in (lambda: model.log_weights(x, M=2, K=5), lambda: model.draw(x, model.noise(x, 2, 5))):
+        with pytest.raises(ValueError, match=r"encoder must give one row .*, \[5, 4\], got shape \[5, 1, 4\]"):
+            use()
+
+
+class Wide(nn.Module):
+    """A prior N(0, 25 I), without a parameter; ``sums`` over what it is given."""
+
+    def __init__(self, sums=lambda each: each.sum(-1)):
+        super().__init__()
+        self.sums = sums
+
+    def log_prob(self, z):
+        return self.sums(Normal(0.0, 5.0).log_prob(z))
+
+
+@pytest.mark.parametrize("sums", [lambda each: each.sum(), lambda each: each.sum(-1)[0, 0], lambda each: each])
+def test_a_prior_of_the_wrong_shape_is_refused(sums):
+    """It would broadcast."""
+    model = VAE(7, 2, prior=Wide(sums))
+    with pytest.raises(ValueError, match=r"prior must give one log_prob for each sample, of shape \[3, 2, 5\], got \["):
+        model.log_weights(torch.zeros(5, 7), M=3, K=2)
+
+
+def _exchanged():
+    for name, other in [("decoder", nn.ReLU()), ("encoder", nn.Dropout(0.5))]:
+        model = VAE(7, 2, (6,))
+        getattr(model, name)[1] = other
+        yield model
+    for part, other in [("prior", Wide()), ("prior", Normal(0.0, 5.0)), ("decoder", nn.Linear(2, 7))]:
+        model = VAE(7, 2, (6,))
+        if part == "prior" and not isinstance(other, nn.Module):
+            del model.prior
+        setattr(model, part, other)
+        yield model
+    model = VAE(7, 2, (6,))
+    nn.utils.parametrizations.weight_norm(model.decoder[0])
+    yield model
+
+
+@pytest.mark.parametrize("model", list(_exchanged()), ids=lambda model: "")
+def test_config_refuses_a_model_whose_networks_are_other_ones_by_now(model):
+    with pytest.raises(TypeError, match="describes only a VAE whose encoder, decoder and prior are the built-in ones"):
+        model.config()
+
+
+def test_config_describes_networks_that_are_the_built_in_ones_wherever_they_were_made():
+    model = VAE(7, 2, (6,))
+    given = VAE(7, 2, (6,), encoder=model.encoder, decoder=model.decoder, prior=model.prior)
+    assert given.config() == model.config()

@@ -138,6 +138,41 @@ def test_piwae_is_iwae_for_theta_and_miwae_for_phi(model, x):
     torch.testing.assert_close(phi, gradients_by(model, x, "miwae")[2])
 
 
+def jackknifed(log_w):
+    """The jackknife's gradient for log w: weights of both signs."""
+    with torch.enable_grad():
+        log_w = log_w.detach().requires_grad_()
+        return torch.autograd.grad(bounds.jackknife(log_w, 1).sum(), log_w)[0]
+
+
+@pytest.mark.parametrize("phi", [jackknifed, lambda log_w: jackknifed(log_w)], ids=["one set", "two sets"])
+def test_weights_of_both_signs_keep_them(model, x, phi):
+    """The jackknife as a row of one's own has autograd's gradient through it, on each of the three ways."""
+    row = objectives.Objective("jackknife", lambda log_w: bounds.jackknife(log_w, 1), jackknifed, phi)
+    generator = lambda: torch.Generator().manual_seed(2)
+    named = dict(model.named_parameters())
+    with torch.no_grad():
+        model.decoder[-1].weight.mul_(5)
+    log_p, log_q = log_p_and_log_q(model, x)
+    assert (row.theta_weights((log_p - log_q).detach()) < 0).any()
+    expected = flat_gradient(-bounds.jackknife(log_p - log_q, 1).mean(), named)
+    z, log_q = model.propose(x, M, K, True, generator())
+    for found in (
+        objectives.loss(model, x, row, M, K, generator()),
+        objectives.at(model, x, row, z, log_q, M, K).loss,
+        objectives.surrogate(model.log_joint(x, z), log_q, z, row).loss,
+    ):
+        torch.testing.assert_close(flat_gradient(found, named), expected)
+
+
+def test_at_takes_a_name_as_loss_does(model, x):
+    drawn = model.propose(x, M, K, True, torch.Generator().manual_seed(2))
+    found, expected = (objectives.at(model, x, row, *drawn, M, K).bound for row in ("ciwae", objectives.get("ciwae")))
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(ValueError, match="Did you mean 'iwae'"):
+        objectives.at(model, x, "iwea", *drawn, M, K)
+
+
 def test_one_sample_makes_every_bound_the_elbo(model, x):
     elbo = gradients_by(model, x, "elbo", 1, 1)
     for name in ("iwae", "miwae", "ciwae", "piwae", "vr_iwae"):

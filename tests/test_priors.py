@@ -11,7 +11,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import checkpoint, evaluate, objectives, train
-from vaecourse.models import VAE, mlp
+from vaecourse.models import VAE, check, mlp
 from vaecourse.priors import AggregatePosterior, VampPrior, mixture_log_prob
 
 M, K, B, L, N, D = 3, 4, 5, 2, 7, 9
@@ -265,3 +265,22 @@ def test_the_aggregate_posterior_of_a_model():
     mean, log_std = model.encode(X)
     assert torch.equal(q.mean, mean) and torch.equal(q.log_std, log_std) and not q.mean.requires_grad
     assert q.sample(3)[0].shape == (3, L)
+
+
+def test_check_notices_a_prior_that_looks_at_another_encoder():
+    model = new_model()
+    assert check(model, X) == []
+    other = VAE(D, L, encoder=model.encoder, prior=VampPrior(copy.deepcopy(model.encoder), X))
+    (said,) = check(other, X)
+    assert "prior looks at an encoder that is not the model's" in said
+
+
+def test_the_aggregate_posterior_is_that_of_the_model_in_evaluation_mode():
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Linear(D, 30), nn.Dropout(0.5), nn.Linear(30, 2 * L))
+    model = VAE(D, L, encoder=encoder)
+    encoder[0].eval()
+    before = [layer.training for layer in model.modules()]
+    q = AggregatePosterior.of(model, X)
+    assert [layer.training for layer in model.modules()] == before
+    assert torch.equal(q.mean, model.eval().encode(X)[0])

@@ -2,13 +2,15 @@
 
 import functools
 import signal
+import threading
 
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Independent, Normal
 
-from vaecourse import bounds, checkpoint, data, evaluate, exact, objectives, train
-from vaecourse.models import VAE
+from vaecourse import bounds, checkpoint, data, description, evaluate, exact, objectives, train
+from vaecourse.models import VAE, DeepLatentVariableModel
 
 M, K, N, D, EPOCHS = 2, 3, 45, 9, 4  # 45 points in batches of 10: the last batch is a smaller one
 X = torch.rand(N, D, generator=torch.Generator().manual_seed(0))
@@ -456,3 +458,240 @@ def test_the_optimizer_is_one_pass_where_there_is_one():
     assert train.adam(new_model().parameters(), lr=0.1).defaults["fused"] is True
     whole = [nn.Parameter(torch.ones(2, dtype=torch.complex64))]
     assert isinstance(train.adam(whole, lr=0.1), torch.optim.Adam)
+
+
+class Wide(nn.Module):
+    """A prior N(0, scale^2 I), which has no weights."""
+
+    def __init__(self, scale=5.0):
+        super().__init__()
+        self.scale = scale
+
+    def log_prob(self, z):
+        return Normal(0.0, self.scale).log_prob(z).sum(-1)
+
+
+class Plain:
+    """The same, and no module."""
+
+    def __init__(self, scale):
+        self.scale, self.log_prob = scale, lambda z: Normal(0.0, scale).log_prob(z).sum(-1)
+
+
+@pytest.mark.parametrize("part", ["decoder", "encoder", "prior"])
+def test_load_gives_no_other_model_than_was_trained(tmp_path, part):
+    """The exchanged network has the weights, or the lack of them, that the built-in one has."""
+    model = new_model()
+    if part == "prior":
+        model.prior = Wide()
+    else:
+        getattr(model, part)[1] = nn.ReLU()
+    run(model, epochs=1, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match="networks, a prior or a class of its own: build it as before"):
+        train.load(tmp_path / "file")
+
+
+def test_load_refuses_a_file_that_was_written_with_a_config_that_is_not_the_models(tmp_path, monkeypatch):
+    model = new_model()
+    config = model.config()
+    model.decoder[1] = nn.ReLU()
+    monkeypatch.setattr(VAE, "config", lambda _: config)  # as config() was
+    run(model, epochs=1, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match="networks, a prior or a class of its own: build it as before"):
+        train.load(tmp_path / "file")
+
+
+class Around(nn.Linear):
+    """A likelihood or a posterior with a constant of its own."""
+
+    def __init__(self, inputs, outputs, sd=1.0, link=torch.tanh):
+        super().__init__(inputs, outputs)
+        self.sd, self.link = sd, link
+
+    def forward(self, y):
+        return Independent(Normal(self.link(super().forward(y)), self.sd), 1)
+
+
+def composed(prior=1.0, **likelihood):
+    torch.manual_seed(1)
+    prior = Independent(Normal(torch.zeros(2), torch.full((2,), prior)), 1) if isinstance(prior, float) else prior
+    return DeepLatentVariableModel(Around(2, D, **likelihood), Around(D, 2), prior)
+
+
+def grouped(**group):
+    """An optimizer whose group has settings of its own."""
+    return lambda parameters, lr: torch.optim.Adam([{"params": list(parameters)} | group], lr=lr)
+
+
+def powers(base):
+    return functools.partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda epoch: base**epoch)
+
+
+def sequence(base):
+    def schedule(optimizer):
+        both = [torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma) for gamma in (0.5, base)]
+        return torch.optim.lr_scheduler.SequentialLR(optimizer, both, milestones=[1])
+
+    return schedule
+
+
+def decay(epoch):
+    return 0.9**epoch
+
+
+def frozen():
+    model = new_model()
+    model.encoder.requires_grad_(False)
+    return model
+
+
+CHANGES = {
+    "prior of a VAE": ({"model": lambda: new_model(prior=Plain(1.0))}, {"model": lambda: new_model(prior=Plain(5.0))}),
+    "prior's own number": ({"model": lambda: new_model(prior=Wide(1.0))}, {"model": lambda: new_model(prior=Wide())}),
+    "prior of parts": ({"model": composed}, {"model": lambda: composed(prior=5.0)}),
+    "no prior": ({"model": composed}, {"model": lambda: composed(prior=None)}),
+    "likelihood's own number": ({"model": composed}, {"model": lambda: composed(sd=0.1)}),
+    "likelihood's own function": ({"model": composed}, {"model": lambda: composed(link=torch.sigmoid)}),
+    "frozen": ({"model": frozen}, {"model": new_model}),
+    "lr of a group": ({"optimizer": grouped()}, {"optimizer": grouped(lr=1e-5)}),
+    "weight_decay of a group": ({"optimizer": grouped()}, {"optimizer": grouped(weight_decay=0.5)}),
+    "schedule in a schedule": ({"schedule": sequence(0.9)}, {"schedule": sequence(0.1)}),
+    "number in a function": ({"schedule": powers(0.9)}, {"schedule": powers(0.1)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_history_is_of_one_model_and_one_run(tmp_path, change):
+    """What the weights do not tell; and the same run, made anew, is the same."""
+
+    def go_on(epochs, model=new_model, **options):
+        return run(model(), epochs=epochs, checkpoint=tmp_path / "file", **({"binarise": False} | options))
+
+    before, after = CHANGES[change]
+    go_on(1, **before)
+    with pytest.raises(ValueError, match="belongs to another run: (model|optimizer|schedule) was .* and is now"):
+        go_on(2, **after)
+    assert len(go_on(2, **before)[1].epochs) == 2
+
+
+def test_a_file_of_a_version_that_wrote_less_loads_and_is_not_gone_on_with(tmp_path, monkeypatch):
+    of_model = description.of_model
+    less = lambda model: {key: of_model(model)[key] for key in ("class", "networks", "dtype", "config")}
+    with monkeypatch.context() as patched:
+        patched.setattr(description, "of_model", less)
+        model, _ = run(epochs=1, checkpoint=tmp_path / "file")
+    assert same(train.load(tmp_path / "file"), model)
+    with pytest.raises(ValueError, match="belongs to another run: model was {'attributes': null.*Name another file"):
+        run(checkpoint=tmp_path / "file")
+
+
+def test_what_has_changed_is_named_alone(tmp_path):
+    run(composed(), epochs=1, checkpoint=tmp_path / "file")
+    with pytest.raises(ValueError, match="run: model was {'attributes': {'likelihood.sd': '1.0'}} and is now {'attrib"):
+        run(composed(sd=0.1), checkpoint=tmp_path / "file")
+
+
+@pytest.mark.parametrize("schedule", [decay, lambda epoch: 0.9**epoch, functools.partial(pow, 0.9)])
+def test_no_address_is_in_a_description(schedule):
+    """Another process has others."""
+    optimizer = torch.optim.SGD(new_model().parameters(), lr=0.1)
+    said = description.of_schedule(torch.optim.lr_scheduler.LambdaLR(optimizer, [schedule]))
+    assert "0x" not in said and "lr_lambdas" in said
+    model = composed(prior=Plain(1.0), link=schedule)
+    model.posterior.anything = (schedule, torch.nn, object(), X, model, {"of": Normal(0.0, 1.0)}, threading.Lock(), run)
+    model.prior.itself = model.prior
+    assert "0x" not in str(description.of_model(model)) and "object at" not in str(description.of_model(model))
+
+
+def test_a_lambda_is_known_by_its_code_where_there_is_no_text():
+    one, same_code, other = (eval(f"lambda epoch: {factor} ** epoch") for factor in (0.9, 0.9, 0.1))
+    assert description.words(one) == description.words(same_code) != description.words(other)
+
+
+def test_a_run_that_its_callback_ended_stays_ended(tmp_path):
+    whole, history = run(callback=lambda epoch, model: True)
+    assert history.ended and len(history.epochs) == 1 and "ended by the callback" in repr(history)
+    calls = []
+    for _ in range(2):
+        parts, history = run(callback=lambda *seen: calls.append(seen) or True, checkpoint=tmp_path / "file")
+        assert same(whole, parts) and history.ended and len(history.epochs) == len(calls) == 1
+    _, history = run(checkpoint=tmp_path / "file")  # without a callback it goes on
+    assert len(history.epochs) == EPOCHS and not history.ended
+    assert not run(callback=lambda *_: None, checkpoint=tmp_path / "file")[1].ended
+
+
+class Masked(nn.Module):
+    """A q and a p of what is seen of x."""
+
+    def __init__(self):
+        super().__init__()
+        self.network, self.batches = nn.Linear(2, D), []
+
+    def log_prob(self, pair, z):
+        self.batches.append(pair)
+        return (Normal(self.network(z), 1.0).log_prob(pair[0]) * pair[1]).sum(-1)
+
+
+class Seen(Around):
+    def forward(self, pair):
+        return super().forward(pair[0] * pair[1])
+
+
+def masked():
+    torch.manual_seed(2)
+    return DeepLatentVariableModel(Masked(), Seen(D, 2))
+
+
+def test_a_pair_of_tensors_is_shuffled_and_cut_like_one(tmp_path):
+    pair = X, (X > 0.3).float()
+    model, _ = run(masked(), x=pair, epochs=2)
+    seen = model.likelihood.batches
+    assert [len(x) for x, _ in seen] == 2 * [10, 10, 10, 10, 5]
+    for start in (0, 5):
+        x, mask = (torch.cat(parts) for parts in zip(*seen[start : start + 5]))
+        assert not torch.equal(x, X) and torch.equal(mask, (x > 0.3).float())  # the pairs stay pairs
+        assert torch.equal(x.sort(0).values, X.sort(0).values)
+    assert not torch.equal(seen[0][0], seen[5][0])
+    run(masked(), x=pair, epochs=1, checkpoint=tmp_path / "file", held_out=pair)
+    parts, _ = run(masked(), x=pair, epochs=2, checkpoint=tmp_path / "file", held_out=pair)
+    assert same(model, parts)
+    with pytest.raises(ValueError, match="belongs to another run: data was"):
+        run(masked(), x=(X, X.round()), epochs=2, checkpoint=tmp_path / "file", held_out=pair)
+
+
+@pytest.mark.parametrize(
+    "options, error, said",
+    [
+        ({"x": (X, X[:-1])}, ValueError, r"data must have as many points in each of its tensors, got \[45, 44\]"),
+        ({"x": (X, 3)}, TypeError, r"data must be .* a tuple of them, got int"),
+        ({"x": ()}, ValueError, "data must hold at least one tensor, got an empty tuple"),
+        ({"x": (X, X), "binarise": True}, ValueError, "binarise must be False for a tuple of tensors"),
+        ({"held_out": (x for x in [X])}, TypeError, "held_out must be .*again and again.*, got generator"),
+        ({"optimizer": torch.optim.LBFGS}, TypeError, "optimizer must take a step without arguments, got LBFGS"),
+        (
+            {"schedule": torch.optim.lr_scheduler.ReduceLROnPlateau},
+            TypeError,
+            "schedule must take a step without arguments, got ReduceLROnPlateau.*metrics",
+        ),
+        ({"model": "gaussian", "x": X / 0}, ValueError, "data contains (inf|NaN)"),
+        ({"model": "gaussian", "held_out": X.clone().fill_(torch.inf)}, ValueError, "held_out contains inf"),
+    ],
+)
+def test_what_would_fail_later_is_told_before_the_first_step(monkeypatch, options, error, said):
+    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    if "model" in options:
+        options = options | {"model": new_model(likelihood="gaussian")}
+    with pytest.raises(error, match=said):
+        run(**options)
+
+
+def test_a_loader_is_taken_as_it_is():
+    """Nothing was said of ``binarise``."""
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X), batch_size=10)
+    model = new_model()
+    seen = []
+    model.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
+    run(model, x=loader, epochs=1, held_out=X[:11])
+    assert torch.equal(torch.cat(seen[:5]), X) and torch.equal(torch.cat(seen[5:]), X[:11])
+    with pytest.raises(ValueError, match="binarise must be False for a DataLoader"):
+        run(x=loader, binarise=True)

@@ -9,28 +9,30 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from vaecourse import arguments
 from vaecourse.data import binarise as draw_pixels
 from vaecourse.latent import Data, each_part
 
 
 class Shuffled:
-    """``data [N, ...]`` in pieces of ``size``, in a new order each time; with ``binarise`` zeros and ones."""
+    """``data [N, ...]``, or a tuple of such, in pieces of ``size``, in a new order each time.
 
-    def __init__(self, data: Tensor, size: int, generator: torch.Generator, binarise: bool) -> None:
+    With ``binarise`` a tensor becomes zeros and ones.
+    """
+
+    def __init__(self, data: Data, size: int, generator: torch.Generator, binarise: bool) -> None:
         self.data, self.size, self.generator, self.binarise = data, size, generator, binarise
 
     def __len__(self) -> int:
-        return -(-len(self.data) // self.size)
+        return -(-len(lead(self.data)) // self.size)
 
-    def __iter__(self) -> Iterator[Tensor]:
-        for rows in torch.randperm(len(self.data), generator=self.generator, device="cpu").split(self.size):
-            x = self.data[rows.to(self.data.device)]
+    def __iter__(self) -> Iterator[Data]:
+        for index in torch.randperm(len(lead(self.data)), generator=self.generator, device="cpu").split(self.size):
+            x = _at(self.data, index)
             yield draw_pixels(x, self.generator) if self.binarise else x
 
     def smallest(self) -> int:
         """The size of the smallest batch."""
-        return (len(self.data) - 1) % self.size + 1
+        return (len(lead(self.data)) - 1) % self.size + 1
 
 
 class Given:
@@ -39,8 +41,8 @@ class Given:
     def __init__(self, data: Iterable[Any]) -> None:
         if isinstance(data, Iterator) or hasattr(data, "__array__") or not isinstance(data, Iterable):
             raise TypeError(
-                "data must be a torch.Tensor [N, ...], Images, or batches that can be gone through again and again, "
-                f"such as a DataLoader, got {type(data).__name__}."
+                "data must be a torch.Tensor [N, ...], a tuple of them, Images, or batches that can be gone through "
+                f"again and again, such as a DataLoader, got {type(data).__name__}."
             )
         self.data = data
 
@@ -82,6 +84,8 @@ def each(x: Data | Iterable[Any]) -> Iterator[Data]:
 def _batch(name: str, batch: Any) -> Data:
     """A batch, if it is a tensor [B, ...] with points in it, or a tuple of tensors with as many points each."""
     parts = batch if isinstance(batch, tuple) else (batch,)
+    if not parts:
+        raise ValueError(f"{name} must hold at least one tensor, got an empty tuple.")
     for part in parts:
         if not isinstance(part, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor [B, ...], or a tuple of them, got {type(part).__name__}.")
@@ -102,6 +106,11 @@ def rows(batch: Data, start: int, stop: int, device: torch.device | None) -> Dat
     return each_part(batch, lambda part: part[start:stop].to(device or part.device))
 
 
+def _at(batch: Data, index: Tensor) -> Data:
+    """The points of these numbers."""
+    return each_part(batch, lambda part: part[index.to(part.device)])
+
+
 def on(device: torch.device, batch: Data) -> Data:
     """A batch on this device."""
     return each_part(batch, lambda part: part.to(device))
@@ -116,7 +125,11 @@ def steps(batches: Shuffled | Given) -> int | None:
 
 
 def of(data: Any, size: int, generator: torch.Generator, binarise: bool) -> Shuffled | Given:
-    """Batches of a tensor, or those that are given."""
+    """Batches of a tensor or of a tuple of tensors, as (x, mask), which the model sees as such; or those given."""
+    if isinstance(data, tuple):
+        if binarise:
+            raise ValueError("binarise must be False for a tuple of tensors: nothing says which of them are pixels.")
+        return Shuffled(_batch("data", data), size, generator, binarise=False)
     if not isinstance(data, Tensor):
         given = Given(data)
         if binarise:
@@ -126,4 +139,4 @@ def of(data: Any, size: int, generator: torch.Generator, binarise: bool) -> Shuf
         raise ValueError(
             f"data must be a floating-point tensor [N, ...] with N at least 1, got {data.dtype} {list(data.shape)}."
         )
-    return Shuffled(arguments.finite("data", data), size, generator, binarise)
+    return Shuffled(data, size, generator, binarise)

@@ -68,6 +68,7 @@ class Checkpoint:
     known: files.Known = field(default_factory=dict)  # the file as this run wrote or read it
     owner: str | None = None  # a setting that a file must share to be replaced by this run
     row: Callable[[list[Any]], bool] = is_pass  # whether it can be a row of the history
+    ended: bool = False  # whether somebody has ended the run before its last epoch
 
     def save(self, history: Sequence[tuple[Any, ...]], tell: Callable[[str], object] = files.say) -> None:
         """Replace the file by the run as it is now; ``history`` has one tuple of numbers for each epoch.
@@ -75,7 +76,7 @@ class Checkpoint:
         A file that this run did not write or read is kept as a copy first, and ``tell`` says where.
         """
         tensors = self.tensors()
-        run = json.dumps({"settings": self.settings, "history": history})
+        run = json.dumps({"settings": self.settings, "history": history} | ({"ended": True} if self.ended else {}))
         metadata = {"format": FORMAT, "run": run, "sha256": _digest(tensors, run)}
         kind = files.Kind("a checkpoint that this run may replace", self._may_replace)
         files.write(self.path, safetensors.torch.save(tensors, metadata), kind, self.known, tell)
@@ -106,6 +107,7 @@ class Checkpoint:
         tensors, run = self.read(epochs)
         files.may_be_replaced(self.path)
         self.take(tensors)
+        self.ended = run.get("ended") is True
         return run["history"]
 
     def read(self, epochs: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -455,10 +457,20 @@ def compare(found: Head, wanted: Head, prefixes: tuple[str, ...]) -> str | None:
 def _same_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     different = [name for name in now if before.get(name) != now[name]]
     if different:
-        said = "; ".join(f"{name} was {_short(before.get(name))} and is now {_short(now[name])}" for name in different)
+        pairs = {name: _unlike(before.get(name), now[name]) for name in different}
+        said = "; ".join(f"{name} was {_short(old)} and is now {_short(new)}" for name, (old, new) in pairs.items())
         raise ValueError(
             f"{files.shown(path)} belongs to another run: {said}. Name another file, or use the settings of that run."
         )
+
+
+def _unlike(before: Any, now: Any) -> tuple[Any, Any]:
+    """Of two tables the entries that differ."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return before, now
+    keys = [key for key in before | now if key not in before or key not in now or before[key] != now[key]]
+    pairs = {key: _unlike(before.get(key), now.get(key)) for key in keys}
+    return {key: old for key, (old, _) in pairs.items()}, {key: new for key, (_, new) in pairs.items()}
 
 
 def _short(value: object) -> str:

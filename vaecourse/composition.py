@@ -7,7 +7,7 @@ one latent variable or a tuple of several. Axes: M, K, B, then those of the even
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -75,13 +75,13 @@ class DeepLatentVariableModel(LatentVariableModel):
         """M K fresh samples of q(z | x) and their log q. Shapes: ``[B, ...] -> [M, K, B, ...], [M, K, B]``."""
         shape = torch.Size((arguments.count("M", M), arguments.count("K", K)))
         with _seeded(generator):
-            replay = torch.get_rng_state()
+            before = None if keeps_score else _Before(self, x)
             q = self._family(x)
             if keeps_score and hasattr(q, "rsample_and_log_prob"):  # a flow goes one way for both
                 drawn: tuple[Latent, Tensor] = q.rsample_and_log_prob(shape)
                 return drawn
             z = q.rsample(shape)
-        return z, q.log_prob(z) if keeps_score else self._log_q_at_fixed_phi(x, z, replay)
+        return z, q.log_prob(z) if before is None else self._log_q_at_fixed_phi(x, z, before)
 
     def log_weights(self, x: Data, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, ...] -> [M, K, B]``."""
@@ -127,13 +127,11 @@ class DeepLatentVariableModel(LatentVariableModel):
             )
         return q
 
-    def _log_q_at_fixed_phi(self, x: Data, z: Latent, replay: Tensor) -> Tensor:
-        """log q(z | x) from a second pass, with the same dropout, whose parameters and statistics nothing moves."""
+    def _log_q_at_fixed_phi(self, x: Data, z: Latent, before: _Before) -> Tensor:
+        """log q(z | x) from a second pass that begins as the first did; parameters and statistics stay as they are."""
         fixed = {f"posterior.{name}": p.detach() for name, p in self.posterior.named_parameters()}
-        fixed |= {f"posterior.{name}": buffer.clone() for name, buffer in self.posterior.named_buffers()}
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(replay)
-            log_q: Tensor = functional_call(_LogProb(self.posterior), fixed, (x, z))
+        with _drawing_from(before.generators):
+            log_q: Tensor = functional_call(_LogProb(self.posterior), fixed | before.buffers, (x, z))
             return log_q
 
 
@@ -143,6 +141,47 @@ def _one_number_each(found: torch.Size, wanted: torch.Size) -> None:
             f"likelihood and prior must give one number for each sample, got shapes {list(found)} and {list(wanted)}. "
             f"{ONE_NUMBER}"
         )
+
+
+GENERATORS: dict[str, tuple[Callable[..., Tensor], Callable[..., object]]] = {
+    "cpu": (lambda device: torch.get_rng_state(), lambda state, device: torch.set_rng_state(state)),
+    "cuda": (torch.cuda.get_rng_state, torch.cuda.set_rng_state),
+    "mps": (lambda device: torch.mps.get_rng_state(), lambda state, device: torch.mps.set_rng_state(state)),
+}
+"""How the state of PyTorch's generator of a device is read, and set: what dropout on that device draws from."""
+
+
+class _Before:
+    """Whence a pass of q begins: the generators, and the buffers, which spectral_norm moves in train mode."""
+
+    def __init__(self, model: DeepLatentVariableModel, x: Data) -> None:
+        self.generators = _states(_places(model, x))
+        self.buffers = {f"posterior.{name}": buffer.clone() for name, buffer in model.posterior.named_buffers()}
+
+
+def _places(model: nn.Module, x: Data) -> set[torch.device]:
+    """The CPU, and the devices that the model and x live on."""
+    parts = x if isinstance(x, tuple | list) else (x,)
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    return {torch.device("cpu")}.union(t.device for t in (*tensors, *model.parameters(), *model.buffers()))
+
+
+def _states(devices: Iterable[torch.device]) -> dict[torch.device, Tensor]:
+    """The states of the generators of these devices."""
+    return {device: GENERATORS[device.type][0](device) for device in devices if device.type in GENERATORS}
+
+
+@contextlib.contextmanager
+def _drawing_from(states: dict[torch.device, Tensor]) -> Iterator[None]:
+    """The generators in these states; afterwards again in those that they are in now."""
+    now = _states(states)
+    try:
+        for device, state in states.items():
+            GENERATORS[device.type][1](state, device)
+        yield
+    finally:
+        for device, state in now.items():
+            GENERATORS[device.type][1](state, device)
 
 
 class _LogProb(nn.Module):
@@ -196,8 +235,9 @@ def check(model: LatentVariableModel, x: Data, M: int = 2, K: int = 3) -> list[s
     """What is wrong with a model, a sentence each; an empty list if nothing was found.
 
     Looks at the shapes of log p, log q and z; at NaN and inf; whether theta and phi cover every parameter once; whether
-    phi is really held fixed for rows without the score term; and whether samples meet, as they do in a decoder with
-    BatchNorm in train mode: piwae and dreg then have another gradient. The model is left as it was.
+    phi is really held fixed for rows without the score term; whether a ``VampPrior`` looks at the model's own encoder;
+    and whether samples meet, as they do in a decoder with BatchNorm in train mode: piwae and dreg then have another
+    gradient. The model and PyTorch's generators are left as they were. Raises ``TypeError`` for what is no model.
 
     >>> from vaecourse.models import VAE
     >>> check(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64))
@@ -208,7 +248,7 @@ def check(model: LatentVariableModel, x: Data, M: int = 2, K: int = 3) -> list[s
     found = _ownership(model)
     kept = {name: buffer.clone() for name, buffer in model.named_buffers()}
     try:
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        with torch.enable_grad(), _drawing_from(_states(_places(model, x))):
             found += _samples(model, x, M, K)
     except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
         found.append(f"{type(error).__name__}: {error}")
@@ -228,6 +268,9 @@ def _ownership(model: LatentVariableModel) -> list[str]:
         sentences.append(f"{', '.join(both)}: in theta and in phi, so an optimiser for each would move it twice.")
     if neither:
         sentences.append(f"{', '.join(neither)}: neither in theta nor in phi, so nothing trains it by name.")
+    looks_at = getattr(getattr(model, "prior", None), "_looks_at", ())  # a VampPrior's encoder
+    if any(all(network is not module for module in model.modules()) for network in looks_at):
+        sentences.append("prior looks at an encoder that is not the model's: give both the very same module.")
     return sentences
 
 

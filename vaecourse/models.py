@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +71,8 @@ class VAE(LatentVariableModel):
         encoder: a module ``[B, D] -> [B, 2 L]``, the means beside the log standard deviations.
         decoder: a module ``[..., L] -> [..., D]``, logits or means.
 
-    Source: arXiv 1312.6114, appendix C. Raises ``ValueError`` for sizes below 1 and an unknown likelihood.
+    Source: arXiv 1312.6114, appendix C. Raises ``ValueError`` for sizes below 1 and an unknown likelihood; in use, for
+    networks and a prior whose answers have not one row, or one number, for each point and sample.
 
     >>> VAE(data_dim=64, latent_dim=8).log_weights(torch.zeros(5, 64), M=2, K=3).shape
     torch.Size([2, 3, 5])
@@ -92,7 +93,6 @@ class VAE(LatentVariableModel):
         self.latent_dim = arguments.count("latent_dim", latent_dim)
         self.hidden = tuple(arguments.count("hidden", width) for width in hidden)
         self.likelihood = arguments.choice("likelihood", likelihood, LIKELIHOODS)
-        self._given = prior is not None or encoder is not None or decoder is not None
         self.encoder = mlp([data_dim, *self.hidden, 2 * latent_dim]) if encoder is None else encoder
         self.decoder = mlp([latent_dim, *reversed(self.hidden), data_dim]) if decoder is None else decoder
         self.prior: Prior = StandardNormal() if prior is None else prior
@@ -102,6 +102,9 @@ class VAE(LatentVariableModel):
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and the log standard deviation of q(z | x). Shapes: ``[B, D] -> [B, L], [B, L]``."""
         both = _width("encoder", self.encoder(self._data(x)), 2 * self.latent_dim, "2 latent_dim")
+        if both.shape[:-1] != x.shape[:1]:
+            needed = [len(x), 2 * self.latent_dim]
+            raise ValueError(f"encoder must give one row for each point, {needed}, got shape {list(both.shape)}.")
         mean, log_std = both.chunk(2, -1)
         return mean, log_std
 
@@ -135,7 +138,11 @@ class VAE(LatentVariableModel):
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
-        return self.prior.log_prob(z) + self.log_likelihood(x, z)
+        log_p = self.prior.log_prob(z)
+        if log_p.shape != z.shape[:-1]:
+            needed = f"one log_prob for each sample, of shape {list(z.shape[:-1])}"
+            raise ValueError(f"prior must give {needed}, got {list(log_p.shape)}.")
+        return log_p + self.log_likelihood(x, z)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
@@ -174,11 +181,17 @@ class VAE(LatentVariableModel):
         return self
 
     def config(self) -> dict[str, object]:
-        """What builds this model again: ``VAE(**model.config())``."""
-        if self._given:
-            raise TypeError("config() describes only a VAE whose encoder, decoder and prior are the built-in ones.")
+        """What builds this model again: ``VAE(**model.config())``.
+
+        Raises ``TypeError`` for a model whose encoder, decoder or prior is not, or is no longer, the built-in one.
+        """
         names = ("data_dim", "latent_dim", "hidden", "likelihood")
-        return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
+        config: dict[str, Any] = {name: getattr(self, name) for name in names} | {"hidden": list(self.hidden)}
+        with torch.device("meta"):
+            again = VAE(**config)
+        if layers(again)[1:] != layers(self)[1:] or _sizes(again) != _sizes(self):
+            raise TypeError("config() describes only a VAE whose encoder, decoder and prior are the built-in ones.")
+        return config
 
     def traits(self) -> dict[str, object]:
         """What a checkpoint cannot tell from the weights of a model without a ``config``, and must agree with."""
@@ -206,6 +219,16 @@ class VAE(LatentVariableModel):
                     f"x must lie in [0, 1] for a Bernoulli likelihood, got values from {low:g} to {high:g}."
                 )
         return x
+
+
+def layers(model: nn.Module) -> list[str]:
+    """All layers, the model itself first: their names, classes, and what PyTorch prints of them."""
+    named = ((name, type(layer), layer) for name, layer in model.named_modules())
+    return [f"{name}: {kind.__module__}.{kind.__qualname__} {layer.extra_repr()}" for name, kind, layer in named]
+
+
+def _sizes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
 def _width(network: str, out: Tensor, width: int, meaning: str) -> Tensor:

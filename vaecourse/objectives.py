@@ -7,7 +7,9 @@ phi-gradient, and whether the score term of log q is kept.
           \Delta_\phi = \sum_{m,k} b_{mk} \nabla_\phi \left( \log p_\theta(x, z_{mk}) - \log q(z_{mk} | x) \right)
 
 with reparameterised :math:`z_{mk}(\phi)`. ``TABLE`` holds the rows; the weights below carry no gradient. ``loss`` is a
-scalar like any other: scale it, add to it, accumulate it, take it through ``torch.func`` or ``torch.compile``.
+scalar to scale, to add to, to accumulate, and to take through ``torch.func`` or ``torch.compile``. It has one
+derivative: a second one would lack that of the weights and raises ``RuntimeError``, but for elbo, whose weights are
+numbers. (A second ``torch.func.grad`` inside one ``torch.compile`` is not seen.)
 
 **The rule.** One encoder call, one decoder call and one backward pass serve every row, also one with a != b. Samples do
 not meet in the decoder, so the gradient that comes back to sample mk is proportional to the weight sent out with it. It
@@ -176,7 +178,7 @@ def loss(
 ) -> Tensor:
     r"""Minus the mean over B of the bound, a scalar whose gradient is minus the row's, in nats.
 
-    Shapes: ``[B, ...] -> []``. Raises as ``estimate`` does.
+    Shapes: ``[B, ...] -> []``. Raises as ``estimate`` does; a second derivative raises ``RuntimeError``, but for elbo.
 
     >>> from vaecourse.models import VAE
     >>> model = VAE(data_dim=64, latent_dim=8)
@@ -197,7 +199,8 @@ def estimate(
 
     Log-weights and bound are at least float32, whatever the model computes in. Raises as ``get`` and the model do;
     ``ValueError`` where the model's log-densities are not ``[M, K, B]``, for a point or a group whose weights are all
-    zero, and for a row without the score term if the model's log q keeps it; ``NotFinite`` for NaN.
+    zero, and for a row without the score term if the model's log q keeps it, hides it in a checkpoint with
+    ``use_reentrant=True``, or does not move with z; ``NotFinite`` for NaN.
     """
     row = get(objective)
     _is_model(model)
@@ -207,19 +210,23 @@ def estimate(
         return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
 
 
-def at(model: LatentVariableModel, x: Data, row: Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
-    """``estimate`` at samples that are drawn already, by ``model.propose`` or ``model.draw``."""
+def at(model: LatentVariableModel, x: Data, row: str | Objective, z: Latent, log_q: Tensor, M: int, K: int) -> Estimate:
+    """``estimate`` at samples that are drawn already, by ``model.propose`` or ``model.draw``; raises as it does.
+
+    They must be drawn with ``keeps_score=row.keeps_score``. A draw without the score term is taken by a row that keeps
+    it: for elbo that is right in the mean, for the others it is not, and log q alone does not tell the two apart.
+    """
+    row = get(row)
     shape = torch.Size((M, K, len(x) if isinstance(x, Tensor) else log_q.shape[-1]))
     arguments.of_samples("log_q", log_q, *shape)
     _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("model.draw with keeps_score=False", log_q, z)
-    if row.turns and _in_float16(z):
-        log_p = arguments.of_samples("model.log_joint", model.log_joint(x, z), *shape)
-        return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z)
-    seen, passengers = _watched(z, shape) if row.turns else (z, ())
+    seen, passengers = _watched(z, shape) if row.turns and not _in_float16(z) else (z, ())
     log_p = arguments.of_samples("model.log_joint", model.log_joint(x, seen), *shape)
-    return _estimate(row, log_p, log_q, z, passengers)
+    if passengers and not _through_float16(log_p, seen):
+        return _estimate(row, log_p, log_q, z, passengers)
+    return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, seen)
 
 
 def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objective) -> Estimate:
@@ -228,11 +235,14 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     Arguments:
         log_p: :math:`\log p(x, z_{mk})`, ``[M, K, B]``, computed from this ``z``. Samples must not meet in it.
         log_q: :math:`\log q(z_{mk} | x)`, ``[M, K, B]``. For a row without the score term (stl, dreg) its parameters
-            are to be held fixed, so that its gradient flows through z alone.
+            are to be held fixed, so that its gradient flows through z alone. For the others a log q without a gradient
+            is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a ``detach``.
         z: the reparameterised samples ``[M, K, B, ...]``, or a tuple of such.
 
-    A row with b != a (piwae, dreg) costs one more backward pass from log p to z. Raises as ``estimate`` does, and
-    ``ValueError`` for a z without a gradient where log q has one.
+    A row with b != a (piwae, dreg) costs one more backward pass from log p to z. It needs the z that log p was computed
+    from, not a view of it nor what comes with log p out of one compiled function: else it raises ``ValueError``. Under
+    ``torch.compile`` this pass breaks the graph. Raises as ``estimate`` does, and ``ValueError`` for a z without a
+    gradient where log q has one.
 
     >>> mean = torch.zeros(5, 2, requires_grad=True)
     >>> z = mean + torch.randn(3, 4, 5, 2)
@@ -245,7 +255,7 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     _drawn(z, log_q, shape)
     if not row.keeps_score:
         _no_score("log_q", log_q, z)
-    return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z)
+    return _by_a_second_pass(_estimate(row, log_p, log_q, z), row, log_p, z, is_given=True)
 
 
 def backward(
@@ -281,10 +291,12 @@ class _Seen(Function):
 
     @staticmethod
     def setup_context(context: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        pass
+        context.set_materialize_grads(False)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor, ratio: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, gradient: Tensor | None, ratio: Tensor | None) -> tuple[Tensor | None, None]:
+        if gradient is None or ratio is None:
+            return gradient, None
         return (_beside(ratio, gradient) * gradient).to(gradient.dtype), None
 
 
@@ -294,22 +306,45 @@ class _Loss(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(log_p: Tensor, log_q: Tensor, bound: Tensor, a: Tensor, b: Tensor, *passengers: Tensor) -> Tensor:
+    def forward(log_p: Tensor, log_q: Tensor, bound: Tensor, *others: Any) -> Tensor:
         return -bound.mean()
 
     @staticmethod
-    def setup_context(context: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        log_p, log_q, _, a, b, *passengers = inputs
-        context.save_for_backward(a, b)
-        context.dtypes, context.passengers = (log_p.dtype, log_q.dtype), len(passengers)
+    def setup_context(context: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        log_p, log_q, _, a, b, context.constant, *passengers = inputs
+        context.save_for_backward(a, b, log_p, log_q)
+        context.passengers = len(passengers)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        a, b = context.saved_tensors
+        a, b, log_p, log_q = context.saved_tensors
+        if torch.is_grad_enabled() and not context.constant:  # create_graph=True
+            moves = _Once.apply(log_p, log_q)
+            a, b = a + moves, b + moves
         scale = gradient / a.shape[-1]
-        for_p, for_q = (-scale * a).to(context.dtypes[0]), (scale * b).to(context.dtypes[1])
         ratios = [b / a] * context.passengers if context.passengers else []
-        return for_p, for_q, None, None, None, *ratios
+        return (-scale * a).to(log_p.dtype), (scale * b).to(log_q.dtype), None, None, None, None, *ratios
+
+
+class _Once(Function):
+    """A zero that stands for how the weights move with log p and log q; backwards, a refusal: they are held fixed."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(log_p: Tensor, log_q: Tensor) -> Tensor:
+        return torch.zeros_like(log_p - log_q)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[None, None]:
+        raise RuntimeError(
+            "this loss can be differentiated once: its weights are held fixed, so a second derivative would lack "
+            "theirs. Differentiate the bound itself twice, such as bounds.iwae(log_p - log_q).mean()."
+        )
 
 
 def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
@@ -317,16 +352,19 @@ def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passenger
     log_w = arguments.log_weights(wide(log_p.detach()) - wide(log_q.detach()))
     _some_weight(log_w)
     with contextlib.nullcontext() if torch.compiler.is_compiling() else arguments.looked_at():
-        bound, weights = row.value(log_w), _weights(row, log_w)
-    minus_mean = _Loss.apply(log_p, log_q, bound, *weights, *passengers)
+        bound, (a, b) = row.value(log_w), _weights(row, log_w)
+    if passengers:  # so that b / a is finite where a underflows: it changes no sum
+        a = torch.where(a.abs() < 1e-20, torch.full_like(a, 1e-20).copysign(a), a)
+    minus_mean = _Loss.apply(log_p, log_q, bound, a, b, row.theta is uniform and not row.turns, *passengers)
     return Estimate(minus_mean, bound, log_w, each_part(z, Tensor.detach))
 
 
 def _weights(row: Objective, log_w: Tensor) -> tuple[Tensor, Tensor]:
-    """a and b, with an a so large that b / a is finite where a underflows: it changes no sum."""
+    """a and b."""
     a = row.theta(log_w, **row.parameters)
-    b = row.phi(log_w, **row.parameters) if row.turns else a
-    return a.clamp_min(1e-20), b
+    if row.turns:
+        return a, row.phi(log_w, **row.parameters)
+    return a, a.view_as(a)  # torch.compile takes no Function that is given one tensor twice
 
 
 def _watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
@@ -371,28 +409,53 @@ def _drawn(z: Latent, log_q: Tensor, shape: torch.Size) -> None:
 
 
 def _in_float16(z: Latent) -> bool:
-    """Whether a decoder computes in float16, where a weight below 6e-8 is 0 and b / a has nothing left to multiply."""
+    """Whether a decoder starts in float16, where a weight below 6e-8 is 0 and b / a has nothing left to multiply."""
     (first, *_) = _parts(z)
     kind = first.device.type
     autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
     return autocast or first.dtype == torch.float16
 
 
-def _by_a_second_pass(found: Estimate, row: Objective, log_p: Tensor, z: Latent) -> Estimate:
+def _through_float16(log_p: Tensor, z: Latent) -> bool:
+    """Whether autograd's graph shows float16 between z and log p, as of a network with an autocast of its own."""
+    if not arguments.is_concrete(log_p):
+        return False
+    nodes = _nodes(log_p, {part.grad_fn for part in _parts(z)})
+    return any(made.dtype is torch.float16 for node in nodes for made in node._input_metadata)
+
+
+def _by_a_second_pass(found: Estimate, row: Objective, log_p: Tensor, z: Latent, is_given: bool = False) -> Estimate:
     """The loss, which leaves with a for theta and phi alike, and what phi lacks: (b - a) along z, by a pass of its own.
 
-    Needs no b / a, and is right also where samples meet. Costs one more backward pass from log p to z.
+    Needs no b / a, and is right also where samples meet. Costs one more backward pass from log p to z. A log p that
+    ``is_given`` may have been computed from another z: then there is no slope, or only a part of it.
     """
     moving = [part for part in _parts(z) if part.requires_grad]
-    if not (row.turns and moving and log_p.requires_grad):
+    if not (row.turns and moving and torch.is_grad_enabled()):
         return found
     a, b = _weights(row, found.log_w)
-    slopes = torch.autograd.grad(log_p, moving, (b - a).to(log_p.dtype), retain_graph=True, allow_unused=True)
+    slopes: tuple[Tensor | None, ...] = (None,) * len(moving)
+    if log_p.requires_grad:
+        slopes = torch.autograd.grad(log_p, moving, (b - a).to(log_p.dtype), retain_graph=True, allow_unused=True)
+    if is_given and (any(slope is None for slope in slopes) or _passes_by(log_p, moving)):
+        raise ValueError(
+            "log_p must be computed from this z, from each part of it, and not from what it is a view of, nor together "
+            "with it in one compiled function: this objective has weights of its own for phi, which go along z."
+        )
     loss = found.loss
     for part, slope in zip(moving, slopes):
         if slope is not None:
             loss = loss - (slope.to(loss.dtype) * (part - part.detach())).sum() / log_p.shape[-1]
     return found._replace(loss=loss)
+
+
+def _passes_by(log_p: Tensor, parts: list[Tensor]) -> bool:
+    """Whether log p also hangs on what a part of z is a view of."""
+    if not arguments.is_concrete(log_p):
+        return False
+    views = [list(_same_numbers(part)) for part in parts]
+    before = {node for view in views for node in view[1:]}
+    return bool(before) and any(node in before for node in _nodes(log_p, {view[0] for view in views if view}))
 
 
 def _some_weight(log_w: Tensor) -> None:
@@ -430,21 +493,34 @@ def _same_numbers(z: Tensor) -> Iterator[Any]:
         node = node.next_functions[0][0] if is_reshape else None
 
 
+def _nodes(end: Tensor, until: set[Any]) -> Iterator[Any]:
+    """The nodes of autograd's graph behind a tensor, but for those of ``until`` and what is behind these alone."""
+    known, waiting = until | {None}, list[Any]([end.grad_fn])
+    for node in waiting:  # which grows
+        if node not in known:
+            known.add(node)
+            yield node
+            for following, _ in node.next_functions:
+                waiting.append(following)
+
+
 def _no_score(name: str, log_q: Tensor, z: Latent) -> None:
     """Refuse a log q that reaches a leaf of autograd's graph beside z: then its score term is still there."""
-    if not arguments.is_concrete(log_q) or log_q.grad_fn is None:
-        return
     parts = _parts(z)
-    known = {node for part in parts for node in _same_numbers(part)}
-    waiting = [log_q.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node in known:
-            continue
-        known.add(node)
+    if torch.is_grad_enabled() and any(part.requires_grad for part in parts) and not log_q.requires_grad:
+        raise ValueError(
+            f"{name} must move with z, got a log q without a gradient: hold only the parameters of q fixed, not z."
+        )
+    if not arguments.is_concrete(log_q):
+        return
+    for node in _nodes(log_q, {node for part in parts for node in _same_numbers(part)}):
+        if node.name().startswith("CheckpointFunction"):
+            raise ValueError(
+                f"{name} must not go through a torch.utils.checkpoint with use_reentrant=True, which asks q once more "
+                "on the way back, when its parameters are not held fixed: compute log q without it for this objective."
+            )
         if hasattr(node, "variable") and not any(node.variable is part for part in parts):
             raise ValueError(
                 f"{name} must hold the parameters of q fixed, so that log q moves with z alone: this objective has no "
                 "score term, and with it the gradient would be another one."
             )
-        waiting += [following for following, _ in node.next_functions if following is not None]

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vaecourse import arguments
+from vaecourse import arguments, evaluate
 from vaecourse.models import VAE, standard_normal_log_prob
 
 
@@ -107,8 +107,11 @@ class AggregatePosterior:
 
     @classmethod
     def of(cls, model: VAE, x: Tensor) -> AggregatePosterior:
-        """The aggregate posterior of a model with a Gaussian encoder over the data ``x [N, D]``, without gradients."""
-        with torch.no_grad():
+        """The aggregate posterior of a model with a Gaussian encoder over the data ``x [N, D]``, without gradients.
+
+        The model is in evaluation mode for as long, without dropout. Raises as ``model.encode`` does.
+        """
+        with evaluate.mode(model, training=False), torch.no_grad():
             return cls(*model.encode(x))
 
     def log_prob(self, z: Tensor) -> Tensor:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -45,10 +46,11 @@ class Epoch(NamedTuple):
 
 @dataclass
 class History:
-    """The full epochs of a run, and whether a Ctrl-C or the notebook's stop button cut the next one short."""
+    """The full epochs of a run; whether Ctrl-C or the stop button cut the next one short, or the callback ended it."""
 
     epochs: list[Epoch] = field(default_factory=list)
     interrupted: bool = False
+    ended: bool = False
 
     @property
     def train(self) -> list[float]:
@@ -67,7 +69,8 @@ class History:
 
     def __repr__(self) -> str:
         last = f", train bound {self.train[-1]:.2f} nats" if self.epochs else ""
-        return f"{len(self.epochs)} epochs{last}{', interrupted' if self.interrupted else ''}"
+        how = ", interrupted" if self.interrupted else ", ended by the callback" if self.ended else ""
+        return f"{len(self.epochs)} epochs{last}{how}"
 
 
 class Setting(NamedTuple):
@@ -111,7 +114,7 @@ def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer
 
 def fit(
     model: LatentVariableModel,
-    data: Tensor | Images | Iterable[Any],
+    data: Tensor | tuple[Tensor, ...] | Images | Iterable[Any],
     objective: str | Objective | Climbable,
     M: int,
     K: int,
@@ -119,7 +122,7 @@ def fit(
     *,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
-    held_out: Tensor | Iterable[Any] | None = None,
+    held_out: Tensor | tuple[Tensor, ...] | Iterable[Any] | None = None,
     binarise: bool | None = None,
     checkpoint: str | Path | None = None,
     device: str | torch.device | None = None,
@@ -132,39 +135,45 @@ def fit(
     """Train ``model`` in place to climb ``objective`` with M estimates of K samples each; return the history.
 
     Arguments:
-        data: ``[N, ...]``, which is shuffled; or ``Images``, whose training part is taken; or batches that can be gone
+        data: ``[N, ...]``, which is shuffled; or a tuple of such tensors, as (x, mask), which are shuffled together and
+            seen as a tuple by the model; or ``Images``, whose training part is taken; or batches that can be gone
             through again and again, such as a ``DataLoader``, which shuffles itself. Of a batch (x, label) x is taken.
         objective: a row of ``objectives.TABLE`` or its name, or an ``infovae.InfoVAE``, whose history is the ELBO's.
-        held_out: what ``evaluate.bound`` takes; its bound is measured after each epoch, on the same pixels and noise.
+        held_out: what ``evaluate.bound`` takes, if it can be gone through again and again; its bound is measured after
+            each epoch, on the same pixels and noise.
         binarise: whether ``data``, a tensor of grey levels in [0, 1], gives every step fresh zeros and ones. If not
-            said, it does for a Bernoulli ``VAE`` and for no other model.
+            said, a tensor or ``Images`` does for a Bernoulli ``VAE``, and for no other model; what a ``DataLoader``
+            gives is taken as it is, and ``held_out`` as well then.
         checkpoint: a file. It is replaced after each full epoch. If it is there already, the run in it goes on, from
-            its weights and not from those of ``model``; ``epochs`` counts from the very beginning. Needs a tensor.
+            its weights and not from those of ``model``; ``epochs`` counts from the very beginning. Needs tensors.
         device: where to compute; the first of CUDA, MPS and CPU that is here if not given. The model comes back.
         seed: of the shuffling, the pixels and the noise. The model's first weights are made before, where it is made.
         optimizer: called with the parameters and ``lr``; ``functools.partial(torch.optim.Adam, eps=1e-4)`` is IWAE's.
+            Its step must need no closure.
         schedule: called with the optimizer; what it returns takes a step after each epoch, for instance
-            ``functools.partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)``.
-        callback: called after each epoch with its ``Epoch`` and the model; where it returns True, the run ends.
+            ``functools.partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)``. It sees no bound.
+        callback: called after each epoch with its ``Epoch`` and the model; where it returns True, the run ends. In a
+            checkpoint it stays ended for every later call with a callback; a call without one goes on with it.
 
     A run killed at any moment and started again with the same arguments ends with the very parameters of a run that
     was never killed (on the CPU, with the same number of threads). Three runs of one epoch are not one of three: each
     begins with a new optimizer and the noise of its ``seed``. Ctrl-C ends the run early: the model is usable, the
     history says ``interrupted``, the checkpoint holds the last full epoch. Every layer comes back in its own mode.
 
-    Raises ``ValueError`` for bad input and for a checkpoint that is damaged or belongs to a run with other settings
-    (the file is left as it is), ``files.Busy`` for one that another run is at work on, ``FloatingPointError`` if the
-    bound or its gradient stops being finite (the model keeps its last finite parameters), and ``OSError`` if the
-    checkpoint cannot be written (the one before is kept).
+    Raises ``ValueError`` or ``TypeError`` for bad input; ``ValueError`` for a checkpoint that is damaged or belongs to
+    a run with other settings, those of layers, prior, frozen weights, groups of weights and schedule among them (the
+    file is left as it is); ``files.Busy`` for one that another run is at work on; ``FloatingPointError`` if the bound
+    or its gradient stops being finite (the model keeps its last finite parameters); and ``OSError`` if the checkpoint
+    cannot be written (the one before is kept).
     """
     row = objectives.get(objective) if isinstance(objective, str) else objective
     M, K, epochs, batch_size, learning_rate, seed = ranges(M, K, epochs, batch_size, learning_rate, seed)
-    device, binarise = choose_device(device), _binarises(model, binarise)
-    pixels = torch.Generator().manual_seed(seed)
     data = data.train if isinstance(data, Images) else data
+    device, binarise = choose_device(device), _binarises(model, binarise, data)
+    pixels = torch.Generator().manual_seed(seed)
     if isinstance(data, Tensor):
         data = _pixels("data", data, model, binarise)
-    held_out = _pixels("held_out", held_out, model, binarise) if isinstance(held_out, Tensor) else held_out
+    held_out = _held_out(held_out, model, binarise)
     through = batches.of(data, batch_size, pixels, binarise)
     if checkpoint is not None:
         known = {"data": _recognised(data), "held_out": None if held_out is None else _recognised(held_out)}
@@ -181,31 +190,21 @@ def fit(
         model.to(device)
         # one generator, not two with the same seed: those would shuffle and draw with the same numbers
         noise = pixels if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
-        climber = optimizer(model.parameters(), lr=learning_rate)
-        scheduler = None if schedule is None else schedule(climber)
+        climber = _stepping("optimizer", optimizer(model.parameters(), lr=learning_rate))
+        scheduler = None if schedule is None else _stepping("schedule", schedule(climber))
         kept = None
         try:
             if checkpoint is not None:
-                settings = {
-                    "model": description.of_model(model),
-                    **known,
-                    "objective": description.of_objective(row),
-                    "M": M,
-                    "K": K,
-                    "batch_size": batch_size,
-                    "learning_rate": learning_rate,
-                    "binarise": binarise,
-                    "device": device.type,
-                    "seed": seed,
-                    "optimizer": description.of_optimizer(climber),
-                    "schedule": description.of_schedule(scheduler),
-                }
+                settings = description.of_run(model, row, climber, scheduler) | known
+                settings |= {"M": M, "K": K, "batch_size": batch_size, "learning_rate": learning_rate}
+                settings |= {"binarise": binarise, "device": device.type, "seed": seed}
                 generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
                 kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators, row=_is_epoch)
                 history.epochs = [Epoch(*epoch) for epoch in kept.resume(epochs)]
+                history.ended = kept.ended = kept.ended and callback is not None
                 _catch_up(scheduler, len(history.epochs))
             with _bar(epochs, len(history.epochs), batches.steps(through), progress) as bar:
-                while len(history.epochs) < epochs:
+                while len(history.epochs) < epochs and not history.ended:
                     start = time.perf_counter()
                     where = f"epoch {len(history.epochs) + 1}"
                     train = _epoch(model, through, row, M, K, climber, noise, device, bar, where)
@@ -218,8 +217,10 @@ def fit(
                         scheduler.step()
                     if kept is not None:
                         kept.save(history.epochs)
-                    if callback is not None and callback(history.epochs[-1], model) is True:
-                        break
+                    history.ended = callback is not None and callback(history.epochs[-1], model) is True
+                    if kept is not None and history.ended:
+                        kept.ended = True
+                        kept.save(history.epochs)
         except KeyboardInterrupt:
             history.interrupted = True
     return history
@@ -274,19 +275,30 @@ def _home(model: LatentVariableModel) -> torch.device:
 
 def _recognised(data: object) -> str:
     """By what a checkpoint knows the data again."""
+    if isinstance(data, tuple):
+        return " and ".join(map(_recognised, data))
     if not isinstance(data, Tensor):
         raise ValueError("checkpoint needs data and held_out as tensors: what a DataLoader gives cannot be recognised.")
     return checkpoints.fingerprint(data)
 
 
-def _binarises(model: LatentVariableModel, binarise: bool | None) -> bool:
-    """Whether pixels are drawn: as asked for, or where a VAE's likelihood is of zeros and ones."""
+def _stepping(name: str, stepper: Any) -> Any:
+    """An optimizer or a schedule, if its step needs nothing."""
+    asked = inspect.signature(stepper.step).parameters.values()
+    if needed := [p.name for p in asked if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]:
+        kind = f"{type(stepper).__name__}, whose step needs {' and '.join(needed)}"
+        raise TypeError(f"{name} must take a step without arguments, got {kind}.")
+    return stepper
+
+
+def _binarises(model: LatentVariableModel, binarise: bool | None, data: object) -> bool:
+    """Whether pixels are drawn: as asked for, or of a tensor where a VAE's likelihood is of zeros and ones."""
     likelihood = getattr(model, "likelihood", None)
     if binarise and likelihood == "gaussian":
         raise ValueError(
             "binarise must be False for a Gaussian likelihood, which is not one of zeros and ones, got True."
         )
-    return likelihood == "bernoulli" if binarise is None else bool(binarise)
+    return likelihood == "bernoulli" and isinstance(data, Tensor) if binarise is None else bool(binarise)
 
 
 MOST_EPOCHS = 100_000  # whose history a checkpoint can hold
@@ -310,7 +322,8 @@ def load(path: str | Path) -> VAE:
     """The model in a checkpoint of ``fit``, on the CPU, ready to evaluate.
 
     Raises ``OSError`` if there is no file to read, and ``ValueError`` if it is not a whole checkpoint, is larger than
-    ``checkpoint.LARGEST``, or if its model cannot be built again because its networks or its prior were given.
+    ``checkpoint.LARGEST``, or if its model cannot be built again because its networks or its prior were given, or
+    exchanged later.
     """
     models: list[VAE] = []
 
@@ -404,10 +417,20 @@ def _held_out_bound(
     return float(evaluate.bound(model, x, row, M, K, torch.Generator(device).manual_seed(1), batch_size).mean())
 
 
+def _held_out(x: Any, model: LatentVariableModel, binarise: bool) -> Any:
+    """``held_out``, if every epoch can go through it."""
+    if isinstance(x, Iterator):
+        raise TypeError(
+            "held_out must be a tensor, or batches that can be gone through again and again, such as a DataLoader, "
+            f"got {type(x).__name__}, which can be used only once."
+        )
+    return _pixels("held_out", x, model, binarise) if isinstance(x, Tensor) else x
+
+
 def _pixels(name: str, x: Tensor, model: LatentVariableModel, binarise: bool) -> Tensor:
     """``x`` if the model can learn from it."""
     if binarise or getattr(model, "likelihood", None) == "bernoulli":
         x = between_0_and_1(name, x)
     if isinstance(model, VAE) and arguments.tensor(name, x, "BD").shape[1] != model.data_dim:
         raise ValueError(f"{name} must have data_dim = {model.data_dim} columns, got shape {list(x.shape)}.")
-    return x
+    return arguments.finite(name, x)

@@ -526,9 +526,7 @@ def test_a_checkpoint_cut_short_while_it_is_read_does_not_end_the_process(tmp_pa
     command = [sys.executable, "-c", CUT_WHILE_IT_IS_READ, file, place]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, f"ended by signal {-ended.returncode}: {ended.stderr}"
-    wanted = (
-        "big is a damaged checkpoint: somebody has changed it while it was read" if place == "compare" else "taken"
-    )
+    wanted = "big is a damaged checkpoint: somebody has changed it while it was read" if place == "compare" else "taken"
     assert wanted in ended.stdout and ended.stdout.count("\n") == 1
 
 
