@@ -319,3 +319,19 @@ def test_config_describes_networks_that_are_the_built_in_ones_wherever_they_were
     model = VAE(7, 2, (6,))
     given = VAE(7, 2, (6,), encoder=model.encoder, decoder=model.decoder, prior=model.prior)
     assert given.config() == model.config()
+
+
+def test_a_decoder_of_whose_calls_more_is_known_is_called():
+    """The fused likelihood takes the last layer's numbers and not its call; here the call is another."""
+    torch.manual_seed(0)
+    model, x, z = VAE(6, 2, (5,)), torch.rand(4, 6).round(), torch.randn(3, 4, 2)
+    head = model.decoder[-1]
+    usual = model.log_likelihood(x, z)
+    twice = bernoulli.log_likelihood(2 * model.decoder(z), x)
+    head.forward = lambda h: 2 * nn.functional.linear(h, head.weight, head.bias)
+    torch.testing.assert_close(model.log_likelihood(x, z), twice)
+    del head.forward
+    hook = nn.modules.module.register_module_forward_hook(lambda layer, _, out: 2 * out if layer is head else out)
+    torch.testing.assert_close(model.log_likelihood(x, z), twice)
+    hook.remove()
+    torch.testing.assert_close(model.log_likelihood(x, z), usual)

@@ -327,3 +327,13 @@ def test_value_is_detached_and_the_generator_is_what_decides(model, x):
 def test_bad_input_is_told_in_a_sentence(error, call, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_weights_of_a_row_of_ones_own_are_one_for_each_sample():
+    """A mean over K that kept its axis would be broadcast in silence."""
+    row = objectives.Objective("wide", bounds.elbo, *[lambda log_w: log_w.softmax(1).mean(1, keepdim=True)] * 2)
+    log_p = torch.zeros(3, 4, 5, requires_grad=True)
+    with pytest.raises(
+        ValueError, match=r"the weights of 'wide' must be \[3, 4, 5\], one for each sample, got \[3, 1, 5\]"
+    ):
+        objectives.surrogate(log_p, torch.zeros(3, 4, 5), torch.zeros(3, 4, 5, 2), row)

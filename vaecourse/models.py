@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as every
 
 from vaecourse import arguments, bernoulli
 from vaecourse.composition import DeepLatentVariableModel, OverSamples, check
@@ -19,6 +20,7 @@ from vaecourse.latent import LatentVariableModel, standard_normal
 
 __all__ = ["VAE", "DeepLatentVariableModel", "LatentVariableModel", "OverSamples", "Prior", "StandardNormal", "check"]
 
+EVERYWHERE = [f"_global_{when}_hooks" for when in ("forward", "forward_pre", "backward", "backward_pre")]
 LIKELIHOODS = ["bernoulli", "gaussian"]
 
 
@@ -245,4 +247,6 @@ def _linear_head(decoder: nn.Module) -> nn.Linear | None:
     for module in (decoder, head):
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
             return None
-    return head
+        if "forward" in vars(module):
+            return None
+    return None if any(getattr(every, name) for name in EVERYWHERE) else head

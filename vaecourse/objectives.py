@@ -362,9 +362,14 @@ def _estimate(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passenger
 def _weights(row: Objective, log_w: Tensor) -> tuple[Tensor, Tensor]:
     """a and b."""
     a = row.theta(log_w, **row.parameters)
-    if row.turns:
-        return a, row.phi(log_w, **row.parameters)
-    return a, a.view_as(a)  # torch.compile takes no Function that is given one tensor twice
+    b = row.phi(log_w, **row.parameters) if row.turns else a.view_as(a)  # torch.compile wants another tensor
+    for weights in (a, b):
+        if weights.shape != log_w.shape:
+            raise ValueError(
+                f"the weights of {row.name!r} must be {list(log_w.shape)}, one for each sample, got "
+                f"{list(weights.shape)}."
+            )
+    return a, b
 
 
 def _watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
