@@ -53,7 +53,7 @@ def said():
         ("--objective=lean --gamma=3", ["gamma must lie in [0, 2], got 3"]),
         ("--objective=laen", ["vr_iwae, lean", "got 'laen'"]),
         ("--gamma=1", ["objective 'iwae' takes no parameters, got gamma"]),
-        ("cockpit", ["'lean', 'infovae'", "γ (lean)", "lean(gamma=0.2), M = 1, K = 1"]),
+        ("cockpit", ["'lean', 'infovae'", "Own β, α, γ", "lean(gamma=0.2), M = 1, K = 1"]),
         ("loss", ["True #8C8C8C"]),
     ],
 )

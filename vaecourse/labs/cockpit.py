@@ -39,9 +39,9 @@ def own(row: objectives.Objective, share: float) -> dict[str, float]:
 
 
 def owners() -> str:
-    """Which rows take a parameter, and its symbol: "β (ciwae), α (vr_iwae)"."""
+    """The symbols of the parameters that rows take, on the one slider for them: "Own β, α"."""
     rows = objectives.TABLE.values()
-    return ", ".join(f"{SYMBOLS.get(of.name, of.name)} ({row.name})" for row in rows for of in row.takes[:1])
+    return "Own " + ", ".join(dict.fromkeys(SYMBOLS.get(of.name, of.name) for row in rows for of in row.takes[:1]))
 
 
 # What is trained -----------------------------------------------------------------------------------------------------
