@@ -14,7 +14,7 @@ from tests.stats import assert_mean, assert_not_mean
 from vaecourse import arguments, bounds, evaluate, exact, objectives
 from vaecourse.exact import LinearGaussian
 from vaecourse.hierarchical.vae import HierarchicalVAE
-from vaecourse.latent import LatentVariableModel
+from vaecourse.latent import LatentVariableModel, mode
 from vaecourse.models import VAE
 
 D, L = 4, 2
@@ -102,8 +102,8 @@ def test_no_more_than_a_chunk_of_a_group_is_in_the_decoder(vae):
 
 def test_the_mode_of_the_model_comes_back(vae):
     model, x = vae
-    for mode in (True, False):
-        model.train(mode)
+    for training in (True, False):
+        model.train(training)
         evaluate.log_likelihood(model, x, 3)
         assert model.training is mode
     model.train()
@@ -342,10 +342,10 @@ def test_every_layer_keeps_its_own_mode(vae):
 def test_mode_sets_and_restores():
     net = nn.Sequential(nn.Dropout(), nn.Sequential(nn.Dropout()))
     net[1].eval()
-    with evaluate.mode(net, training=True):
+    with mode(net, training=True):
         assert all(layer.training for layer in net.modules())
     assert [layer.training for layer in net.modules()] == [True, True, False, False]
-    with evaluate.mode(object(), training=False):
+    with mode(object(), training=False):
         pass
 
 

@@ -49,7 +49,7 @@ POLICY = (
     "form-action 'self'",
     "frame-ancestors 'self'",
 )
-OURS = ("lab", "static/", "login", "logout")  # where pages and programs of JupyterLab's own are
+OURS = ("lab", "doc", "static/", "login", "logout")  # where pages and programs of JupyterLab's own are
 NO_PROGRAM = (
     "sandbox",  # no scripts, no forms, no way to another page by itself
     "default-src 'none'",

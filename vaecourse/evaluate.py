@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import arguments, batches, objectives
-from vaecourse.latent import Data, LatentVariableModel
+from vaecourse.latent import Data, LatentVariableModel, mode
 from vaecourse.models import standard_normal_log_prob
 from vaecourse.objectives import Objective
 
@@ -206,22 +206,6 @@ def _log_densities(mean: Tensor, log_std: Tensor) -> Callable[[Tensor], Tensor]:
         return constant - 0.5 * distance
 
     return one_by_one
-
-
-@contextmanager
-def mode(model: object, training: bool) -> Iterator[None]:
-    """Every layer in training or in evaluation mode for as long as this lasts; afterwards each as it was.
-
-    ``model.train(model.training)`` would not do that: it puts a layer that was frozen by ``.eval()`` into training.
-    """
-    before = [(layer, layer.training) for layer in model.modules()] if isinstance(model, nn.Module) else []
-    try:
-        if isinstance(model, nn.Module):
-            model.train(training)
-        yield
-    finally:
-        for layer, was_training in before:
-            layer.training = was_training
 
 
 @contextmanager

@@ -418,6 +418,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Where no file can be made filelock waits as if somebody held it.
+        os.close(os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644))
         lock.acquire()
     except filelock.Timeout:
         busy = Busy(f"{shown(path)} is in use by {_holder(name)}: wait until that has ended, or name another file.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -99,3 +100,19 @@ class LatentVariableModel(nn.Module):
             return log_p - log_q
 
         return log_w
+
+
+@contextmanager
+def mode(model: object, training: bool) -> Iterator[None]:
+    """Every layer in training or in evaluation mode for as long as this lasts; afterwards each as it was.
+
+    ``model.train(model.training)`` would not do that: it puts a layer that was frozen by ``.eval()`` into training.
+    """
+    before = [(layer, layer.training) for layer in model.modules()] if isinstance(model, nn.Module) else []
+    try:
+        if isinstance(model, nn.Module):
+            model.train(training)
+        yield
+    finally:
+        for layer, was_training in before:
+            layer.training = was_training

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vaecourse import arguments, evaluate
+from vaecourse import arguments
+from vaecourse.latent import mode
 from vaecourse.models import VAE, standard_normal_log_prob
 
 
@@ -111,7 +112,7 @@ class AggregatePosterior:
 
         The model is in evaluation mode for as long, without dropout. Raises as ``model.encode`` does.
         """
-        with evaluate.mode(model, training=False), torch.no_grad():
+        with mode(model, training=False), torch.no_grad():
             return cls(*model.encode(x))
 
     def log_prob(self, z: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from vaecourse import arguments, batches, description, evaluate, objectives
 from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
-from vaecourse.latent import Data, LatentVariableModel
+from vaecourse.latent import Data, LatentVariableModel, mode
 from vaecourse.models import VAE
 from vaecourse.objectives import Objective
 
@@ -184,7 +184,7 @@ def fit(
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoints.held(checkpoint, "training"))
         stack.enter_context(torch.random.fork_rng(devices=range(torch.cuda.device_count())))
-        stack.enter_context(evaluate.mode(model, training=True))
+        stack.enter_context(mode(model, training=True))
         stack.callback(model.to, home)
         torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
         model.to(device)

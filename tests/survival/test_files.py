@@ -190,6 +190,16 @@ def test_a_lock_that_is_freed_while_it_is_looked_at_is_no_strangers(tmp_path, mo
     assert files.is_lock(name)
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no place here where nobody can make a file")
+def test_where_no_file_can_be_made_nobody_is_waited_for():
+    """filelock would wait for the whole time, and then somebody would be told to hold it."""
+    began = time.monotonic()
+    with pytest.raises(OSError, match="could not be written"):
+        with files.locked("/proc/x.json", "counting", wait=60):
+            pass
+    assert time.monotonic() - began < 30
+
+
 COUNT = """
 import sys
 from pathlib import Path
