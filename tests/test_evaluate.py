@@ -105,7 +105,7 @@ def test_the_mode_of_the_model_comes_back(vae):
     for training in (True, False):
         model.train(training)
         evaluate.log_likelihood(model, x, 3)
-        assert model.training is mode
+        assert model.training is training
     model.train()
     with pytest.raises(ValueError):
         evaluate.log_likelihood(model, x + 1)
