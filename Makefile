@@ -179,7 +179,8 @@ install = echo "pip install $(1)"; { test -x $(BIN)/uv && $(UV_AS_PIP) $(BIN)/uv
 
 # uv does not read pip's settings, so it is told where pip looks: a mirror of PyPI, a folder of wheels.
 # The shell asks, not make: an address may hold a password, and everybody can read what stands on a command line.
-UV_AS_PIP = UV_INDEX_URL="$${UV_INDEX_URL:-$$($(call ask_pip,index-url))}" UV_FIND_LINKS="$$($(call ask_pip,find-links))"
+# Nor uv's own settings, which may name another folder to install into.
+UV_AS_PIP = UV_NO_CONFIG=1 UV_INDEX_URL="$${UV_INDEX_URL:-$$($(call ask_pip,index-url))}" UV_FIND_LINKS="$$($(call ask_pip,find-links))"
 ask_pip = $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*[.]$(1)='\(.*\)'/\1/p" | head -n 1
 
 # What comes before the pins stays: they ask for a version of PyTorch, and every build of it will do.

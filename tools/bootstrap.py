@@ -63,7 +63,7 @@ def alone():
     except ImportError:  # Windows has no such locks
         return
     while True:
-        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)  # whoever can open it can hold it
         if not is_ours(os.read(handle, 200)):
             raise Foreign
         try:

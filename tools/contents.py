@@ -12,6 +12,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -139,8 +140,9 @@ class Files(AuthenticatedFileHandler):
 class Contents(Whole, AsyncLargeFileManager):
     """Notebooks without the widgets that were saved in them: JupyterLab would run their JavaScript on opening.
 
-    A stranger's notebook could so do all that its reader can, with no cell run. The course stores no widgets.
-    Saved outputs stay as they are, for a save writes what the page has; tools/lab.py sees to it that none runs.
+    A stranger's notebook could so do all that its reader can, with no cell run. The course stores no widgets; what a
+    file has of them, a save leaves in it. Saved outputs stay as they are, for a save writes what the page has;
+    tools/lab.py sees to it that none runs.
     """
 
     use_atomic_writing = Bool(False, help=NOT_JUPYTERS)
@@ -153,6 +155,13 @@ class Contents(Whole, AsyncLargeFileManager):
 
     def _files_handler_class_default(self) -> type[Files]:
         return Files
+
+    async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
+        if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, HTTPError):
+                before = json.loads(await run_sync(Path(self._get_os_path(path.strip("/"))).read_bytes))
+                model["content"]["metadata"].setdefault("widgets", before["metadata"]["widgets"])
+        return await super().save(model, path)
 
     async def get(self, *arguments: Any, **more: Any) -> dict[str, Any]:
         model = await super().get(*arguments, **more)

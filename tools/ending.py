@@ -68,11 +68,21 @@ def _not_ours_alone(place: Path) -> str | None:
         strangers = {folder.lstat().st_uid, found.st_uid} - {0, os.getuid()}
         if strangers:
             return f"{folder} belongs to {_name(strangers.pop())}"
-        foreign_group = found.st_gid not in (0, os.getegid())
-        if found.st_mode & (stat.S_IWOTH | (stat.S_IWGRP if foreign_group else 0)):
+        if found.st_mode & (stat.S_IWOTH | (stat.S_IWGRP if _has_others(found.st_gid) else 0)):
             if folder == above[-1] or not found.st_mode & stat.S_ISVTX:  # in /tmp, what is ours stays ours
                 return f"Other users can write to {folder}"
     return None
+
+
+def _has_others(group: int) -> bool:
+    """Whether a group has another user in it than us and root."""
+    import grp
+    import pwd
+
+    first = {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
+    with contextlib.suppress(KeyError):
+        first.update(grp.getgrgid(group).gr_mem)
+    return group != 0 and bool(first - {"root", _name(os.getuid())})
 
 
 def _name(user: int) -> str:

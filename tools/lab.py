@@ -111,6 +111,7 @@ class Lab(LabApp):
 @ending.told("lab")
 def main(arguments: list[str]) -> int:
     ending.refuse_a_shared_home()
+    servers.whole_addresses()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the stored outputs were made with: docs/same-seed.md
     Lab.launch_instance(arguments)
     return 0

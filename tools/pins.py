@@ -83,7 +83,12 @@ def versions(pins: list[str]) -> str:
 
 
 def write(path: Path, said: str, pins: str) -> None:
-    files.replace(path, f"{HEAD}{said}\n{pins}".encode())
+    """Replace a file of pins; of one in which something stands that git does not have, a copy is kept."""
+    new = f"{HEAD}{said}\n{pins}".encode()
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], cwd=ROOT).returncode == 1
+    if changed and path.read_bytes() != new:
+        print(f"{path.relative_to(ROOT)} had changes that git does not have: a copy is {files.keep(path)}")
+    files.replace(path, new)
 
 
 def uv(*words: str | Path, asked: str | None = None, macos: str = MACOS, loud: bool = True) -> bool:

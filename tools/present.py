@@ -177,6 +177,7 @@ def serve(path: Path, arguments: list[str]) -> None:
 @ending.told("present")
 def main(arguments: list[str] | None = None) -> int:
     ending.refuse_a_shared_home()
+    servers.whole_addresses()
     parser = argparse.ArgumentParser(prog="python -m tools.present", description="A chapter's labs, full screen.")
     parser.add_argument("number", metavar="NN", help="the chapter's number, for example 03")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is made (default: build/present)")

@@ -17,7 +17,8 @@
 - it starts so many kernels and no more, and ends those that nobody is connected to and that do nothing; what a kernel
   sends over its own ports, to which every user of the machine can connect, is encrypted;
 - a kernel starts, and JupyterLab starts one for each notebook that is opened, without a look at the modules beside the
-  notebook. They can be imported once a cell runs, and stand in for no other module;
+  notebook. They can be imported once a cell runs, and stand in for no other module. It is of this Python, and of what
+  the environment says where programs and libraries are, only whole addresses count: others are looked for there, too;
 - it reads no configuration file, so that none can open it by chance. The command line can, one option at a time.
 
 A server that is killed (SIGKILL) cannot end its kernels. They end by themselves: each looks for its parent
@@ -72,6 +73,26 @@ AT_THE_END = (
 )
 
 
+SEARCHED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES")
+FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "PYTHONHOME", "PYTHONSTARTUP")
+
+
+def whole_addresses() -> None:
+    """Leave out of the environment what would be looked for in the folder of whatever notebook is opened."""
+    for name in SEARCHED:
+        if name in os.environ:
+            parts = os.environ[name].split(os.pathsep)
+            kept = [
+                part for part in parts if os.path.isabs(part) or (name == "LD_PRELOAD" and "/" not in part and part)
+            ]
+            os.environ[name] = os.pathsep.join(kept)
+            if not kept:  # an empty list is this folder, too
+                del os.environ[name]
+    for name in FOLDERS:
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.environ[name])
+
+
 def settings(most: int, idle: int, look: int) -> Config:
     """For at most ``most`` kernels. One without a page ends after ``idle`` seconds; ``look`` from check to check."""
     settings = Config()
@@ -83,6 +104,11 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.ServerApp.kernel_manager_class = Kernels
     body = 64 * 2**20  # bytes, and they are read before they are refused
     settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = body
+    settings.KernelSpecManager.allowed_kernelspecs = {"python3"}
+    if os.environ.get(
+        "JUPYTER_TOKEN"
+    ):  # an address with it is known beforehand: on the next port it is somebody else's
+        settings.ServerApp.port_retries = 0
     settings.IdentityProvider.cookie_options = {"samesite": "Lax"}
     settings.Kernels.most = most
     settings.MappingKernelManager.transport_encryption = "auto"  # who listens at a kernel's own ports reads nothing

@@ -213,3 +213,17 @@ def test_it_is_what_make_lab_starts_with():
         assert server.contents_manager_class is contents.Contents
     finally:
         type(server).clear_instance()
+
+
+def test_a_save_leaves_in_a_notebook_the_widgets_that_its_page_does_not_get(chapters):
+    ours, path = manager(chapters), chapters / "plain.ipynb"
+    notebook = nbformat.v4.new_notebook(metadata={"widgets": {"state": {"text": "typed"}}})
+    nbformat.write(notebook, path)
+    model = asyncio.run(ours.get("plain.ipynb"))
+    assert "widgets" not in model["content"]["metadata"]
+    model["content"]["cells"] = [nbformat.v4.new_markdown_cell("new")]
+    asyncio.run(ours.save({"type": "notebook", "content": model["content"]}, "plain.ipynb"))
+    saved = nbformat.read(path, as_version=4)
+    assert saved.metadata.widgets.state.text == "typed" and saved.cells[0].source == "new"
+    asyncio.run(ours.save({"type": "notebook", "content": nbformat.v4.new_notebook()}, "new.ipynb"))
+    assert (chapters / "new.ipynb").exists()

@@ -176,3 +176,17 @@ def test_a_benchmark_that_cannot_write_ends_in_a_sentence(tmp_path):
     command = [sys.executable, "benchmarks/one_budget.py", "--to", tmp_path / "mine.json"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1 and ended.stderr.startswith("one_budget: ") and "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="groups as POSIX has them")
+def test_a_group_is_ours_alone_only_if_nobody_else_is_in_it(monkeypatch):
+    import grp
+    import pwd
+
+    me = pwd.getpwuid(os.getuid())
+    other = pwd.struct_passwd(("other", "x", 4000, 4001, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me, other])
+    monkeypatch.setattr(
+        grp, "getgrgid", lambda number: grp.struct_group(("g", "x", number, ["third"] * (number == 4002)))
+    )
+    assert [ending._has_others(number) for number in (4000, 4001, 4002)] == [False, True, True]

@@ -706,3 +706,28 @@ def test_nothing_starts_in_a_home_of_somebody_elses(tmp_path, words):
     ended = subprocess.run(command, cwd=ROOT, env=own | {"HOME": str(home)}, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1 and "and what lies there would run as you" in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_nothing_is_looked_for_in_the_folder_of_a_notebook(monkeypatch):
+    """An empty part of these lists, as ``export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/opt/lib`` makes, is that folder."""
+    before = {
+        "PATH": ":/usr/bin:bin",
+        "PYTHONPATH": ":/opt/ros",
+        "LD_LIBRARY_PATH": ":",
+        "LD_PRELOAD": "libjemalloc.so",
+    }
+    for name, value in (before | {"IPYTHONDIR": ".ipy", "JUPYTER_DATA_DIR": "/data"}).items():
+        monkeypatch.setenv(name, value)
+    servers.whole_addresses()
+    assert (os.environ["PATH"], os.environ["PYTHONPATH"]) == ("/usr/bin", "/opt/ros")
+    assert "LD_LIBRARY_PATH" not in os.environ and os.environ["LD_PRELOAD"] == "libjemalloc.so"
+    assert (os.environ["IPYTHONDIR"], os.environ["JUPYTER_DATA_DIR"]) == (os.path.abspath(".ipy"), "/data")
+
+
+def test_an_address_that_was_known_beforehand_is_taken_or_nothing(monkeypatch):
+    """On the next port it would be another user's server that gets the token."""
+    monkeypatch.delenv("JUPYTER_TOKEN", raising=False)
+    assert "port_retries" not in servers.settings(1, 1, 1).ServerApp
+    monkeypatch.setenv("JUPYTER_TOKEN", "mine")
+    assert servers.settings(1, 1, 1).ServerApp.port_retries == 0
+    assert servers.settings(1, 1, 1).KernelSpecManager.allowed_kernelspecs == {"python3"}
