@@ -92,11 +92,13 @@ def begin():
 
 def no_variable(folder):
     """Why the course cannot be installed in a folder of this name; None if it can."""
-    found = re.search(r"\$[a-zA-Z_]\w*|[{}]", folder)
-    if not found:
-        return None
     cure = "give the folder another name, or copy the course to another place, then give the same command again."
-    return f"{folder} has a {found.group()} in its name, which setuptools cannot install in: {cure}"
+    if os.pathsep == ":" and ":" in folder:  # no list of places can name it
+        return f"{folder} has a : in its name, in which Python makes no environment: {cure}"
+    found = re.search(r"\$[a-zA-Z_]\w*|[{}]", folder)
+    if found:
+        return f"{folder} has a {found.group()} in its name, which setuptools cannot install in: {cure}"
+    return None
 
 
 def is_ours(said):
