@@ -115,13 +115,21 @@ def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
         return way in taken or not found.keys().isdisjoint(way.parents)
 
     move([folder / way for way in sorted(foreign) if in_the_way(way)], folder, _kept(folder), tell)
+
+    def aside_if_saved_since(way: Path) -> None:
+        if os.path.lexists(folder / way) and known.get(str(way)) != _stamp(folder / way):
+            move([folder / way], folder, _kept(folder), tell)
+
     for way in sorted(way for way in own - found.keys() if anew or in_the_way(way)):
-        (folder / way).unlink()
+        aside_if_saved_since(way)
+        (folder / way).unlink(missing_ok=True)
         del known[str(way)]
         _prune((folder / way).parent, folder)
     for way, path in found.items():
         target = folder / way
         if not _is_same(path, target):
+            if not target.is_dir():
+                aside_if_saved_since(way)
             _put(path, target)
         known[str(way)] = _stamp(target)
     folder.mkdir(exist_ok=True)

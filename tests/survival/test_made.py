@@ -533,3 +533,21 @@ def test_a_file_is_laid_out_whole_or_stays(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(layout.files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left")))
     assert layout.main([str(path)]) == 1 and path.read_text() == before
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_a_file_that_is_saved_while_a_new_one_is_delivered_goes_into_kept(tmp_path, monkeypatch):
+    folder, said = tmp_path / "student", []
+    with made.building(folder, tell=said.append) as room:
+        (room / "a.txt").write_text("first")
+    looked = made.strangers
+
+    def and_then_somebody_saves(where):
+        found = looked(where)
+        (folder / "a.txt").write_text("typed")
+        return found
+
+    monkeypatch.setattr(made, "strangers", and_then_somebody_saves)
+    with made.building(folder, tell=said.append) as room:
+        (room / "a.txt").write_text("second")
+    assert (folder / "a.txt").read_text() == "second"
+    assert [path.read_text() for path in tmp_path.rglob("kept/**/a.txt")] == ["typed"] and "kept" in said[-1]
