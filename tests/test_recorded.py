@@ -1,5 +1,6 @@
 """Recorded results: each belongs to the script that ships with it, and is whole."""
 
+import errno
 import importlib.util
 import json
 import math
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaecourse import infovae, recorded
+from vaecourse import files, infovae, recorded
 from vaecourse.hierarchical import toy
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -72,6 +73,53 @@ def test_a_file_with_something_else_is_refused_and_kept(tmp_path, content):
     with pytest.raises(ValueError, match="name another file"):
         recorded.Record(file, {"K": 4})
     assert file.read_text() == content
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
+    """Sixty megabytes of lists took two gigabytes and most of a minute."""
+    file = tmp_path / "result.json"
+    recorded.Record(file, {"K": 4}, filler="x" * 2**20).write()
+    recorded.Record(file, {"K": 4})
+    with file.open("ab") as end:
+        end.write(b" " * (8 * 10**6 + 1 - file.stat().st_size))
+    monkeypatch.setattr(recorded, "_once", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(ValueError, match=r"result.json has more than 8000000 bytes.*name another file"):
+        recorded.Record(file, {"K": 4})
+
+
+def test_the_records_of_the_course_have_room():
+    assert max(file.stat().st_size for file in recorded.FOLDER.glob("*.json")) * 20 < recorded.LARGEST
+
+
+def test_a_record_can_be_written_before_the_first_run(tmp_path):
+    file = tmp_path / "result.json"
+    recorded.Record(file, {"K": 4}).write()
+    assert json.loads(file.read_text())["runs"] == []
+    first, second = recorded.Record(file, {"K": 4}), recorded.Record(file, {"K": 4})
+    first.add({"seed": 0})
+    second.write()
+    assert json.loads(file.read_text())["runs"] == [{"seed": 0}], "what others have added stays"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_run_that_cannot_be_written_is_in_the_error(tmp_path, monkeypatch, other):
+    """On a full disk; where somebody has put another file in the record's place nothing can be written beside it."""
+    record = recorded.Record(tmp_path / "result.json", {"K": 4})
+    record.write()
+    if other:
+        record.file.write_text("mine")
+    before = record.file.read_bytes()
+
+    def full(path, *_, **__):
+        raise OSError(errno.ENOSPC, f"{path} could not be written.")
+
+    monkeypatch.setattr(files, "replace", full)
+    with pytest.raises(
+        OSError, match=r'could not be written. What was measured: \[{"seed": 0, "log_p": -1.25}\]'
+    ) as told:
+        record.add({"seed": 0, "log_p": -1.25})
+    assert told.value.errno == errno.ENOSPC and record.file.read_bytes() == before
 
 
 def test_one_budget_is_what_its_script_makes():

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import threading
 import time
+import warnings
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from vaecourse import labs
+from vaecourse import checkpoint, labs
 from vaecourse.labs import live
 from vaecourse.labs.frame import Number, Whole
 
@@ -166,6 +167,104 @@ def page(widget, content):
     """What the page sends to a widget. ipywidgets would log an exception of a callback: here it is one."""
     for callback in widget._msg_callbacks.callbacks:
         callback(widget, content, [])
+
+
+def steps_in(file):
+    return checkpoint.run_of(file)["settings"]["steps"]
+
+
+OTHERS = {  # training -> how a lab comes to one that is not what its file holds
+    "reset": lambda lab, other: lab.reset(),
+    "renew": lambda lab, other: lab.renew(0),
+    "another file": lambda lab, other: lab.load(other),
+    "another file, by its trainer": lambda lab, other: lab.trainer.load(other),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_save_keeps_what_another_training_left_in_the_file(started, lab, name):
+    """The lab is the same; what it trains is not."""
+    file, other = started / "file.safetensors", started / "other.safetensors"
+    lab.step(2)
+    lab.save(other)
+    lab.renew(1)
+    lab.step(9)
+    page(lab.store, {"do": "save", "file": file.name})
+    OTHERS[name](lab, other)
+    page(lab.store, {"do": "save", "file": file.name})
+    (copy,) = (started / "kept").iterdir()
+    assert steps_in(copy) == 9 and steps_in(file) == lab.trainer.steps < 9
+    assert copy.name in lab.transport.state
+    lab.step(1)
+    page(lab.store, {"do": "save", "file": file.name})
+    assert list((started / "kept").iterdir()) == [copy], "from now on the file is this training's"
+
+
+def test_a_save_keeps_the_later_steps_that_an_older_file_does_not_have(started, lab):
+    old, new = started / "old.safetensors", started / "new.safetensors"
+    lab.step(3)
+    lab.save(old)
+    lab.step(3)
+    lab.save(new)
+    lab.load(old)
+    with pytest.warns(UserWarning, match="kept in"):
+        lab.save(new)
+    assert [steps_in(copy) for copy in (started / "kept").iterdir()] == [6] and steps_in(new) == 3
+
+
+def test_a_training_that_goes_on_makes_no_copies_of_its_files(started, lab):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            lab.step(1)
+            lab.save(started / "one.safetensors")
+            lab.save(started / "two.safetensors")
+        lab.load(started / "one.safetensors")
+        lab.step(1)
+        lab.save(started / "one.safetensors")
+        next_run = Climber(0)  # of the cell, see LiveLab.go_on
+        next_run.go_on_from(lab.trainer)
+        next_run.train(GOAL, 1).save(started / "one.safetensors", GOAL)
+    assert steps_in(started / "one.safetensors") == 5 and not (started / "kept").exists()
+
+
+def test_a_load_keeps_the_steps_that_are_in_no_file(started, lab):
+    lab.step(3)
+    lab.save(started / "file.safetensors")
+    lab.step(live.AT_STAKE + 20)
+    lab.controls["goal"].value = -0.5
+    before = parameters(lab.trainer)
+    page(lab.store, {"do": "load", "file": "file.safetensors"})
+    (copy,) = (started / "kept").iterdir()
+    assert f"{live.AT_STAKE + 20} steps that were in no file are kept in {copy}" in lab.transport.state
+    assert lab.trainer.steps == 3 and steps_in(started / "file.safetensors") == 3
+    page(lab.store, {"do": "load", "file": f"kept/{copy.name}"})
+    assert torch.equal(parameters(lab.trainer), before) and lab.settings["goal"] == -0.5
+    assert lab.transport.state.endswith(f"loaded from kept/{copy.name}"), "all of it was in a file"
+    assert list((started / "kept").iterdir()) == [copy]
+
+
+def test_a_load_says_that_a_few_steps_were_let_go(started, lab):
+    lab.step(5)
+    lab.save(started / "file.safetensors")
+    lab.step(2)
+    page(lab.store, {"do": "load", "file": "file.safetensors"})
+    assert "(2 steps that were in no file were let go.)" in lab.transport.state
+    lab.step(2)
+    with pytest.warns(UserWarning, match="2 steps that were in no file were let go"):
+        lab.load(started / "file.safetensors")
+    assert not (started / "kept").exists()
+
+
+def test_a_load_that_cannot_keep_the_steps_in_no_file_changes_nothing(started, lab):
+    lab.save(started / "file.safetensors")
+    lab.step(live.AT_STAKE + 1)
+    lab.controls["goal"].value = -0.5
+    (started / "kept").write_text("a file of this name")
+    page(lab.store, {"do": "load", "file": "file.safetensors"})
+    assert f"{live.AT_STAKE + 1} steps in no file could not be kept" in lab.transport.state
+    assert lab.trainer.steps == live.AT_STAKE + 1 and lab.settings["goal"] == -0.5
+    assert (started / "kept").read_text() == "a file of this name"
 
 
 def test_a_file_that_is_none_of_ours_changes_nothing(started, lab):

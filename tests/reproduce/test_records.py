@@ -26,6 +26,15 @@ def test_a_record_is_what_its_table_makes(name):
 
 
 @pytest.mark.parametrize("name", RECORDS)
+def test_a_record_of_as_many_seeds_as_may_be_asked_for_can_be_read_again(name):
+    """Each run on another machine, which is named in it then."""
+    record = recorded.load(name)
+    rows = reproduce.TABLES[record["settings"]["table"]].rows
+    longest = max(len(json.dumps([run | {"machine": record["machine"]}], indent=2)) for run in record["runs"])
+    assert longest * len(rows) * reproduce.MOST_SEEDS < recorded.LARGEST
+
+
+@pytest.mark.parametrize("name", RECORDS)
 def test_the_table_is_printed_from_the_record(name):
     record = recorded.load(name)
     printed = notebooks.ROOT / "benchmarks" / f"{name}.md"

@@ -1,5 +1,6 @@
 """Tables: what is measured, kept, gone on with, and printed beside the paper's numbers."""
 
+import errno
 import json
 import math
 import re
@@ -8,9 +9,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from vaecourse import data, evaluate, reproduce, train
+from vaecourse import data, evaluate, files, reproduce, train
 from vaecourse.__main__ import app
-from vaecourse.reproduce import climb, report, vaes
+from vaecourse.reproduce import climb, family, report, toys, vaes
 from vaecourse.reproduce.crew import Crew
 from vaecourse.reproduce.stack import Stack
 from vaecourse.reproduce.table import Quoted
@@ -73,6 +74,77 @@ def test_ctrl_c_says_that_the_same_line_goes_on(monkeypatch, tmp_path):
     monkeypatch.undo()
     code, said, _ = call(*words, "--to", tmp_path / "file.json")
     assert code == 0 and re.search(r"\| k = 1 \| 1 \| \d\d", said)
+
+
+ONE_BY_ONE = {  # the tables that train seeds one by one: a row, and what trains one
+    "infovae": ("VAE", family.infovae, "fit"),
+    "laplace": ("IWHVI, 100 steps", toys, "learn"),
+    "sivi": ("banana: HVM", toys.samplers, "fit"),
+}
+
+
+def trained(monkeypatch, name, stops_at=None):
+    """The line that makes a row of this table, and a list that grows by one with each training."""
+    row, module, what = ONE_BY_ONE[name]
+    train_one, calls = getattr(module, what), []
+
+    def counted(*args, **settings):
+        calls.append(name)
+        if len(calls) == stops_at:
+            raise KeyboardInterrupt
+        return train_one(*args, **settings)
+
+    monkeypatch.setattr(module, what, counted)
+    return [name, "--data", "digits", "--epochs", 1, "--limit", 40, "--samples", 9, "--row", row], calls
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_ctrl_c_keeps_the_seeds_that_are_done(name, monkeypatch, tmp_path):
+    """Of three that are trained together."""
+    file = tmp_path / "file.json"
+    with monkeypatch.context() as patch:
+        words, _ = trained(patch, name, stops_at=3)
+        words += ["--seeds", 3, "--together", 3, "--to", file]
+        code, _, error = call(*words)
+    assert code == 130 and "keeps what is done" in error
+    assert [run["seed"] for run in json.loads(file.read_text())["runs"]] == [0, 1]
+    assert re.search(rf"\| {words[10]} \| 2 \|", file.with_suffix(".md").read_text())
+    _, calls = trained(monkeypatch, name)
+    code, said, _ = call(*words)
+    assert code == 0 and len(calls) == 1 and f"| {words[10]} | 3 |" in said
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_a_record_that_cannot_be_written_is_told_before_the_training(name, monkeypatch, tmp_path):
+    file, ours = tmp_path / "file.json", files.replace
+
+    def full(path, content, *args, **settings):
+        if path.name == file.name:
+            raise OSError(errno.ENOSPC, f"{path} could not be written (No space left on device)")
+        return ours(path, content, *args, **settings)
+
+    monkeypatch.setattr(files, "replace", full)
+    words, calls = trained(monkeypatch, name)
+    code, _, error = call(*words, "--to", file)
+    assert code == 2 and "could not be written" in error and calls == []
+
+
+@pytest.mark.parametrize("name", ONE_BY_ONE)
+def test_numbers_that_cannot_be_written_are_in_the_error(name, monkeypatch, tmp_path):
+    file, writes, ours = tmp_path / "file.json", [], files.replace
+
+    def full(path, content, *args, **settings):
+        writes.append(path.name)
+        if writes.count(file.name) > 1:  # the first is before the training
+            raise OSError(errno.ENOSPC, f"{path} could not be written (No space left on device), it is as it was.")
+        return ours(path, content, *args, **settings)
+
+    monkeypatch.setattr(files, "replace", full)
+    words, calls = trained(monkeypatch, name)
+    code, _, error = call(*words, "--to", file)
+    assert code == 2 and len(calls) == 1 and json.loads(file.read_text())["runs"] == []
+    (run,) = json.loads(re.sub(r"\s+", " ", error).partition("What was measured: ")[2])
+    assert run["row"] == words[10] and run.keys() >= reproduce.TABLES[name].measures.keys()
 
 
 def test_another_scale_needs_another_file(small):

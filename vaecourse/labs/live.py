@@ -58,7 +58,7 @@ NOTES = 8.0  # seconds for which a running training shows what became of a file
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
 MOST_STEPS = 10**9  # weeks of training: whoever asks for more has mistyped
-AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again
+AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
 PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
 
 # What is trained -----------------------------------------------------------------------------------------------------
@@ -117,7 +117,8 @@ class Trainer:
         self.history: list[list[float]] = []
         self.turns: list[int] = []
         self._before: dict[str, Any] | None = None
-        self.known: files.Known = {}  # the files that were saved and loaded, as they were then; a lab gives its own
+        self.known: files.Known = {}  # the files that hold earlier states of this training, as they were then
+        self.filed = 0  # of its steps, those that are in the file that was saved or loaded last
 
     def backward(self, x: Tensor, settings: Settings) -> None:
         """Fill ``.grad`` of the loss on x ``[B, D]``, zeros and ones, with noise from ``self.random``."""
@@ -200,6 +201,7 @@ class Trainer:
         file.settings |= {"before": self._before, "controls": dict(settings)}
         with files.locked(path, "saving a lab", wait=10):
             file.save([tuple(row) for row in self.history], tell)
+        self.filed = self.steps
 
     def load(self, path: str | Path) -> dict[str, Any]:
         """Take up the state in a file; return the controls as they stood.
@@ -216,16 +218,17 @@ class Trainer:
             said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
             raise checkpoint.strange(path, said) from failure
         file.take(tensors)
-        self.known |= file.known
+        self.known = file.known  # no other file: what this trained before is another training
         self.history, self.steps, self.turns = run["history"], saved["steps"], thinned(sorted({*saved["turns"]}))
-        self._before, self.seed = saved["before"], saved["seed"]
+        self._before, self.seed, self.filed = saved["before"], saved["seed"], self.steps
         return saved["controls"]
 
     def go_on_from(self, other: Trainer) -> None:
-        """Take up the state of another trainer of the same kind, which stays as it is."""
+        """Take up the state of another trainer of the same kind, which stays as it is, and the files that it knows."""
         self._checkpoint("").take(other._checkpoint("").tensors())
         self.history, self.turns = [list(row) for row in other.history], list(other.turns)
         self._before, self.steps, self.seed = other._before, other.steps, other.seed
+        self.known, self.filed = dict(other.known), other.filed
 
     @staticmethod
     def _saved(saved: dict[str, Any], history: list[list[Any]]) -> dict[str, Any]:
@@ -375,8 +378,7 @@ class LiveLab(Lab):
     def __init__(self, experiment: Training) -> None:
         if (other := _last_at_work()) is not None and type(other.experiment) is type(experiment):
             other.pause("paused: this lab was opened again")
-        self.known: files.Known = {}  # the files that this lab has saved and loaded, as they were then
-        self.trainer = self._begin(experiment, 0)
+        self.trainer = experiment.begin(0)
         self._given = self._taken = 0  # of its steps, those of a former run, and those that its cell takes in each run
         self._settled = False
         self.failure: str | None = None  # what the training stopped with
@@ -394,17 +396,11 @@ class LiveLab(Lab):
         self.transport.observe(while_there(self, lambda lab, change: lab._hear(change)), "seen")
         self.go_on()
 
-    def _begin(self, experiment: Training, seed: int) -> Trainer:
-        """An untrained trainer, which knows the files that this lab knows."""
-        trainer = experiment.begin(seed)
-        trainer.known = self.known
-        return trainer
-
     def leave(self) -> Left | None:
         """What the lab of the next run of this cell goes on from; None if nothing is lost with this one."""
         if self.trainer.steps - self._taken <= AT_STAKE:
             return None
-        return Left(type(self.experiment), (self.trainer, self.settings, self.known))
+        return Left(type(self.experiment), (self.trainer, self.settings))
 
     def settle(self) -> None:
         """Its cell has run: what it has trained up to now, it trains again in the next run."""
@@ -415,9 +411,8 @@ class LiveLab(Lab):
         """Go on from the training of the former run of this cell, if it left one and nothing is trained here yet."""
         if self.trainer.steps or (left := take(self)) is None:
             return
-        former, settings, known = left.what
+        former, settings = left.what
         self._set(settings)
-        self.known |= known
         self.trainer.go_on_from(former)
         self._given = self.trainer.steps
         self.note = "continued from the training of the former run of this cell; Reset starts anew"
@@ -470,7 +465,7 @@ class LiveLab(Lab):
         """Begin again with the first weights of ``seed``, under the controls as they are."""
         seed = whole("seed", seed, 0, LARGEST_SEED)
         self._halt()
-        self.trainer, self._given, self._taken = self._begin(self.experiment, seed), 0, 0
+        self.trainer, self._given, self._taken = self.experiment.begin(seed), 0, 0
         self.flush()
 
     @_in_turn
@@ -486,14 +481,15 @@ class LiveLab(Lab):
         self.trainer.save(path, self.settings, tell)
 
     @_in_turn
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | Path, tell: Callable[[str], object] = files.say) -> None:
         """Take up state and controls from a file, and pause.
 
-        Raises as ``Trainer.load`` does, and ``ValueError`` for controls that this lab does not have; then nothing has
-        changed, and what trained goes on.
+        ``tell`` says what became of the steps that were in no file: more than ``AT_STAKE`` of them are kept as a copy.
+        Raises as ``Trainer.load`` does, ``OSError`` where that copy cannot be written, and ``ValueError`` for controls
+        that this lab does not have; then nothing has changed, and what trained goes on.
         """
         trainer, before = self.experiment.begin(0), self.settings
-        controls = trainer.load(path)  # and knows the file, which this lab does not if it cannot take it up
+        controls = trainer.load(path)
         try:
             whole("steps", trainer.steps, 0, MOST_STEPS)
             whole("seed", trainer.seed, 0, LARGEST_SEED)
@@ -503,14 +499,31 @@ class LiveLab(Lab):
             raise ValueError(f"{path} must have the controls {', '.join(before)}, got {', '.join(controls)}.")
         try:
             self._set(controls)
-        except TraitError as failure:
+            let_go = self._set_aside(Path(path).parent, before)
+        except (TraitError, ValueError, OSError) as failure:
             self._set(before)
-            raise ValueError(f"{path} has a control that this lab cannot take: {failure}") from failure
+            if isinstance(failure, TraitError):
+                raise ValueError(f"{path} has a control that this lab cannot take: {failure}") from failure
+            raise
         self._halt()
-        self.known |= trainer.known
-        trainer.known = self.known
         self.trainer, self._given, self._taken = trainer, 0, 0
         self.flush()
+        if let_go:
+            tell(let_go)
+
+    def _set_aside(self, folder: Path, settings: Settings) -> str:
+        """Keep a training that another takes the place of, in ``kept``; return what became of the steps in no file."""
+        steps = self.trainer.steps - self.trainer.filed
+        if steps <= AT_STAKE:
+            return f"{steps} steps that were in no file were let go." if steps else ""
+        folder = folder if folder.name == files.KEPT else folder / files.KEPT
+        copy = folder / f"{type(self.experiment).__name__.lower()}-{time.strftime('%Y-%m-%d-%H%M%S')}{ENDING}"
+        try:
+            files.own_folder(folder)
+            self.trainer.save(copy, settings)
+        except (ValueError, OSError) as failure:
+            raise OSError(f"{steps} steps in no file could not be kept: {failure} Save them first.") from failure
+        return f"{steps} steps that were in no file are kept in {files.shown(copy)}."
 
     @_in_turn
     def close(self) -> None:
@@ -612,6 +625,7 @@ class LiveLab(Lab):
         if not isinstance(message, Mapping) or not isinstance(asked, str) or asked not in may:
             raise Refused(f"Nothing was done: these buttons ask for {' or '.join(may)}, got {reprlib.repr(asked)}.")
         file = inside(message.get("file")) if asked in FILES else Path()
+        kept: list[str] = []
         match asked:
             case "start":
                 self.start()
@@ -622,12 +636,11 @@ class LiveLab(Lab):
             case "renew":
                 self.renew(self.trainer.seed + 1)
             case "save":
-                kept: list[str] = []
                 self.save(file, kept.append)
                 return " ".join([f"saved in {within(file)}", *(f"({sentence})" for sentence in kept)])
             case "load":
-                self.load(file)
-                return f"loaded from {within(file)}"
+                self.load(file, kept.append)
+                return " ".join([f"loaded from {within(file)}", *(f"({sentence})" for sentence in kept)])
         return ""
 
     def _arrange(self) -> ipywidgets.VBox:

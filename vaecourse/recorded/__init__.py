@@ -82,21 +82,32 @@ class Record:
         """Append a run and write the file, whole or not at all. A run made on another machine says so.
 
         What other processes have added meanwhile stays. Raises ``ValueError`` if somebody has put another file in the
-        place of this one: it is left as it is, and what was made is in a new file that the error names.
+        place of this one: it is left as it is, and what was made is in a new file that the error names. Raises
+        ``OSError`` if nothing can be written; then the runs in hand are in the error itself.
         """
         here = machine()
         run = run if here == self.machine else run | {"machine": here}
         self.runs.append(run)
         self._unwritten.append(run)
         try:
-            with files.locked(self.file, "adding a run", wait=60):
-                self.read()
-                files.write(self.file, self._content(), files.Kind(KIND, lambda path: True), self._known)
-                self._unwritten.clear()
-        except (ValueError, files.Busy) as failure:
-            aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
-            files.replace(aside, self._content())
-            raise type(failure)(f"{failure} The {len(self.runs)} runs in hand are in {aside}.") from failure
+            try:
+                self.write()
+            except (ValueError, files.Busy) as failure:
+                aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
+                files.replace(aside, self._content())
+                raise type(failure)(f"{failure} The {len(self.runs)} runs in hand are in {aside}.") from failure
+        except files.Busy:
+            raise
+        except OSError as failure:
+            said = f"{failure.strerror or failure} What was measured: {json.dumps(self._unwritten)}"
+            raise (OSError(said) if failure.errno is None else OSError(failure.errno, said)) from failure
+
+    def write(self) -> None:
+        """Write the file as it stands: that it can be written is better known before the work than after it."""
+        with files.locked(self.file, "adding a run", wait=60):
+            self.read()
+            files.write(self.file, self._content(), files.Kind(KIND, lambda path: True), self._known)
+            self._unwritten.clear()
 
     def read(self) -> None:
         """Take in what is in the file; runs that are not there yet stay in hand, after those that are."""
@@ -118,7 +129,7 @@ class Record:
 
 
 KIND = "a recorded result"
-LARGEST = 64_000_000  # bytes; the largest of the course has 60 kB
+LARGEST = 8_000_000  # bytes; the largest of the course has 300 kB, and with reproduce.MOST_SEEDS a table has 5 MB
 
 
 def content(file: Path) -> dict[str, Any]:
@@ -127,7 +138,11 @@ def content(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise wrong
     try:
-        found = json.loads(files.content(file, LARGEST), object_pairs_hook=_once)
+        text = files.content(file, LARGEST)
+    except ValueError as failure:
+        raise ValueError(f"{failure} No recorded result has so many: name another file, or move it away.") from failure
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
         parts = found["settings"], found["machine"], found["runs"]
     except (ValueError, KeyError, TypeError, RecursionError) as failure:
         raise wrong from failure

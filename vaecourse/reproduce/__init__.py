@@ -26,7 +26,7 @@ TABLES: dict[str, Table] = {
 }
 
 
-MOST_SEEDS, MOST_TOGETHER = 10_000, 100  # of a row; of one run, each of which holds a file open
+MOST_SEEDS, MOST_TOGETHER = 1000, 100  # of a row; of one run, each of which holds a file open
 
 
 def make(
@@ -72,6 +72,8 @@ def make(
             wide = together or (min(seeds, MOST_TOGETHER) if table.side_by_side(row, scale, machinery) else 1)
             with contextlib.ExitStack() as mine:
                 group = _claimed(record, row, range(seed, seeds)[:wide], mine, tell) if crew.leads else []
+                if seed in group:
+                    record.write()  # fails now rather than after the training
                 group = crew.agree(group)
                 if seed not in group:
                     continue
@@ -79,9 +81,8 @@ def make(
                 for run in table.measure(row, group, scale, machinery, kept, progress):
                     if crew.leads:
                         record.add(run)
-                if crew.leads:
-                    published.write()
-                    _clear(folder, record, row)
+                        published.write()
+                        _clear(folder, record, row)
     return published.write() if crew.leads else ""
 
 

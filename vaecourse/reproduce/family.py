@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,9 @@ MMD = 1000
 
 def run(
     row: str, seeds: Sequence[int], scale: Scale, machinery: Machinery, checkpoint: Path, progress: bool
-) -> list[Run]:
-    """Train a point of the family with each seed, and measure it."""
+) -> Iterator[Run]:
+    """Train a point of the family with each seed, and measure it: a run as soon as it is done."""
     setting, images = ROWS[row], images_of(scale)
-    made = []
     for seed in seeds:
         adversarial = "adversarial" in setting["divergence"]
         own = {"seed": seed} if adversarial else {}
@@ -83,8 +82,7 @@ def run(
             raise KeyboardInterrupt
         seconds = sum(history.seconds) if history.epochs else time.perf_counter() - start
         cost = {"wall_seconds": round(seconds, 1), "device": str(machinery)}
-        made.append({"row": row, "seed": seed, **worth(model.to(machinery.device), images, scale), **cost})
-    return made
+        yield {"row": row, "seed": seed, **worth(model.to(machinery.device), images, scale), **cost}
 
 
 @torch.no_grad()

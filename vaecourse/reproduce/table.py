@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +71,8 @@ class Table:
         measures: what is measured, with its heading.
         paper: measure -> row -> number.
         settings: what all runs have in common, at a scale.
-        measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed.
+        measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed,
+            from a generator where seeds are trained one by one: what it gives is recorded at once.
         remark: what a reader of the Markdown table must know, by the settings in a record.
         comparable: whether the paper's numbers and ours are of the same experiment, by the settings in a record.
         beside: the heading of the numbers beside ours.
@@ -87,7 +88,7 @@ class Table:
     measures: dict[str, str]
     paper: dict[str, dict[str, Quoted]]
     settings: Callable[[Scale], dict[str, Any]]
-    measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], list[Run]]
+    measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], Iterable[Run]]
     remark: Callable[[dict[str, Any]], str]
     comparable: Callable[[dict[str, Any]], bool]
     beside: str = "paper"
