@@ -11,6 +11,9 @@ changed by hand, stay in the copies only. Every copy is in chapters/kept, and no
 A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
 an update, the next one begins with putting back what this one did not. A chapter that is gone by then, or damaged, is
 git's again before. While git writes chapters, nothing is put back: it is waited for, by the next update as well.
+
+What git is about to write is noted, too: a file that it left out or cut off is put back as it was, by this update or
+the next one. No file that somebody had changed before is noted, and none is put back that holds anything but git's.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ import itertools
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,8 +38,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ending, made, typed
-from vaecourse import files
+try:
+    from tools import ending, made, typed
+    from vaecourse import files
+except Exception:  # noqa: BLE001 - whatever a module does that git has cut off
+    # This tells the line that puts them back, and needs nothing of the course; any other failure is told as it is.
+    root = Path(__file__).resolve().parents[1]
+    try:
+        noted = set(json.loads((root / "chapters/kept/.merging.json").read_bytes())["files"])
+        git = ["git", "-C", str(root)]
+        differ = [*git, "diff", "-z", "--name-only", "--no-renames", "HEAD", "--", "tools", "vaecourse"]
+        listed = subprocess.run(differ, capture_output=True, check=True).stdout
+        broken = sorted({os.fsdecode(name) for name in listed.split(b"\0")} & noted)
+    except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError):
+        broken = []
+    if not broken:
+        raise
+    raise SystemExit(
+        "answers: git was ended while it wrote, and files of the course are cut off or missing. Make room on the disk "
+        f"if it is full. Then: {shlex.join([*git, 'checkout', 'HEAD', '--', *broken])}\nThen the same command again."
+    ) from None
 
 try:
     import fcntl
@@ -44,6 +67,8 @@ except ImportError:  # Windows
 CHAPTERS = made.ROOT / "chapters"
 PATTERN = "[0-9][0-9]-*.ipynb"
 OWED = ".owed.json"  # in chapters/kept: the copies whose answers are not back yet, by their notebooks
+MERGING = ".merging.json"  # beside it, while git writes: from which commit to which, and the files
+ROOM = 16_000_000  # bytes that git and the copies may need beside the new files themselves
 
 Notebook = dict[str, Any]
 
@@ -205,6 +230,7 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
         with _Signals() as signals:
             try:
                 with _no_git_left(root) as lock:
+                    _undo(folder, root, lock)
                     settle(folder, root)
                     _fetch(root, more)
                     said = _exchange(folder, root, lock, signals)
@@ -222,23 +248,138 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
 
 def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) -> str:
     """Move what was typed aside, and let git write what it fetched; if that fails, move it back."""
-    owed = {path: _free(path) for path in notebooks(folder) if _has_changed(path, root)}
+    changed = [path for path in notebooks(folder) if _has_changed(path, root)]
+    _refuse_without_room(root, changed)
+    owed = {path: _free(path) for path in changed}
     if owed:
         _note(folder, owed)
     moved: dict[Path, Path] = {}
     try:
         for path, place in owed.items():
             _move_aside(path, place, root, moved)
+        _note_merge(folder, root)
         with signals.noted():
-            return _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
+            said = _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
+            with contextlib.suppress(OSError):  # the next update finds that all is written
+                (folder / files.KEPT / MERGING).unlink(missing_ok=True)
+            return said
     except BaseException:
         with signals.noted():
-            left = [_move_back(path, place) for path, place in reversed(moved.items())]
+            left = []
+            try:
+                _undo(folder, root, lock)
+            except (OSError, ending.Refused) as failure:
+                left = [ending.sentence(failure)]
+            left += [_move_back(path, place) for path, place in reversed(moved.items())]
             if not any(os.path.lexists(place) for place in owed.values()):  # else the next update puts it back
                 _note(folder, {})
             for sentence in filter(None, left):
                 say(sentence)
         raise
+
+
+# What git writes -----------------------------------------------------------------------------------------------------
+
+
+def _names(root: Path, *words: str) -> list[str]:
+    """What git lists with -z."""
+    return [os.fsdecode(name) for name in _git_bytes(root, words[0], "-z", *words[1:]).split(b"\0") if name]
+
+
+def _staged(root: Path, commit: str) -> set[str]:
+    """The files that are staged otherwise than a commit has them."""
+    return set(_names(root, "diff", "--cached", "--no-renames", "--name-only", commit))
+
+
+def _changed(root: Path) -> set[str]:
+    """The files that are not as this version has them, on the disk or staged."""
+    return {*_names(root, "diff", "--no-renames", "--name-only", "HEAD"), *_staged(root, "HEAD")}
+
+
+def _differ(root: Path, old: str, new: str) -> list[str]:
+    """The files in which two commits differ."""
+    return _names(root, "diff-tree", "-r", "--no-renames", "--name-only", old, new)
+
+
+def _refuse_without_room(root: Path, changed: Sequence[Path]) -> None:
+    """Raise ``Refused`` where the disk has less room than the new files take, and notebooks that are moved aside."""
+    new = set(_differ(root, "HEAD", "FETCH_HEAD"))
+    entries = [entry.split("\t", 1) for entry in _names(root, "ls-tree", "-r", "-l", "FETCH_HEAD")]
+    sizes = [words.split()[3] for words, name in entries if name in new]
+    needed = sum(int(size) for size in sizes if size.isdecimal()) + sum(path.stat().st_size for path in changed) + ROOM
+    free = shutil.disk_usage(root).free
+    if new and free < needed:
+        raise ending.Refused(
+            f"The new version needs {-(-needed // 10**6)} MB of room on the disk, and {free // 10**6} MB are free: "
+            "make room there, then give the same command again."
+        )
+
+
+def _note_merge(folder: Path, root: Path) -> None:
+    """Note the files that git is about to write: those that are as this version has them, and new ones."""
+    old, new = (_git(root, "rev-parse", "--verify", f"{name}^{{commit}}") for name in ("HEAD", "FETCH_HEAD"))
+    tracked = {entry[2:]: entry[0] for entry in _names(root, "ls-files", "-v")}
+    yours = _changed(root)
+    noted = [
+        name
+        for name in _differ(root, old, new)
+        if name not in yours
+        and (tracked[name] == "H" if name in tracked else not os.path.lexists(root / name))  # H: git looks at it
+    ]
+    if noted:
+        files.own_folder(folder / files.KEPT)
+        files.replace(folder / files.KEPT / MERGING, json.dumps({"from": old, "to": new, "files": noted}).encode())
+
+
+def _undo(folder: Path, root: Path, lock: Sequence[int]) -> None:
+    """Make those files this version's again that git left out or cut off, as on a full disk or when it was killed.
+
+    Raises ``Refused`` if git cannot; the note stays then.
+    """
+    note = folder / files.KEPT / MERGING
+    try:
+        found = json.loads(note.read_bytes())
+        old, new, noted = str(found["from"]), str(found["to"]), set(map(str, found["files"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    broken: list[str] = []
+    if _git(root, "rev-parse", "HEAD") in (old, new):  # else somebody was at work with git since
+        here = set(_names(root, "ls-tree", "-r", "--name-only", "HEAD"))
+        new_ones = {name for name in noted - here if os.path.lexists(root / name)}
+        asked = noted & set(_differ(root, old, new)) & (_changed(root) | new_ones)
+        broken = [name for name in sorted(asked) if _is_gits(root, new, name)]
+        staged = noted & (_staged(root, "HEAD") - _staged(root, new))  # git had come as far as that
+        for name in broken:  # all of them first: that makes room
+            (root / name).unlink(missing_ok=True)
+        lost = [name for name in broken if name in here]
+        try:
+            for command, names in ("reset", sorted({*broken, *staged})), ("checkout", lost):
+                for start in range(0, len(names), 50):  # a command line has an end
+                    some = names[start : start + 50]
+                    _git(root, "--literal-pathspecs", command, "--quiet", "HEAD", "--", *some, lock=lock)
+        except GitRefused as failure:
+            raise ending.Refused(
+                f"{failure}\ngit was ended while it wrote, and files of the course are missing. Make room on the disk "
+                f"if it is full. Then: git -C {shlex.quote(str(root))} checkout HEAD -- {shlex.join(lost)}\n"
+                "Then the same command again."
+            ) from None
+    note.unlink(missing_ok=True)
+    if broken:
+        say(f"git was ended while it wrote: {len(broken)} files are again as the version has them that is here.")
+
+
+def _is_gits(root: Path, new: str, name: str) -> bool:
+    """Whether a file is missing, or is the beginning of what a commit has; a power cut may leave zeros behind it."""
+    path = root / name
+    if not os.path.lexists(path):
+        return True
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        whole = _git_bytes(root, "cat-file", "--filters", f"{new}:{name}")
+    except GitRefused:  # that commit has no such file
+        return False
+    return path.stat().st_size <= len(whole) and whole.startswith(path.read_bytes().rstrip(b"\0"))
 
 
 def _where(folder: Path, merged: bool) -> str:
@@ -247,7 +388,8 @@ def _where(folder: Path, merged: bool) -> str:
     if waiting:
         there = files.shown(folder / files.KEPT)
         return f"What you typed into {', '.join(waiting)} is in {there}: the next `make update` puts it back."
-    return "" if merged else "Your notebooks are as they were before git began."
+    missing = (folder / files.KEPT / MERGING).exists()  # of which the sentence was said
+    return "" if merged or missing else "Your notebooks are as they were before git began."
 
 
 def settle(folder: Path, root: Path) -> None:
@@ -416,6 +558,10 @@ def _busy(handles: Sequence[int], index: Path) -> str:
     return ""
 
 
+# A git that writes leaves nothing running, and no change of the user's is taken away and merged: it is refused.
+WRITING = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "merge.autoStash=false")
+
+
 def _git(folder: Path, *words: str, lock: Sequence[int] | None = None) -> str:
     return _git_bytes(folder, *words, lock=lock).decode(errors="replace").rstrip("\n")
 
@@ -431,7 +577,7 @@ def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> 
     if lock is not None:
         alone = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows
         own = {"pass_fds": lock, "start_new_session": True, "creationflags": alone}
-        words = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", *words)
+        words = (*WRITING, *words)
     try:
         process = subprocess.Popen(
             ["git", "-C", folder, *words],
@@ -449,7 +595,7 @@ def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> 
             process.terminate()  # politely: it removes its locks
             raise
     if process.returncode:
-        command = words[0] if lock is None else words[4]
+        command = next(word for word in words[0 if lock is None else len(WRITING) :] if not word.startswith("-"))
         raise GitRefused(f"git {command} said:\n{complaint.decode(errors='replace').strip()}")
     return printed
 
@@ -505,10 +651,16 @@ def main(arguments: list[str] | None = None) -> int:
     return all_back(options.files, CHAPTERS)
 
 
+def _age(path: Path) -> tuple[str, int]:
+    """By what copies of a chapter are put in order: the time, then the number of those made in one second."""
+    number = re.search(STAMP + "$", path.stem)[2] or ""
+    return path.stem.removesuffix(number), int(number[1:] or 0)
+
+
 def all_back(names: Sequence[str], folder: Path) -> int:
     """Put back from each of these; of several copies of a chapter in one folder the newest. 1 if one was refused."""
     given = [Path(name) for word in names for name in (sorted(glob.glob(word)) or [word])]
-    newest = {(path.parent, re.sub(STAMP + "$", "", path.stem)): path for path in sorted(given, key=lambda p: p.name)}
+    newest = {(path.parent, re.sub(STAMP + "$", "", path.stem)): path for path in sorted(given, key=_age)}
     refused = 0
     for path in given:
         if path not in newest.values():
@@ -519,7 +671,7 @@ def all_back(names: Sequence[str], folder: Path) -> int:
                 say(sentence)
         except (ending.Refused, ValueError, OSError) as failure:
             refused = 1
-            print(f"answers: {failure}", file=sys.stderr, flush=True)
+            print(f"answers: {ending.sentence(failure)}", file=sys.stderr, flush=True)
     return refused
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from vaecourse import files
 Cell = Mapping[str, Any]
 CHECK = re.compile(r"checks\.ALL\[(['\"])(.+?)\1\]\(")
 PROGRAMS = {"kernelspec", "language_info", "vaecourse", "widgets", "signature", "orig_nbformat", "colab"}
-MARK = {"cells", "exercises"}  # what is in the notebook's mark
+MARK = {"cells", "exercises", "settings"}  # what is in the notebook's mark
 
-# What stands in a cell's metadata beside its tags, of the course and of JupyterLab, and nobody's words.
+# What stands in a cell's metadata beside its tags. JupyterLab writes these by itself, and they are nobody's words; all
+# others are in the mark's sum of settings, by which a change is seen. Notebooks of before have no such sum.
 SLIDES = {"-", "skip", "slide", "subslide", "fragment", "notes"}
 SWITCHES = {"collapsed", "scrolled", "trusted", "editable", "deletable", "jp-MarkdownHeadingCollapsed"}
 TIMES = re.compile(r"[-\d:.TZ+]+")
@@ -32,7 +33,8 @@ def mark(notebook: dict[str, Any]) -> None:
     sums = " ".join(f"{cell['id']}:{sum_of(cell)}" for cell in notebook["cells"])
     unmarked = {**notebook, "metadata": {}}
     exercises = {name: notebook["cells"][place]["id"] for name, place in stubs(unmarked).items()}
-    notebook["metadata"]["vaecourse"] = {"cells": sums, "exercises": exercises}
+    settings = settings_of(notebook["cells"])
+    notebook["metadata"]["vaecourse"] = {"cells": sums, "exercises": exercises, "settings": settings}
 
 
 def marks(notebook: Mapping[str, Any]) -> dict[str, str]:
@@ -61,10 +63,22 @@ def sum_of(cell: Cell) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def settings_of(cells: Sequence[Cell]) -> str:
+    """What stands for the cells' slides and words for pictures, and whatever JupyterLab does not write by itself."""
+    settings = [
+        {name: value for name, value in found.items() if not _is_by_itself(name, value)}
+        if isinstance(found := cell.get("metadata", {}), Mapping)
+        else found
+        for cell in cells
+    ]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def read(path: Path) -> dict[str, Any]:
-    """The notebook in a file. Raises ``ValueError`` if it is none."""
+    """The notebook in a file. Raises ``ValueError`` if it is none, or too long a one, and ``OSError`` for a pipe."""
+    content = files.content(path, files.LONGEST_TEXT)
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(content)
         cells = found["cells"]
         if isinstance(found["metadata"], dict) and isinstance(cells, list) and all(map(_is_cell, cells)):
             return found
@@ -96,14 +110,14 @@ def is_untouched(path: Path) -> bool:
         found = read(path)
     except ValueError:
         return False
-    sums, words = [(cell.get("id"), sum_of(cell)) for cell in found["cells"]], found["metadata"]
-    as_marked = bool(sums) and sums == list(marks(found).items())
-    return (
-        as_marked
-        and words.keys() <= PROGRAMS
-        and words["vaecourse"].keys() <= MARK
-        and not any(map(_has_words, found["cells"]))
-    )
+    cells, words = found["cells"], found["metadata"]
+    sums = [(cell.get("id"), sum_of(cell)) for cell in cells]
+    if not sums or sums != list(marks(found).items()) or not words.keys() <= PROGRAMS:
+        return False
+    mark = words["vaecourse"]
+    if not mark.keys() <= MARK:
+        return False
+    return mark["settings"] == settings_of(cells) if "settings" in mark else not any(map(_has_words, cells))
 
 
 def _has_words(cell: Cell) -> bool:
@@ -112,26 +126,26 @@ def _has_words(cell: Cell) -> bool:
     return not isinstance(metadata, Mapping) or not all(_is_known(*entry) for entry in metadata.items())
 
 
-def _is_known(name: str, value: Any) -> bool:
-    """Whether the course, or JupyterLab by itself, writes this into a cell's metadata."""
+def _is_by_itself(name: str, value: Any) -> bool:
+    """Whether JupyterLab writes this into a cell's metadata by itself, or it is in the cell's sum."""
     if name in SWITCHES:
         return isinstance(value, bool) or value == "auto"
     if name == "tags":
         return isinstance(value, list) and all(isinstance(tag, str) for tag in value)  # they are in the cell's sum
     if not isinstance(value, Mapping):
         return False
-    match name:
-        case "slideshow":
-            return value.keys() <= {"slide_type"} and all(kind in SLIDES for kind in map(str, value.values()))
-        case "jupyter":
-            return value.keys() <= {"source_hidden", "outputs_hidden"} and {bool} >= {*map(type, value.values())}
-        case "execution":
-            return all(isinstance(time, str) and TIMES.fullmatch(time) for time in value.values())
-        case "mystnb":  # the words for those who cannot see a picture
-            return (
-                value.keys() == {"image"} and isinstance(value["image"], Mapping) and value["image"].keys() == {"alt"}
-            )
-    return False
+    if name == "jupyter":
+        return value.keys() <= {"source_hidden", "outputs_hidden"} and {bool} >= {*map(type, value.values())}
+    return name == "execution" and all(isinstance(time, str) and TIMES.fullmatch(time) for time in value.values())
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether the course, or JupyterLab by itself, writes this into a cell's metadata; for a mark without settings."""
+    if name == "slideshow" and isinstance(value, Mapping):
+        return value.keys() <= {"slide_type"} and all(kind in SLIDES for kind in map(str, value.values()))
+    if name == "mystnb" and isinstance(value, Mapping):  # the words for those who cannot see a picture
+        return value.keys() == {"image"} and isinstance(value["image"], Mapping) and value["image"].keys() == {"alt"}
+    return _is_by_itself(name, value)
 
 
 NOTEBOOK = files.Kind("a notebook", Path.is_file, is_untouched)

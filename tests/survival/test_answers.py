@@ -548,6 +548,195 @@ def test_answers_for_which_there_is_no_room_are_told_and_put_back_by_the_next(co
     assert all("what the learner typed" in (clone / "chapters" / p.name).read_text(encoding="utf-8") for p in FOUR)
 
 
+# A git that does not come to its end ---------------------------------------------------------------------------------
+
+SOURCES = {
+    "vaecourse/bounds.py": 300,
+    "vaecourse/files.py": 200,
+    "vaecourse/gone.py": 5,
+    "vaecourse/own.py": 5,
+    "go": 5,
+}
+END = "for later = 3\n"
+
+
+def sources(folder, version):
+    (folder / "vaecourse").mkdir(exist_ok=True)
+    for name, lines in SOURCES.items():
+        (folder / name).write_text(f"x = {version}\n" * lines)
+    (folder / "go").chmod(0o755)
+
+
+@pytest.fixture
+def sourced(course):
+    """The course with a few files of code, executable, new and gone ones; the learner's own.py is not the course's."""
+    authors, clone, given = course
+    sources(authors, 1)
+    git(authors, "add", ".")
+    git(authors, "commit", "--quiet", "-m", "code")
+    git(clone, "pull", "--quiet", "--ff-only")
+    sources(authors, 2)
+    (authors / "vaecourse/own.py").write_text("x = 1\n" * 5)
+    (authors / "vaecourse/gone.py").unlink()
+    (authors / "vaecourse/new é.py").write_text("new\n" * 50)
+    (authors / "vaecourse/later.py").write_text(END)
+    git(authors, "add", "--all")
+    new_version(authors, text_before_everything)
+    (clone / "vaecourse/own.py").write_text("what the learner made\n")
+    return authors, clone, given
+
+
+def half(authors, clone):
+    """A line of shell that leaves the clone as a git does that was ended: files cut off, empty, missing, with zeros."""
+    at = lambda name: f'"{clone}/{name}"'
+    cut = [
+        f'head -c 500 "{authors}/vaecourse/bounds.py" > {at("vaecourse/bounds.py")}',
+        f"rm {at('vaecourse/gone.py')} {at('go')}; : > {at('vaecourse/files.py')}",
+        f'{{ head -c 40 "{authors}/vaecourse/new é.py"; head -c 30 /dev/zero; }} > {at("vaecourse/new é.py")}',
+        *(f'head -c 3000 "{authors}/chapters/{path.name}" > {at(f"chapters/{path.name}")}' for path in FOUR[:2]),
+    ]
+    return "; ".join(cut)
+
+
+def whole(clone):
+    """Everything in the clone but git's own."""
+    found = (path for path in clone.rglob("*") if path.is_file() and ".git" not in path.parts)
+    return {path.relative_to(clone): (path.read_bytes(), path.stat().st_mode) for path in found}
+
+
+def is_new(clone, given):
+    assert (clone / "vaecourse/bounds.py").read_text() == "x = 2\n" * 300
+    assert (clone / "vaecourse/new é.py").exists() and not (clone / "vaecourse/gone.py").exists()
+    assert (clone / "vaecourse/own.py").read_text() == "what the learner made\n"
+    assert git(clone, "status", "--short", "vaecourse", "go").split() == ["M", "vaecourse/own.py"]
+    for path in FOUR:
+        found = typed.read(clone / "chapters" / path.name)
+        answered = typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+        assert "what the learner typed" in answered and texts(clone / "chapters" / path.name)[1] == "New words."
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shell")
+def test_a_git_that_finds_no_room_while_it_writes_leaves_every_file_as_it_was(sourced, hooked, capsys):
+    authors, clone, given = sourced
+    before = whole(clone)
+    script = hooked("merge", f"{half(authors, clone)}; echo 'error: unable to write file' >&2; exit 1")
+    with pytest.raises(answers.ending.Refused, match="unable to write file\nYour notebooks are as they were"):
+        update(clone)
+    assert whole(clone) == before and git(clone, "status", "--short", "vaecourse", "go") == " M vaecourse/own.py\n"
+    assert "written meanwhile" not in capsys.readouterr().out
+    script.unlink()
+    update(clone)
+    is_new(clone, given)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("then", ["", "the index"])
+def test_an_update_that_was_killed_with_its_git_while_that_wrote_is_finished_by_the_next(sourced, hooked, then, capsys):
+    authors, clone, given = sourced
+    index = (
+        f'git -C "{clone}" read-tree FETCH_HEAD; ' if then else ""
+    )  # git writes it before it says which version it is
+    script = hooked("merge", f"{half(authors, clone)}; {index}kill -KILL $PPID; exit 1")
+    assert in_another_process(clone).returncode != 0
+    assert (clone / "vaecourse/files.py").read_bytes() == b""
+    script.unlink()
+    time.sleep(0.3)  # git's orphan
+    update(clone)
+    is_new(clone, given)
+    assert "git was ended while it wrote: " in capsys.readouterr().out
+    assert not [path for path in (clone / "chapters/kept").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_what_somebody_wrote_after_a_git_was_killed_is_not_put_back(sourced, hooked):
+    authors, clone, _ = sourced
+    script = hooked("merge", f"{half(authors, clone)}; kill -KILL $PPID; exit 1")
+    in_another_process(clone)
+    (clone / "vaecourse/bounds.py").write_text("written since\n")
+    script.unlink()
+    time.sleep(0.3)
+    with pytest.raises(answers.ending.Refused, match="would be overwritten"):
+        update(clone)
+    assert (clone / "vaecourse/bounds.py").read_text() == "written since\n"
+    assert (clone / "vaecourse/own.py").read_text() == "what the learner made\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shell")
+def test_files_that_cannot_be_put_back_are_named_and_stay_noted(sourced, hooked, capsys):
+    authors, clone, given = sourced
+    hooked("merge", f"{half(authors, clone)}; echo 'error: unable to write file' >&2; exit 1")
+    script = hooked("checkout", "echo 'error: no room' >&2; exit 1")
+    with pytest.raises(answers.ending.Refused, match="unable to write file") as refused:
+        update(clone)
+    assert "as they were" not in str(refused.value)  # two chapters are missing
+    said = capsys.readouterr().out
+    assert "git checkout said:\nerror: no room" in said and "written meanwhile" not in said
+    names = sorted(["go", *list(SOURCES)[:3], *(f"chapters/{path.name}" for path in FOUR[:2])])
+    assert f"checkout HEAD -- {' '.join(names)}\n" in said
+    assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
+    script.unlink()
+    update(clone)
+    is_new(clone, given)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="runs the line that is told in a shell")
+@pytest.mark.parametrize("lost", ["vaecourse/files.py", "vaecourse/__init__.py", "tools/ending.py", "tools/typed.py"])
+def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tmp_path, lost):
+    root = tmp_path / "a course, µ"
+    ignored = shutil.ignore_patterns("__pycache__", "*.lock")
+    for name in ("tools", "vaecourse"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    (root / "chapters/kept").mkdir(parents=True)
+    (root / ".gitignore").write_text("kept/\n__pycache__/\n.*.lock\n")
+    shutil.copy(FOUR[0], root / "chapters")
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "first")
+    git(root, "remote", "add", "origin", str(root))
+    head = git(root, "rev-parse", "HEAD").strip()
+    before = (root / lost).read_bytes()
+    (root / lost).write_bytes(before[: len(before) * 2 // 3] + b"(")
+    (root / "tools/made.py").write_text((root / "tools/made.py").read_text() + "# mine\n")
+    command = [sys.executable, "-m", "tools.answers", "update", "origin", git(root, "branch", "--show-current").strip()]
+    start = lambda: subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert "Traceback" in start().stderr  # no git has left this
+    note = {"from": head, "to": head, "files": [lost, "vaecourse/data.py"]}
+    (root / "chapters/kept" / answers.MERGING).write_text(json.dumps(note))
+    told = start()
+    assert told.returncode == 1 and told.stderr.startswith("answers: git was ended while it wrote, and files of the")
+    line = told.stderr.partition("Then: ")[2].splitlines()[0]
+    assert line.endswith(f"checkout HEAD -- {lost}")
+    subprocess.run(line, shell=True, check=True, capture_output=True)
+    assert (root / lost).read_bytes() == before and (root / "tools/made.py").read_text().endswith("# mine\n")
+    assert (ran := start()).returncode == 0, ran.stderr
+    assert not list((root / "chapters/kept").iterdir())
+
+
+def test_an_update_for_which_the_disk_has_no_room_is_refused_before_anything_moves(sourced, monkeypatch):
+    _, clone, given = sourced
+    before, usage = whole(clone), shutil.disk_usage(clone)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=17_000_000))
+    with pytest.raises(
+        answers.ending.Refused, match=r"needs 2\d MB of room on the disk, and 17 MB are free: make room"
+    ):
+        update(clone)
+    assert whole(clone) == before
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100_000_000))
+    update(clone)
+    is_new(clone, given)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+    update(clone)  # nothing is new, so nothing is needed
+
+
+def test_a_change_of_ones_own_is_not_taken_away_and_merged_whatever_git_is_told(sourced):
+    authors, clone, _ = sourced
+    git(clone, "config", "merge.autoStash", "true")
+    (clone / "vaecourse/bounds.py").write_text("mine = 3\n" + "x = 1\n" * 299)
+    with pytest.raises(answers.ending.Refused, match="would be overwritten"):
+        update(clone)
+    assert (clone / "vaecourse/bounds.py").read_text() == "mine = 3\n" + "x = 1\n" * 299
+
+
 def test_a_course_inside_another_repository_is_not_updated(tmp_path):
     inside = tmp_path / "outer/course/chapters"
     inside.mkdir(parents=True)
@@ -730,6 +919,48 @@ def test_tags_and_the_notebooks_own_metadata_count_as_typed(tmp_path):
         assert not typed.is_untouched(path)
 
 
+def marked(path, change):
+    """A chapter with a mark as it is made today, and what a learner changes in its cell with a picture."""
+    found = typed.read(FOUR[1])
+    typed.mark(found)
+    cell = next(cell for cell in found["cells"] if "mystnb" in cell["metadata"])
+    change(cell["metadata"])
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+SETTINGS = {
+    "other words for a picture": lambda metadata: metadata["mystnb"]["image"].update(alt="What I see."),
+    "no words for a picture": lambda metadata: metadata.pop("mystnb"),
+    "another slide": lambda metadata: metadata["slideshow"].update(slide_type="notes"),
+    "no slide": lambda metadata: metadata.pop("slideshow"),
+    "a slide that is a list": lambda metadata: metadata["slideshow"].update(slide_type=[]),
+}
+
+
+@pytest.mark.parametrize("change", SETTINGS)
+def test_words_for_a_picture_and_settings_of_slides_are_kept(tmp_path, change):
+    path = tmp_path / FOUR[1].name
+    marked(path, SETTINGS[change])
+    before = path.read_bytes()
+    assert not typed.is_untouched(path)
+    assert answers.keep(tmp_path)[path].read_bytes() == before
+    marked(path, lambda metadata: None)
+    assert typed.is_untouched(path) and answers.keep(tmp_path) == {}
+
+
+def test_chapters_made_again_keep_words_for_a_picture(tmp_path, capsys):
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(SAMPLE.with_suffix(suffix), tmp_path)
+    path = tmp_path / f"{SAMPLE.stem}.ipynb"
+    found = typed.read(path)
+    typed.mark(found)
+    found["cells"][1]["metadata"]["mystnb"] = {"image": {"alt": "What I see."}}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    assert notebooks.main(["refresh", "--folder", str(tmp_path)]) == 0
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert "What I see." in copy.read_text(encoding="utf-8") and typed.is_untouched(path)
+
+
 def test_what_jupyterlab_writes_by_itself_is_not_typed(tmp_path):
     found = typed.read(FOUR[0])
     ran = {"shell.execute_reply": "2026-11-26T10:15:00.123456Z", "iopub.status.busy": "2026-11-26T10:15:00+00:00"}
@@ -738,6 +969,8 @@ def test_what_jupyterlab_writes_by_itself_is_not_typed(tmp_path):
         cell["metadata"] |= {**lab, "jupyter": {"outputs_hidden": True}, "jp-MarkdownHeadingCollapsed": True}
     found["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
     (path := tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
+    assert typed.is_untouched(path)
+    marked(path, lambda metadata: metadata.update(lab))
     assert typed.is_untouched(path)
 
 
@@ -754,6 +987,37 @@ def test_back_takes_the_newest_copy_and_goes_on_after_a_refusal(tmp_path, capsys
     said = capsys.readouterr()
     assert "101010.ipynb is passed over for" in said.out and "Copy1.ipynb is of no chapter" in said.err
     assert "return 1" in "".join(texts(new / FOUR[0].name)) and "return 0" not in "".join(texts(new / FOUR[0].name))
+
+
+def test_of_copies_made_in_one_second_the_last_is_the_newest(tmp_path, capsys):
+    for folder in ("new", "old"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(FOUR[0], new := tmp_path / "new")
+    for number, name in enumerate(("", "-2", "-10")):
+        shutil.copy(FOUR[0], path := tmp_path / f"old/{FOUR[0].stem}-2026-11-26-101500{name}.ipynb")
+        answer(path, number)
+    assert answers.all_back([str(tmp_path / "old/*.ipynb")], new) == 0
+    assert "101500-2.ipynb is passed over for" in capsys.readouterr().out
+    assert "return 2" in "".join(texts(new / FOUR[0].name)) and "return 1" not in "".join(texts(new / FOUR[0].name))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_back_waits_for_no_pipe_and_reads_no_file_that_is_too_long_to_be_a_notebook(tmp_path, capsys):
+    for folder in ("new", "old"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(FOUR[0], tmp_path / "new")
+    os.mkfifo(pipe := tmp_path / "old" / FOUR[0].name)
+    program = "import sys; from pathlib import Path; from tools import answers\n"
+    program += "sys.exit(answers.all_back(sys.argv[1:2], Path(sys.argv[2])))"
+    command = [sys.executable, "-c", program, pipe, tmp_path / "new"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1 and ran.stderr == f"answers: {pipe}: it is no file.\n"
+    pipe.unlink()
+    with open(pipe, "wb") as long:
+        long.truncate(1_500_000_000)
+    assert answers.all_back([str(pipe)], tmp_path / "new") == 1
+    assert f"{pipe} has more than 64000000 bytes." in capsys.readouterr().err
+    assert not typed.is_untouched(pipe)
 
 
 def test_two_who_put_answers_back_at_once_lose_none(tmp_path):
