@@ -143,7 +143,7 @@ def twenty(seed: int) -> list[tuple[str, int]]:
     draw = random.Random(seed)
     deaths = [(moment, draw.randint(1, 3)) for moment in MOMENTS if "it" in moment or "write" in moment] * 2
     deaths += [("by the clock", draw.randint(1, 90)) for _ in range(4)]
-    deaths += [("at a call", draw.randint(1, 70_000)) for _ in range(20 - len(deaths))]
+    deaths += [("at a call", draw.randint(1, 110_000)) for _ in range(20 - len(deaths))]
     draw.shuffle(deaths)
     return deaths
 
@@ -154,7 +154,7 @@ def test_twenty_kills_change_nothing(tmp_path):
     let_them_die(train_on, file, twenty(seed=0))
     left = [checkpoint.read(path)[1]["history"] for path in sorted(tmp_path.glob("killed.safetensors.??"))]
     done = [len(epochs) for epochs in left]
-    assert len(left) >= 19 and done == sorted(done) and 5 < done[-1] < EPOCHS and len(set(done)) >= 7
+    assert len(left) >= 19 and done == sorted(done) and 5 < done[-1] < EPOCHS and len(set(done)) > 10
     for epochs in left:  # each is a whole checkpoint of the very run
         assert [epoch[:2] for epoch in epochs] == [list(epoch[:2]) for epoch in history.epochs[: len(epochs)]]
     again, resumed = run(new_model(), held_out=X[:11], checkpoint=file, epochs=EPOCHS)

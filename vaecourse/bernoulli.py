@@ -56,7 +56,7 @@ def linear_log_likelihood(head: nn.Linear, h: Tensor, x: Tensor) -> Tensor:
 
 
 def _fusible(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> bool:
-    """On a CPU, row by row, in one type wide enough for a product of 100 halves, for a gradient of h, weight, bias."""
+    """On a CPU, row by row, in one type wide enough for a product of 8 pixels, for a gradient of h, weight, bias."""
     rows = x.dim() == 2 and h.shape[-2:-1] == x.shape[:1] and h.numel() > 0
     wide = h.dtype == weight.dtype == x.dtype and h.dtype in (torch.float32, torch.float64)
     plain = all(map(_plain, (h, weight, bias, x))) and not x.requires_grad and not torch.is_autocast_enabled("cpu")

@@ -247,6 +247,5 @@ def _linear_head(decoder: nn.Module) -> nn.Linear | None:
     for module in (decoder, head):
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
             return None
-        if "forward" in vars(module):
-            return None
-    return None if any(getattr(every, name) for name in EVERYWHERE) else head
+    replaced = any("forward" in vars(module) for module in (decoder, head))
+    return None if replaced or any(getattr(every, name) for name in EVERYWHERE) else head

@@ -22,6 +22,8 @@ NUMBERS = [0, -1, HUGE, -HUGE, MOST, 2**62, "nan", "inf", "-inf", "", " ", "x", 
 WORDS = ["", " ", "x", "\x1b[2J", "a\nb", "a\0b", "\u202e", "x" * 5000, "-1", "../..", "cpu:99", "cuda:99", "meta"]
 PLACES = ["", ".", "..", "/dev/null", "/dev/full", "/proc/nobody/x", "x" * 5000, "FILE/below", "PIPE", "LOOP"]
 PLACES += ["FOLDER.json", "FILE", "/proc/x.json", "FILE/below.json", "\x1b[2J.json/", "x" * 300 + ".json"]
+if hasattr(typer, "_click"):  # no system hands these on, and an older typer has no sentence for them
+    PLACES += ["a\0b", "a\0b.json"]
 
 SHORT = {
     "train": ["digits", "--limit", 20, "--epochs", 1],
