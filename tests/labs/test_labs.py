@@ -287,3 +287,19 @@ def test_a_page_writes_values_and_no_ends_and_options(name):
         slider.set_state({"max": 3e6, "value": 3e6})
         assert slider.value <= slider.max < 3e6
     lab.close()
+
+
+def test_what_a_page_sent_before_it_heard_of_a_reset_does_not_count():
+    lab = labs.ALL["00.bound"]()
+    K = lab.controls["K"]
+    K.set_state({"value": 50, "heard": K.turn})
+    assert K.value == 50
+    lab.reset()
+    K.set_state({"value": 90})  # held back since before the reset
+    assert K.value == lab.defaults["K"]
+    K.set_state({"value": 90, "heard": K.turn})
+    assert K.value == 90
+    lab.apply(next(iter(lab.presets)))
+    K.set_state({"value": 70, "heard": K.turn - 1})
+    assert lab.settings == lab.defaults | lab.presets[next(iter(lab.presets))]
+    lab.close()

@@ -5,6 +5,7 @@ function render({ model, el }) {
   el.addEventListener("keydown", (event) => event.stopPropagation());
   const send = (value) => {
     model.set("value", value);
+    model.set("heard", model.get("turn")); // so that a "Reset" that overtakes it counts
     model.save_changes();
   };
   const show = { slider, choice, switch: toggle, seed }[model.get("kind")](model, el, id, send);

@@ -37,13 +37,31 @@ class FromPage:
 
 
 class ControlWidget(FromPage, anywidget.AnyWidget):
-    """A native HTML control with a label that is bound to it, drawn by control.js."""
+    """A native HTML control with a label that is bound to it, drawn by control.js.
 
-    from_page = ("value",)
+    ``turn`` counts how often the lab itself has set the value, and with each value the page sends the ``heard`` one.
+    While the kernel is busy a page holds the newest value back, and a click on "Reset" overtakes it: a value that comes
+    from before the last turn is dropped.
+    """
+
+    from_page = ("value", "heard")
     _esm = text(HERE / "control.js")
     _css = text(HERE / "lab.css")
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)
+    turn, heard = Int(0).tag(sync=True), Int(0).tag(sync=True)
+
+    def put(self, value: Any) -> None:
+        """Set the value from here. What the page has sent before it hears of it no longer counts."""
+        self.value = value
+        self.turn += 1
+        self.send_state(["value", "turn"])  # a page that holds back another value has it no longer either
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page sends, unless it is older than what was put here."""
+        if sync_data.get("heard", self.heard) != self.turn:
+            sync_data = {name: value for name, value in sync_data.items() if name != "value"}
+        super().set_state(sync_data)
 
 
 class Slider(ControlWidget):

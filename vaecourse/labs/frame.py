@@ -246,7 +246,7 @@ class Lab:
         before = self.settings
         try:
             for name, value in settings.items():
-                self.controls[name].value = value
+                self.controls[name].put(value)
         finally:
             for widget in self.controls.values():
                 widget.observe(self._heard, "value")

@@ -44,3 +44,27 @@ def test_keyboard_mouse_and_reset(lab, notebook):
 
     lab.get_by_role("button", name="Reset").click()
     notebook.wait_for_words(lab, equal_to=start)
+
+
+@pytest.mark.parametrize("lab", ["04.signal"], indirect=True)  # every lab has the same frame; this one takes longest
+def test_a_reset_counts_also_while_a_slider_is_dragged(lab, notebook):
+    """The page holds back the newest place of a handle until the kernel has answered for the one before."""
+    start = words(lab)
+    lab.evaluate(
+        """(lab) => {
+            const slider = lab.querySelector("input[type=range]");
+            const far = slider.valueAsNumber > slider.max / 2 ? [0.1, 0.2, 0.3] : [0.7, 0.8, 0.9];
+            for (const part of far) {
+                slider.value = Math.round(part * slider.max);
+                slider.dispatchEvent(new Event("input"));
+            }
+            lab.querySelector(".vaecourse-reset").click();
+        }"""
+    )
+    notebook.page.wait_for_timeout(2000)  # in which the old value used to arrive
+    notebook.wait_for_words(lab, equal_to=start)
+    slider = lab.locator("input[type=range]").first
+    slider.focus()
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    notebook.wait_for_words(lab, other_than=start)  # and what comes after it counts
