@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import browser, ending, notebooks
+from tools import browser, chapter, ending
 
 NAME = "00-start-here.ipynb"
 
@@ -76,7 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder, "main")
         start = time.perf_counter()
-        subprocess.run(["git", "clone", "--quiet", notebooks.ROOT, course], check=True)
+        subprocess.run(["git", "clone", "--quiet", chapter.ROOT, course], check=True)
         cloned = time.perf_counter() - start
         for what in ("from a fresh clone", "with all installed"):
             answered, moved = measure(course, options.python)

@@ -11,7 +11,7 @@ import torch
 
 from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import new_model, run, same
-from tools import notebooks
+from tools import chapter, notebooks
 from vaecourse import checkpoint, data, files, labs, recorded
 from vaecourse.labs import live
 from vaecourse.labs.cockpit import CockpitLab
@@ -167,14 +167,14 @@ def test_a_chapter_and_the_answers_in_it_outlive_it(disk):
     """What was typed is kept before the new text is written; with no room for the copy nothing is written."""
     text, path = disk.folder / "90-full.py", disk.folder / "90-full.ipynb"
     text.write_text("# %%\nprint(1)\n")
-    notebooks.write(notebooks.read(text), path)
+    notebooks.write(chapter.read(text), path)
     path.write_text(path.read_text().replace("print(1)", "print(1)  # my answer"))
     text.write_text("# %%\nprint(2)\n")
     before = bytes_of(disk.folder)
     with disk.full(), pytest.raises(OSError, match="could not be written .* Make room there"):
-        notebooks.write(notebooks.read(text), path)
+        notebooks.write(chapter.read(text), path)
     assert bytes_of(disk.folder) == before
-    notebooks.write(notebooks.read(text), path)
+    notebooks.write(chapter.read(text), path)
     (copy,) = (disk.folder / "kept").iterdir()
     assert "my answer" in copy.read_text()
 

@@ -20,9 +20,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import vaecourse.data
-from tools import ending, notebooks, pins, site, unfinished
+from tools import chapter, ending, notebooks, pins, site, unfinished
 
-ROOT = notebooks.ROOT
+ROOT = chapter.ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGE = ROOT / "vaecourse"
 
@@ -248,8 +248,8 @@ def test_the_book_lists_the_chapters_that_exist():
     book = yaml.safe_load((ROOT / "book.yml").read_text())
     listed = [entry["file"] for part in book["parts"] for entry in part["chapters"]]
     chapters = [page for page in listed if re.match(r"chapters/\d\d-", page)]
-    assert chapters == [f"chapters/{path.stem}" for path in notebooks.sources()]
-    assert {path.stem for path in notebooks.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in chapters}
+    assert chapters == [f"chapters/{path.stem}" for path in chapter.sources()]
+    assert {path.stem for path in chapter.CHAPTERS.glob("*.ipynb")} == {Path(entry).name for entry in chapters}
     for page in {book["root"], *listed} - set(chapters):
         folder = "" if "/" in page else "docs/" if page in ("install", "updating", "same-seed") else "site/"
         assert (ROOT / f"{folder}{page}.md").exists(), f"book.yml names {page}, which is not there"
@@ -574,10 +574,21 @@ def test_the_page_names_no_module_that_is_not_there_and_nothing_looks_out_of_the
         assert not re.search(outside, file.read_text(), flags=re.MULTILINE), file
 
 
-def test_no_rooms_use_each_other_in_a_circle():
-    left = rooms()
-    while free := {room for room, used in left.items() if not used & left.keys()}:
-        left = {room: used for room, used in left.items() if room not in free}
+def tools_used(file: Path) -> set[str]:
+    """The other modules of tools/ that a file imports, wherever in it."""
+    imports = r"^\s*from tools(?: import ([\w, ]+)|\.(\w+) import)"
+    found = re.findall(imports, file.read_text(), flags=re.MULTILINE)
+    return {name.split(" as ")[0].strip() for several, one in found for name in (several or one).split(",")}
+
+
+@pytest.mark.parametrize(
+    "uses", [rooms(), {file.stem: tools_used(file) for file in (ROOT / "tools").glob("*.py")}], ids=["package", "tools"]
+)
+def test_no_modules_import_each_other_in_a_circle(uses):
+    left = dict(uses)
+    assert any(left.values())
+    while free := {module for module, used in left.items() if not used & left.keys()}:
+        left = {module: used for module, used in left.items() if module not in free}
     assert not left, f"a circle among {sorted(left)}"
 
 
@@ -642,8 +653,8 @@ def test_a_chapter_runs_on_a_package_that_cannot_be_written(installed, tmp_path,
     before = contents(installed)
     monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    source = notebooks.sources()[0]
-    notebook = notebooks.read(source)
+    source = chapter.sources()[0]
+    notebook = chapter.read(source)
     proof = f"import vaecourse\nassert vaecourse.__file__.startswith({str(installed)!r}), vaecourse.__file__"
     notebook.cells.append(notebooks.nbformat.v4.new_code_cell(proof))
     notebooks.execute(notebook, source.stem, tmp_path)

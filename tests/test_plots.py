@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from tests import colours
-from tools import notebooks
+from tools import chapter
 from vaecourse import labs, plots
 
 OKABE_ITO = {"#000000", "#D55E00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442", "#8C8C8C"}
@@ -84,9 +84,9 @@ SECOND_SIGN = re.compile(  # a stroke or a shape of its own, a name beside it, a
 )
 
 
-@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
 def test_in_a_chapter_close_colours_have_a_second_sign(source):
-    for cell in notebooks.read(source).cells:
+    for cell in chapter.read(source).cells:
         if cell.cell_type == "code":
             nodes = (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Attribute))
             used = {node.attr for node in nodes if ast.unparse(node.value) == "plots" and node.attr.isupper()}

@@ -1,6 +1,6 @@
 """What the site adds to the chapters: ways to run them, labs in words, papers with their addresses."""
 
-from tools import notebooks, site
+from tools import chapter, site
 
 
 def test_a_public_address_gives_buttons_and_none_gives_the_way_to_get_them():
@@ -29,7 +29,7 @@ def test_what_a_hint_holds_is_read_as_markdown():
 
 
 def test_every_paper_is_there_once_with_all_chapters_that_name_it():
-    chapters = [path.with_suffix(".ipynb") for path in notebooks.sources()]
+    chapters = [path.with_suffix(".ipynb") for path in chapter.sources()]
     (burda,) = [line for line in site.references(chapters).splitlines() if "1509.00519" in line]
     assert "[00](chapters/00" in burda and "[03](chapters/03" in burda
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import requests
 
 from tools import ending
-from tools.notebooks import ROOT
+from tools.chapter import ROOT
 
 TEXTS = (
     *("*.md", "*.cff", "LICENSE*", "chapters/*.py", "chapters/*.md", "docs/*.md", "site/*.md", "benchmarks/*.md"),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tools.notebooks import ROOT
+from tools.chapter import ROOT
 from vaecourse import exact, files, labs
 from vaecourse.labs import controls, iwae
 

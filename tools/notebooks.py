@@ -13,7 +13,6 @@ output of cells tagged `nbval-ignore-output` is new (seconds, the machine's name
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import re
@@ -25,39 +24,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
-from tools import ending, made, temporary, typed
+from tools import chapter, ending, made, rules, temporary, typed
 from vaecourse import files
 
-ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = ROOT / "chapters"
-SANITIZE = ROOT / "tests/chapters/sanitize.cfg"
+SANITIZE = chapter.ROOT / "tests/chapters/sanitize.cfg"
 
 SECONDS_PER_CELL = 300
 SECONDS_PER_CHAPTER, MEGABYTES = 90, 1000  # what a chapter may take
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "nbconvert_exporter": "python",
-        "pygments_lexer": "ipython3",
-    },
-}
-
-
-class ChapterError(ending.Refused):
-    """A chapter did not run to its end; the message says which cell, and why."""
 
 
 @dataclass(frozen=True)
@@ -66,28 +45,6 @@ class Cost:
 
     seconds: float
     megabytes: float | None
-
-
-def sources(numbers: list[str] | None = None, folder: Path = CHAPTERS) -> list[Path]:
-    """The chapters' text files in order: all, or those whose names start with one of ``numbers``."""
-    found = sorted(folder.glob("[0-9][0-9]-*.py"))
-    if not numbers:
-        return found
-    if unknown := [n for n in numbers if not any(path.name.startswith(n) for path in found)]:
-        names = ", ".join(path.stem for path in found) or "none yet"
-        raise ChapterError(f"no chapter starts with {' or '.join(unknown)}; there are: {names}")
-    return [path for path in found if path.name.startswith(tuple(numbers))]
-
-
-def read(source: Path) -> NotebookNode:
-    """The chapter as a notebook without outputs, its cell ids made from the chapter's name and the cell's place."""
-    notebook = jupytext.read(source, fmt="py:percent")
-    notebook.metadata = nbformat.from_dict(METADATA)
-    for index, cell in enumerate(notebook.cells):
-        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines, which no .ipynb stores
-        cell.id = hashlib.sha256(f"{source.stem} {index}".encode()).hexdigest()[:8]
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return notebook
 
 
 def execute(notebook: NotebookNode, name: str, folder: Path) -> Cost:
@@ -109,15 +66,11 @@ def execute(notebook: NotebookNode, name: str, folder: Path) -> Cost:
             try:
                 client.execute_cell(cell, index)
             except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-                raise ChapterError(f"{name}, {place(index, cell)}\n\n{cell.source}\n\n{_reason(error)}") from None
+                raise chapter.ChapterError(
+                    f"{name}, {chapter.place(index, cell)}\n\n{cell.source}\n\n{_reason(error)}"
+                ) from None
         megabytes = _peak_megabytes(client)
     return Cost(time.perf_counter() - start, megabytes)
-
-
-def place(index: int, cell: NotebookNode) -> str:
-    """How messages name a cell: its number, counted from 1 over text and code, and how it begins."""
-    line = next((line for line in cell.source.splitlines() if line.strip()), "empty")
-    return f'cell {index + 1} ("{line[:50]}")'
 
 
 def tidy(notebook: NotebookNode) -> None:
@@ -130,7 +83,7 @@ def tidy(notebook: NotebookNode) -> None:
             for mime, content in output.get("data", {}).items():
                 if mime.startswith("text/"):
                     output.data[mime] = _sanitize(content, patterns)
-            output.get("data", {}).pop(WIDGET, None)
+            output.get("data", {}).pop(chapter.WIDGET, None)
 
 
 def write(notebook: NotebookNode, path: Path) -> bool:
@@ -149,10 +102,10 @@ def write(notebook: NotebookNode, path: Path) -> bool:
 
 
 def refresh(source: Path) -> tuple[bool, Cost]:
-    """Run a chapter and store its outputs. If a cell fails: ``ChapterError``, and the old notebook is untouched."""
+    """Run a chapter and store its outputs. ``ChapterError`` if a cell fails: then the old notebook stays."""
     path = source.with_suffix(".ipynb")
     with made.alone(path, "running it and storing its outputs"):
-        notebook = read(source)
+        notebook = chapter.read(source)
         cost = execute(notebook, source.stem, source.parent)
         tidy(notebook)
         return write(notebook, path), cost
@@ -201,7 +154,7 @@ def _can_be_written(folder: Path) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, CellExecutionError):
-        return re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
+        return chapter.plain(error.traceback)
     if isinstance(error, CellTimeoutError):
         return f"The cell ran for more than {SECONDS_PER_CELL} seconds."
     return f"The kernel died: {error}"
@@ -229,7 +182,7 @@ def _each(paths: list[Path], run: Callable[[Path], tuple[str, Cost]]) -> int:
     for path in paths:
         try:
             note, cost = run(path)
-        except (ChapterError, OSError, ValueError) as error:
+        except (chapter.ChapterError, OSError, ValueError) as error:
             failures.append(error)
             print(f"{path.stem:32} {'':8} {'':8}  failed", flush=True)
             continue
@@ -252,7 +205,7 @@ def _refresh(paths: list[Path]) -> int:
 
 def _times(paths: list[Path]) -> int:
     def run(path: Path) -> tuple[str, Cost]:
-        cost = execute(read(path), path.stem, path.parent)
+        cost = execute(chapter.read(path), path.stem, path.parent)
         over = [f"over {SECONDS_PER_CHAPTER} s"] * (cost.seconds > SECONDS_PER_CHAPTER)
         over += [f"over {MEGABYTES} MB"] * ((cost.megabytes or 0) > MEGABYTES)
         return ", ".join(over), cost
@@ -261,8 +214,6 @@ def _times(paths: list[Path]) -> int:
 
 
 def _check(paths: list[Path]) -> int:
-    from tools import rules  # rules.py reads chapters with this module
-
     problems = [problem for path in paths for problem in rules.problems(path)]
     for problem in problems:
         print(problem)
@@ -277,9 +228,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("command", choices=["refresh", "check", "times"])
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
-    parser.add_argument("--folder", type=Path, default=CHAPTERS, help="where the chapters are")
+    parser.add_argument("--folder", type=Path, default=chapter.CHAPTERS, help="where the chapters are")
     options = parser.parse_args(arguments)
-    paths = sources(options.numbers, options.folder.resolve())
+    paths = chapter.sources(options.numbers, options.folder.resolve())
     return {"refresh": _refresh, "check": _check, "times": _times}[options.command](paths)
 
 

@@ -35,7 +35,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_data_dir, get_voila_labextensions_path
 
-from tools import ending, made, notebooks, servers
+from tools import chapter, ending, made, servers
 from vaecourse import files
 
 PORT = 8866
@@ -46,7 +46,7 @@ KERNEL = r"(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 # What the page may send to its kernel: it talks to widgets, and runs no code.
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request", "shutdown_request"]
 
-FOLDER = notebooks.ROOT / "build/present"
+FOLDER = chapter.ROOT / "build/present"
 
 # Everything larger, and each lab on a screen of its own: 1280 x 720 is what a projector shows.
 STYLE = """\
@@ -63,18 +63,17 @@ body, .jp-Cell { background: #fff !important; }
 
 def labs_of(source: Path) -> list[str]:
     """The labs that a chapter shows, in its order."""
-    text = "\n".join(cell.source for cell in notebooks.read(source).cells if cell.cell_type == "code")
-    return list(dict.fromkeys(re.findall(r'labs\.ALL\["([^"]+)"\]\(\)', text)))
+    return list(dict.fromkeys(name for cell in chapter.read(source).cells for name in chapter.labs_of(cell)))
 
 
 def notebook(source: Path) -> nbformat.NotebookNode:
     """A notebook of the chapter's labs alone."""
     found = labs_of(source)
     if not found:
-        raise notebooks.ChapterError(f"{source.stem} has no lab to present")
+        raise chapter.ChapterError(f"{source.stem} has no lab to present")
     cells = [STYLE, *(f'display(labs.ALL["{name}"]())' for name in found)]
     return nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=notebooks.METADATA
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=chapter.METADATA
     )
 
 
@@ -184,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     options, more = parser.parse_known_args(arguments)
     if numbers := [word for word in more if not word.startswith("-")]:
         raise ending.Refused(f"one chapter at a time: {options.number}, and {', '.join(numbers)} after it")
-    (source,) = notebooks.sources([options.number])
+    (source,) = chapter.sources([options.number])
     folder = options.folder.resolve()
     with made.building(folder) as room:
         path = folder / write(source, room).name

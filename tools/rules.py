@@ -1,4 +1,4 @@
-"""What every chapter's pair of files must be: one function = one rule, and ``RULES`` holds them all.
+"""What every chapter's pair of files must be: one function = one rule, and ``rule`` puts it into ``RULES``.
 
 A rule takes a ``Chapter`` and yields ``(cell number or None, what to do)``. Nothing is run.
 """
@@ -11,14 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
-from tools import notebooks
+from tools.chapter import ROOT, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
 
 LINES = 15  # of code in a cell that a learner reads
 WIDTH = 120  # of a line of code: what JupyterLab shows of it on a laptop
@@ -31,52 +28,17 @@ EXERCISES = 4  # fewest in a chapter
 Finding = tuple[int | None, str]
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A pair: the text file, what it says, and the notebook beside it."""
-
-    source: Path
-
-    @property
-    def number(self) -> str:
-        return self.source.name[:2]
-
-    @cached_property
-    def text(self) -> NotebookNode:
-        return notebooks.read(self.source)
-
-    @cached_property
-    def notebook(self) -> NotebookNode:
-        return nbformat.read(self.source.with_suffix(".ipynb"), as_version=4)
-
-    @property
-    def code(self) -> Iterator[tuple[int, NotebookNode]]:
-        return ((i, cell) for i, cell in enumerate(self.notebook.cells) if cell.cell_type == "code")
-
-    def tagged(self, tag: str) -> list[tuple[int, NotebookNode]]:
-        return [(i, cell) for i, cell in enumerate(self.notebook.cells) if tag in tags(cell)]
+Rule = Callable[[Chapter], Iterator[Finding]]
+RULES: dict[str, Rule] = {}
 
 
-def tags(cell: NotebookNode) -> list[str]:
-    return list(cell.metadata.get("tags", []))
+def rule(check: Rule) -> Rule:
+    """Whatever is decorated with it holds for every chapter."""
+    RULES[check.__name__] = check
+    return check
 
 
-def folded(cell: NotebookNode) -> bool:
-    return cell.metadata.get("jupyter", {}).get("source_hidden") is True
-
-
-def shown(cell: NotebookNode) -> str:
-    """Everything a code cell's stored outputs say in text."""
-    return "\n".join(
-        output.get("text", "") + "".join(v for k, v in output.get("data", {}).items() if k.startswith("text/"))
-        for output in cell.get("outputs", [])
-    )
-
-
-def has_picture(cell: NotebookNode) -> bool:
-    return any(mime.startswith("image/") for output in cell.get("outputs", []) for mime in output.get("data", {}))
-
-
+@rule
 def pair_agrees(chapter: Chapter) -> Iterator[Finding]:
     """The notebook has the cells of the text file: kind, source and metadata, one by one."""
     text, stored = ([_identity(cell) for cell in nb.cells] for nb in (chapter.text, chapter.notebook))
@@ -84,7 +46,7 @@ def pair_agrees(chapter: Chapter) -> Iterator[Finding]:
         if what == "insert":
             yield c, f"is only in the .ipynb; {_REFRESH}"
         elif what == "delete":
-            yield None, f"has {notebooks.place(a, chapter.text.cells[a])} only in the .py; {_REFRESH}"
+            yield None, f"has {place(a, chapter.text.cells[a])} only in the .py; {_REFRESH}"
         elif what == "replace":
             different = [name for name, x, y in zip(_IDENTITY, text[a], stored[c]) if x != y]
             yield a, f"has another {' and '.join(different)} in the .py than in the .ipynb; {_REFRESH}"
@@ -97,6 +59,7 @@ def _identity(cell: NotebookNode) -> tuple[str, str, str]:
     return cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True)
 
 
+@rule
 def metadata_is_known(chapter: Chapter) -> Iterator[Finding]:
     """Metadata that jupytext would drop, and tags that nothing reads, are slips of the pen."""
     for i, cell in enumerate(chapter.text.cells):
@@ -106,6 +69,7 @@ def metadata_is_known(chapter: Chapter) -> Iterator[Finding]:
             yield i, f"has tags {sorted(unknown)}; the course knows {sorted(TAGS)}"
 
 
+@rule
 def executed(chapter: Chapter) -> Iterator[Finding]:
     """nbval compares nothing for a cell that was not run, so an unrun notebook would pass."""
     for i, cell in chapter.code:
@@ -113,6 +77,7 @@ def executed(chapter: Chapter) -> Iterator[Finding]:
             yield i, f"has not been run; {_REFRESH}"
 
 
+@rule
 def nothing_is_skipped(chapter: Chapter) -> Iterator[Finding]:
     """nbval obeys comments too; what it skips should be seen in the tags, where all else is."""
     for i, cell in chapter.code:
@@ -120,6 +85,7 @@ def nothing_is_skipped(chapter: Chapter) -> Iterator[Finding]:
             yield i, f"holds the comment {found[1]}; if its output cannot be compared, tag it `nbval-ignore-output`"
 
 
+@rule
 def outputs_are_stored(chapter: Chapter) -> Iterator[Finding]:
     """A cell that prints or shows something has that output in the notebook."""
     if not any(cell.outputs for _, cell in chapter.code):
@@ -141,6 +107,7 @@ def _speaks(source: str) -> bool:
     return isinstance(last, ast.Name)
 
 
+@rule
 def no_errors(chapter: Chapter) -> Iterator[Finding]:
     """No stored output is an exception, and none is a warning either."""
     for i, cell in chapter.code:
@@ -151,17 +118,19 @@ def no_errors(chapter: Chapter) -> Iterator[Finding]:
                 yield i, f"shows a warning: {output.text.strip().splitlines()[0]}; mend its cause"
 
 
+@rule
 def nothing_volatile(chapter: Chapter) -> Iterator[Finding]:
     """No address, no widget model, no folder of the author's machine in what is stored."""
     for i, cell in chapter.code:
-        if any(notebooks.WIDGET in output.get("data", {}) for output in cell.outputs):
+        if any(WIDGET in output.get("data", {}) for output in cell.outputs):
             yield i, f"stores a widget model, which no reader has; {_REFRESH}"
         if found := re.search(r"0x[0-9a-f]{6,16}\b", shown(cell)):
             yield i, f"shows the address {found[0]}; end the cell with something readable, or with `_ = ...`"
-        if str(notebooks.ROOT) in shown(cell):
-            yield i, f"shows the folder {notebooks.ROOT} of this machine; print a relative path"
+        if str(ROOT) in shown(cell):
+            yield i, f"shows the folder {ROOT} of this machine; print a relative path"
 
 
+@rule
 def sizes(chapter: Chapter) -> Iterator[Finding]:
     """A notebook stays light enough for GitHub and for a slow line."""
     for i, cell in chapter.code:
@@ -171,25 +140,26 @@ def sizes(chapter: Chapter) -> Iterator[Finding]:
         yield None, f"is {size / 1e6:.1f} MB; at most {NOTEBOOK_BYTES / 1e6:.0f} MB"
 
 
+@rule
 def pictures_have_words(chapter: Chapter) -> Iterator[Finding]:
     """Whoever cannot see a picture is told what it shows."""
     for i, cell in enumerate(chapter.notebook.cells):
         if has_picture(cell):
-            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-            if len(alt.split()) < 4:
+            if len(alt(cell).split()) < 4:
                 yield i, 'shows a picture without words; add mystnb={"image": {"alt": "what the picture shows"}}'
         if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
             yield i, "shows a picture without words; write them between the brackets of ![...](...)"
 
 
+@rule
 def slides(chapter: Chapter) -> Iterator[Finding]:
     """Every cell knows its place on the projector."""
     for i, cell in enumerate(chapter.notebook.cells):
-        kind = cell.metadata.get("slideshow", {}).get("slide_type")
-        if kind not in SLIDES:
+        if (kind := slide_type(cell)) not in SLIDES:
             yield i, f'has slide_type {kind!r}; write slideshow={{"slide_type": ...}} with one of {sorted(SLIDES)}'
 
 
+@rule
 def folding(chapter: Chapter) -> Iterator[Finding]:
     """Solutions and plumbing are folded, and nothing else is."""
     for i, cell in enumerate(chapter.notebook.cells):
@@ -200,6 +170,7 @@ def folding(chapter: Chapter) -> Iterator[Finding]:
             yield i, "is folded; tag it `solution` or `hide-input`, or open it"
 
 
+@rule
 def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
     """A learner reads at most fifteen lines of code at a time, and each without scrolling."""
     for i, cell in chapter.code:
@@ -214,12 +185,13 @@ def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
                 yield i, f"has a line of {len(line)} characters; at most {WIDTH}: {line.strip()[:30]}..."
 
 
+@rule
 def exercises(chapter: Chapter) -> Iterator[Finding]:
     """An exercise is a card, a stub, its check and the folded solution, in this order, and there are enough of them."""
     order = ["exercise", "stub", "check", "solution"]
     steps = [(i, kind) for i, cell in enumerate(chapter.notebook.cells) for kind in order if kind in tags(cell)]
-    for place, (i, kind) in enumerate(steps):
-        before = steps[place - 1][1] if place else "solution"
+    for step, (i, kind) in enumerate(steps):
+        before = steps[step - 1][1] if step else "solution"
         if before not in _BEFORE[kind]:
             yield i, f"is tagged `{kind}` after `{before}`; the order is {' -> '.join(order)}"
     if steps and steps[-1][1] != "solution":
@@ -231,6 +203,7 @@ def exercises(chapter: Chapter) -> Iterator[Finding]:
 _BEFORE = {"exercise": {"solution"}, "stub": {"exercise"}, "check": {"stub"}, "solution": {"check", "solution"}}
 
 
+@rule
 def checks_speak(chapter: Chapter) -> Iterator[Finding]:
     """As stored, a stub is told kindly that it is not solved, and a solution passes."""
     for i, cell in chapter.tagged("check"):
@@ -243,6 +216,7 @@ def checks_speak(chapter: Chapter) -> Iterator[Finding]:
             yield i, "does not show 'Passed': end the solution with its check"
 
 
+@rule
 def notes_for_the_teacher(chapter: Chapter) -> Iterator[Finding]:
     """Someone who teaches the chapter finds notes in it, and a projector does not show them."""
     if not chapter.tagged("instructor"):
@@ -250,10 +224,11 @@ def notes_for_the_teacher(chapter: Chapter) -> Iterator[Finding]:
     for i, cell in chapter.tagged("instructor"):
         if cell.cell_type != "markdown":
             yield i, "is tagged `instructor` and is not text"
-        if cell.metadata.get("slideshow", {}).get("slide_type") not in {"notes", "skip"}:
+        if slide_type(cell) not in {"notes", "skip"}:
             yield i, 'is a teaching note on a slide; give it slideshow={"slide_type": "notes"}'
 
 
+@rule
 def begins_with_its_title(chapter: Chapter) -> Iterator[Finding]:
     """One heading of the first level, in the first cell."""
     first = chapter.notebook.cells[0] if chapter.notebook.cells else None
@@ -271,6 +246,7 @@ def _headings(markdown: str) -> list[str]:
     return re.findall(r"^# .+", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL), flags=re.MULTILINE)
 
 
+@rule
 def quiz(chapter: Chapter) -> Iterator[Finding]:
     """A chapter asks two to four questions, and each choice explains itself where it is opened."""
     found = chapter.tagged("quiz")
@@ -312,30 +288,6 @@ def _is_right(text: str) -> bool:
 
 _REFRESH = "run `make chapters`"
 
-Rule = Callable[[Chapter], Iterator[Finding]]
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        pair_agrees,
-        metadata_is_known,
-        executed,
-        nothing_is_skipped,
-        outputs_are_stored,
-        no_errors,
-        nothing_volatile,
-        sizes,
-        pictures_have_words,
-        slides,
-        folding,
-        cells_are_short,
-        exercises,
-        checks_speak,
-        notes_for_the_teacher,
-        begins_with_its_title,
-        quiz,
-    )
-}
-
 
 def problems(source: Path, names: list[str] | None = None) -> list[str]:
     """Every problem of a chapter as a sentence that names the chapter, the cell and what to do."""
@@ -348,6 +300,6 @@ def problems(source: Path, names: list[str] | None = None) -> list[str]:
             cells = chapter.notebook.cells
             where = "" if index is None else f", cell {index + 1}"
             if index is not None and index < len(cells):
-                where = f", {notebooks.place(index, cells[index])}"
+                where = f", {place(index, cells[index])}"
             found.append(f"{source.stem}{where} {what}  [{name}]")
     return found

@@ -23,10 +23,10 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import ending, live, made, notebooks, rules, vendor
+from tools import chapter, ending, live, made, vendor
 from vaecourse import files, labs
 
-ROOT = notebooks.ROOT
+ROOT = chapter.ROOT
 SITE = ROOT / "build/site"
 PAGES = ROOT / "site"
 
@@ -42,7 +42,7 @@ def listed() -> list[str]:
 def pages(repository: str | None = None) -> dict[str, str]:
     """Every source file of the site by its name: what Sphinx reads, whole."""
     chapters = [ROOT / f"{name}.ipynb" for name in listed() if re.fullmatch(r"chapters/\d\d-.+", name)]
-    found = {f"chapters/{path.name}": nbformat.writes(chapter(path, repository)) for path in chapters}
+    found = {f"chapters/{path.name}": nbformat.writes(chapter_page(path, repository)) for path in chapters}
     found |= {f"chapters/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "chapters").glob("*.md")}
     found |= {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
     found |= {
@@ -70,23 +70,22 @@ def chapter_table() -> str:
 # Chapters ------------------------------------------------------------------------------------------------------------
 
 
-def chapter(path: Path, repository: str | None = None) -> NotebookNode:
+def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
     """The stored notebook at ``path`` as a page: solutions and notes folded, labs told in words, a way to run it."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = chapter.stored(path)
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(unfolded(cell.source))
-            if "instructor" in rules.tags(cell):
+            if "instructor" in chapter.tags(cell):
                 cell.source = _details("For the teacher", cell.source, "instructor")
-        elif "solution" in rules.tags(cell):
+        elif "solution" in chapter.tags(cell):
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
             cell.metadata.mystnb = {**cell.metadata.get("mystnb", {}), "code_prompt_show": "Solution"}
         cells.append(cell)
-        shown = [] if "solution" in rules.tags(cell) else re.findall(r'labs\.ALL\["([^"]+)"\]\(', _code(cell))
-        for name in shown:
+        for name in [] if "solution" in chapter.tags(cell) else chapter.labs_of(cell):
             if name in live.ALL:
-                cell.metadata.tags = [*rules.tags(cell), "live-still"]  # its picture gives way to what is live
+                cell.metadata.tags = [*chapter.tags(cell), "live-still"]  # its picture gives way to what is live
                 cells.append(_text(live.block(name)))
             cells.append(_text(lab_in_words(name)))
     cells.insert(1, _text(how_to_run(path.stem, repository)))
@@ -127,10 +126,8 @@ def lab_in_words(name: str) -> str:
 
 def sentences(lab: object) -> Iterator[str]:
     """The live sentence of each state that the still picture shows."""
-    experiment = lab.experiment
-    for still in experiment.stills or [{}]:
-        change = experiment.presets[still] if isinstance(still, str) else still
-        yield experiment.sentence(experiment.compute(**{**lab.defaults, **change}))
+    for settings in lab.stills:
+        yield lab.experiment.sentence(lab.experiment.compute(**settings))
 
 
 def unfolded(markdown: str) -> str:
@@ -154,10 +151,6 @@ def _details(summary: str, markdown: str, kind: str) -> str:
 
 def _text(markdown: str) -> NotebookNode:
     return nbformat.v4.new_markdown_cell(markdown)
-
-
-def _code(cell: NotebookNode) -> str:
-    return cell.source if cell.cell_type == "code" else ""
 
 
 # References ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat import NotebookNode
@@ -25,11 +24,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from tools import ending, made, notebooks, rules, site, vendor
+from tools import chapter, ending, made, site, vendor
 from vaecourse import files, labs
 
-FOLDER = notebooks.ROOT / "build/slides"
-OWN = notebooks.ROOT / "site/slides"
+FOLDER = chapter.ROOT / "build/slides"
+OWN = chapter.ROOT / "site/slides"
 FILES = ["reveal.js/dist/reveal.css", "reveal.js/dist/reveal.js", "reveal.js/plugin/notes/notes.js", vendor.MATHJAX]
 STYLE = "a11y-high-contrast-light"
 
@@ -47,7 +46,7 @@ def stacks(notebook: NotebookNode) -> list[list[Slide]]:
     """The slides of a chapter: `slide` begins a stack, `subslide` a slide in it, `fragment` a step of that slide."""
     found: list[list[Slide]] = []
     for cell in notebook.cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type", "-")
+        kind = chapter.slide_type(cell)
         if kind == "slide" or not found:
             found.append([Slide()])
         elif kind == "subslide":
@@ -69,11 +68,10 @@ def blocks(cell: NotebookNode) -> list[str]:
     """The HTML of a cell, a list of elements of which each can stand on a slide by itself."""
     if cell.cell_type == "markdown":
         return elements(markdown(cell.source))
-    if lab := re.search(r'labs\.ALL\["([^"]+)"\]\(\)', cell.source):
-        return list(lab_states(lab[1]))
-    found = [] if rules.folded(cell) else [code(cell.source)]
-    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-    return found + [block for output in cell.outputs if (block := shown(output, alt))]
+    if found := chapter.labs_of(cell):
+        return [state for name in found for state in lab_states(name)]
+    found = [] if chapter.folded(cell) else [code(cell.source)]
+    return found + [block for output in cell.outputs if (block := shown(output, chapter.alt(cell)))]
 
 
 def markdown(source: str) -> str:
@@ -124,7 +122,7 @@ def shown(output: NotebookNode, alt: str) -> str | None:
         return figure(data["image/png"], alt)
     if "text/html" in data:
         return f'<div class="html">{data["text/html"]}</div>'
-    text = re.sub(r"\x1b\[[0-9;]*m", "", data.get("text/plain", "")).rstrip()
+    text = chapter.plain(data.get("text/plain", "")).rstrip()
     return f'<pre class="output" style="--columns: {_columns(text)}">{html.escape(text)}</pre>' if text else None
 
 
@@ -137,16 +135,12 @@ def figure(png: str, alt: str, caption: str = "") -> str:
 def lab_states(name: str) -> Iterator[str]:
     """A lab as its pictures one by one, each with its sentence: what it shows live is a matter of ``make present``."""
     lab = labs.ALL[name]()
-    for still in lab.experiment.stills or [{}]:
-        for control, value in {**lab.defaults, **_settings(lab, still)}.items():
+    for settings in lab.stills:
+        for control, value in settings.items():
             lab.controls[control].value = value
         lab.flush()
         sentence = re.sub("<.*?>", "", lab.sentence.value)
         yield figure(base64.b64encode(lab.image.value).decode(), html.unescape(sentence), sentence)
-
-
-def _settings(lab: labs.frame.Lab, still: object) -> dict[str, object]:
-    return lab.presets[still] if isinstance(still, str) else dict(still)
 
 
 # The deck ------------------------------------------------------------------------------------------------------------
@@ -179,7 +173,7 @@ PAGE = """\
 
 def deck(path: Path) -> str:
     """The whole page of the chapter whose notebook is at ``path``."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = chapter.stored(path)
     title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
     parts = ["<section>" + "\n".join(map(_section, stack)) + "</section>" for stack in stacks(notebook)]
     style = HtmlFormatter(style=STYLE).get_style_defs(".highlight").replace("background:", "--unused:")
@@ -208,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")
     options = parser.parse_args(arguments)
     with made.building(FOLDER) as folder:
-        for source in notebooks.sources(options.numbers):
+        for source in chapter.sources(options.numbers):
             print(FOLDER / write(source, folder).name, flush=True)
     return 0
 

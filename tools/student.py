@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import argparse
 import ast
-import re
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools import ending, made, notebooks, rules
+from tools import chapter, ending, made, notebooks
 
-FOLDER = notebooks.ROOT / "build/student"
+FOLDER = chapter.ROOT / "build/student"
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 UNSOLVED = "Not solved yet"  # how a check begins its answer to a stub
 
@@ -36,30 +35,22 @@ if not checks.ALL["{check}"]({name}).passed:
 
 def without_answers(source: Path) -> NotebookNode:
     """The chapter at ``source`` (its .py) as a class gets it: not run, no solution, no teaching note."""
-    notebook = notebooks.read(source)
-    whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(rules.tags(cell))]
+    notebook = chapter.read(source)
+    whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
     note = nbformat.v4.new_markdown_cell(NOTE, id="class-version", metadata={"slideshow": {"slide_type": "skip"}})
     notebook.cells = [whole[0], note]
     for index, cell in enumerate(whole[1:], 1):
         notebook.cells.append(cell)
-        if "check" in rules.tags(cell) and (answer := checked(cell)) and _is_used(answer[1], whole[index + 1 :]):
+        answer = chapter.check_of(cell) if "check" in chapter.tags(cell) else None
+        if answer and _is_used(answer[1], whole[index + 1 :]):
             notebook.cells.append(_go_on(cell, *answer))
     return notebook
-
-
-def checked(cell: NotebookNode) -> tuple[str, str] | None:
-    """The check that a cell calls and the learner's name that it is given: ("02.mixture", "mixture_log_prob")."""
-    for node in ast.walk(ast.parse(cell.source)):
-        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Name):
-            if found := re.fullmatch(r"checks\.ALL\[(['\"])(.+)\1\]", ast.unparse(node.func)):
-                return found[2], node.args[0].id
-    return None
 
 
 def _is_used(name: str, cells: list[NotebookNode]) -> bool:
     """Does a cell that is no part of an exercise need what the learner was asked for?"""
     for cell in cells:
-        if cell.cell_type == "code" and not {"stub", "check"} & set(rules.tags(cell)):
+        if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
             nodes = [
                 node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name) and node.id == name
             ]
@@ -81,7 +72,7 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     """
     path = folder / source.with_suffix(".ipynb").name
     if path.resolve().parent == source.parent.resolve():
-        raise notebooks.ChapterError(f"{path} is a chapter itself: name another one")
+        raise chapter.ChapterError(f"{path} is a chapter itself: name another one")
     notebooks.write(without_answers(source), path)
     return path
 
@@ -91,11 +82,9 @@ def run(source: Path, folder: Path) -> NotebookNode:
     notebook = without_answers(source)
     notebooks.execute(notebook, source.stem, folder)
     for index, cell in enumerate(notebook.cells):
-        if "check" in rules.tags(cell) and UNSOLVED not in rules.shown(cell):
-            said = rules.shown(cell)
-            raise notebooks.ChapterError(
-                f"{source.stem}, {notebooks.place(index, cell)} does not say {UNSOLVED!r}: {said}"
-            )
+        if "check" in chapter.tags(cell) and UNSOLVED not in chapter.shown(cell):
+            said = chapter.shown(cell)
+            raise chapter.ChapterError(f"{source.stem}, {chapter.place(index, cell)} does not say {UNSOLVED!r}: {said}")
     return notebook
 
 
@@ -106,9 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go")
     parser.add_argument("--run", action="store_true", help="run each of them too")
     options = parser.parse_args(arguments)
-    sources = notebooks.sources(options.numbers)
-    if options.folder.resolve() == notebooks.CHAPTERS:
-        raise notebooks.ChapterError(f"{options.folder} holds the chapters themselves: name another one")
+    sources = chapter.sources(options.numbers)
+    if options.folder.resolve() == chapter.CHAPTERS:
+        raise chapter.ChapterError(f"{options.folder} holds the chapters themselves: name another one")
     with made.building(options.folder) as folder:
         for source in sources:
             path = write(source, folder)

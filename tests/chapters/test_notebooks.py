@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from tools import notebooks
+from tools import chapter, notebooks
 
 WIDGET_CELLS = """\
 # %% [markdown]
@@ -97,14 +97,14 @@ def test_a_chapter_that_fails_keeps_its_old_notebook_and_names_the_cell(tmp_path
 def test_a_cell_that_does_not_end_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "SECONDS_PER_CELL", 2)
     source = write(tmp_path, "90-endless", "while True:\n    pass")
-    with pytest.raises(notebooks.ChapterError, match=r"cell 1 (.|\n)*more than 2 seconds"):
+    with pytest.raises(chapter.ChapterError, match=r"cell 1 (.|\n)*more than 2 seconds"):
         notebooks.refresh(source)
     assert not source.with_suffix(".ipynb").exists()
 
 
 def test_a_kernel_that_dies_is_told(tmp_path):
     source = write(tmp_path, "90-dead", "import os\n\nos._exit(1)")
-    with pytest.raises(notebooks.ChapterError, match=r"cell 1 (.|\n)*kernel died"):
+    with pytest.raises(chapter.ChapterError, match=r"cell 1 (.|\n)*kernel died"):
         notebooks.refresh(source)
 
 
@@ -113,7 +113,7 @@ def test_a_chapter_runs_in_its_own_folder_with_one_thread_wherever_it_is_started
     here.mkdir()
     source = write(tmp_path, "90-where", "import os\n\nprint(os.getcwd(), os.environ['OMP_NUM_THREADS'])")
     command = [sys.executable, "-m", "tools.notebooks", "refresh", "90", "--folder", ".."]
-    environment = {**os.environ, "PYTHONPATH": str(notebooks.ROOT), "OMP_NUM_THREADS": "2"}
+    environment = {**os.environ, "PYTHONPATH": str(chapter.ROOT), "OMP_NUM_THREADS": "2"}
     subprocess.run(command, cwd=here, env=environment, check=True, timeout=120)
     assert outputs(source)[0].text == f"{tmp_path} 1\n"
 

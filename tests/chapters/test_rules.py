@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from tools import notebooks, rules
+from tools import chapter, notebooks, rules
 
 TEXT, PLUMBING, NOTES, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION, QUIZ = range(10)  # the cells of the sample
 
@@ -80,8 +80,8 @@ FAULTS = {
     "error": ("no_errors", FIGURE, _ends_in_an_error, "ends in KeyError: 'K'"),
     "warning": ("no_errors", FIGURE, _prints("CELL.py:1: UserWarning: no", name="stderr"), "shows a warning"),
     "address": ("nothing_volatile", FIGURE, _prints("<object at 0x7f0011223344>"), "0x7f0011223344"),
-    "folder": ("nothing_volatile", FIGURE, _prints(f"{notebooks.ROOT}/data"), "of this machine"),
-    "widget": ("nothing_volatile", FIGURE, _shows(**{notebooks.WIDGET: {"model_id": "1"}}), "a widget model"),
+    "folder": ("nothing_volatile", FIGURE, _prints(f"{chapter.ROOT}/data"), "of this machine"),
+    "widget": ("nothing_volatile", FIGURE, _shows(**{chapter.WIDGET: {"model_id": "1"}}), "a widget model"),
     "heavy cell": ("sizes", FIGURE, _shows(image_png="A" * 1_600_000), "has outputs of 1.6 MB"),
     "no alt text": ("pictures_have_words", FIGURE, _without("mystnb"), "a picture without words"),
     "empty alt text": ("pictures_have_words", FIGURE, _with(mystnb={"image": {"alt": " "}}), "a picture without words"),

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 
-from tools import notebooks, rules, student
+from tools import chapter, rules, student
 
-CHAPTERS = notebooks.sources()
+CHAPTERS = chapter.sources()
 
 
 def tables(cells) -> Iterator[symtable.SymbolTable]:
@@ -37,22 +37,22 @@ def loaded(cells) -> set[str]:
 def test_it_is_the_chapter_without_what_the_teacher_keeps(source, tmp_path):
     given = nbformat.read(student.write(source, tmp_path), as_version=4)
     nbformat.validate(given)
-    whole = notebooks.read(source).cells
-    kept = [cell for cell in whole if not {"solution", "instructor"} & set(rules.tags(cell))]
+    whole = chapter.read(source).cells
+    kept = [cell for cell in whole if not {"solution", "instructor"} & set(chapter.tags(cell))]
     assert len(kept) < len(whole)
     own = [cell for cell in given.cells if cell.id != "class-version" and not cell.id.endswith("-go-on")]
     assert [cell.source for cell in own] == [cell.source for cell in kept]
-    assert {"stub", "check", "exercise"} <= {tag for cell in given.cells for tag in rules.tags(cell)}
+    assert {"stub", "check", "exercise"} <= {tag for cell in given.cells for tag in chapter.tags(cell)}
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in given.cells)
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
 def test_what_a_later_cell_needs_is_there_without_a_solution(source):
     given = student.without_answers(source).cells
-    solutions = [cell for cell in notebooks.read(source).cells if "solution" in rules.tags(cell)]
+    solutions = [cell for cell in chapter.read(source).cells if "solution" in chapter.tags(cell)]
     assert not (bound(solutions) - bound(given)) & loaded(given)
-    stubs = bound([cell for cell in given if "stub" in rules.tags(cell)])
-    own = [cell for cell in given if not {"stub", "check"} & set(rules.tags(cell)) and not cell.id.endswith("-go-on")]
+    stubs = bound([cell for cell in given if "stub" in chapter.tags(cell)])
+    own = [cell for cell in given if not {"stub", "check"} & set(chapter.tags(cell)) and not cell.id.endswith("-go-on")]
     stand_ins = bound([cell for cell in given if cell.id.endswith("-go-on")])
     assert (stubs - bound(own)) & loaded(own) == stand_ins
 
@@ -80,7 +80,7 @@ def touched(notebook) -> list[nbformat.NotebookNode]:
     gives = [bound([cell]) for cell in cells]
     takes = [(loaded([cell]) - bound([cell])) | grown(cell) for cell in cells]  # one that needs more will say so
     stand_ins = bound([cell for cell in cells if cell.id.endswith("-go-on")])
-    own = [bool({"stub", "check"} & set(rules.tags(cell))) or cell.id.endswith("-go-on") for cell in cells]
+    own = [bool({"stub", "check"} & set(chapter.tags(cell))) or cell.id.endswith("-go-on") for cell in cells]
     needed = {index for index, cell in enumerate(cells) if own[index] or takes[index] & stand_ins}
     waiting = list(needed)
     while waiting:
@@ -95,11 +95,11 @@ def touched(notebook) -> list[nbformat.NotebookNode]:
 def test_it_runs_to_its_end_with_nothing_solved(source, tmp_path, monkeypatch):
     """What may do something else than in the chapter; ``python -m tools.student --run`` runs all of it."""
     whole = student.without_answers(source)
-    checks = [cell for cell in whole.cells if "check" in rules.tags(cell)]
+    checks = [cell for cell in whole.cells if "check" in chapter.tags(cell)]
     whole.cells = touched(whole)
     monkeypatch.setattr(student, "without_answers", lambda _: whole)
     ran = student.run(source, tmp_path)
-    kind = [cell for cell in ran.cells if "check" in rules.tags(cell) and student.UNSOLVED in rules.shown(cell)]
+    kind = [cell for cell in ran.cells if "check" in chapter.tags(cell) and student.UNSOLVED in chapter.shown(cell)]
     assert len(kind) == len(checks) >= rules.EXERCISES
     assert not list(tmp_path.iterdir())
 
@@ -142,7 +142,7 @@ def test_a_later_cell_goes_on_with_the_courses_answer_or_with_the_learners(tmp_p
     source.write_text(CHAPTER)
     assert student.run(source, tmp_path).cells[-1].outputs[0].text == "going on with (2, 7, 5)\n"
     source.write_text(CHAPTER.replace("shape = ...", "shape = [2, 7, 5]"))  # right, in the learner's own words
-    with pytest.raises(notebooks.ChapterError, match="does not say"):
+    with pytest.raises(chapter.ChapterError, match="does not say"):
         student.run(source, tmp_path)
     source.write_text(CHAPTER.replace("print(", "shape = 1\nprint("))
     assert not [cell for cell in student.without_answers(source).cells if cell.id.endswith("-go-on")]
@@ -150,13 +150,13 @@ def test_a_later_cell_goes_on_with_the_courses_answer_or_with_the_learners(tmp_p
 
 def test_a_check_that_is_not_kind_is_told(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(student, "UNSOLVED", "words that no check says")
-    with pytest.raises(notebooks.ChapterError, match=r"98-sample, cell \d+ \(.*does not say"):
+    with pytest.raises(chapter.ChapterError, match=r"98-sample, cell \d+ \(.*does not say"):
         student.run(sample, tmp_path)
 
 
 def test_the_chapters_themselves_are_never_written(sample, capsys):
     before = sample.with_suffix(".ipynb").read_bytes()
-    with pytest.raises(notebooks.ChapterError, match="name another one"):
+    with pytest.raises(chapter.ChapterError, match="name another one"):
         student.write(sample, sample.parent)
     assert student.main(["42"]) == 1 and "no chapter starts with 42" in capsys.readouterr().err
     assert sample.with_suffix(".ipynb").read_bytes() == before

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from tools import notebooks, rules
+from tools import chapter
 from vaecourse import labs
 from vaecourse.labs.frame import Experiment
 from vaecourse.labs.live import Training
 
-TEXT = (notebooks.CHAPTERS / "teaching.md").read_text()
+TEXT = (chapter.CHAPTERS / "teaching.md").read_text()
 PLANS = {"session one": 90, "session two": 90, "half a day": 240, "a semester": 13 * 90}
 
 
@@ -30,7 +30,7 @@ def minutes(text: str) -> tuple[list[int], int | None]:
 
 def notes_of(source) -> list[int]:
     """What the chapter's teaching notes say: its list of parts, or else the minutes of its notes one by one."""
-    notes = [cell.source for cell in notebooks.read(source).cells if "instructor" in rules.tags(cell)]
+    notes = [cell.source for cell in chapter.read(source).cells if "instructor" in chapter.tags(cell)]
     first = " ".join(notes[0].split())
     if plan := re.match(r"\*\*Teaching this chapter: (\d+) minutes\.?\*\*(?:, without[^.]*\.)?(.*?)\.(?: |$)", first):
         parts = [part.strip() for part in re.split(r", (?=\d)| · ", plan[2])]  # "10 the rate, 15 the toy"
@@ -52,7 +52,7 @@ def test_each_plan_has_the_length_that_its_name_says():
         assert minutes(text)[1] == length
 
 
-@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
 def test_a_chapters_minutes_are_those_of_its_notes(source):
     found = [text for title, text in sections().items() if title.startswith(f"Chapter {source.name[:2]}")]
     assert found, f"teaching.md has no section for {source.stem}"

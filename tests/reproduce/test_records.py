@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools import notebooks
+from tools import chapter
 from vaecourse import files, recorded, reproduce
 from vaecourse.reproduce import report
 
@@ -37,6 +37,6 @@ def test_a_record_of_as_many_seeds_as_may_be_asked_for_can_be_read_again(name):
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_table_is_printed_from_the_record(name):
     record = recorded.load(name)
-    printed = notebooks.ROOT / "benchmarks" / f"{name}.md"
+    printed = chapter.ROOT / "benchmarks" / f"{name}.md"
     table = reproduce.TABLES[record["settings"]["table"]]
     assert printed.read_bytes() == files.signed(report.markdown(table, record))

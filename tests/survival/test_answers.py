@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 from tests.chapters.conftest import SAMPLE
-from tools import answers, browser, made, notebooks, student, typed
+from tools import answers, browser, chapter, made, notebooks, student, typed
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -96,7 +96,7 @@ def test_chapters_made_again_over_answers_keep_a_copy_and_say_where(tmp_path, ca
 
 
 def test_a_second_class_version_keeps_what_was_written_into_the_first(tmp_path, capsys):
-    source = notebooks.sources(["00"])[0]
+    source = chapter.sources(["00"])[0]
     path = student.write(source, tmp_path)
     answer(path, 17)
     before = path.read_bytes()

@@ -121,6 +121,12 @@ class Lab:
         return {name: widget.value for name, widget in self.controls.items()}
 
     @property
+    def stills(self) -> list[dict[str, Any]]:
+        """Every control's value in each of the states that are shown where there is no kernel."""
+        stills = self.experiment.stills or [{}]
+        return [self.defaults | dict(self._preset(still) if isinstance(still, str) else still) for still in stills]
+
+    @property
     def image(self) -> Picture:
         """The picture's widget; what one reads here is never behind the controls."""
         self._flush_if_due()
@@ -171,8 +177,7 @@ class Lab:
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
         panels = []
-        for still in self.experiment.stills or [{}]:
-            settings = {**self.defaults, **(self._preset(still) if isinstance(still, str) else still)}
+        for settings in self.stills:
             data = self.experiment.compute(**settings)
             self.experiment.update(self._canvas.artists, data)
             panels += [self._caption(self.experiment.sentence(data)), self._canvas.pixels().copy()]

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from tools import notebooks, slides, vendor
+from tools import chapter, notebooks, slides, vendor
 
-CHAPTERS = notebooks.sources()
+CHAPTERS = chapter.sources()
 SMALLEST = 0.55  # of what had to be made smaller to fit on a slide of its own
 
 # Of every slide with all its steps shown: how far it reaches, what was made smaller, and what begins it.

@@ -6,7 +6,7 @@ axe-core, Deque's checker, must find nothing serious or critical, in the light t
 import pytest
 
 from tests.browser.audit import FOCUS_IS_SEEN, READY, UNTOLD, audit, told
-from tools import notebooks, slides
+from tools import chapter, slides
 
 # The site ------------------------------------------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ SPREAD = """.reveal, .reveal .slides, .reveal section { position: static !import
 
 
 def test_every_slide_of_a_deck(chromium, tmp_path):
-    (source,) = notebooks.sources(["03"])
+    (source,) = chapter.sources(["03"])
     page = chromium.new_page(viewport={"width": 1280, "height": 720})
     page.goto(slides.write(source, tmp_path).as_uri())
     page.wait_for_selector("body[data-ready]", timeout=120_000)

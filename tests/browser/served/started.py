@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from tools import browser, notebooks
+from tools import browser, chapter
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def started(folder, *command):
         own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
         process = subprocess.Popen(
             [sys.executable, "-m", *words],
-            cwd=notebooks.ROOT,
+            cwd=chapter.ROOT,
             env=os.environ | own | {"JUPYTER_TOKEN": ""},
             stdout=log,
             stderr=log,

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from tests.browser.served.started import started
-from tools import browser, notebooks
+from tools import browser, chapter
 
 MINE = {"lab": ".jp-Notebook .jp-Cell", "present": ".vaecourse-lab"}
 
@@ -16,7 +16,7 @@ MINE = {"lab": ".jp-Notebook .jp-Cell", "present": ".vaecourse-lab"}
 def server(request, tmp_path):
     command = ["tools.present", "03", f"--folder={tmp_path}/page"]
     if request.param == "lab":
-        shutil.copy(notebooks.ROOT / "chapters/00-start-here.ipynb", tmp_path)
+        shutil.copy(chapter.ROOT / "chapters/00-start-here.ipynb", tmp_path)
         command = ["tools.lab", "--allow-root", str(tmp_path / "00-start-here.ipynb")]
     with started(tmp_path, *command) as address:
         yield (

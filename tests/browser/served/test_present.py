@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.browser.served.started import started
-from tools import browser, notebooks, present
+from tools import browser, chapter, present
 
 LOCAL = re.compile(r"(http|ws)://127\.0\.0\.1:|data:|blob:")
 SCREEN = {"width": 1280, "height": 720}
@@ -50,7 +50,7 @@ def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, address):
     page.close()
 
 
-@pytest.mark.parametrize("source", notebooks.sources(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
 def test_every_chapter_has_a_lab_to_present(source):
     cells = present.notebook(source).cells
     assert len(cells) == 1 + len(present.labs_of(source)) > 1

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.served.started import started
 from tests.browser.served.test_neighbours import neighbour as neighbour
-from tools import browser, notebooks
+from tools import browser, chapter
 
 CHAPTER = "00-start-here.ipynb"
 IN_A_WHILE = 4000  # milliseconds, in which Vega fetches and draws
@@ -59,7 +59,7 @@ def stranger(his):
         nbformat.v4.new_markdown_cell(f"```mermaid\n{shown['text/vnd.mermaid']}\n```"),
         nbformat.v4.new_code_cell("1", outputs=outputs, execution_count=1),
     ]
-    return nbformat.v4.new_notebook(cells=cells, metadata=notebooks.METADATA)
+    return nbformat.v4.new_notebook(cells=cells, metadata=chapter.METADATA)
 
 
 SENDS = "location.href = '{his}' + location.pathname.slice(1) + location.search"
@@ -77,7 +77,7 @@ def served(tmp_path, neighbour):
     """The server, and a folder with a chapter and what a stranger sent."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    shutil.copy(notebooks.ROOT / "chapters" / CHAPTER, folder)
+    shutil.copy(chapter.ROOT / "chapters" / CHAPTER, folder)
     nbformat.write(stranger(neighbour[0]), folder / "stranger.ipynb")
     (folder / "stranger.vg.json").write_text(json.dumps(vega(neighbour[0])))
     for place, text in PAGES.items():
@@ -85,7 +85,7 @@ def served(tmp_path, neighbour):
         if place.endswith(".ipynb"):
             outputs = [nbformat.v4.new_output("display_data", {"text/html": text})]
             cell = nbformat.v4.new_code_cell("1", outputs=outputs, execution_count=1)
-            text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=notebooks.METADATA))
+            text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=chapter.METADATA))
         (folder / Path(place).name).write_text(text)
     (folder / "private.json").write_text('[{"answer": 42}]')
     command = ["tools.lab", "--allow-root", "--expose-app-in-browser", str(folder / CHAPTER)]
