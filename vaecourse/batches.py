@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from vaecourse.data import binarise as draw_pixels
-from vaecourse.latent import Data, each_part
+from vaecourse.latent import Data, each_part, parts
 
 
 class Shuffled:
@@ -83,16 +83,16 @@ def each(x: Data | Iterable[Any]) -> Iterator[Data]:
 
 def _batch(name: str, batch: Any) -> Data:
     """A batch, if it is a tensor [B, ...] with points in it, or a tuple of tensors with as many points each."""
-    parts = batch if isinstance(batch, tuple) else (batch,)
-    if not parts:
+    several = parts(batch)
+    if not several:
         raise ValueError(f"{name} must hold at least one tensor, got an empty tuple.")
-    for part in parts:
+    for part in several:
         if not isinstance(part, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor [B, ...], or a tuple of them, got {type(part).__name__}.")
         if part.dim() < 1 or len(part) < 1:
             raise ValueError(f"{name} must have at least one entry along B, got shape {list(part.shape)}.")
-    if len({len(part) for part in parts}) != 1:
-        raise ValueError(f"{name} must have as many points in each of its tensors, got {[len(p) for p in parts]}.")
+    if len({len(part) for part in several}) != 1:
+        raise ValueError(f"{name} must have as many points in each of its tensors, got {[len(p) for p in several]}.")
     return batch
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vaecourse import arguments, objectives
-from vaecourse.latent import Data, Latent, LatentVariableModel
+from vaecourse.latent import Data, Latent, LatentVariableModel, parts
 
 ONE_NUMBER = (
     "torch.distributions.Independent sums over the axes of an event; a network that flattens leading axes needs "
@@ -161,8 +161,8 @@ class _Before:
 
 def _places(model: nn.Module, x: Data) -> set[torch.device]:
     """The CPU, and the devices that the model and x live on."""
-    parts = x if isinstance(x, tuple | list) else (x,)
-    tensors = [part for part in parts if isinstance(part, Tensor)]
+    several = x if isinstance(x, tuple | list) else (x,)
+    tensors = [part for part in several if isinstance(part, Tensor)]
     return {torch.device("cpu")}.union(t.device for t in (*tensors, *model.parameters(), *model.buffers()))
 
 
@@ -289,11 +289,11 @@ def _samples(model: LatentVariableModel, x: Data, M: int, K: int) -> list[str]:
 
 def _meeting(model: LatentVariableModel, x: Data, z: Latent) -> list[str]:
     """Whether log p of one sample moves with another sample, or with another point's."""
-    parts = tuple(part.detach().requires_grad_() for part in (z if isinstance(z, tuple) else (z,)))
-    log_p = model.log_joint(x, parts if isinstance(z, tuple) else parts[0])
+    leaves = tuple(part.detach().requires_grad_() for part in parts(z))
+    log_p = model.log_joint(x, leaves if isinstance(z, tuple) else leaves[0])
     if not log_p.requires_grad:
         return []
-    slopes = torch.autograd.grad(log_p[0, 0, 0], parts, allow_unused=True)
+    slopes = torch.autograd.grad(log_p[0, 0, 0], leaves, allow_unused=True)
     for slope in slopes:
         if slope is None:
             continue

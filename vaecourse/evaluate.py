@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import arguments, batches, objectives
-from vaecourse.latent import Data, LatentVariableModel, mode
+from vaecourse.latent import Data, LatentVariableModel, mode, parts
 from vaecourse.models import standard_normal_log_prob
 from vaecourse.objectives import Objective
 
@@ -173,7 +173,7 @@ def mutual_information(
     samples = arguments.count("samples", samples)
     with _evaluating(model):
         pairs = list(_of_each(model, x, batch_size, lambda points: _codes(model, points)))
-        mean, log_std = (arguments.in_float64(torch.cat(parts)) for parts in zip(*pairs, strict=True))
+        mean, log_std = (arguments.in_float64(torch.cat(of_batches)) for of_batches in zip(*pairs, strict=True))
         arguments.finite("log_std of q(z | x)", arguments.vectors("log_std of q(z | x)", log_std))
         log_q = _log_densities(mean, log_std)
         total = 0.0
@@ -230,15 +230,15 @@ def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:
     needed = "model must have encode(x), the mean and the log standard deviation [B, L] of a Gaussian q(z | x)"
     if not isinstance(model, GaussianEncoder):
         raise TypeError(f"{needed}, for a measure of its code, got {type(model).__name__} without it.")
-    for part in points if isinstance(points, tuple) else (points,):
+    for part in parts(points):
         if part.isinf().any():  # a layer such as tanh would make a code of it
             raise arguments.NotFinite("x contains inf: it must be finite.")
     pair, B = model.encode(points), len(batches.lead(points))
-    parts = pair if isinstance(pair, tuple) else (pair,)
-    shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in parts]
-    if len(parts) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != B:
+    both = parts(pair)
+    shapes = [list(part.shape) if isinstance(part, Tensor) else type(part).__name__ for part in both]
+    if len(both) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != B:
         raise TypeError(f"{needed}, got {' and '.join(map(str, shapes))} for B = {B} points.")
-    return arguments.finite("mean of q(z | x)", arguments.vectors("mean of q(z | x)", parts[0])), parts[1]
+    return arguments.finite("mean of q(z | x)", arguments.vectors("mean of q(z | x)", both[0])), both[1]
 
 
 def _one_each(name: str, found: object, B: int) -> Tensor:

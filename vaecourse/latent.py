@@ -16,6 +16,11 @@ Latent = Tensor | tuple[Tensor, ...]
 """Samples ``[M, K, B, ...]`` of one latent variable, or a tuple of several."""
 
 
+def parts(of: Any) -> tuple[Any, ...]:
+    """The parts of a latent variable or of a data point: those of a tuple, or it alone."""
+    return of if isinstance(of, tuple) else (of,)
+
+
 def each_part(of: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """``change`` applied to a tensor, or to each of a tuple of them."""
     return tuple(each_part(part, change) for part in of) if isinstance(of, tuple) else change(of)
