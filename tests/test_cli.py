@@ -17,11 +17,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from vaecourse import checkpoint, data, doctor, evaluate, train
+from vaecourse import checkpoint, cures, data, doctor, evaluate, requirements, train
 from vaecourse.__main__ import app
 from vaecourse.models import VAE
 
-LEAST = {name: least for name, least, extra in map(doctor.parse, doctor.requirements_of_the_course()) if extra is None}
+LEAST = {name: least for name, least, extra in map(requirements.parse, requirements.of_the_course()) if extra is None}
 
 
 def call(*words):
@@ -197,7 +197,7 @@ def test_it_finds_an_old_python_and_one_of_32_bits(monkeypatch):
     assert found.needed and "built for 32 bits" in found.said and "install the 64-bit Python" in found.mend
 
 
-FIRST_READ = [doctor.ROOT / "vaecourse" / name for name in ("__init__.py", "__main__.py")]
+FIRST_READ = [cures.ROOT / "vaecourse" / name for name in ("__init__.py", "__main__.py")]
 
 # What Python 2.7 and 3.0 have: no f-string, `nonlocal` or `async`, no star outside a call. Annotations: see below.
 OLD_WORDS = (
@@ -249,7 +249,7 @@ def test_a_real_old_python_gets_one_sentence(version, tmp_path):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [python, "-m", "vaecourse", "doctor"]
     ended = subprocess.run(
-        command, capture_output=True, text=True, cwd=doctor.ROOT, env=environment, timeout=60, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, cwd=cures.ROOT, env=environment, timeout=60, stdin=subprocess.DEVNULL
     )
     assert (ended.returncode, ended.stderr) == (1, ""), ended.stderr
     (said,) = ended.stdout.splitlines()
@@ -260,13 +260,13 @@ def test_an_old_python_is_told_even_where_there_is_none_here(tmp_path):
     """The Python that runs this says that it is an old one."""
     old = "import sys, runpy; sys.version_info = (3, 4, 1); sys.argv = ['vaecourse', 'doctor']; "
     program = old + "runpy.run_module('vaecourse', run_name='__main__')"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=doctor.ROOT)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=cures.ROOT)
     assert ended.returncode == 1 and f"{sys.executable} is 3.4: install a newer one" in ended.stdout, ended.stderr
     assert ended.stdout.count("\n") == 1
 
 
 def test_it_finds_another_environment_and_none(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(cures, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     found = findings(doctor.python)["environment"]
@@ -299,7 +299,7 @@ def test_it_finds_what_is_missing_and_what_is_old(without):
     without(anywidget=None, playwright=None, torch="2.3.1+cpu")
     found = findings(doctor.packages)
     assert str(found["anywidget"]).startswith("WRONG") and '"anywidget>=' in found["anywidget"].mend
-    assert f"-m pip install --constraint {doctor.ROOT}/constraints.txt" in found["anywidget"].mend
+    assert f"-m pip install --constraint {cures.ROOT}/constraints.txt" in found["anywidget"].mend
     assert f"2.3.1+cpu, {LEAST['torch']} or newer is needed" in found["torch"].said and found["torch"].needed
     assert str(found["playwright"]).startswith("note") and "needed by the tests" in found["playwright"].said
     assert str(found["jupyterlab"]).startswith("ok") and "vaecourse" not in found
@@ -320,9 +320,9 @@ def test_it_knows_every_bound_of_pyproject(name, without):
 
 
 def test_the_bounds_are_of_the_kind_that_doctor_reads():
-    lists = tomllib.loads((doctor.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = tomllib.loads((cures.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in [*lists["dependencies"], *sum(lists["optional-dependencies"].values(), [])]:
-        assert re.fullmatch(r"[\w-]+>=[\d.]+|vaecourse\[[\w,-]+\]", line), f"doctor.parse does not know {line}"
+        assert re.fullmatch(r"[\w-]+>=[\d.]+|vaecourse\[[\w,-]+\]", line), f"requirements.parse does not know {line}"
 
 
 def test_what_a_build_left_behind_is_not_what_is_asked_for(tmp_path):
@@ -330,7 +330,7 @@ def test_what_a_build_left_behind_is_not_what_is_asked_for(tmp_path):
     left = tmp_path / "vaecourse.egg-info"
     left.mkdir()
     (left / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: vaecourse\nVersion: 0\nRequires-Dist: numpy>=99\n")
-    code = "from vaecourse import doctor; print(doctor.requirements_of_the_course())"
+    code = "from vaecourse import requirements; print(requirements.of_the_course())"
     said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True).stdout
     assert "numpy>=" in said and "numpy>=99" not in said
 
@@ -384,7 +384,7 @@ def test_it_finds_a_torch_that_does_not_go_with_the_gpu(monkeypatch, cuda, card,
 def test_it_finds_that_the_package_is_not_installed(monkeypatch):
     monkeypatch.setattr(metadata, "distributions", lambda name: [])
     found = findings(doctor.packages)["vaecourse"]
-    assert found.needed and found.mend.endswith(f"--editable {doctor.ROOT}")
+    assert found.needed and found.mend.endswith(f"--editable {cures.ROOT}")
 
 
 def test_it_finds_a_jupyterlab_without_its_parts(monkeypatch, tmp_path):

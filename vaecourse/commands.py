@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -233,12 +235,22 @@ def _room_for(numbers: int) -> None:
 
     Asked before any work: a system that promises more memory than it has would end the process in the middle of it.
     """
-    needed, here = 8 * numbers, doctor.memory()
+    needed, here = 8 * numbers, memory()
     if needed > here:
         raise MemoryError(f"{needed / 1e9:.3g} GB are needed at least, and {here / 1e9:.3g} GB are here")
 
 
-@contextmanager
+def memory() -> float:
+    """Bytes of this machine, or of its part that a container has; infinitely many where nobody says."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no sysconf
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # "max"
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min((size for size in found if size > 0), default=math.inf)
+
+
+@contextlib.contextmanager
 def _sentences(**sizes: int | None) -> Iterator[None]:
     """What goes wrong for a reason that a person can mend is said in a sentence, without a traceback.
 

@@ -5,10 +5,8 @@ It must work where the rest does not: it imports at its top only what Python its
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
-import math
 import os
 import re
 import shlex
@@ -18,12 +16,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata, util
 from pathlib import Path
-from typing import NamedTuple
 
-from vaecourse import foreign
+from vaecourse import cures, requirements
+from vaecourse.cures import Finding
 
 PYTHON = (3, 11)
-ROOT = Path(__file__).resolve().parents[1]  # the clone, when the package is installed from one
 GIGABYTE = 10**9
 
 # What the extras of pyproject.toml are for, where a learner can do without them.
@@ -38,20 +35,6 @@ PROGRAMS = (
 )
 
 
-class Finding(NamedTuple):
-    """What one look found. ``mend`` is a command or a sentence; a finding without it is fine."""
-
-    what: str
-    said: str
-    mend: str | None = None
-    needed: bool = True
-
-    def __str__(self) -> str:
-        mark = "ok   " if self.mend is None else "WRONG" if self.needed else "note "
-        mend = "" if self.mend is None else f"\n        -> {foreign.visible(self.mend)}"
-        return f"{mark}  {foreign.visible(self.what)}: {foreign.visible(self.said)}{mend}"
-
-
 def examine() -> Iterator[Finding]:
     """Look at everything, one finding after the other; a look that fails itself is a finding, too."""
     for look in LOOKS:
@@ -59,7 +42,9 @@ def examine() -> Iterator[Finding]:
             yield from look()
         except Exception as failure:  # noqa: BLE001 - a doctor that falls ill helps nobody
             name = look.__name__.replace("_", " ")
-            yield Finding(name, f"{type(failure).__name__}: {failure}", f"{_pip()} --force-reinstall {_course()}")
+            yield Finding(
+                name, f"{type(failure).__name__}: {failure}", f"{cures.pip()} --force-reinstall {cures.course()}"
+            )
         if sys.version_info < PYTHON:
             return  # what is missing in a Python that will not do is no matter
 
@@ -86,7 +71,7 @@ def python() -> Iterator[Finding]:
     elif sys.maxsize < 2**32:
         said, mend = f"{said}; this one is built for 32 bits", "install the 64-bit Python: PyTorch has no other"
     yield Finding("Python", said, mend)
-    own = ROOT / ".venv"
+    own = cures.ROOT / ".venv"
     if own.is_dir() and Path(sys.prefix).resolve() != own.resolve():
         said = f"{sys.prefix}, and not the one that `make lab` made"
         yield Finding("environment", said, f"{shlex.quote(str(own / 'bin/python'))} -m vaecourse doctor", needed=False)
@@ -100,20 +85,20 @@ def python() -> Iterator[Finding]:
 def packages() -> Iterator[Finding]:
     """What pyproject.toml asks for: the package's own needs, JupyterLab's part, and, as a note, what the tests use."""
     try:
-        requirements = requirements_of_the_course()
+        asked = requirements.of_the_course()
     except metadata.PackageNotFoundError:
-        yield Finding("vaecourse", "it is not installed in this Python", f"{_pip()} {_course()}")
+        yield Finding("vaecourse", "it is not installed in this Python", f"{cures.pip()} {cures.course()}")
         return
-    for requirement in requirements:
-        name, least, extra = parse(requirement)
+    for requirement in asked:
+        name, least, extra = requirements.parse(requirement)
         if name == "vaecourse":
             continue
-        found = _version(name)
-        if found is not None and numbers(found) >= numbers(least):
+        found = requirements.version(name)
+        if found is not None and requirements.numbers(found) >= requirements.numbers(least):
             yield Finding(name, found)
             continue
         said = f"{found or 'not installed'}, {least} or newer is needed{USES.get(extra or '', '')}"
-        yield Finding(name, said, f'{_pip()} "{name}>={least}"', needed=extra in (None, "lab"))
+        yield Finding(name, said, f'{cures.pip()} "{name}>={least}"', needed=extra in (None, "lab"))
 
 
 def unmet(name: str) -> bool:
@@ -123,21 +108,21 @@ def unmet(name: str) -> bool:
 
 def versions() -> Iterator[Finding]:
     """Whether the packages fit each other: ipywidgets with another jupyterlab_widgets shows no slider."""
-    if _version("packaging") is None:
+    if requirements.version("packaging") is None:
         return  # it comes with matplotlib, of which packages() has said that it is missing
     from packaging.requirements import Requirement
 
     wrong = 0
-    for name in filter(_version, {parse(line)[0] for line in requirements_of_the_course()}):
+    for name in filter(requirements.version, {requirements.parse(line)[0] for line in requirements.of_the_course()}):
         for line in metadata.requires(name) or []:
             needs = Requirement(line)
             if needs.marker and not needs.marker.evaluate({"extra": ""}):
                 continue
-            found = _version(needs.name)
+            found = requirements.version(needs.name)
             if found is None or not needs.specifier.contains(found, prereleases=True):
                 wrong += 1
                 wanted = f"{needs.name}{needs.specifier}"
-                yield Finding(name, f"needs {wanted}, found {found or 'none'}", f'{_pip()} "{wanted}"')
+                yield Finding(name, f"needs {wanted}, found {found or 'none'}", f'{cures.pip()} "{wanted}"')
     if not wrong:
         yield Finding("versions", "the packages fit each other")
 
@@ -159,7 +144,7 @@ def home() -> Iterator[Finding]:
 
 
 def torch() -> Iterator[Finding]:
-    if _version("torch") is None:
+    if requirements.version("torch") is None:
         return  # said by packages() already
     import torch
 
@@ -188,7 +173,7 @@ def torch() -> Iterator[Finding]:
 
 def jupyter() -> Iterator[Finding]:
     """What JupyterLab must find on its paths: live widgets, the right kernel."""
-    if _version("jupyterlab") is None or _version("ipykernel") is None or _homeless():
+    if requirements.version("jupyterlab") is None or requirements.version("ipykernel") is None or _homeless():
         return
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from jupyter_core.paths import jupyter_path, jupyter_runtime_dir
@@ -196,7 +181,7 @@ def jupyter() -> Iterator[Finding]:
     for package, extension in (("ipywidgets", "@jupyter-widgets/jupyterlab-manager"), ("anywidget", "anywidget")):
         yield _extension(package, [Path(folder, extension) for folder in jupyter_path("labextensions")])
 
-    mend = f"{_python()} -m ipykernel install --sys-prefix --name python3"
+    mend = f"{cures.this_python()} -m ipykernel install --sys-prefix --name python3"
     try:
         starts = KernelSpecManager().get_kernel_spec("python3").argv[0]
         right = _is_this_python(starts)
@@ -204,7 +189,7 @@ def jupyter() -> Iterator[Finding]:
     except NoSuchKernel:
         yield Finding("kernel python3", "there is none", mend)
 
-    place = _existing(Path(jupyter_runtime_dir()))
+    place = cures.existing(Path(jupyter_runtime_dir()))
     writes = os.access(place, os.W_OK)
     cure = None if writes else 'export JUPYTER_RUNTIME_DIR="$(mktemp -d)", then start JupyterLab again'
     yield Finding("Jupyter's own folder", f"{place} can{'' if writes else 'not'} be written to", cure)
@@ -224,7 +209,7 @@ def _extension(package: str, places: list[Path]) -> Finding:
     """The part of a package that JupyterLab loads: there, and this environment's and not an older one's."""
     there = [place for place in places if place.is_dir()]
     if not there:
-        mend = f"{_pip()} --force-reinstall --no-deps {package} jupyterlab_widgets"
+        mend = f"{cures.pip()} --force-reinstall --no-deps {package} jupyterlab_widgets"
         return Finding(f"{package} in JupyterLab", "its JupyterLab part is missing", mend)
     own_place = next((place for place in there if place.is_relative_to(sys.prefix)), there[0])
     first, own = (
@@ -237,7 +222,7 @@ def _extension(package: str, places: list[Path]) -> Finding:
 
 
 def chapters() -> Iterator[Finding]:
-    folder = next((place / "chapters" for place in (Path.cwd(), ROOT) if (place / "chapters").is_dir()), None)
+    folder = next((place / "chapters" for place in (Path.cwd(), cures.ROOT) if (place / "chapters").is_dir()), None)
     if folder is None:
         yield Finding("chapters", "not beside the package", "run this in the folder of the course", needed=False)
         return
@@ -250,7 +235,7 @@ def chapters() -> Iterator[Finding]:
             json.loads(path.read_text(encoding="utf-8"))["cells"]
         except (ValueError, KeyError, TypeError):
             said = "is no whole notebook; .ipynb_checkpoints and kept may hold an earlier one, with your answers"
-            away, where = shlex.quote(str(_free(path.with_suffix(".broken")))), shlex.quote(str(folder))
+            away, where = shlex.quote(str(cures.free(path.with_suffix(".broken")))), shlex.quote(str(folder))
             mend = f"mv {shlex.quote(str(path))} {away}, then: git -C {where} checkout -- {shlex.quote(path.name)}"
             yield Finding(path.name, said, mend)
     if not os.access(folder, os.W_OK):
@@ -262,16 +247,16 @@ def programs() -> Iterator[Finding]:
     """Programs beside Python, of which a learner needs none once JupyterLab runs."""
     for names, package, use in PROGRAMS:
         found = next(filter(None, map(shutil.which, names)), None)
-        mend = None if found else f"{_system(package)}; {use}"
+        mend = None if found else f"{cures.system(package)}; {use}"
         yield Finding(package, found or "not found", mend, needed=False)
     if util.find_spec("ensurepip") is None:
         yield Finding(
-            "venv", "this Python cannot make an environment", f"{_system('python3-venv')}; `make lab` does", False
+            "venv", "this Python cannot make an environment", f"{cures.system('python3-venv')}; `make lab` does", False
         )
 
 
 def images() -> Iterator[Finding]:
-    if any(_version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")):
+    if any(requirements.version(name) is None for name in ("numpy", "torch", "scikit-learn", "pooch")):
         return
     from vaecourse import data
 
@@ -294,14 +279,14 @@ def images() -> Iterator[Finding]:
                 damaged, name = True, shlex.quote(str(path))
                 mend = f"rm {name}, and it is fetched again"
                 if not path.is_relative_to(data.cache_folder()):  # somebody's own
-                    away = _free(path.with_name(f"{path.name}.damaged"))
+                    away = cures.free(path.with_name(f"{path.name}.damaged"))
                     mend = f"mv {name} {shlex.quote(str(away))}, and put the right file there"
                 yield Finding(source.name, said, mend, needed=False)
             if found.path or found.damaged:
                 places.append(found.path or next(iter(found.damaged)))
         if len(places) < len(source.sums):
             said = f"{len(places)} of 4 files on this machine; fetched when first asked for"
-            mend = f"{_python()} -m vaecourse train {source.name} (with a network); the digits need none"
+            mend = f"{cures.this_python()} -m vaecourse train {source.name} (with a network); the digits need none"
             yield Finding(source.name, said, mend, needed=False)
         elif not damaged:
             folders = sorted({str(path.parent) for path in places})
@@ -341,87 +326,10 @@ def _room(what: str, wanted: Path, cure: str) -> Finding:
 LOOKS = (python, packages, versions, home, torch, jupyter, chapters, programs, images, disk)
 
 
-def parse(requirement: str) -> tuple[str, str, str | None]:
-    """Name, least version and extra of a line such as ``jupyterlab>=4.2; extra == "lab"``.
-
-    >>> parse('jupyterlab>=4.2; extra == "lab"')
-    ('jupyterlab', '4.2', 'lab')
-    """
-    name, least = re.match(r"([\w.-]+)(?:\[[\w,-]*\])?\s*(?:>=\s*([\w.]+))?", requirement).groups()  # type: ignore[union-attr]
-    extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", requirement)
-    return name, least or "0", extra and extra[1]
-
-
-def requirements_of_the_course() -> list[str]:
-    """What the installed course asks for, and not what a build has left in the folder from which Python was started."""
-    found = sorted(metadata.distributions(name="vaecourse"), key=lambda one: one.read_text("RECORD") is None)
-    if not found:
-        raise metadata.PackageNotFoundError("vaecourse")
-    return found[0].requires or []
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version, for comparing.
-
-    >>> numbers("2.13.0+cpu") >= numbers("2.4")
-    True
-    """
-    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]
-
-
-def memory() -> float:
-    """Bytes of this machine, or of its part that a container has; infinitely many where nobody says."""
-    found = []
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # Windows has no sysconf
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    with contextlib.suppress(OSError, ValueError):  # "max"
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return min((size for size in found if size > 0), default=math.inf)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def _homeless() -> bool:
     """Whether home() has said that nothing goes before that is mended."""
     return any(finding.needed and finding.mend is not None for finding in home())
 
 
-def _python() -> str:
-    return shlex.quote(sys.executable)
-
-
-def _pip() -> str:
-    """The command, with the course's pins where there is a clone of it."""
-    pins = ROOT / "constraints.txt"
-    return f"{_python()} -m pip install" + (f" --constraint {shlex.quote(str(pins))}" if pins.is_file() else "")
-
-
-def _system(package: str) -> str:
-    """The command for what pip does not bring."""
-    if sys.platform == "darwin":
-        return f"brew install {'node' if package == 'npm' else package}"
-    return f"apt-get install {package}" + (" (inside WSL)" if sys.platform == "win32" else " (Debian, Ubuntu)")
-
-
-def _course() -> str:
-    return f"--editable {shlex.quote(str(ROOT))}" if (ROOT / "pyproject.toml").is_file() else "vaecourse"
-
-
 def _cache() -> Path:
-    return importlib.import_module("vaecourse.data").cache_folder() if _version("pooch") else Path.home()
-
-
-def _free(path: Path) -> Path:
-    """``path``, or, where something has that name, the first of path-2, path-3, ... that nothing has."""
-    names = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in range(1, 10**6))
-    return next(name for name in names if not os.path.lexists(name))
-
-
-def _existing(path: Path) -> Path:
-    """The nearest folder above ``path`` that is there."""
-    return next(place for place in (path, *path.parents) if place.is_dir())
+    return importlib.import_module("vaecourse.data").cache_folder() if requirements.version("pooch") else Path.home()

@@ -113,7 +113,7 @@ def test_too_much_for_the_memory_names_what_takes_it(monkeypatch):
     assert code == 2 and re.search(
         "error: M = 1, K = 100000000, batch_size = 100 must be smaller: .* GB are here", said
     )
-    monkeypatch.setattr("vaecourse.doctor.memory", lambda: float("inf"))
+    monkeypatch.setattr("vaecourse.commands.memory", lambda: float("inf"))
     code, _, said = call(["train", "--limit", "20", "--epochs", "1", "--K", "10000000"])
     assert code == 2 and re.search("error: M = 1, K = 10000000, batch_size = 100 must be smaller: .*allocate", said)
 
