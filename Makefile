@@ -16,11 +16,14 @@ TEXTS += LICENSE-CONTENT Makefile book.yml pyproject.toml .devcontainer Dockerfi
 # What actionlint looks for, and more, from a wheel with a hash: actionlint's own packages fetch a program while they are installed.
 ACTIONLINT := $(BIN)/jactionlint --no-hints --strict-exit .github/workflows/*.yml .github/dependabot.yml
 TWO_WORKERS := --numprocesses 2 --dist loadscope
-# In the order of the files, for the class's chapters, which take longest, must not be begun last.
+# In the order of the files, for what takes longest must not be begun last.
 IN_ORDER := --no-loadscope-reorder
+NOTEBOOKS := $(sort $(wildcard chapters/*.ipynb))
+LONG := $(filter chapters/03-% chapters/04-% chapters/05-% chapters/06-% chapters/07-% chapters/08-%,$(NOTEBOOKS))
 
-# A worker, or a kernel, counts with one thread: two of them fill two cores.
-one_thread := OMP_NUM_THREADS=1
+# A worker, or a kernel, counts with one thread: two of them fill two cores. And what hundreds of processes import is
+# compiled once, also where Python is told to keep no compiled files: each would take a second or two more.
+one_thread := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # $(call phase,name,command) runs the command and says how long it took.
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
@@ -39,7 +42,7 @@ lint: $(TEST)  ## style, layout and spelling of every Python file, spelling of t
 	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS) && $(ACTIONLINT))
 
 types: $(TEST)  ## type hints of the package
-	$(call phase,types,$(BIN)/mypy)
+	$(call phase,types,$(BIN)/mypy --num-workers 2)
 
 unit: $(TEST)  ## unit and statistical tests, labs, the tools themselves
 	$(call phase,unit,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) -rs --durations 10 --ignore tests/browser tests)
@@ -48,10 +51,10 @@ check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures 
 	$(call phase,check,$(BIN)/python -m tools.notebooks check)
 
 execute: $(TEST)  ## run every chapter with nbval and compare with the stored outputs
-	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) --durations 10 --nbval chapters)
+	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) --durations 10 --nbval $(LONG) $(filter-out $(LONG),$(NOTEBOOKS)))
 
 browser: $(TEST)  ## JupyterLab in a real browser
-	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) -rs --durations 10 tests/browser)
+	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) -rs --durations 10 tests/browser)
 
 chapters: $(TEST)  ## run the chapters and store their outputs in the .ipynb; CHAPTER=01 for one
 	$(BIN)/python -m tools.notebooks refresh $(CHAPTER)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import machines
@@ -16,12 +17,25 @@ CHAPTERS = Path(__file__).parents[2] / "chapters"
 class RoomByRoom(LoadScopeScheduling):
     """In place of xdist's own groups, which it writes into node ids: since pytest 9.2 these cannot be changed.
 
-    One worker has jupyterlab/ and its kernels, another pages/: it builds the site and opens it from disk. Whoever is
-    first ready takes served/ and decks/.
+    One worker builds the site and opens every page of it from disk, another has jupyterlab/ and its kernels. Whoever is
+    first ready takes what comes next in ``ROOMS``; short ones come last, so that both end together.
     """
 
     def _split_scope(self, nodeid):
-        return nodeid.split("::")[0].rsplit("/", 1)[0]
+        return room(nodeid)
+
+
+ROOMS = "pages/test_site.py jupyterlab served decks pages/test_site_labs.py pages/test_accessibility.py".split()
+
+
+def room(nodeid):
+    """The folder of a test of the browser; of pages/ the file, for all of its files find the one site built."""
+    folder, _, file = nodeid.split("::")[0].removeprefix("tests/browser/").rpartition("/")
+    return f"{folder}/{file}" if folder == "pages" else folder
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: ROOMS.index(room(item.nodeid)) if room(item.nodeid) in ROOMS else -1)
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -73,8 +87,16 @@ def notebook(chromium, jupyterlab):
 
 
 @pytest.fixture(scope="session")
-def book(tmp_path_factory):
-    """The site as ``make book`` builds it, a warning being an error, on a machine whose texts are in GBK."""
-    course = machines.course(tmp_path_factory.mktemp("a course, 课程"))
-    machines.make(course, machines.foreign("GBK", tmp_path_factory.mktemp("locales")), "book")
-    return course / "build/site"
+def book(tmp_path_factory, worker_id):
+    """The site as ``make book`` builds it, a warning being an error, on a machine whose texts are in GBK.
+
+    Whichever worker needs it first builds it for all.
+    """
+    own = tmp_path_factory.getbasetemp()
+    built = (own if worker_id == "master" else own.parent) / "book"
+    with FileLock(f"{built}.lock"):
+        if not built.exists():
+            course = machines.course(tmp_path_factory.mktemp("a course, 课程"))
+            machines.make(course, machines.foreign("GBK", tmp_path_factory.mktemp("locales")), "book")
+            built.write_text(str(course / "build/site"), encoding="utf-8")
+    return Path(built.read_text(encoding="utf-8"))

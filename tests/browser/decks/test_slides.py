@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache, partial
 
 import pytest
 
@@ -31,28 +32,29 @@ REACH = """() => Reveal.getSlides().map((slide) => {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def written(tmp_path_factory):
+    """The deck of a chapter, made once."""
     try:
         vendor.fetch()
     except vendor.NoPackages as error:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
-    return tmp_path_factory.mktemp("slides")
+    return cache(partial(slides.write, folder=tmp_path_factory.mktemp("slides")))
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
-def test_every_slide_fits(chromium, folder, source):
+def test_every_slide_fits(chromium, written, source):
     problems = []
     page = chromium.new_page(viewport={"width": 1280, "height": 720})
     page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
     page.on("console", lambda said: said.type == "error" and problems.append(f"console: {said.text}"))
     page.on("request", lambda asked: asked.url.startswith(("http", "ws")) and problems.append(f"asked for {asked.url}"))
-    page.goto(slides.write(source, folder).as_uri())
+    page.goto(written(source).as_uri())
     page.wait_for_selector("body[data-ready]", timeout=120_000)
     found = page.evaluate(REACH)
     for slide in found:
         assert slide["visible"] and slide["bottom"] <= 720 and slide["right"] <= 1280, slide
         assert slide["shrunk"] >= SMALLEST and slide["letters"] >= 16, slide
-    text = re.sub(r"<aside.*?</aside>", "", slides.deck(source.with_suffix(".ipynb")), flags=re.DOTALL)
+    text = re.sub(r"<aside.*?</aside>", "", written(source).read_text(encoding="utf-8"), flags=re.DOTALL)
     laid_out = page.evaluate("['li', 'td', 'p'].map((tag) => document.querySelectorAll(`#deck section ${tag}`).length)")
     in_notes = page.evaluate("['li', 'td', 'p'].map((tag) => document.querySelectorAll(`#deck aside ${tag}`).length)")
     running = page.locator("#deck .running").count()
@@ -69,10 +71,10 @@ def test_every_slide_fits(chromium, folder, source):
     page.close()
 
 
-def test_the_speaker_sees_the_notes(chromium, folder):
+def test_the_speaker_sees_the_notes(chromium, written):
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
-    page.goto(slides.write(CHAPTERS[3], folder).as_uri())
+    page.goto(written(CHAPTERS[3]).as_uri())
     page.wait_for_selector("body[data-ready]", timeout=120_000)
     noted = "const slide = Reveal.getSlides().find((slide) => slide.querySelector('aside.notes'))"
     page.evaluate(f"() => {{ {noted}; const at = Reveal.getIndices(slide); Reveal.slide(at.h, at.v); }}")
