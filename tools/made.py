@@ -1,6 +1,7 @@
 """What the course makes under build/, file by file: what somebody else put there or changed is moved aside, not lost.
 
-Beside every folder FOLDER that a command here makes lies a list, .FOLDER.made, of its files with their sizes and times.
+Beside every folder FOLDER that a command here makes lies a list, .FOLDER.made, of its files with their sizes and times,
+and while they are moved there another one, .FOLDER.coming.made, of what comes: after a kill both are known as ours.
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ def rooms(parent: Path, name: str = "*") -> list[Path]:
 def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
     """Move every file of ``built`` into ``folder``, and take note of it."""
     known, found = _known(folder), {path.relative_to(built): path for path in walk(built)}
+    files.replace(_list(folder), json.dumps(known).encode())  # what a kill left half delivered is in it now
+    files.replace(_coming(folder), json.dumps({str(way): _stamp(path) for way, path in found.items()}).encode())
     taken = {*found, *(above for way in found for above in way.parents)}
     foreign = {path.relative_to(folder) for path in strangers(folder)}
     own = {path.relative_to(folder) for path in walk(folder)} - foreign
@@ -134,6 +137,7 @@ def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
         known[str(way)] = _stamp(target)
     folder.mkdir(exist_ok=True)
     files.replace(_list(folder), json.dumps(known).encode())
+    _coming(folder).unlink(missing_ok=True)
 
 
 def _put(path: Path, target: Path) -> None:
@@ -237,10 +241,24 @@ def is_list(path: Path) -> bool:
     return len(stamps) == len(known) and all(type(number) is int for stamp in stamps for number in stamp)
 
 
+def _coming(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.coming.made")
+
+
 def _known(folder: Path) -> dict[str, list[int]]:
-    """What the list says; nothing if it is not there, or damaged."""
+    """The files that the course has left in a folder, as they were then."""
+    known = _read(_list(folder))
+    for way, stamp in _read(_coming(folder)).items():
+        with contextlib.suppress(OSError, ValueError):  # it has not come
+            if _stamp(folder / way) == stamp:
+                known[way] = stamp
+    return known
+
+
+def _read(note: Path) -> dict[str, list[int]]:
+    """What a list says; nothing if it is not there, or damaged."""
     try:
-        known = json.loads(files.content(_list(folder), LONGEST))
+        known = json.loads(files.content(note, LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -448,6 +448,61 @@ def test_the_room_of_a_killed_command_is_removed_by_the_next_and_by_clean(course
     assert not (course / "build").exists() and not (course / "kept").exists()
 
 
+DELIVERS = """
+import os, signal, sys
+from pathlib import Path
+from tools import made
+put, folder = made._put, Path(sys.argv[1])
+made.ROOT, made.BUILD, made.KEPT = folder.parents[1], folder.parent, folder.parents[1] / "kept"
+
+def and_then_die(path, target):
+    put(path, target)
+    if path.name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+made._put = and_then_die
+with made.building(folder, anew=sys.argv[3] == "anew") as built:
+    for number in range(6):
+        (built / f"{number}.html").write_text(f"{number}, {sys.argv[4]}")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+@pytest.mark.parametrize("name", ["slides", "first-time"])
+@pytest.mark.parametrize("how", ["anew", "added"])
+@pytest.mark.parametrize("then", ["build", "clean"])
+def test_what_a_killed_command_had_delivered_is_known_as_its_own(course, name, how, then):
+    folder, said = course / "build" / name, []
+
+    def deliver(last, words):
+        return subprocess.run([sys.executable, "-c", DELIVERS, folder, last, how, words], cwd=ROOT).returncode
+
+    assert deliver("3.html", "first") == deliver("1.html", "the second") == -signal.SIGKILL
+    assert sorted(path.read_text()[3:] for path in folder.glob("*.html")) == ["first"] * 2 + ["the second"] * 2
+    write(folder / "2.html", "typed")
+    if then == "build":
+        with made.building(folder, tell=said.append) as built:
+            for number in range(6):
+                (built / f"{number}.html").write_text("at last")
+        assert sorted(path.read_text() for path in folder.glob("*.html")) == ["at last"] * 6
+        assert not folder.with_name(f".{name}.coming.made").exists()
+    else:
+        clean.clean(course, said.append)
+        assert not folder.parent.exists()
+    assert [path.read_text() for path in (course / "kept").rglob("*.html")] == ["typed"] and len(said) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_a_folder_of_ones_own_whose_first_delivery_was_killed_is_made_by_the_next(tmp_path):
+    (tmp_path / "a").mkdir()
+    folder = tmp_path / "a/mine"
+    program = DELIVERS.replace("folder.parent, ", "folder / 'elsewhere', ")
+    for last, code in (("2.html", -signal.SIGKILL), ("none", 0)):
+        ran = subprocess.run([sys.executable, "-c", program, folder, last, "added", "x"], cwd=ROOT, capture_output=True)
+        assert ran.returncode == code and not ran.stderr
+    assert below(tmp_path / "a") == [".mine.made", *(f"mine/{number}.html" for number in range(6))]
+
+
 # Ctrl-C, and what a kill leaves -------------------------------------------------------------------------------------
 
 
