@@ -29,6 +29,11 @@ LONGEST = 256_000_000  # bytes of a list: that of build/npm has a few
 ROOM = ".room"  # how the name of a folder ends in which something is built
 KEPT = ROOT / files.KEPT  # what was found in build/ goes here, for `make clean` removes that folder
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 Tell = Callable[[str], object]
 
 
@@ -209,14 +214,51 @@ def walk(folder: Path) -> Iterator[Path]:
             yield Path(here, name)
 
 
+@contextlib.contextmanager
+def in_use(doing: str) -> Iterator[None]:
+    """While the block runs, `make clean` removes nothing, for what runs is in .venv. Several may do so at once."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, ValueError):  # a course that may only be read
+            _sweep_uses(ROOT)
+            held.enter_context(files.locked(ROOT / f"in-use-by-{os.getpid()}", doing))
+        yield
+
+
+def _sweep_uses(root: Path) -> None:
+    """Remove the locks of those who were killed."""
+    for lock in root.glob(".in-use-by-*.lock"):
+        if not _is_at_work(lock) and files.is_lock(lock):
+            lock.unlink(missing_ok=True)
+
+
+def uses(root: Path) -> list[str]:
+    """The processes that `make clean` would take the ground from, in sentences."""
+    _sweep_uses(root)
+    locks = (*root.glob(".in-use-by-*.lock"), root / "chapters/.update.lock")
+    return [files.holder(lock) for lock in locks if _is_at_work(lock)]
+
+
 def being_made(parent: Path) -> list[str]:
     """The folders in ``parent`` at which a living process says that it works: for where no package, so no lock, is."""
-    found = []
-    for lock in sorted(parent.glob(".*.lock")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
-            if temporary.lives(json.loads(files.content(lock, LONGEST))["process"]):
-                found.append(lock.name[1 : -len(".lock")])
-    return found
+    return [lock.name[1 : -len(".lock")] for lock in sorted(parent.glob(".*.lock")) if _lives(lock)]
+
+
+def _lives(lock: Path) -> bool:
+    """Whether the process lives that says in the file of a lock that it holds it."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
+        return temporary.lives(json.loads(files.content(lock, LONGEST))["process"])
+    return False
+
+
+def _is_at_work(lock: Path) -> bool:
+    """Whether that process is the one that wrote this: where it was killed, its number may be another one's by now."""
+    if not _lives(lock):
+        return False
+    if fcntl:
+        with contextlib.suppress(OSError), files.opened(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    return True
 
 
 def _kept(folder: Path) -> Path:

@@ -224,10 +224,15 @@ def name(part: Path, name: Path) -> None:
     _sync_folder(name.parent)
 
 
+def part_of(path: Path) -> Path:
+    """A new name for what is written before it gets the name ``path``: in the same folder, so on the same disk."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+
+
 @contextlib.contextmanager
 def beside(path: Path, content: bytes) -> Iterator[Path]:
     """``content`` in a file beside ``path``, whole and on the disk; the block gives it its name, else it is removed."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
+    part = part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(content)
@@ -268,6 +273,22 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
     _sync_folder(path.parent)
     _sweep(path)
     return now
+
+
+def replace_by(path: str | Path, part: Path) -> None:
+    """The same with what is in the file ``part``, which lies in the same folder and is gone then."""
+    path = real(path)
+    try:
+        before = permission(path)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        if before is not None:
+            _pass_on(path, before, part)
+        os.replace(part, path)
+    except OSError as failure:
+        raise _told(path, failure) from failure
+    _sync_folder(path.parent)
+    _sweep(path)
 
 
 def _if_renamed(path: Path, before: Stamp | None) -> Stamp | None:
@@ -422,8 +443,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         os.close(os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644))
         lock.acquire()
     except filelock.Timeout:
-        busy = Busy(f"{shown(path)} is in use by {_holder(name)}: wait until that has ended, or name another file.")
-        busy.holder = _holder(name)
+        busy = Busy(f"{shown(path)} is in use by {holder(name)}: wait until that has ended, or name another file.")
+        busy.holder = holder(name)
         raise busy from None
     except OSError as failure:
         raise _told(path, failure) from failure
@@ -472,7 +493,7 @@ def is_lock(name: Path) -> bool:
     return start is None or not start.strip(b"\0") or _holds(start) is not None
 
 
-def _holder(name: Path) -> str:
+def holder(name: Path) -> str:
     """Who says in the lock's file that he holds it."""
     who = _holds(_start(name) or b"")
     if who is None:

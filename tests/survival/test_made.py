@@ -262,6 +262,39 @@ def test_clean_leaves_a_folder_that_another_user_is_making(course, monkeypatch):
     assert (course / "build/slides/deep/page.html").exists()
 
 
+def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch):
+    before = below(course)
+    with made.in_use("running JupyterLab"):
+        with made.in_use("presenting"):  # the same process: the first one counts
+            assert below(course) == sorted([*before, f".in-use-by-{os.getpid()}.lock"])
+        with pytest.raises(ending.Refused, match="needed by this very process, which has been running JupyterLab since"):
+            clean.clean(course, pytest.fail)
+    (course / "chapters").mkdir()
+    with files.locked(course / "chapters/update", "updating the course"):
+        with pytest.raises(ending.Refused, match="updating the course since"):
+            clean.clean(course, pytest.fail)
+    assert below(course) == before
+
+
+@pytest.mark.parametrize("process", ["gone", "another's"])
+def test_a_killed_lab_does_not_keep_clean_from_its_work(course, process):
+    number = os.getpid()
+    if process == "gone":
+        (ended := subprocess.Popen([sys.executable, "-c", ""])).wait()
+        number = ended.pid
+    left = {"process": number, "machine": "here", "since": "2026-11-26 10:15", "doing": "running JupyterLab"}
+    lock = write(course / f".in-use-by-{number}.lock", json.dumps(left))
+    mine = write(course / ".in-use-by-me.lock", "a poem")
+    clean.clean(course, lambda words: None)
+    assert not lock.exists() and mine.exists() and not (course / ".venv").exists()
+
+
+def test_a_course_that_may_only_be_read_is_used_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(made, "ROOT", tmp_path / "nowhere" / "\0")
+    with made.in_use("running JupyterLab"):
+        pass
+
+
 def test_a_folder_with_something_in_it_is_no_place_to_make_anything(tmp_path):
     write(tmp_path / "thesis/chapter.tex", "mine")
     with pytest.raises(ending.Refused, match="has something in it that is not the course's"):
