@@ -124,14 +124,14 @@ class Checkpoints(Whole, AsyncFileCheckpoints):
 
     def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
         parent, _, name = path.strip("/").rpartition("/")
-        stem, ending = os.path.splitext(name)
+        stem, suffix = os.path.splitext(name)
         beside = self._get_os_path(parent)
         folder, root, rights = os.path.join(beside, self.checkpoint_dir), self.root_dir, 0o777
         if not os.access(beside, os.W_OK):
             which = hashlib.sha256(os.fsencode(os.path.realpath(beside))).hexdigest()
             root, rights = jupyter_runtime_dir(), 0o700  # a server's is the user's alone
             folder = os.path.join(root, f"checkpoints-{which}")
-        found = stay_in(root, os.path.join(folder, f"{stem}-{checkpoint_id}{ending}"))
+        found = stay_in(root, os.path.join(folder, f"{files.short(stem)}-{checkpoint_id}{suffix}"))
         for one in (folder, found):
             if os.path.islink(one):
                 raise IsLink(one)

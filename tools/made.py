@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import filecmp
+import glob
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,10 +96,11 @@ def refuse(folder: Path) -> None:
 
 def _room(folder: Path) -> Path:
     """A new folder beside ``folder``, on the same disk; what a kill left of an earlier one is removed."""
-    for left in rooms(folder.parent, folder.name):
+    name = files.short(folder.name)
+    for left in rooms(folder.parent, glob.escape(name)):
         shutil.rmtree(left, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=ROOM, dir=folder.parent))
+    room = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=ROOM, dir=folder.parent))
     (room / temporary.MARK).write_text(str(os.getpid()), encoding="utf-8")
     return room
 
@@ -156,7 +157,7 @@ def _put(path: Path, target: Path) -> None:
     except OSError as failure:
         if failure.errno != errno.EXDEV:
             raise
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        part = files.part_of(target)
         try:
             shutil.move(path, part)
             os.replace(part, target)
@@ -187,7 +188,7 @@ def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
     """Move files of ``folder``, with the folders they are in, into a new folder that begins as ``to``; say where."""
     if not paths:
         return
-    to = to.with_name(f"{to.name}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
+    to = to.with_name(f"{files.short(to.name)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
     moved: list[Path] = []
     try:
         for path in paths:
@@ -267,7 +268,7 @@ def _kept(folder: Path) -> Path:
 
 
 def _list(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.made")
+    return folder.with_name(f".{files.short(folder.name)}.made")
 
 
 def is_list(path: Path) -> bool:
@@ -284,7 +285,7 @@ def is_list(path: Path) -> bool:
 
 
 def _coming(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.coming.made")
+    return folder.with_name(f".{files.short(folder.name)}.coming.made")
 
 
 def _known(folder: Path) -> dict[str, list[int]]:

@@ -182,7 +182,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
     now = time.strftime("%Y-%m-%d-%H%M%S")
     try:
         own_folder(folder)
-        part = folder / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
+        part = part_of(folder / path.name)
         try:
             with open(part, "xb") as target, open(path, "rb") as source:
                 shutil.copyfileobj(source, target)
@@ -191,7 +191,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
             with contextlib.suppress(OSError):
                 shutil.copystat(path, part)
             for number in range(1, 1000):
-                copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
+                copy = folder / f"{short(path.stem)}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
                 with contextlib.suppress(FileExistsError):
                     name(part, copy)
                     return copy
@@ -226,7 +226,20 @@ def name(part: Path, name: Path) -> None:
 
 def part_of(path: Path) -> Path:
     """A new name for what is written before it gets the name ``path``: in the same folder, so on the same disk."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{short(path.name)}.{uuid.uuid4().hex[:8]}.part")
+
+
+LONGEST_NAME = 200  # bytes; a disk has 255 for a name, and what is put before and behind one needs some
+
+
+def short(name: str) -> str:
+    """A name to which more can be added: the same, or one so long cut, with what keeps it apart from others."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_NAME:
+        return name
+    while len(os.fsencode(name)) > LONGEST_NAME - 20:
+        name = name[:-1]
+    return f"{name}~{hashlib.sha256(raw).hexdigest()[:16]}"
 
 
 @contextlib.contextmanager
@@ -358,9 +371,10 @@ def _told(path: Path, failure: OSError, done: str = "written") -> OSError:
 
 def _sweep(path: Path) -> None:
     """Remove what a kill left of earlier writes; an hour old, so that nobody is still writing it."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    name = short(path.name)
+    for part in path.parent.glob(f".{glob.escape(name)}.*.part"):
         with contextlib.suppress(OSError):
-            if re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(path.name) :]):
+            if re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(name) :]):
                 if time.time() - part.stat().st_mtime > 3600:
                     part.unlink()
 
@@ -430,7 +444,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     import filelock
 
     path = real(path)
-    name = path.with_name(f".{path.name}.lock")
+    name = path.with_name(f".{short(path.name)}.lock")
     if not is_lock(name):
         raise NotOurs(
             f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} "

@@ -150,7 +150,9 @@ def test_an_upload_that_is_cut_off_leaves_the_file_as_it_was_and_nothing_beside_
 def test_an_upload_for_which_there_is_no_room_is_told(chapters, monkeypatch):
     ours, before = manager(chapters), holds(chapters)
     asyncio.run(ours.save(part(1, "half"), "data/a.txt"))
-    monkeypatch.setattr(contents.Upload, "add", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    monkeypatch.setattr(
+        contents.Upload, "add", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+    )
     with pytest.raises(HTTPError, match="No space left"):
         asyncio.run(ours.save(part(2, "more"), "data/a.txt"))
     assert holds(chapters) == before

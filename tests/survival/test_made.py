@@ -267,7 +267,9 @@ def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch
     with made.in_use("running JupyterLab"):
         with made.in_use("presenting"):  # the same process: the first one counts
             assert below(course) == sorted([*before, f".in-use-by-{os.getpid()}.lock"])
-        with pytest.raises(ending.Refused, match="needed by this very process, which has been running JupyterLab since"):
+        with pytest.raises(
+            ending.Refused, match="needed by this very process, which has been running JupyterLab since"
+        ):
             clean.clean(course, pytest.fail)
     (course / "chapters").mkdir()
     with files.locked(course / "chapters/update", "updating the course"):
