@@ -30,6 +30,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -365,7 +366,7 @@ def _undo(folder: Path, root: Path, lock: Sequence[int]) -> None:
     """
     note = folder / files.KEPT / MERGING
     try:
-        found = json.loads(note.read_bytes())
+        found = json.loads(files.content(note, files.LONGEST_TEXT))
         old, new, noted = str(found["from"]), str(found["to"]), set(map(str, found["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return
@@ -461,7 +462,7 @@ def _mend(path: Path, root: Path) -> None:
 
 def _owed(folder: Path) -> dict[Path, Path]:
     try:
-        found = json.loads((folder / files.KEPT / OWED).read_bytes())
+        found = json.loads(files.content(folder / files.KEPT / OWED, files.LONGEST_TEXT))
         return {folder / Path(name).name: folder / files.KEPT / Path(copy).name for name, copy in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
@@ -560,6 +561,7 @@ def _fetch(root: Path, more: Sequence[str]) -> None:
         )
 
 
+LOCK = "vaecourse-update.lock"  # in .git
 PATIENCE = 3.0  # seconds for which a git that is at work is waited for before an update
 
 
@@ -570,12 +572,11 @@ def _no_git_left(root: Path) -> Iterator[Sequence[int]]:
     A git that writes lives on where this process is killed, and whatever is put back then may be overwritten by it. So
     it has this lock until it ends. Windows has no such lock, and git's own must do.
     """
-    index, handles = root / _git(root, "rev-parse", "--git-path", "index.lock"), []
-    if fcntl:
-        handles.append(os.open(root / ".git", os.O_RDONLY))
+    index, own = (root / _git(root, "rev-parse", "--git-path", name) for name in ("index.lock", LOCK))
+    handles = [_opened(own)] if fcntl else []
     try:
         end = time.monotonic() + PATIENCE
-        while busy := _busy(handles, index):
+        while busy := _busy(handles, index, own):
             if time.monotonic() > end:
                 raise ending.Refused(busy)
             time.sleep(0.1)
@@ -585,13 +586,27 @@ def _no_git_left(root: Path) -> Iterator[Sequence[int]]:
             os.close(handle)
 
 
-def _busy(handles: Sequence[int], index: Path) -> str:
+def _opened(lock: Path) -> int:
+    """The file whose lock a git keeps: of this user alone, for whoever can open it can hold it."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        os.fchmod(handle, 0o600)
+        return handle
+    os.close(handle)
+    raise ending.Refused(f"{files.shown(lock)} is no file of yours, and an update needs this name: move it away.")
+
+
+def _busy(handles: Sequence[int], index: Path, lock: Path) -> str:
     """The sentence on the git that is at work; empty if none is."""
     for handle in handles:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return "git is still writing, for an update that was ended: the same command again when it has ended."
+            return (
+                "git is still writing, for an update that was ended: the same command again when it has ended. If none "
+                f"runs any more: remove {files.shown(lock)}"
+            )
         except OSError:  # a disk without such locks: git's own must do
             pass
     if os.path.lexists(index):

@@ -450,6 +450,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
             f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} "
             "apart needs this name: move it away, or name another file."
         )
+    if os.path.lexists(name) and not (name.is_symlink() or name.is_file()):  # a pipe, of which the system makes a lock
+        raise NotOurs(f"{shown(name)} is no file, and {shown(path)} needs it as its lock: move it away.")
     lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

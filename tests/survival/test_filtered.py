@@ -1,6 +1,7 @@
 """What git is told about notebooks, a filter as nbstripout's or to look away from them, costs nobody an answer."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +20,12 @@ from tests.survival.test_answers import (  # noqa: F401
     texts,
     update,
 )
-from tools import typed
+from tools import answers, typed
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 # As nbstripout does: no outputs, cells named by their places.
 STRIP = """\
@@ -113,3 +119,71 @@ def test_answers_that_went_through_such_a_filter_come_back(course):  # noqa: F81
     update(clone)
     assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
     assert everything(clone / "chapters").count("My note 13, µ") >= 2
+
+
+# The lock of an update ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks, and other users")
+def test_nobody_else_can_hold_an_update_up(course):  # noqa: F811
+    """A lock on what everybody may open, as .git itself, keeps nobody waiting; our own file nobody else may open."""
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    (lock := clone / ".git" / answers.LOCK).touch(0o666)
+    lock.chmod(0o666)
+    held = [os.open(clone / name, os.O_RDONLY) for name in (".git", ".git/HEAD", ".git/config", "chapters")]
+    for handle in held:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    update(clone)
+    for handle in held:
+        os.close(handle)
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600 and lock.stat().st_uid == os.geteuid()
+    assert_all_is_there(clone, given)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks")
+def test_a_lock_that_is_held_for_ever_is_named(course, monkeypatch):  # noqa: F811
+    authors, clone, given = course
+    new_version(authors, text_before_everything)
+    lock = clone / ".git" / answers.LOCK
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        monkeypatch.setattr(answers, "PATIENCE", 0.1)
+        with pytest.raises(answers.ending.Refused, match="If none runs any more: remove .*vaecourse-update.lock"):
+            update(clone)
+        lock.unlink()
+        update(clone)
+    assert_all_is_there(clone, given)
+
+
+def somebody_elses(path):
+    path.touch()
+    os.chown(path, 65534, 65534)
+
+
+THINGS = {
+    "pipe": os.mkfifo,
+    "folder": os.mkdir,
+    "socket": lambda path: socket.socket(socket.AF_UNIX).bind(os.path.relpath(path)),
+    "link": lambda path: path.symlink_to("elsewhere"),
+    "somebody else's": somebody_elses,
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize("what", THINGS)
+@pytest.mark.parametrize("where", [f".git/{answers.LOCK}", "chapters/.update.lock", "chapters/kept/.owed.json"])
+def test_a_thing_that_has_the_name_of_a_lock_is_told_and_stays(course, what, where, monkeypatch, capsys):  # noqa: F811
+    _, clone, _ = course
+    monkeypatch.chdir(clone)
+    (clone / where).parent.mkdir(exist_ok=True)
+    if what == "somebody else's" and (os.geteuid() or not where.startswith(".git")):
+        pytest.skip("root alone can give a file away; the others are empty, and nobody's loss")
+    THINGS[what](clone / where)
+    before = (clone / where).lstat()
+    monkeypatch.setattr(answers.update, "__defaults__", (clone / "chapters", ()))
+    monkeypatch.setattr(answers, "CHAPTERS", clone / "chapters")
+    code = answers.main(["update"])
+    said = capsys.readouterr().err
+    assert code in ((0, 1) if "owed" in where else (1,)) and "Traceback" not in said and said.count("\n") <= 3
+    assert "owed" in where or (clone / where).lstat() == before  # that one is the course's own, in its own folder
