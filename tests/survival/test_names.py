@@ -26,7 +26,7 @@ def longest(suffix):
 
 
 def undecodable(suffix):
-    return os.fsdecode(b"caf\xe8" + suffix.encode())
+    return os.fsdecode(b"r\xe8" + suffix.encode())
 
 
 NAMES = pytest.mark.parametrize("name", [longest, undecodable, lambda suffix: "课" * 75 + suffix])
