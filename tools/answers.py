@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import functools
 import glob
 import itertools
 import json
@@ -29,6 +30,7 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -105,14 +107,22 @@ def back(old: Path, folder: Path = CHAPTERS) -> Iterator[str]:
                 f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
             )
         found, chapter = list(typed.typed(mine)), _Chapter(there)
-        said = [chapter.put(one) for one in found]
+        said, left = [chapter.put(one) for one in found], typed.has_other_settings(mine)
         if any(said):
             there["cells"] = list(chapter.all())
-            files.write(target, _text(there, old, target), typed.NOTEBOOK, known, tell=made.tell)
+            text = _text(there, old, target)
+            if chapter.set_as_typed():
+                try:
+                    text = _text(there, old, target)
+                except ending.Refused:  # a setting as no notebook may have it
+                    left = True
+            files.write(target, text, typed.NOTEBOOK, known, tell=made.tell)
     put = sum(said)
     yield f"{target.name}: {put} of {len(found)} cells that were typed are in it."
     if put < len(found):
         yield f"  {len(found) - put} are the course's own, changed by hand: they are in {files.shown(old)}."
+    if left:
+        yield f"  Settings of cells (slides, words for pictures) that are not in it any more are in {files.shown(old)}."
 
 
 def chapter_of(old: Path, folder: Path) -> Path:
@@ -160,6 +170,7 @@ class _Chapter:
         self.filled: dict[str | None, int] = {}  # the sum of an exercise's cell -> the place of the last one filled
         self.answers: defaultdict[int, list[typed.Cell]] = defaultdict(list)  # what goes behind a place, at once
         self.own: defaultdict[int, list[typed.Cell]] = defaultdict(list)  # and after those
+        self.typed: list[tuple[dict[str, Any], typed.Cell]] = []  # a cell of the chapter, and what it was made from
 
     def _is_own(self, place: int) -> bool:
         return place < len(self.cells) and str(self.cells[place].get("id")).startswith("yours-")
@@ -172,6 +183,7 @@ class _Chapter:
         elif place is not None:
             if self.sums[place] == one.given:  # the cell that the answer was written into has not changed
                 _fill(self.cells[place], one.cell)
+                self.typed.append((self.cells[place], one.cell))
                 self.sums[place], self.filled[one.given] = content, place
             elif self.sums[place] != content:
                 self.answers[place].append(one.cell)
@@ -196,7 +208,21 @@ class _Chapter:
                 tags = dict.fromkeys(tag for tag in typed.tags(answer) if tag not in OURS)
                 cell: dict[str, Any] = {"metadata": {"tags": list(tags)}}
                 _fill(cell, answer)
-                yield cell | {"id": next(names)} if self.has_names else cell
+                self.typed.append((cell, answer))
+                if self.has_names:
+                    cell["id"] = next(names)
+                yield cell
+
+    def set_as_typed(self) -> bool:
+        """Give the cells that were typed their tags and settings; what the chapter says of its own stays as it is."""
+        before = [dict(cell["metadata"]) for cell, _ in self.typed]
+        for cell, answer in self.typed:
+            here = typed.tags(cell)
+            more = [tag for tag in typed.tags(answer) if tag not in {*OURS, *here}]
+            cell["metadata"] = typed.settings(answer) | cell["metadata"]
+            if more:
+                cell["metadata"]["tags"] = list(dict.fromkeys([*here, *more]))
+        return before != [cell["metadata"] for cell, _ in self.typed]
 
 
 def _fill(cell: dict[str, Any], answer: typed.Cell) -> None:
@@ -227,6 +253,7 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
     """
     with files.locked(folder / "update", "updating the course"):
         root, merged = _root(folder), False
+        _unfiltered.cache_clear()
         with _Signals() as signals:
             try:
                 with _no_git_left(root) as lock:
@@ -257,6 +284,7 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) 
     try:
         for path, place in owed.items():
             _move_aside(path, place, root, moved)
+        _look_again(root, changed, lock)
         _note_merge(folder, root)
         with signals.noted():
             said = _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
@@ -338,7 +366,7 @@ def _undo(folder: Path, root: Path, lock: Sequence[int]) -> None:
     """
     note = folder / files.KEPT / MERGING
     try:
-        found = json.loads(note.read_bytes())
+        found = json.loads(files.content(note, files.LONGEST_TEXT))
         old, new, noted = str(found["from"]), str(found["to"]), set(map(str, found["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return
@@ -434,7 +462,7 @@ def _mend(path: Path, root: Path) -> None:
 
 def _owed(folder: Path) -> dict[Path, Path]:
     try:
-        found = json.loads((folder / files.KEPT / OWED).read_bytes())
+        found = json.loads(files.content(folder / files.KEPT / OWED, files.LONGEST_TEXT))
         return {folder / Path(name).name: folder / files.KEPT / Path(copy).name for name, copy in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
@@ -487,17 +515,31 @@ def _move_back(path: Path, place: Path) -> str | None:
 
 
 def _has_changed(path: Path, root: Path) -> bool:
-    """Whether git sees another notebook than the one of this version. One that is git's no more is none of ours."""
+    """Whether it is another notebook than the one of this version. One that is git's no more is none of ours."""
     said = _git(root, "status", "--porcelain", "--", str(path))
     if said[:1] not in ("", " ", "?"):
         raise ending.Refused(f"{path.name} is staged for a commit: commit it, or first: git restore --staged {path}")
-    return said[1:2] == "M"
+    if said:
+        return said[1:2] == "M"
+    if path.is_symlink() or not _names(root, "ls-files", "--", path.relative_to(root).as_posix()):
+        return False
+    return path.read_bytes() != _released(path, root)  # git may have been told to look away from it
+
+
+def _look_again(root: Path, paths: Sequence[Path], lock: Sequence[int]) -> None:
+    """Have git look at notebooks from which it was told to look away: it refuses to write them else."""
+    names = [path.relative_to(root).as_posix() for path in paths]
+    away = [entry[2:] for entry in _names(root, "ls-files", "-v", "--", *names) if entry[0] != "H"] if names else []
+    for word in ("--no-assume-unchanged", "--no-skip-worktree") if away else ():
+        _git(root, "update-index", word, "--", *away, lock=lock)
+    if away:
+        say(f"git was told to look away from {', '.join(away)}, and looks at them again.")
 
 
 def _root(folder: Path) -> Path:
     unpack = f'Unpack the new version beside it, and there: python -m tools.answers back "{folder}/{PATTERN}"'
     try:
-        root = Path(os.fsdecode(_git_bytes(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+        root = Path(os.fsdecode(_run(folder, ["rev-parse", "--show-toplevel"]).rstrip(b"\n")))
     except ending.Refused:
         raise ending.Refused(f"{folder.parent} was not cloned with git. {unpack}") from None
     if not os.path.samefile(root, folder.parent):
@@ -519,6 +561,7 @@ def _fetch(root: Path, more: Sequence[str]) -> None:
         )
 
 
+LOCK = "vaecourse-update.lock"  # in .git
 PATIENCE = 3.0  # seconds for which a git that is at work is waited for before an update
 
 
@@ -529,12 +572,11 @@ def _no_git_left(root: Path) -> Iterator[Sequence[int]]:
     A git that writes lives on where this process is killed, and whatever is put back then may be overwritten by it. So
     it has this lock until it ends. Windows has no such lock, and git's own must do.
     """
-    index, handles = root / _git(root, "rev-parse", "--git-path", "index.lock"), []
-    if fcntl:
-        handles.append(os.open(root / ".git", os.O_RDONLY))
+    index, own = (root / _git(root, "rev-parse", "--git-path", name) for name in ("index.lock", LOCK))
+    handles = [_opened(own)] if fcntl else []
     try:
         end = time.monotonic() + PATIENCE
-        while busy := _busy(handles, index):
+        while busy := _busy(handles, index, own):
             if time.monotonic() > end:
                 raise ending.Refused(busy)
             time.sleep(0.1)
@@ -544,18 +586,51 @@ def _no_git_left(root: Path) -> Iterator[Sequence[int]]:
             os.close(handle)
 
 
-def _busy(handles: Sequence[int], index: Path) -> str:
+def _opened(lock: Path) -> int:
+    """The file whose lock a git keeps: of this user alone, for whoever can open it can hold it."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    found = os.fstat(handle)
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        os.fchmod(handle, 0o600)
+        return handle
+    os.close(handle)
+    raise ending.Refused(f"{files.shown(lock)} is no file of yours, and an update needs this name: move it away.")
+
+
+def _busy(handles: Sequence[int], index: Path, lock: Path) -> str:
     """The sentence on the git that is at work; empty if none is."""
     for handle in handles:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return "git is still writing, for an update that was ended: the same command again when it has ended."
+            return (
+                "git is still writing, for an update that was ended: the same command again when it has ended. If none "
+                f"runs any more: remove {files.shown(lock)}"
+            )
         except OSError:  # a disk without such locks: git's own must do
             pass
     if os.path.lexists(index):
         return f"git is at work, or was ended half-way. If none runs any more: remove {files.shown(index)}"
     return ""
+
+
+@functools.cache
+def _unfiltered(root: Path) -> tuple[str, ...]:
+    """What git is told so that it reads and writes notebooks as they are, whatever filter the user has for them.
+
+    One takes the outputs off, nbstripout for example: to git, every notebook of the course is then a changed one.
+    """
+    names = [f"{CHAPTERS.name}/{path.name}" for path in notebooks(root / CHAPTERS.name)]
+    found = _run(root, ["check-attr", "-z", "filter", "--", *names]).split(b"\0")[2::3] if names else []
+    drivers = {os.fsdecode(name) for name in found} - {"unspecified", "unset", "set"}
+    settings = ("clean=", "smudge=", "process=", "required=false")
+    return tuple(
+        word
+        for name in sorted(drivers)
+        if "=" not in name
+        for what in settings
+        for word in ("-c", f"filter.{name}.{what}")
+    )
 
 
 # A git that writes leaves nothing running, and no change of the user's is taken away and merged: it is refused.
@@ -566,7 +641,12 @@ def _git(folder: Path, *words: str, lock: Sequence[int] | None = None) -> str:
     return _git_bytes(folder, *words, lock=lock).decode(errors="replace").rstrip("\n")
 
 
-def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> bytes:
+def _git_bytes(root: Path, *words: str, lock: Sequence[int] | None = None) -> bytes:
+    """What git prints of the course."""
+    return _run(root, words, _unfiltered(root), lock)
+
+
+def _run(folder: Path, words: Sequence[str], before: Sequence[str] = (), lock: Sequence[int] | None = None) -> bytes:
     """What git prints; in English, for it is read here too. One that reads takes no lock, so it may be ended.
 
     Arguments:
@@ -577,10 +657,10 @@ def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> 
     if lock is not None:
         alone = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows
         own = {"pass_fds": lock, "start_new_session": True, "creationflags": alone}
-        words = (*WRITING, *words)
+        before = (*WRITING, *before)
     try:
         process = subprocess.Popen(
-            ["git", "-C", folder, *words],
+            ["git", "-C", folder, *before, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"},
@@ -595,7 +675,7 @@ def _git_bytes(folder: Path, *words: str, lock: Sequence[int] | None = None) -> 
             process.terminate()  # politely: it removes its locks
             raise
     if process.returncode:
-        command = next(word for word in words[0 if lock is None else len(WRITING) :] if not word.startswith("-"))
+        command = next(word for word in words if not word.startswith("-"))
         raise GitRefused(f"git {command} said:\n{complaint.decode(errors='replace').strip()}")
     return printed
 

@@ -8,6 +8,7 @@ It runs before anything is installed, so it needs Python alone, and 3.6 will do.
 import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import urllib.request
 BEGUN = "begun-by-vaecourse"  # a file in a .venv that was empty, or not there, when the course came
 LOCK = ".venv.lock"  # the system lets go of it when whoever holds it, and all that he has started, has died
 MEGABYTES = 1600  # with PyTorch for CPUs
+ELSEWHERE = ("target", "prefix", "root", "python")  # settings by which pip installs somewhere else
 AGAIN = "then give the same command again: it goes on where this one ended."
 
 
@@ -31,7 +33,8 @@ def main(command):
     try:
         alone()
         begin()
-        failed = subprocess.call(command, env=environment())
+        failed = subprocess.call(command[:1] + ["--silent"] + command[1:-1] + [".venv/bin/pip"], env=environment())
+        failed = failed or bool(elsewhere()) or subprocess.call(command, env=environment())
         if failed:
             say("\n" + why())
         return failed
@@ -40,6 +43,9 @@ def main(command):
         return 130
     except Foreign:
         say(f"{os.path.abspath(LOCK)} has a text in it that is not the course's: move that file away, {AGAIN}")
+        return 1
+    except NoFile:
+        say(f"{os.path.abspath(LOCK)} is no file: move it away, {AGAIN}")
         return 1
     except OSError as failure:
         say(not_writable() or full() or f"{os.path.abspath(LOCK)}: {failure.strerror}. Remove that file, {AGAIN}")
@@ -50,10 +56,15 @@ class Foreign(Exception):
     """Somebody's file has the name of the lock."""
 
 
+class NoFile(Exception):
+    """A pipe, or another thing that is no file, has the name of the lock."""
+
+
 def environment():
     """The variables as they are, but for those by which pip installs somewhere else than into .venv."""
-    elsewhere = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN")
-    return dict([(name, os.environ[name]) for name in os.environ if name not in elsewhere], PIP_USER="0")
+    ways = ["PIP_" + name.upper() for name in ELSEWHERE]
+    kept = [(name, os.environ[name]) for name in os.environ if name not in ways]
+    return dict(kept, PIP_USER="0", PIP_DRY_RUN="0")  # which its files may say, too: a variable counts for more
 
 
 def alone():
@@ -63,7 +74,9 @@ def alone():
     except ImportError:  # Windows has no such locks
         return
     while True:
-        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)  # whoever can open it can hold it
+        handle = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)  # whoever can open it can hold it
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise NoFile
         if not is_ours(os.read(handle, 200)):
             raise Foreign
         try:
@@ -108,7 +121,7 @@ def is_ours(said):
 
 def why():
     """Why an installation failed, as far as can be seen now, and what to do."""
-    for look in (not_writable, full, no_environment, no_network):
+    for look in (not_writable, full, no_environment, elsewhere, no_network):
         found = look()
         if found:
             return found
@@ -147,6 +160,18 @@ def no_environment():
     return f"{sys.executable} made no .venv, as it does without its module venv. On Debian and Ubuntu {cure}, {AGAIN}"
 
 
+def elsewhere():
+    """What pip's own files say about another place; a variable cannot take it back."""
+    for name in ELSEWHERE:
+        for place in ("global", "install"):
+            found = setting(name, [place])
+            if found:
+                where = f"pip's settings say {name} = {found}"
+                cure = f"take that out (python3 -m pip config unset {place}.{name}, or by hand)"
+                return f"{where}, so that it would install there and not into .venv: {cure}, {AGAIN}"
+    return None
+
+
 def no_network():
     for address in indexes():
         said = None
@@ -173,17 +198,16 @@ def indexes():
     return [asked or "https://pypi.org/simple/"] + ([f"https://download.pytorch.org/whl/{torch}/"] if torch else [])
 
 
-def setting(name):
+def setting(name, places=("global", "user", "site", "install")):
     """What pip's own files say."""
-    for place in ("global", "user", "site", "install"):
-        command = [".venv/bin/python", "-m", "pip", "config", "get", f"{place}.{name}"]
-        try:
-            found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        if found.returncode == 0:
-            return found.stdout.decode(errors="replace").strip()
-    return None
+    command = [".venv/bin/python", "-m", "pip", "config", "list"]
+    try:
+        found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = found.stdout.decode(errors="replace").splitlines()
+    said = dict(line.partition("=")[::2] for line in lines)
+    return next((said[key].strip("'\"") for key in [place + "." + name for place in places] if key in said), None)
 
 
 def shown(address):

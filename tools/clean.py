@@ -58,7 +58,11 @@ SCRIPTS += "what.bin_path = sys.argv[2]; make.setup_scripts(what)"  # as venv wr
 
 
 def clean(root: Path, tell: made.Tell) -> None:
-    """Clean the course's folder ``root``."""
+    """Clean the course's folder ``root``. Raises ``Refused`` where a lab or an update of it runs: it needs .venv."""
+    if uses := made.uses(root):
+        raise ending.Refused(
+            f"nothing is removed, for what lies here is needed by {uses[0]}. End that first, then again."
+        )
     environment(root / ".venv", tell)
     build(root, tell)
     for name, form in CACHES.items():

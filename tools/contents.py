@@ -8,6 +8,7 @@ is not used here; the second is not written to if it is a link, wherever that le
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import hashlib
@@ -15,7 +16,11 @@ import io
 import json
 import os
 import stat
+import time
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +32,10 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 from traitlets import Bool
 
+from tools import ending
 from vaecourse import files
 
+ABANDONED = 600  # seconds after which no further part of a file is waited for
 NOT_JUPYTERS = "Jupyter's own way to write, which cannot be chosen here: ``Whole`` is another."
 
 
@@ -55,18 +62,22 @@ def stay_in(root: str, path: str) -> str:
     return path
 
 
-def put(path: str, content: bytes) -> None:
-    """Write a file whole or not at all; in place one that cannot be replaced: a hard link, or in a closed folder."""
+def put(path: str, content: bytes, by: Path | None = None) -> None:
+    """Write a file whole or not at all; in place one that cannot be replaced: a hard link, or in a closed folder.
+
+    Arguments:
+        by: a file beside it in which the content is already, and no other then.
+    """
     path = os.path.realpath(path)
     try:
-        files.replace(path, content)
+        files.replace(path, content) if by is None else files.replace_by(path, by)
     except OSError as failure:
         full = failure.errno in files.FULL
         if full or not os.path.isfile(path) or not os.access(path, os.W_OK) or not os.stat(path).st_mode & 0o222:
             raise
         handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
         with open(handle, "r+b", buffering=0) as file:
-            before = file.read()
+            before, content = file.read(), content if by is None else by.read_bytes()
             try:
                 _over(file, content)
             except OSError:  # a full disk has room for what was there
@@ -113,20 +124,90 @@ class Checkpoints(Whole, AsyncFileCheckpoints):
 
     def checkpoint_path(self, checkpoint_id: str, path: str) -> str:
         parent, _, name = path.strip("/").rpartition("/")
-        stem, ending = os.path.splitext(name)
+        stem, suffix = os.path.splitext(name)
         beside = self._get_os_path(parent)
         folder, root, rights = os.path.join(beside, self.checkpoint_dir), self.root_dir, 0o777
         if not os.access(beside, os.W_OK):
             which = hashlib.sha256(os.fsencode(os.path.realpath(beside))).hexdigest()
             root, rights = jupyter_runtime_dir(), 0o700  # a server's is the user's alone
             folder = os.path.join(root, f"checkpoints-{which}")
-        found = stay_in(root, os.path.join(folder, f"{stem}-{checkpoint_id}{ending}"))
+        found = stay_in(root, os.path.join(folder, f"{files.short(stem)}-{checkpoint_id}{suffix}"))
         for one in (folder, found):
             if os.path.islink(one):
                 raise IsLink(one)
         with self.perm_to_403():
             os.makedirs(folder, mode=rights, exist_ok=True)
         return found
+
+
+class Uploads:
+    """Long files come in parts. They are put together beside the file, which has the new content when all is there."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.coming: dict[str, Upload] = {}  # by the file's own place
+        weakref.finalize(self, forget, self.coming)
+
+    async def upload(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        """Take the part ``model["chunk"]`` of a file: 1 is the first, -1 the last."""
+        number, place = model["chunk"], os.path.realpath(self._get_os_path(path))
+        if model.get("type") != "file" or model.get("format") not in ("text", "base64"):
+            raise HTTPError(400, f"{path} cannot come in parts, for only a file can.")
+        if number == 1:
+            forget(self.coming, place)
+            self.run_pre_save_hooks(model=model, path=path)
+        elif place not in self.coming or number not in (self.coming[place].next, -1):
+            raise HTTPError(400, f"{path} was cut off while it came, and is as it was: upload it again.")
+        try:
+            with self.perm_to_403(place):
+                one = self.coming.setdefault(place, Upload(files.part_of(Path(place))))
+                await run_sync(one.add, model["content"], model["format"])
+                if number != -1:
+                    return so_far(path)
+                await run_sync(put, place, b"", one.part)
+        except BaseException as failure:
+            forget(self.coming, place, old=False)
+            if isinstance(failure, OSError):
+                raise HTTPError(500, ending.sentence(failure)) from failure
+            if isinstance(failure, ValueError | AttributeError | TypeError | KeyError):
+                raise HTTPError(400, f"{path} came in a part that cannot be read, and is as it was.") from None
+            raise
+        forget(self.coming, place, old=False)
+        model = await self.get(path, content=False)
+        self.run_post_save_hooks(model=model, os_path=place)
+        self.emit(data={"action": "save", "path": path})
+        return model
+
+
+def so_far(path: str) -> dict[str, Any]:
+    """What the page is told of a file that has not come yet."""
+    now, empty = datetime.now(UTC), dict.fromkeys(("content", "format", "mimetype", "hash", "hash_algorithm"))
+    name = path.rpartition("/")[2]
+    return empty | {"name": name, "path": path, "type": "file", "writable": True, "created": now, "last_modified": now}
+
+
+@dataclass
+class Upload:
+    """What has come of a file."""
+
+    part: Path
+    next: int = 1
+    seen: float = 0.0
+
+    def add(self, content: str, form: str) -> None:
+        more = content.encode() if form == "text" else base64.b64decode(content.encode("ascii"), validate=True)
+        with open(self.part, "xb" if self.next == 1 else "ab") as file:
+            file.write(more)
+        self.next, self.seen = self.next + 1, time.monotonic()
+
+
+def forget(coming: dict[str, Upload], place: str | None = None, old: bool = True) -> None:
+    """Remove what has come of the file at ``place``; of all, if none is named; and of those that come no more."""
+    for other, one in list(coming.items()):
+        if place in (None, other) or (old and time.monotonic() - one.seen > ABANDONED):
+            del coming[other]
+            with contextlib.suppress(OSError):
+                one.part.unlink(missing_ok=True)
 
 
 class Files(AuthenticatedFileHandler):
@@ -137,7 +218,7 @@ class Files(AuthenticatedFileHandler):
         return super().validate_absolute_path(root, absolute_path)
 
 
-class Contents(Whole, AsyncLargeFileManager):
+class Contents(Uploads, Whole, AsyncLargeFileManager):
     """Notebooks without the widgets that were saved in them: JupyterLab would run their JavaScript on opening.
 
     A stranger's notebook could so do all that its reader can, with no cell run. The course stores no widgets; what a
@@ -157,6 +238,8 @@ class Contents(Whole, AsyncLargeFileManager):
         return Files
 
     async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
+        if model.get("chunk") is not None:
+            return await self.upload(model, path.strip("/"))
         if model.get("type") == "notebook" and isinstance(model.get("content"), dict):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, HTTPError):
                 before = json.loads(await run_sync(Path(self._get_os_path(path.strip("/"))).read_bytes))

@@ -27,7 +27,7 @@ from jupyterlab.labapp import LabApp
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
-from tools import contents, ending, servers
+from tools import contents, ending, made, servers
 
 START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
 KERNELS = 12
@@ -113,7 +113,8 @@ def main(arguments: list[str]) -> int:
     ending.refuse_a_shared_home()
     servers.whole_addresses()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the stored outputs were made with: docs/same-seed.md
-    Lab.launch_instance(arguments)
+    with made.in_use("running JupyterLab"):
+        Lab.launch_instance(arguments)
     return 0
 
 

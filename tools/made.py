@@ -1,6 +1,7 @@
 """What the course makes under build/, file by file: what somebody else put there or changed is moved aside, not lost.
 
-Beside every folder FOLDER that a command here makes lies a list, .FOLDER.made, of its files with their sizes and times.
+Beside every folder FOLDER that a command here makes lies a list, .FOLDER.made, of its files with their sizes and times,
+and while they are moved there another one, .FOLDER.coming.made, of what comes: after a kill both are known as ours.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import filecmp
+import glob
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,11 @@ PATIENCE = 900  # seconds to wait for another command
 LONGEST = 256_000_000  # bytes of a list: that of build/npm has a few
 ROOM = ".room"  # how the name of a folder ends in which something is built
 KEPT = ROOT / files.KEPT  # what was found in build/ goes here, for `make clean` removes that folder
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 Tell = Callable[[str], object]
 
@@ -90,10 +96,11 @@ def refuse(folder: Path) -> None:
 
 def _room(folder: Path) -> Path:
     """A new folder beside ``folder``, on the same disk; what a kill left of an earlier one is removed."""
-    for left in rooms(folder.parent, folder.name):
+    name = files.short(folder.name)
+    for left in rooms(folder.parent, glob.escape(name)):
         shutil.rmtree(left, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=ROOM, dir=folder.parent))
+    room = Path(tempfile.mkdtemp(prefix=f".{name}-", suffix=ROOM, dir=folder.parent))
     (room / temporary.MARK).write_text(str(os.getpid()), encoding="utf-8")
     return room
 
@@ -107,6 +114,8 @@ def rooms(parent: Path, name: str = "*") -> list[Path]:
 def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
     """Move every file of ``built`` into ``folder``, and take note of it."""
     known, found = _known(folder), {path.relative_to(built): path for path in walk(built)}
+    files.replace(_list(folder), json.dumps(known).encode())  # what a kill left half delivered is in it now
+    files.replace(_coming(folder), json.dumps({str(way): _stamp(path) for way, path in found.items()}).encode())
     taken = {*found, *(above for way in found for above in way.parents)}
     foreign = {path.relative_to(folder) for path in strangers(folder)}
     own = {path.relative_to(folder) for path in walk(folder)} - foreign
@@ -134,6 +143,7 @@ def _deliver(built: Path, folder: Path, anew: bool, tell: Tell) -> None:
         known[str(way)] = _stamp(target)
     folder.mkdir(exist_ok=True)
     files.replace(_list(folder), json.dumps(known).encode())
+    _coming(folder).unlink(missing_ok=True)
 
 
 def _put(path: Path, target: Path) -> None:
@@ -147,7 +157,7 @@ def _put(path: Path, target: Path) -> None:
     except OSError as failure:
         if failure.errno != errno.EXDEV:
             raise
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        part = files.part_of(target)
         try:
             shutil.move(path, part)
             os.replace(part, target)
@@ -178,7 +188,7 @@ def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
     """Move files of ``folder``, with the folders they are in, into a new folder that begins as ``to``; say where."""
     if not paths:
         return
-    to = to.with_name(f"{to.name}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
+    to = to.with_name(f"{files.short(to.name)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
     moved: list[Path] = []
     try:
         for path in paths:
@@ -205,14 +215,51 @@ def walk(folder: Path) -> Iterator[Path]:
             yield Path(here, name)
 
 
+@contextlib.contextmanager
+def in_use(doing: str) -> Iterator[None]:
+    """While the block runs, `make clean` removes nothing, for what runs is in .venv. Several may do so at once."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, ValueError):  # a course that may only be read
+            _sweep_uses(ROOT)
+            held.enter_context(files.locked(ROOT / f"in-use-by-{os.getpid()}", doing))
+        yield
+
+
+def _sweep_uses(root: Path) -> None:
+    """Remove the locks of those who were killed."""
+    for lock in root.glob(".in-use-by-*.lock"):
+        if not _is_at_work(lock) and files.is_lock(lock):
+            lock.unlink(missing_ok=True)
+
+
+def uses(root: Path) -> list[str]:
+    """The processes that `make clean` would take the ground from, in sentences."""
+    _sweep_uses(root)
+    locks = (*root.glob(".in-use-by-*.lock"), root / "chapters/.update.lock")
+    return [files.holder(lock) for lock in locks if _is_at_work(lock)]
+
+
 def being_made(parent: Path) -> list[str]:
     """The folders in ``parent`` at which a living process says that it works: for where no package, so no lock, is."""
-    found = []
-    for lock in sorted(parent.glob(".*.lock")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
-            if temporary.lives(json.loads(files.content(lock, LONGEST))["process"]):
-                found.append(lock.name[1 : -len(".lock")])
-    return found
+    return [lock.name[1 : -len(".lock")] for lock in sorted(parent.glob(".*.lock")) if _lives(lock)]
+
+
+def _lives(lock: Path) -> bool:
+    """Whether the process lives that says in the file of a lock that it holds it."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
+        return temporary.lives(json.loads(files.content(lock, LONGEST))["process"])
+    return False
+
+
+def _is_at_work(lock: Path) -> bool:
+    """Whether that process is the one that wrote this: where it was killed, its number may be another one's by now."""
+    if not _lives(lock):
+        return False
+    if fcntl:
+        with contextlib.suppress(OSError), files.opened(lock) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    return True
 
 
 def _kept(folder: Path) -> Path:
@@ -221,7 +268,7 @@ def _kept(folder: Path) -> Path:
 
 
 def _list(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.made")
+    return folder.with_name(f".{files.short(folder.name)}.made")
 
 
 def is_list(path: Path) -> bool:
@@ -237,10 +284,24 @@ def is_list(path: Path) -> bool:
     return len(stamps) == len(known) and all(type(number) is int for stamp in stamps for number in stamp)
 
 
+def _coming(folder: Path) -> Path:
+    return folder.with_name(f".{files.short(folder.name)}.coming.made")
+
+
 def _known(folder: Path) -> dict[str, list[int]]:
-    """What the list says; nothing if it is not there, or damaged."""
+    """The files that the course has left in a folder, as they were then."""
+    known = _read(_list(folder))
+    for way, stamp in _read(_coming(folder)).items():
+        with contextlib.suppress(OSError, ValueError):  # it has not come
+            if _stamp(folder / way) == stamp:
+                known[way] = stamp
+    return known
+
+
+def _read(note: Path) -> dict[str, list[int]]:
+    """What a list says; nothing if it is not there, or damaged."""
     try:
-        known = json.loads(files.content(_list(folder), LONGEST))
+        known = json.loads(files.content(note, LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -190,7 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
         offline(room)
     os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])])
     print(f"The labs of {source.stem}; end with Ctrl-C", flush=True)
-    serve(path, more)
+    with made.in_use(f"presenting {source.stem}"):
+        serve(path, more)
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +73,32 @@ def settings_of(cells: Sequence[Cell]) -> str:
         for cell in cells
     ]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settings(cell: Cell) -> dict[str, Any]:
+    """What somebody has set for a cell beside its tags, as far as it can be written into any notebook."""
+    found = cell.get("metadata")
+    return {
+        name: value
+        for name, value in (found.items() if isinstance(found, Mapping) else ())
+        if name not in {"tags", "execution", "trusted"} and _is_json(value)
+    }
+
+
+def _is_json(value: Any, deep: int = 50) -> bool:
+    """Whether every program can read it: numbers are finite, and lists in lists have an end."""
+    if isinstance(value, Mapping | list):
+        inside = value.values() if isinstance(value, Mapping) else value
+        return deep > 0 and all(_is_json(one, deep - 1) for one in inside)
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def has_other_settings(notebook: Mapping[str, Any]) -> bool:
+    """Whether the course's cells are all there, but not as they were set. Notebooks of before cannot tell."""
+    noted, names = notebook["metadata"].get("vaecourse"), marks(notebook).keys()
+    cells = [cell for cell in notebook["cells"] if cell.get("id") in names]
+    noted = noted.get("settings") if isinstance(noted, Mapping) else None
+    return isinstance(noted, str) and len(cells) == len(names) and noted != settings_of(cells)
 
 
 def read(path: Path) -> dict[str, Any]:

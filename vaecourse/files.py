@@ -182,7 +182,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
     now = time.strftime("%Y-%m-%d-%H%M%S")
     try:
         own_folder(folder)
-        part = folder / f".{path.name}.{uuid.uuid4().hex[:8]}.part"
+        part = part_of(folder / path.name)
         try:
             with open(part, "xb") as target, open(path, "rb") as source:
                 shutil.copyfileobj(source, target)
@@ -191,7 +191,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
             with contextlib.suppress(OSError):
                 shutil.copystat(path, part)
             for number in range(1, 1000):
-                copy = folder / f"{path.stem}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
+                copy = folder / f"{short(path.stem)}-{now}{f'-{number}' if number > 1 else ''}{path.suffix}"
                 with contextlib.suppress(FileExistsError):
                     name(part, copy)
                     return copy
@@ -224,10 +224,28 @@ def name(part: Path, name: Path) -> None:
     _sync_folder(name.parent)
 
 
+def part_of(path: Path) -> Path:
+    """A new name for what is written before it gets the name ``path``: in the same folder, so on the same disk."""
+    return path.with_name(f".{short(path.name)}.{uuid.uuid4().hex[:8]}.part")
+
+
+LONGEST_NAME = 200  # bytes; a disk has 255 for a name, and what is put before and behind one needs some
+
+
+def short(name: str) -> str:
+    """A name to which more can be added: the same, or one so long cut, with what keeps it apart from others."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_NAME:
+        return name
+    while len(os.fsencode(name)) > LONGEST_NAME - 20:
+        name = name[:-1]
+    return f"{name}~{hashlib.sha256(raw).hexdigest()[:16]}"
+
+
 @contextlib.contextmanager
 def beside(path: Path, content: bytes) -> Iterator[Path]:
     """``content`` in a file beside ``path``, whole and on the disk; the block gives it its name, else it is removed."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")  # in the same folder, so on the same disk
+    part = part_of(path)
     try:
         with open(part, "xb") as file:
             file.write(content)
@@ -268,6 +286,22 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
     _sync_folder(path.parent)
     _sweep(path)
     return now
+
+
+def replace_by(path: str | Path, part: Path) -> None:
+    """The same with what is in the file ``part``, which lies in the same folder and is gone then."""
+    path = real(path)
+    try:
+        before = permission(path)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        if before is not None:
+            _pass_on(path, before, part)
+        os.replace(part, path)
+    except OSError as failure:
+        raise _told(path, failure) from failure
+    _sync_folder(path.parent)
+    _sweep(path)
 
 
 def _if_renamed(path: Path, before: Stamp | None) -> Stamp | None:
@@ -337,9 +371,10 @@ def _told(path: Path, failure: OSError, done: str = "written") -> OSError:
 
 def _sweep(path: Path) -> None:
     """Remove what a kill left of earlier writes; an hour old, so that nobody is still writing it."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    name = short(path.name)
+    for part in path.parent.glob(f".{glob.escape(name)}.*.part"):
         with contextlib.suppress(OSError):
-            if re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(path.name) :]):
+            if re.fullmatch(r"\.[0-9a-f]{8}\.part", part.name[1 + len(name) :]):
                 if time.time() - part.stat().st_mtime > 3600:
                     part.unlink()
 
@@ -409,12 +444,14 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     import filelock
 
     path = real(path)
-    name = path.with_name(f".{path.name}.lock")
+    name = path.with_name(f".{short(path.name)}.lock")
     if not is_lock(name):
         raise NotOurs(
             f"{shown(name)} has a text in it that is not the course's, and what keeps two writers of {shown(path)} "
             "apart needs this name: move it away, or name another file."
         )
+    if os.path.lexists(name) and not (name.is_symlink() or name.is_file()):  # a pipe, of which the system makes a lock
+        raise NotOurs(f"{shown(name)} is no file, and {shown(path)} needs it as its lock: move it away.")
     lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -422,8 +459,8 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         os.close(os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644))
         lock.acquire()
     except filelock.Timeout:
-        busy = Busy(f"{shown(path)} is in use by {_holder(name)}: wait until that has ended, or name another file.")
-        busy.holder = _holder(name)
+        busy = Busy(f"{shown(path)} is in use by {holder(name)}: wait until that has ended, or name another file.")
+        busy.holder = holder(name)
         raise busy from None
     except OSError as failure:
         raise _told(path, failure) from failure
@@ -472,7 +509,7 @@ def is_lock(name: Path) -> bool:
     return start is None or not start.strip(b"\0") or _holds(start) is not None
 
 
-def _holder(name: Path) -> str:
+def holder(name: Path) -> str:
     """Who says in the lock's file that he holds it."""
     who = _holds(_start(name) or b"")
     if who is None:

@@ -1091,6 +1091,72 @@ def test_a_hostile_hand_in_is_refused_in_a_sentence_and_the_chapter_stays(tmp_pa
     assert new.read_bytes() == before and not (new.parent / "kept").exists()
 
 
+SETTING = {
+    "tags": ["mine", "raises-exception"],
+    "slideshow": {"slide_type": "fragment"},
+    "editable": False,
+    "remark": {"read": ["again", None, 1.5]},
+    "mystnb": {"image": {"alt": "What I see, µ."}},
+}
+
+
+def test_what_is_set_for_a_cell_of_ones_own_comes_along(pair):
+    late = {"execution": {"iopub.status.busy": "2026-11-26T10:00:00Z"}, "trusted": True}
+    cells, said = pair(lambda cells, _: cells.insert(3, own("Mine.", metadata={**SETTING, **late})))
+    (cell,) = [cell for cell in cells if typed.source(cell) == "Mine."]
+    assert cell["metadata"] == SETTING and len(said) == 1
+
+
+def test_what_is_set_for_an_answer_comes_along_and_the_courses_settings_of_its_cell_stay(pair):
+    def change(cells, stubs):
+        cell = cells[stubs[1]]
+        cell["source"] = "the answer"
+        cell["metadata"]["tags"] = [*typed.tags(cell), "mine", "exercise"]
+        cell["metadata"] |= {"remark": "mine", "slideshow": {"slide_type": "notes"}}
+
+    cells, said = pair(change)
+    (cell,) = [cell for cell in cells if typed.source(cell) == "the answer"]
+    before = typed.read(FOUR[0])
+    before = before["cells"][list(typed.stubs(before).values())[1]]["metadata"]
+    assert cell["metadata"] == {"slideshow": {"slide_type": "notes"}} | before | {
+        "tags": [*before["tags"], "mine"],
+        "remark": "mine",
+    }
+    assert "Settings of cells" in said[-1]
+
+
+@pytest.mark.parametrize("change", SETTINGS)
+def test_settings_of_the_courses_cells_that_stay_in_the_copy_are_told(tmp_path, change):
+    old = tmp_path / "old" / FOUR[1].name
+    old.parent.mkdir()
+    shutil.copy(FOUR[1], tmp_path)
+    marked(old, SETTINGS[change])
+    *_, last = answers.back(old, tmp_path)
+    assert "Settings of cells" in last and str(old) in last
+    marked(old, lambda metadata: None)
+    assert len(list(answers.back(old, tmp_path))) == 1
+
+
+UNSETTABLE = {
+    "no number": {"remark": float("nan")},
+    "half a character": {"remark": "\ud800"},
+    "half a character in a name": {"\ud800": 1},
+    "half a tag": {"tags": "a"},
+    "an empty name": {"name": ""},
+    "switches that are none": {"jupyter": []},
+    "deep": {"remark": deep(400)},
+    "deeper": {"remark": deep(900)},
+    "no settings": [],
+}
+
+
+@pytest.mark.parametrize("what", UNSETTABLE)
+def test_a_setting_that_no_notebook_may_have_costs_nobody_an_answer(pair, what):
+    cells, said = pair(lambda cells, _: cells.insert(3, own("Mine.", metadata=UNSETTABLE[what])))
+    (cell,) = [cell for cell in cells if typed.source(cell) == "Mine."]
+    assert cell["metadata"] == {"tags": []} and "1 of 1" in said[0]
+
+
 def test_a_tag_that_stands_twice_is_one(pair):
     cells, _ = pair(lambda cells, _: cells.insert(3, own("Mine.", metadata={"tags": ["a", "b", "a"]})))
     (cell,) = [cell for cell in cells if typed.source(cell) == "Mine."]

@@ -1,13 +1,16 @@
 """A link in a stranger's repository leads JupyterLab nowhere outside of the folder that it shows."""
 
 import asyncio
+import base64
 import errno
+import gc
 import json
 import os
 import stat
 
 import nbformat
 import pytest
+from jupyter_server.services.contents.handlers import validate_model
 from tornado.web import HTTPError
 
 from tools import contents, lab
@@ -98,6 +101,70 @@ def test_a_full_disk_leaves_both_names_what_they_had(chapters, monkeypatch):
     with pytest.raises(HTTPError, match="No space left"):
         asyncio.run(manager(chapters).save(dict(TEXT), "data/a.txt"))
     assert file.read_text() == (chapters / "second.txt").read_text() == "an old and longer text"
+
+
+def part(number, text):
+    """What JupyterLab sends of a file of more than 15 MB, a megabyte at a time; the last has the number -1."""
+    content = base64.b64encode(text.encode()).decode()
+    return {"type": "file", "format": "base64", "chunk": number, "content": content}
+
+
+@pytest.mark.parametrize("name", ["data/a.txt", "data/new.txt", "inside/a.txt", "data/second.txt"])
+def test_an_upload_has_the_files_name_when_all_of_it_has_come(chapters, name):
+    (chapters / "data/second.txt").hardlink_to(chapters / "data/a.txt")
+    ours, before = manager(chapters), holds(chapters)
+    for number in (1, 2, 3):
+        told = asyncio.run(ours.save(part(number, f"{number} "), name))
+        validate_model(told, expect_content=False)
+        assert told["path"] == name and told["type"] == "file"
+        assert {key: value for key, value in holds(chapters).items() if not key.endswith(".part")} == before
+    told = asyncio.run(ours.save(part(-1, "last"), name))
+    validate_model(told, expect_content=False)
+    assert told["size"] == len("1 2 3 last") and (chapters / name).read_text() == "1 2 3 last"
+    assert sorted(os.listdir(chapters / "data")) == sorted({"a.txt", "second.txt", os.path.basename(name)})
+    if name == "data/second.txt":
+        assert (chapters / "data/a.txt").read_text() == "1 2 3 last"
+
+
+def test_an_upload_that_is_cut_off_leaves_the_file_as_it_was_and_nothing_beside_it(chapters, monkeypatch):
+    ours, before = manager(chapters), holds(chapters)
+    asyncio.run(ours.save(part(1, "half"), "data/a.txt"))
+    asyncio.run(ours.save(part(1, "begun anew, "), "data/a.txt"))  # the page was loaded again
+    assert len(os.listdir(chapters / "data")) == 2
+    with pytest.raises(HTTPError, match="cut off while it came, and is as it was: upload it again"):
+        asyncio.run(ours.save(part(3, "a part is missing"), "data/a.txt"))
+    with pytest.raises(HTTPError, match="upload it again"):
+        asyncio.run(ours.save(part(-1, "of another server"), "data/b.txt"))
+    monkeypatch.setattr(contents, "ABANDONED", -1)
+    asyncio.run(ours.save(part(1, "another"), "data/b.txt"))
+    assert [name[:7] for name in sorted(os.listdir(chapters / "data"))] == [".b.txt.", "a.txt"]
+    with pytest.raises(HTTPError, match="cannot be read"):
+        asyncio.run(ours.save(part(2, "") | {"content": "%"}, "data/b.txt"))
+    assert holds(chapters) == before
+    asyncio.run(ours.save(part(1, "half"), "data/a.txt"))
+    del ours
+    gc.collect()
+    assert holds(chapters) == before
+
+
+def test_an_upload_for_which_there_is_no_room_is_told(chapters, monkeypatch):
+    ours, before = manager(chapters), holds(chapters)
+    asyncio.run(ours.save(part(1, "half"), "data/a.txt"))
+    monkeypatch.setattr(
+        contents.Upload, "add", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+    )
+    with pytest.raises(HTTPError, match="No space left"):
+        asyncio.run(ours.save(part(2, "more"), "data/a.txt"))
+    assert holds(chapters) == before
+
+
+@pytest.mark.parametrize("path", OUT)
+def test_no_upload_goes_through_a_link_that_leads_out(chapters, path):
+    before = holds(chapters.parent / "home")
+    for number in (1, 2, -1):
+        with pytest.raises(HTTPError, match="leads out|not supported|cannot come|upload it again"):
+            asyncio.run(manager(chapters).save(part(number, "written"), path))
+    assert holds(chapters.parent / "home") == before
 
 
 @pytest.mark.parametrize("which", [".ipynb_checkpoints", ".ipynb_checkpoints/01-checkpoint.ipynb"])

@@ -177,6 +177,15 @@ def test_a_file_that_happens_to_have_the_locks_name_stays(tmp_path):
         assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_and_has_the_locks_name_is_told_and_stays(tmp_path, make):
+    make(name := tmp_path / ".run.lock")
+    with pytest.raises(files.NotOurs, match="run.lock is no file, and .*run needs it as its lock: move it away"):
+        with files.locked(tmp_path / "run", "training"):
+            pass
+    assert name.exists() and os.listdir(tmp_path) == [".run.lock"]
+
+
 def test_a_lock_that_is_freed_while_it_is_looked_at_is_no_strangers(tmp_path, monkeypatch):
     name, open_it = tmp_path / ".file.lock", files.opened
     name.write_text(json.dumps({**files._self(), "doing": "training"}))

@@ -143,7 +143,31 @@ def test_pips_settings_do_not_lead_out_of_the_environment(installing):
     )
     make(installing, PIP_USER="1", PIP_TARGET="/elsewhere", PIP_PREFIX="/elsewhere", PIP_REQUIRE_VIRTUALENV="1")
     seen = (installing / "seen").read_text()
-    assert "PIP_USER=0" in seen and "PIP_REQUIRE_VIRTUALENV=1" in seen and "elsewhere" not in seen
+    assert (
+        "PIP_USER=0" in seen
+        and "PIP_DRY_RUN=0" in seen
+        and "PIP_REQUIRE_VIRTUALENV=1" in seen
+        and "elsewhere" not in seen
+    )
+
+
+@pytest.mark.parametrize("name", bootstrap.ELSEWHERE)
+@pytest.mark.parametrize("section", ["global", "install"])
+def test_a_pip_that_would_install_elsewhere_is_told_before_anything_is_installed(installing, name, section):
+    (installing / ".venv/bin/python").write_text(
+        f"""#!/bin/sh\ncase "$*" in *"pip config list") echo "{section}.{name}='/elsewhere'"; exit 0 ;;\n"""
+        """*"pip install"*) touch seen ;; esac\nexit 1\n"""
+    )
+    (said,) = make(installing)
+    assert f"pip's settings say {name} = /elsewhere, so that it would install there and not into .venv" in said
+    assert f"pip config unset {section}.{name}" in said and not (installing / "seen").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_pipe_that_has_the_locks_name_is_not_waited_for_and_stays(installing):
+    os.mkfifo(installing / bootstrap.LOCK)
+    (said,) = make(installing)
+    assert "is no file: move it away" in said and (installing / bootstrap.LOCK).is_fifo()
 
 
 def test_a_strangers_file_that_has_the_locks_name_stays(installing):

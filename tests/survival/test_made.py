@@ -262,6 +262,41 @@ def test_clean_leaves_a_folder_that_another_user_is_making(course, monkeypatch):
     assert (course / "build/slides/deep/page.html").exists()
 
 
+def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch):
+    before = below(course)
+    with made.in_use("running JupyterLab"):
+        with made.in_use("presenting"):  # the same process: the first one counts
+            assert below(course) == sorted([*before, f".in-use-by-{os.getpid()}.lock"])
+        with pytest.raises(
+            ending.Refused, match="needed by this very process, which has been running JupyterLab since"
+        ):
+            clean.clean(course, pytest.fail)
+    (course / "chapters").mkdir()
+    with files.locked(course / "chapters/update", "updating the course"):
+        with pytest.raises(ending.Refused, match="updating the course since"):
+            clean.clean(course, pytest.fail)
+    assert below(course) == before
+
+
+@pytest.mark.parametrize("process", ["gone", "another's"])
+def test_a_killed_lab_does_not_keep_clean_from_its_work(course, process):
+    number = os.getpid()
+    if process == "gone":
+        (ended := subprocess.Popen([sys.executable, "-c", ""])).wait()
+        number = ended.pid
+    left = {"process": number, "machine": "here", "since": "2026-11-26 10:15", "doing": "running JupyterLab"}
+    lock = write(course / f".in-use-by-{number}.lock", json.dumps(left))
+    mine = write(course / ".in-use-by-me.lock", "a poem")
+    clean.clean(course, lambda words: None)
+    assert not lock.exists() and mine.exists() and not (course / ".venv").exists()
+
+
+def test_a_course_that_may_only_be_read_is_used_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(made, "ROOT", tmp_path / "nowhere" / "\0")
+    with made.in_use("running JupyterLab"):
+        pass
+
+
 def test_a_folder_with_something_in_it_is_no_place_to_make_anything(tmp_path):
     write(tmp_path / "thesis/chapter.tex", "mine")
     with pytest.raises(ending.Refused, match="has something in it that is not the course's"):
@@ -446,6 +481,61 @@ def test_the_room_of_a_killed_command_is_removed_by_the_next_and_by_clean(course
                 assert not left.exists()
     clean.clean(course, lambda words: pytest.fail(words))
     assert not (course / "build").exists() and not (course / "kept").exists()
+
+
+DELIVERS = """
+import os, signal, sys
+from pathlib import Path
+from tools import made
+put, folder = made._put, Path(sys.argv[1])
+made.ROOT, made.BUILD, made.KEPT = folder.parents[1], folder.parent, folder.parents[1] / "kept"
+
+def and_then_die(path, target):
+    put(path, target)
+    if path.name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+made._put = and_then_die
+with made.building(folder, anew=sys.argv[3] == "anew") as built:
+    for number in range(6):
+        (built / f"{number}.html").write_text(f"{number}, {sys.argv[4]}")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+@pytest.mark.parametrize("name", ["slides", "first-time"])
+@pytest.mark.parametrize("how", ["anew", "added"])
+@pytest.mark.parametrize("then", ["build", "clean"])
+def test_what_a_killed_command_had_delivered_is_known_as_its_own(course, name, how, then):
+    folder, said = course / "build" / name, []
+
+    def deliver(last, words):
+        return subprocess.run([sys.executable, "-c", DELIVERS, folder, last, how, words], cwd=ROOT).returncode
+
+    assert deliver("3.html", "first") == deliver("1.html", "the second") == -signal.SIGKILL
+    assert sorted(path.read_text()[3:] for path in folder.glob("*.html")) == ["first"] * 2 + ["the second"] * 2
+    write(folder / "2.html", "typed")
+    if then == "build":
+        with made.building(folder, tell=said.append) as built:
+            for number in range(6):
+                (built / f"{number}.html").write_text("at last")
+        assert sorted(path.read_text() for path in folder.glob("*.html")) == ["at last"] * 6
+        assert not folder.with_name(f".{name}.coming.made").exists()
+    else:
+        clean.clean(course, said.append)
+        assert not folder.parent.exists()
+    assert [path.read_text() for path in (course / "kept").rglob("*.html")] == ["typed"] and len(said) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_a_folder_of_ones_own_whose_first_delivery_was_killed_is_made_by_the_next(tmp_path):
+    (tmp_path / "a").mkdir()
+    folder = tmp_path / "a/mine"
+    program = DELIVERS.replace("folder.parent, ", "folder / 'elsewhere', ")
+    for last, code in (("2.html", -signal.SIGKILL), ("none", 0)):
+        ran = subprocess.run([sys.executable, "-c", program, folder, last, "added", "x"], cwd=ROOT, capture_output=True)
+        assert ran.returncode == code and not ran.stderr
+    assert below(tmp_path / "a") == [".mine.made", *(f"mine/{number}.html" for number in range(6))]
 
 
 # Ctrl-C, and what a kill leaves -------------------------------------------------------------------------------------

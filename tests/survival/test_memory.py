@@ -251,6 +251,19 @@ def test_a_lab_made_in_one_cell_and_shown_in_another_goes_on_too(kernel):
     kernel.run("shown._left.clear()", "tidy")
 
 
+def test_a_training_that_a_cell_cannot_go_on_from_is_told(kernel):
+    """Made in one cell, trained and shown in another: both again, and the steps of before are in no lab."""
+    make, train = "lab = labs.ALL['06.latent']()", "lab.step(150)\nlab"
+    kernel.run(make, "one")
+    assert "not continued" not in kernel.run(train, "two", STATE)[2]
+    assert kernel.run(train, "two", STATE)[0] == 300  # this one alone: the lab lives on
+    kernel.run(make, "one")
+    steps, _, state = kernel.run(train, "two", STATE)
+    assert steps == 150 and "anew: the 300 steps of the former run are not continued" in state
+    assert "not continued" not in kernel.run("lab.step(1)", "three", STATE)[2]
+    kernel.run("shown._left.clear()", "tidy")
+
+
 def test_an_error_in_between_loses_nothing(trained):
     trained.run("lab = None", "one")  # rewritten, and back
     trained.run(f"{LATENT}\nlab = None;", "one")  # made, and not shown

@@ -23,7 +23,7 @@ import pytest
 import zmq
 from websocket import WebSocketBadStatusException, WebSocketTimeoutException, create_connection
 
-from tools import browser, lab, present, servers
+from tools import browser, lab, made, present, servers
 
 ROOT = Path(__file__).parents[2]
 OPEN = """
@@ -566,6 +566,12 @@ def test_however_a_server_ends_its_kernels_do(command, end, more, tmp_path):
         server.process.wait(timeout=browser.SECONDS)
         wait(lambda: not ran(kernel))
         assert ("-p 127.0.0.1:" in server.log()) == bool(more)
+
+
+def test_clean_is_told_of_a_running_lab(server):
+    """It would remove the JupyterLab in which somebody types. ``present`` here is started without its main."""
+    if server.name == "lab":
+        assert any(f"process {server.process.pid} on" in use and "JupyterLab since" in use for use in made.uses(ROOT))
 
 
 @pytest.mark.parametrize("word", ["--IdentityProvider.token=known", "--IdentityProvider.token=", "--ServerApp.token=x"])

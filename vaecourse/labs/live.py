@@ -44,7 +44,7 @@ from traitlets import Bool, Int, TraitError, Unicode
 from vaecourse import arguments, checkpoint, data, files
 from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
 from vaecourse.labs.frame import Experiment, Lab
-from vaecourse.labs.shown import Left, take, while_there
+from vaecourse.labs.shown import Left, take, waiting, while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
 
 __all__ = ["LiveLab", "Trainer", "Training"]
@@ -58,6 +58,7 @@ NOTES = 8.0  # seconds for which a running training shows what became of a file
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
 LONGEST = 400  # rows of a history; then every second one is let go
 MOST_STEPS = 10**9  # weeks of training: whoever asks for more has mistyped
+NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
 AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
 PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
 
@@ -409,7 +410,12 @@ class LiveLab(Lab):
 
     def go_on(self) -> None:
         """Go on from the training of the former run of this cell, if it left one and nothing is trained here yet."""
-        if self.trainer.steps or (left := take(self)) is None:
+        if self.trainer.steps:
+            if (left := waiting(self)) is not None and left.what[0].steps > self.trainer.steps:
+                self.note = NOT_CONTINUED.format(left.what[0].steps)
+                self.flush()
+            return
+        if (left := take(self)) is None:
             return
         former, settings = left.what
         self._set(settings)

@@ -77,14 +77,18 @@ def keep(lab: Lab) -> None:
 
 def take(lab: Lab) -> Left | None:
     """What a lab of this kind has left in this cell, which is now for ``lab``; None if there is nothing."""
+    if (left := waiting(lab)) is not None:
+        left.taker = weakref.ref(lab)
+    return left
+
+
+def waiting(lab: Lab) -> Left | None:
+    """The same, and it stays there."""
     shell = get_ipython()
     if not hasattr(shell, "get_parent"):
         return None
-    for left in _left.get(_cell(shell)[0], ()):
-        if left.of is type(lab.experiment) and left.taker is None:
-            left.taker = weakref.ref(lab)
-            return left
-    return None
+    left = _left.get(_cell(shell)[0], ())
+    return next((one for one in left if one.of is type(lab.experiment) and one.taker is None), None)
 
 
 def forget(lab: Lab) -> None:

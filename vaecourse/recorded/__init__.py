@@ -93,7 +93,9 @@ class Record:
             try:
                 self.write()
             except (ValueError, files.Busy) as failure:
-                aside = self.file.with_name(f"{self.file.stem}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json")
+                aside = self.file.with_name(
+                    f"{files.short(self.file.stem)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json"
+                )
                 files.replace(aside, self._content())
                 raise type(failure)(f"{failure} The {len(self.runs)} runs in hand are in {aside}.") from failure
         except files.Busy:

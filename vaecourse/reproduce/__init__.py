@@ -66,7 +66,7 @@ def make(
     record = Record(file, {"table": name, "scale": asdict(scale), **table.settings(scale)})
     published = _Published(table, record, file.with_suffix(".md"), tell)
     published.markdown()  # fails now rather than after the first run
-    folder = file.with_name(f"{file.name}.runs")
+    folder = file.with_name(f"{files.short(file.name)}.runs")
     for seed in range(seeds):
         for row in chosen:
             wide = together or (min(seeds, MOST_TOGETHER) if table.side_by_side(row, scale, machinery) else 1)

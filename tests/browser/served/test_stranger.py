@@ -167,3 +167,30 @@ def works(chromium, served):
     assert made.exists()
     assert not notebook.problems, "\n".join(notebook.problems)
     page.close()
+
+
+FRAMES = """\
+from IPython.display import HTML, IFrame, YouTubeVideo, display
+display(IFrame("own.html", 300, 80), IFrame("{his}?frame", 300, 80), YouTubeVideo("dQw4w9WgXcQ"))
+display(HTML("<iframe srcdoc='<b>within</b><script>parent.document.title = 1</script>'></iframe>"))"""
+
+
+def test_frames_of_ones_own_notebook_show_what_this_server_has_and_nothing_else(chromium, served, neighbour):
+    """What SECURITY.md says of them."""
+    (served.folder / "own.html").write_text(f"<p>seen</p><script>fetch('{neighbour[0]}?own')</script>")
+    browser.notebook_of(FRAMES.format(his=neighbour[0]), served.folder / "frames.ipynb")
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    asked = []
+    page.on("response", lambda answer: asked.append(answer.url))
+    opened = browser.Notebook.open(page, served, "frames.ipynb")
+    opened.run_all(100)
+    page.wait_for_timeout(IN_A_WHILE)
+    (own,) = [frame for frame in page.frames if "/files/own.html" in frame.url]
+    assert own.locator("p").text_content() == "seen"
+    assert any(frame.url == "about:srcdoc" and "within" in frame.content() for frame in page.frames)
+    assert not neighbour[1], "a frame was fetched from elsewhere, or the program of a file in the folder ran"
+    assert {urlsplit(url).netloc for url in asked if url.startswith("http")} == {urlsplit(served.url).netloc}
+    for host in (neighbour[0], "https://www.youtube.com/"):
+        assert any(f"Framing '{host}' violates" in problem for problem in opened.problems)
+    assert any("Blocked script execution" in problem and "own.html" in problem for problem in opened.problems)
+    page.close()
