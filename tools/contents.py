@@ -196,7 +196,8 @@ class Upload:
 
     def add(self, content: str, form: str) -> None:
         more = content.encode() if form == "text" else base64.b64decode(content.encode("ascii"), validate=True)
-        with open(self.part, "xb" if self.next == 1 else "ab") as file:
+        whole = self.part.open("xb") if self.next == 1 else self.part.open("ab")
+        with whole as file:
             file.write(more)
         self.next, self.seen = self.next + 1, time.monotonic()
 

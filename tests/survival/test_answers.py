@@ -552,7 +552,7 @@ def test_answers_for_which_there_is_no_room_are_told_and_put_back_by_the_next(co
 
 SOURCES = {
     "vaecourse/bounds.py": 300,
-    "vaecourse/files.py": 200,
+    "vaecourse/files/whole.py": 200,
     "vaecourse/gone.py": 5,
     "vaecourse/own.py": 5,
     "go": 5,
@@ -591,7 +591,7 @@ def half(authors, clone):
     at = lambda name: f'"{clone}/{name}"'
     cut = [
         f'head -c 500 "{authors}/vaecourse/bounds.py" > {at("vaecourse/bounds.py")}',
-        f"rm {at('vaecourse/gone.py')} {at('go')}; : > {at('vaecourse/files.py')}",
+        f"rm {at('vaecourse/gone.py')} {at('go')}; : > {at('vaecourse/files/whole.py')}",
         f'{{ head -c 40 "{authors}/vaecourse/new é.py"; head -c 30 /dev/zero; }} > {at("vaecourse/new é.py")}',
         *(f'head -c 3000 "{authors}/chapters/{path.name}" > {at(f"chapters/{path.name}")}' for path in FOUR[:2]),
     ]
@@ -638,7 +638,7 @@ def test_an_update_that_was_killed_with_its_git_while_that_wrote_is_finished_by_
     )  # git writes it before it says which version it is
     script = hooked("merge", f"{half(authors, clone)}; {index}kill -KILL $PPID; exit 1")
     assert in_another_process(clone).returncode != 0
-    assert (clone / "vaecourse/files.py").read_bytes() == b""
+    assert (clone / "vaecourse/files/whole.py").read_bytes() == b""
     script.unlink()
     time.sleep(0.3)  # git's orphan
     update(clone)
@@ -680,7 +680,9 @@ def test_files_that_cannot_be_put_back_are_named_and_stay_noted(sourced, hooked,
 
 
 @pytest.mark.skipif(os.name != "posix", reason="runs the line that is told in a shell")
-@pytest.mark.parametrize("lost", ["vaecourse/files.py", "vaecourse/__init__.py", "tools/ending.py", "tools/typed.py"])
+@pytest.mark.parametrize(
+    "lost", ["vaecourse/files/whole.py", "vaecourse/__init__.py", "tools/ending.py", "tools/typed.py"]
+)
 def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tmp_path, lost):
     root = tmp_path / "a course, µ"
     ignored = shutil.ignore_patterns("__pycache__", "*.lock")

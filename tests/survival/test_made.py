@@ -313,9 +313,9 @@ def test_clean_twice_and_with_nothing_there(tmp_path):
 def test_make_clean_needs_python_alone(tmp_path):
     """Debian's own where it is here, isolated from every package."""
     for folder in ("tools", "vaecourse"):
-        (tmp_path / folder).mkdir()
-        for path in (ROOT / folder).glob("*.py"):
-            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+        for path in (ROOT / folder).rglob("*.py"):
+            (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path.relative_to(ROOT)).write_bytes(path.read_bytes())
     write(tmp_path / "build/thesis.txt", "mine")
     python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
     ran = subprocess.run([python, "-S", "-m", "tools.clean"], cwd=tmp_path, capture_output=True, text=True)
