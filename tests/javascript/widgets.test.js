@@ -58,14 +58,15 @@ test("a slider has a label of its own, a range over the stops, and its value bes
 });
 
 test("a slider that is moved tells the model, and one whose model changes moves", async () => {
-  const { model, find } = await slider(), [input] = find("input"), [output] = find("output");
+  const { model, find, end } = await slider(), [input] = find("input"), [output] = find("output");
   input.value = "3";
   input.fire("input");
   assert.equal(model.saved.at(-1).value, 10);
   assert.equal(output.textContent, "10.00");
   model.set("value", 0.9); // between two stops: the handle goes to the nearest, the words are exact
   assert.deepEqual([input.value, output.textContent], ["2", "0.90"]);
-  assert.equal(model.saved.length, 1);
+  end();
+  assert.deepEqual([model.saved.length, model.heard], [1, 0]);
 });
 
 test("a slider over whole numbers shows them without a point", async () => {
