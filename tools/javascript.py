@@ -21,6 +21,7 @@ TYPED = FOLDERS[:-1]  # a test hands over what is no element and no model, as fa
 KINDS = ("*.js", "*.d.ts")
 CACHE = ".deno_cache"
 SETTINGS = {"DENO_DIR": CACHE, "DENO_NO_UPDATE_CHECK": "1", "DENO_NO_PACKAGE_JSON": "1", "NO_COLOR": "1"}
+COLUMNS = 120  # deno wraps code, and no comment
 LOOKS = (("fmt", "--check"), ("lint", "--quiet"), ("check", "--quiet", "--no-remote", "--no-npm"))
 
 
@@ -41,11 +42,19 @@ def test(file: Path, **more: object) -> subprocess.CompletedProcess:
     return deno("test", "--no-check", "--no-remote", "--no-npm", "--allow-read=.", file, **more)
 
 
+def too_long(path: Path) -> list[str]:
+    """Where a line is longer than 120 columns."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [f"{path}:{i}: {len(line)} columns" for i, line in enumerate(lines, 1) if len(line) > COLUMNS]
+
+
 @ending.told("javascript")
 def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(prog="python -m tools.javascript", description=__doc__.split("\n")[0]).parse_args(arguments)
     faulty = [deno(*look, *sources(TYPED if look[0] == "check" else FOLDERS)).returncode for look in LOOKS]
-    return int(any(faulty))
+    long = [said for path in sources() for said in too_long(path)]
+    print(*long, sep="\n", end="\n" * bool(long))
+    return int(any(faulty) or bool(long))
 
 
 if __name__ == "__main__":

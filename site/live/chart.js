@@ -1,5 +1,5 @@
-// Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may change
-// under a picture that stands.
+// Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may
+// change under a picture that stands.
 
 const SPACE = { left: 44, right: 12, top: 8, bottom: 44 };
 

@@ -1,4 +1,4 @@
-// A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment has
+// A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment:
 //   compute(settings, facts) -> data;  build(figure) -> marks;  update(marks, data);  sentence(data);  numbers(data).
 
 import control from "../../vaecourse/labs/control.js";

@@ -116,7 +116,8 @@ export class WeightLaw {
   }
 
   /**
-   * The mass, on the grid, of one z picked from K draws by its weight: q K times the integral of w e^(-tw) phi(t)^(K-1).
+   * The mass, on the grid, of one z picked from K draws by its weight: q K times the integral of
+   * w e^(-tw) phi(t)^(K-1).
    * @param {number} K
    */
   impliedPosterior(K) {

@@ -1,5 +1,5 @@
-// The numbers of lab "06.mmd": vaecourse/divergences and exact.gaussian_mmd2 for a page. Clouds are rows of d numbers in
-// one Float64Array; a kernel is a profile, a function of a squared distance r with its slope dk/dr.
+// The numbers of lab "06.mmd": vaecourse/divergences and exact.gaussian_mmd2 for a page. Clouds are rows of d numbers
+// in one Float64Array; a kernel is a profile, a function of a squared distance r with its slope dk/dr.
 
 import { normals, uniforms, UNITS } from "./noise.js";
 
@@ -234,8 +234,8 @@ function argsort(values) {
 }
 
 /**
- * The witness, codes minus prior, at points of a plane along the first two axes: [points]. `elsewhere` is where the plane
- * lies in the other axes.
+ * The witness, codes minus prior, at points of a plane along the first two axes: [points]. `elsewhere` is where the
+ * plane lies in the other axes.
  * @param {number[][]} plane
  * @param {Float64Array} pooled
  * @param {Float64Array} elsewhere

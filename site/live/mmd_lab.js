@@ -164,7 +164,8 @@ function noiseOfWitness(matrix, n) {
 }
 
 /**
- * Orange where codes crowd, purple where they are missing, as strong as the witness is above its noise: 8 times at most.
+ * Orange where codes crowd, purple where they are missing, as strong as the witness is above its noise, 8 times at
+ * most.
  * @param {Marks["witness"]} image
  * @param {Data} data
  */

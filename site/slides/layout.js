@@ -1,5 +1,5 @@
-// Lays the units of a section (headings, paragraphs, pictures, code) out on slides: what does not fit goes on to a further
-// slide with the same heading, and a single thing that is larger than a slide is made smaller.
+// Lays the units of a section (headings, paragraphs, pictures, code) out on slides: what does not fit goes on to a
+// further slide with the same heading, and a single thing that is larger than a slide is made smaller.
 
 import { formulaPercent, fragments, HEIGHT, isLong, pictureShare, zoom } from "./fit.js";
 

@@ -1,5 +1,5 @@
-// As much of a browser's document as the widgets, the live labs and the slides touch. Its elements lie below each other:
-// an element is as high as its `size`, or as all that is in it.
+// As much of a browser's document as the widgets, the live labs and the slides touch. Its elements lie below each
+// other: an element is as high as its `size`, or as all that is in it.
 
 class Element {
   constructor(tag) {

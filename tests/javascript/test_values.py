@@ -70,7 +70,8 @@ def course(tmp_path, monkeypatch):
 
 FAULTS = {
     "layout": ("const once  = 1;\ntwice(once)\n", "layout.js"),
-    "columns121": (f"twice({'1 + ' * 27}12345);\n", "columns121.js"),
+    "columns121": (f"twice({'1 + ' * 27}12345);\n", "columns121.js:3: 121 columns"),
+    "comment": (f"// {'1' * 118}\n", "comment.js:3: 121 columns"),
     "var": ("var once = 1;\ntwice(once);\n", "no-var"),
     "unused": ("const once = 1;\n", "no-unused-vars"),
     "argument": ('twice("1");\n', "TS2345"),
@@ -89,7 +90,7 @@ def test_make_lint_says_every_fault_of_javascript(course, capfd):
     assert javascript.main([]) == 1
     told = "".join(capfd.readouterr())
     assert [name for name, (_, said) in FAULTS.items() if said not in told] == []
-    assert "Found 2 not formatted files in 6 files" in told
+    assert "Found 2 not formatted files in 7 files" in told
 
 
 def test_every_script_of_the_course_is_looked_at():

@@ -1,5 +1,5 @@
-// The widgets with a model that takes note, in a document that is a stub: what the reader does, the model gets, and what
-// the model gets, the reader sees.
+// The widgets with a model that takes note, in a document that is a stub: what the reader does, the model gets, and
+// what the model gets, the reader sees.
 
 import test from "node:test";
 import assert from "node:assert/strict";

@@ -40,7 +40,8 @@ function slider(model, el, id, send) {
     output.textContent = text(value);
     input.setAttribute("aria-valuetext", text(value));
   };
-  output.style.minWidth = `${Math.max(...[stops[0], stops[stops.length - 1]].map((stop) => text(stop).length))}ch`; // nothing moves
+  const longest = Math.max(...[stops[0], stops[stops.length - 1]].map((stop) => text(stop).length));
+  output.style.minWidth = `${longest}ch`; // nothing moves
   input.addEventListener("input", () => {
     const value = stops[input.valueAsNumber];
     write(value);

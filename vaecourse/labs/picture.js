@@ -1,5 +1,5 @@
-// The picture of a lab, with a name that a screen reader says. On a canvas: of an <img> whose source changes the browser
-// keeps what it has shown, some hundred megabytes in a training of ten minutes.
+// The picture of a lab, with a name that a screen reader says. On a canvas: of an <img> whose source changes the
+// browser keeps what it has shown, some hundred megabytes in a training of ten minutes.
 /** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-picture");
