@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools import ending, made
 
-FOLDERS = ("vaecourse/labs", "site", "tests/javascript")
+FOLDERS = ("vaecourse/labs/js", "site", "tests/javascript")
 TYPED = FOLDERS[:-1]  # a test hands over what is no element and no model, as far as what it tests can tell
 KINDS = ("*.js", "*.d.ts")
 CACHE = ".deno_cache"

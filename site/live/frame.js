@@ -1,7 +1,7 @@
 // A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment:
 //   compute(settings, facts) -> data;  build(figure) -> marks;  update(marks, data);  sentence(data);  numbers(data).
 
-import control from "../../vaecourse/labs/control.js";
+import control from "../../vaecourse/labs/js/control.js";
 
 /** @import { Experiment, Given, Mounted, Settings, Traits } from "./lab.d.ts" */
 
@@ -84,7 +84,7 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
  * What control.js needs of a widget's model.
  * @param {Traits} traits
  * @param {() => void} changed
- * @returns {import("../../vaecourse/labs/widget.d.ts").Model}
+ * @returns {import("../../vaecourse/labs/js/widget.d.ts").Model}
  */
 function model(traits, changed) {
   /** @type {(() => void)[]} */

@@ -96,7 +96,7 @@ def test_make_lint_says_every_fault_of_javascript(course, capfd):
 def test_every_script_of_the_course_is_looked_at():
     looked_at = {path.relative_to(made.ROOT).as_posix() for path in javascript.sources()}
     assert {
-        "vaecourse/labs/control.js",
+        "vaecourse/labs/js/control.js",
         "site/live/page.js",
         "site/slides/slides.js",
         "site/static/site.js",

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { element, install } from "./dom.js";
 
 install();
-const widget = async (name) => (await import(`../../vaecourse/labs/${name}.js`)).default;
+const widget = async (name) => (await import(`../../vaecourse/labs/js/${name}.js`)).default;
 
 // What anywidget hands to a widget; `saved` and `sent` are what the kernel gets.
 class Model {

@@ -40,7 +40,7 @@ class ControlWidget(FromPage, anywidget.AnyWidget):
     """A native HTML control with a label that is bound to it, drawn by control.js."""
 
     from_page = ("value",)
-    _esm = text(HERE / "control.js")
+    _esm = text(HERE / "js/control.js")
     _css = text(HERE / "lab.css")
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)
