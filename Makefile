@@ -15,6 +15,8 @@ TEXTS := $(PYTHONS) chapters docs README.md CONTRIBUTING.md CHANGELOG.md SECURIT
 TEXTS += LICENSE-CONTENT Makefile book.yml pyproject.toml .devcontainer Dockerfile
 # What actionlint looks for, and more, from a wheel with a hash: actionlint's own packages fetch a program while they are installed.
 ACTIONLINT := $(BIN)/jactionlint --no-hints --strict-exit .github/workflows/*.yml .github/dependabot.yml
+# deno, from a wheel too, lays out, lints and types the JavaScript; tests/javascript is run with the other tests.
+JAVASCRIPT := $(BIN)/python -m tools.javascript
 TWO_WORKERS := --numprocesses 2 --dist loadscope
 # In the order of the files, for what takes longest must not be begun last.
 IN_ORDER := --no-loadscope-reorder
@@ -38,8 +40,8 @@ lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
 
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 
-lint: $(TEST)  ## style, layout and spelling of every Python file, spelling of the other texts, and the workflows
-	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS) && $(ACTIONLINT))
+lint: $(TEST)  ## style, layout and spelling of every Python file, the same and types of the JavaScript, the workflows
+	$(call phase,lint,$(BIN)/ruff check $(PYTHONS) chapters && $(BIN)/ruff format --check $(PYTHONS) && $(BIN)/codespell $(TEXTS) && $(ACTIONLINT) && $(JAVASCRIPT))
 
 types: $(TEST)  ## type hints of the package
 	$(call phase,types,$(BIN)/mypy --num-workers 2)
@@ -77,7 +79,7 @@ student: $(TEST)  ## the class's notebooks, without solutions and teaching notes
 times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 	$(BIN)/python -m tools.notebooks times $(CHAPTER)
 
-format: $(TEST)  ## lay out the Python files as `make lint` wants them
+format: $(TEST)  ## lay out Python and JavaScript as `make lint` wants them
 	$(BIN)/python -m tools.layout $(PYTHONS) chapters
 
 bench: $(TEST)  ## the measurements behind the performance figures

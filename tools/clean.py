@@ -33,6 +33,7 @@ CACHES = {
     ".pytest_cache": r"v/cache/(lastfailed|nodeids|stepwise)",
     ".ruff_cache": r"[\d.]+/\d+",
     ".mypy_cache": r"3\.\d+/cache(\.\d+)?\.db(-journal|-wal|-shm)?|missing_stubs",
+    ".deno_cache": r"\w+_cache_v\d+(-shm|-wal|-journal)?",
     ".hypothesis": r"constants/\w{16}|examples/\w{16}/\w{16}|unicode_data/[\d.]+/[\w-]+\.json\.gz|tmp/tmp\w{8}",
 }
 WRITTEN = {  # the sha256 of the texts that they put there, and venv and uv into an environment

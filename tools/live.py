@@ -7,13 +7,13 @@ from the lab in ``vaecourse.labs``, and the controls are drawn by the package's 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
+from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
 from vaecourse.labs import controls, iwae
@@ -90,35 +90,12 @@ def shortened(handle: dict[str, Any], at_most: Mapping[str, float]) -> dict[str,
     return {**handle, "max": end, "stops": [stop for stop in handle["stops"] if stop < end] + [end]}
 
 
-# One classic script: a browser loads no module from disk --------------------------------------------------------------
-
-IMPORT = re.compile(r'^import \{ (.+?) \} from "\./(\w+)\.js";\n', flags=re.MULTILINE)
-EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", flags=re.MULTILINE)
+# The files -----------------------------------------------------------------------------------------------------------
 
 
-def bundle(entry: str = "page") -> str:
-    """The module ``entry`` and all that it imports as one script, each module in a function of its own."""
-    found: dict[str, str] = {}
-
-    def take(name: str) -> None:
-        text = source(name)
-        for needed in IMPORT.findall(text):
-            if needed[1] not in found:
-                take(needed[1])
-        gives = ", ".join(EXPORT.findall(text))
-        text = EXPORT.sub("", IMPORT.sub(r"const { \1 } = modules.\2;\n", text))
-        found[name] = f"modules.{name} = (() => {{\n{text}\nreturn {{ {gives} }};\n}})();\n"
-
-    take(entry)
-    return '"use strict";\n{\nconst modules = {};\n' + "".join(found.values()) + "}\n"
-
-
-def source(name: str) -> str:
-    """A module of site/live/; or the package's control.js, which gives anywidget an object and us a function."""
-    if name != "control":
-        return (OWN / f"{name}.js").read_text(encoding="utf-8")
-    text = (controls.HERE / "control.js").read_text(encoding="utf-8")
-    return text.replace("export default { render };\n", "").replace("function render(", "export function render(")
+def bundle() -> str:
+    """The live labs, with the package's own controls, as one script."""
+    return script(OWN / "page.js")
 
 
 def copy(folder: Path) -> None:

@@ -4,7 +4,7 @@
     python -m tools.slides 01 03     these chapters
 
 What is on a slide says the cells' slide metadata. The `instructor` cells become the speaker's notes (key S).
-site/slides/slides.js lays the cells out in the browser, on as many slides as they need.
+site/slides/layout.js lays the cells out in the browser, on as many slides as they need.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from tools import chapter, ending, made, site, vendor
+from tools.bundle import script
 from vaecourse import files, labs
 
 FOLDER = chapter.ROOT / "build/slides"
@@ -189,8 +190,8 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     """Write the deck of a chapter (its .py) and what it loads."""
     for file in FILES:
         vendor.copy(file, folder / "vendor")
-    for name in ("slides.js", "slides.css"):
-        files.replace(folder / name, (OWN / name).read_bytes())
+    files.replace(folder / "slides.js", script(OWN / "slides.js").encode())
+    files.replace(folder / "slides.css", (OWN / "slides.css").read_bytes())
     path = folder / f"{source.stem}.html"
     files.replace(path, deck(source.with_suffix(".ipynb")).encode())
     return path

@@ -1,17 +1,28 @@
-// Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may change
-// under a picture that stands.
+// Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may
+// change under a picture that stands.
 
 const SPACE = { left: 44, right: 12, top: 8, bottom: 44 };
 
+/** @import { Chart, Direction } from "./lab.d.ts" */
+/** @typedef {ArrayLike<number>} Numbers */
+
+/**
+ * @param {Element} parent
+ * @param {string} tag
+ * @param {Record<string, string | number>} [attributes]
+ */
 function add(parent, tag, attributes = {}, text = "") {
   const node = parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   node.textContent = text;
   return node;
 }
 
-// `x` and `y`: {from, to, ticks, log, label, name}; `name` turns a tick into words. `key`: {words: class of its mark}.
 export class Axes {
+  /**
+   * @param {HTMLElement} figure
+   * @param {Chart} chart
+   */
   constructor(figure, { width = 360, height = 190, x, y, key }) {
     const panel = figure.appendChild(document.createElement("div"));
     const words = panel.appendChild(document.createElement("div"));
@@ -32,8 +43,14 @@ export class Axes {
     this.inside = add(frame, "svg", { width: this.width, height: this.height }); // it clips
   }
 
+  /**
+   * @param {Element} frame
+   * @param {Direction} x
+   * @param {Direction} y
+   */
   #ticks(frame, x, y) {
-    const words = (axis, tick) => (axis.name ?? String)(tick).replace("-", "−");
+    const words = (/** @type {Direction} */ axis, /** @type {number} */ tick) =>
+      (axis.name ?? String)(tick).replace("-", "−");
     for (const tick of x.ticks ?? []) {
       add(frame, "path", { class: "live-grid", d: `M${this.x(tick)} 0V${this.height}` });
       add(frame, "text", { x: this.x(tick), y: this.height + 18, "text-anchor": "middle" }, words(x, tick));
@@ -42,25 +59,35 @@ export class Axes {
       add(frame, "path", { class: "live-grid", d: `M0 ${this.y(tick)}H${this.width}` });
       add(frame, "text", { x: -7, y: this.y(tick) + 5, "text-anchor": "end" }, words(y, tick));
     }
-    add(frame, "path", { class: "live-axis", d: `M0 ${this.height}H${this.width}${y.ticks ? "M0 0V" + this.height : ""}` });
-    add(frame, "text", { x: this.width / 2, y: this.height + 38, "text-anchor": "middle" }, x.label);
+    add(frame, "path", {
+      class: "live-axis",
+      d: `M0 ${this.height}H${this.width}${y.ticks ? "M0 0V" + this.height : ""}`,
+    });
+    add(frame, "text", { x: this.width / 2, y: this.height + 38, "text-anchor": "middle" }, x.label ?? "");
     if (y.label) {
       const turned = `translate(-33 ${this.height / 2}) rotate(-90)`;
       add(frame, "text", { transform: turned, "text-anchor": "middle" }, y.label);
     }
   }
 
+  /** @param {string} name */
   mark(name) {
     return add(this.inside, "path", { class: name });
   }
 
+  /** @param {number} size */
   image(size) {
     const canvas = Object.assign(document.createElement("canvas"), { width: size, height: size });
     const box = { width: this.width, height: this.height, preserveAspectRatio: "none" };
     return { canvas, node: add(this.inside, "image", box) };
   }
 
-  // A line through the points; a point that is not finite is a gap.
+  /**
+   * A line through the points; a point that is not finite is a gap.
+   * @param {Element} mark
+   * @param {Numbers} xs
+   * @param {Numbers} ys
+   */
   line(mark, xs, ys) {
     let d = "", drawn = false;
     for (let i = 0; i < xs.length; i++) {
@@ -71,62 +98,111 @@ export class Axes {
     mark.setAttribute("d", d);
   }
 
-  // What lies between the line and the lower edge.
+  /**
+   * What lies between the line and the lower edge.
+   * @param {Element} mark
+   * @param {Numbers} xs
+   * @param {Numbers} ys
+   */
   area(mark, xs, ys) {
     this.line(mark, xs, ys);
     const [first, last] = [xs[0], xs[xs.length - 1]].map((x) => this.x(x).toFixed(2));
     mark.setAttribute("d", `${mark.getAttribute("d")}L${last} ${this.height}L${first} ${this.height}Z`);
   }
 
-  // Bars between neighbouring edges.
+  /**
+   * Bars between neighbouring edges.
+   * @param {Element} mark
+   * @param {Numbers} edges
+   * @param {Numbers} heights
+   */
   bars(mark, edges, heights) {
-    const corners = [...heights].flatMap((height, i) => [[edges[i], height], [edges[i + 1], height]]);
+    const corners = Array.from(heights).flatMap((height, i) => [[edges[i], height], [edges[i + 1], height]]);
     this.area(mark, corners.map(([x]) => x), corners.map(([, height]) => height));
   }
 
-  // A stroke of no length is a dot as wide as its stroke.
+  /**
+   * A stroke of no length is a dot as wide as its stroke.
+   * @param {Element} mark
+   * @param {number[][]} points
+   */
   dots(mark, points) {
     mark.setAttribute("d", points.map(([x, y]) => `M${this.#at(x, y)}h0`).join(""));
   }
 
-  // Strokes from a point to a point.
+  /**
+   * Strokes from a point to a point.
+   * @param {Element} mark
+   * @param {number[][][]} pairs
+   */
   strokes(mark, pairs) {
-    mark.setAttribute("d", pairs.map(([from, to]) => `M${this.#at(...from)}L${this.#at(...to)}`).join(""));
+    mark.setAttribute(
+      "d",
+      pairs.map(([from, to]) => `M${this.#at(from[0], from[1])}L${this.#at(to[0], to[1])}`).join(""),
+    );
   }
 
+  /**
+   * @param {Element} mark
+   * @param {number} x
+   */
   vertical(mark, x) {
     mark.setAttribute("d", `M${this.x(x).toFixed(2)} 0V${this.height}`);
   }
 
+  /**
+   * @param {Element} mark
+   * @param {number} y
+   */
   horizontal(mark, y) {
     mark.setAttribute("d", `M0 ${this.y(y).toFixed(2)}H${this.width}`);
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
   #at(x, y) {
     const [across, down] = [this.x(x), Math.min(this.y(y), 1e5)];
     return Number.isFinite(across) && Number.isFinite(down) ? `${across.toFixed(2)} ${down.toFixed(2)}` : null;
   }
 }
 
-function scale({ from, to, log }, first, last) {
-  const place = log ? Math.log : (value) => value;
+/**
+ * Where a number lies between `first` and `last`, the places of the direction's ends.
+ * @param {Direction} direction
+ * @param {number} first
+ * @param {number} last
+ */
+export function scale({ from, to, log }, first, last) {
+  const place = log ? Math.log : (/** @type {number} */ value) => value;
   const start = place(from), stretch = (last - first) / (place(to) - start);
-  return (value) => first + stretch * (place(value) - start);
+  return (/** @type {number} */ value) => first + stretch * (place(value) - start);
 }
 
-// As many numbers from `from` to `to`, in equal steps or, with `log`, in equal ratios.
+/**
+ * As many numbers from `from` to `to`, in equal steps or, with `log`, in equal ratios.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} count
+ * @returns {number[]}
+ */
 export function steps(from, to, count, log = false) {
   if (log) return steps(Math.log(from), Math.log(to), count).map(Math.exp);
   return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
 }
 
-// The share of the values in each bin. Beyond the edges counts to the last bin with `clip`, and nowhere without.
-export function histogram(values, edges, clip) {
+/**
+ * The share of the values in each bin. Beyond the edges counts to the last bin with `clip`, and nowhere without.
+ * @param {Numbers} values
+ * @param {number[]} edges
+ */
+export function histogram(values, edges, clip = false) {
   const share = new Float64Array(edges.length - 1), log = edges[0] > 0;
-  const place = log ? Math.log : (value) => value;
+  const place = log ? Math.log : (/** @type {number} */ value) => value;
   const start = place(edges[0]), width = (place(edges[edges.length - 1]) - start) / share.length;
-  for (const value of values) {
-    let bin = Math.floor((place(value) - start) / width);
+  for (let i = 0; i < values.length; i++) {
+    let bin = Math.floor((place(values[i]) - start) / width);
     if (clip) bin = Math.min(Math.max(bin, 0), share.length - 1);
     if (bin >= 0 && bin < share.length) share[bin] += 1 / values.length;
   }

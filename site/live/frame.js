@@ -1,10 +1,25 @@
-// A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment has
+// A live lab on a page: what vaecourse/labs/frame.py is in JupyterLab, with the package's own controls. An experiment:
 //   compute(settings, facts) -> data;  build(figure) -> marks;  update(marks, data);  sentence(data);  numbers(data).
 
-import { render } from "./control.js";
+import control from "../../vaecourse/labs/js/control.js";
 
+/** @import { Experiment, Given, Mounted, Settings, Traits } from "./lab.d.ts" */
+
+/**
+ * @template Data, Marks
+ * @param {HTMLElement} root
+ * @param {Experiment<Data, Marks>} experiment
+ * @param {Given} given
+ * @returns {Mounted}
+ */
 export function mount(root, experiment, { title, controls, presets, facts }) {
-  const add = (parent, tag, properties = {}) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+  /**
+   * @template {keyof HTMLElementTagNameMap} Tag
+   * @param {Element} parent
+   * @param {Tag} tag
+   */
+  const add = (parent, tag, properties = {}) =>
+    parent.appendChild(Object.assign(document.createElement(tag), properties));
   const models = Object.fromEntries(controls.map((traits) => [traits.name, model({ ...traits }, ask)]));
   const defaults = Object.fromEntries(controls.map(({ name, value }) => [name, value]));
   let due = 0;
@@ -18,13 +33,18 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
   const handles = add(root, "div", { className: "live-handles" });
   const buttons = add(root, "div", { className: "vaecourse-row" });
   for (const [name, change] of Object.entries(presets)) button(name, () => set({ ...defaults, ...change }));
-  for (const { name, kind } of controls)
-    render({ model: models[name], el: add(kind === "seed" ? buttons : handles, "div") });
+  for (const { name, kind } of controls) {
+    control.render({ model: models[name], el: add(kind === "seed" ? buttons : handles, "div") });
+  }
   button("Reset", () => set(defaults)).classList.add("vaecourse-reset");
   const marks = experiment.build(figure);
   for (const panel of figure.children) panel.setAttribute("aria-hidden", "true");
   root.append(...root.querySelectorAll(":scope > details")); // what one sees comes last
 
+  /**
+   * @param {string} textContent
+   * @param {() => void} onclick
+   */
   function button(textContent, onclick) {
     return add(buttons, "button", { type: "button", className: "vaecourse-button", textContent, onclick });
   }
@@ -34,6 +54,7 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
     due ||= requestAnimationFrame(flush);
   }
 
+  /** @param {Settings} settings */
   function set(settings) {
     for (const [name, value] of Object.entries(settings)) models[name].set("value", value);
     ask();
@@ -48,7 +69,10 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
     output.textContent = experiment.sentence(data);
     figure.setAttribute("aria-label", `${title}. ${output.textContent}`);
     root.dataset.settings = JSON.stringify(settings);
-    root.dataset.numbers = JSON.stringify(experiment.numbers(data), (_, number) => (number === Infinity ? "inf" : number));
+    root.dataset.numbers = JSON.stringify(
+      experiment.numbers(data),
+      (_, number) => (number === Infinity ? "inf" : number),
+    );
     return data;
   }
 
@@ -56,21 +80,33 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
   return { set, flush };
 }
 
-// What control.js needs of a widget's model.
+/**
+ * What control.js needs of a widget's model.
+ * @param {Traits} traits
+ * @param {() => void} changed
+ * @returns {import("../../vaecourse/labs/js/widget.d.ts").Model}
+ */
 function model(traits, changed) {
+  /** @type {(() => void)[]} */
   const listeners = [];
   return {
-    get: (name) => traits[name],
+    get: (/** @type {string} */ name) => traits[name],
     set(name, value) {
       traits[name] = value;
       for (const tell of listeners) tell();
     },
     save_changes: changed,
+    send() {},
     on: (_, listener) => listeners.push(listener),
+    off() {},
   };
 }
 
-// Python's format(value, ".{digits}g"), with "+" if asked for.
+/**
+ * Python's format(value, ".{digits}g"), with "+" if asked for.
+ * @param {number} value
+ * @param {number} digits
+ */
 export function general(value, digits, sign = false) {
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const small = Number(exponent) < -4 || Number(exponent) >= digits;
@@ -80,5 +116,9 @@ export function general(value, digits, sign = false) {
   return sign && !text.startsWith("-") ? `+${text}` : text;
 }
 
-// Python's format(value, ".{digits}f"), but no zero has a minus.
+/**
+ * Python's format(value, ".{digits}f"), but no zero has a minus.
+ * @param {number} value
+ * @param {number} digits
+ */
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");

@@ -1,29 +1,50 @@
 // The numbers of lab "03.iwae": vaecourse/labs/quadrature.py and exact.LinearGaussian in one dimension, for a page.
 // A model is {weight, noiseVariance, x}: z ~ N(0, 1), x | z ~ N(weight z, noiseVariance). Everything is in nats.
 
+/** @import { Model } from "./lab.d.ts" */
+
 const LOG_TAU = Math.log(2 * Math.PI);
 const STEP = 0.25; // of log t
 const UNSEEN = 1e-20; // mass that changes no digit of a number that is near 1
 const TAIL = 45; // e^-45 is 3e-20
 
+/**
+ * @param {number} x
+ * @param {number} mean
+ * @param {number} variance
+ */
 const logNormal = (x, mean, variance) => -0.5 * ((x - mean) ** 2 / variance + Math.log(variance) + LOG_TAU);
 
-// p(z | x), exactly: {mean, variance}.
+/**
+ * p(z | x), exactly: {mean, variance}.
+ * @param {Model} model
+ */
 export function posterior({ weight, noiseVariance, x }) {
   const variance = 1 / (1 + weight ** 2 / noiseVariance);
   return { mean: ((variance * weight) / noiseVariance) * x, variance };
 }
 
+/** @param {Model} model */
 export const logLikelihood = ({ weight, noiseVariance, x }) => logNormal(x, 0, weight ** 2 + noiseVariance);
 
-// KL(q || posterior) of q = N(mean, std^2).
+/**
+ * KL(q || posterior) of q = N(mean, std^2).
+ * @param {Model} model
+ * @param {number} mean
+ * @param {number} std
+ */
 export function kl(model, mean, std) {
   const { mean: m, variance: v } = posterior(model);
   return 0.5 * ((std ** 2 + (mean - m) ** 2) / v - 1 + Math.log(v) - 2 * Math.log(std));
 }
 
-// chi^2(posterior || q): infinite unless std^2 > v / 2. With a = 2/v - 1/std^2 and d = mean - m,
-// 1 + chi^2 = std / (v sqrt(a)) exp((d^2 / std^2 + d^2 / (std^4 a)) / 2).
+/**
+ * chi^2(posterior || q): infinite unless std^2 > v / 2. With a = 2/v - 1/std^2 and d = mean - m,
+ * 1 + chi^2 = std / (v sqrt(a)) exp((d^2 / std^2 + d^2 / (std^4 a)) / 2).
+ * @param {Model} model
+ * @param {number} mean
+ * @param {number} std
+ */
 export function chiSquared(model, mean, std) {
   const { mean: m, variance: v } = posterior(model);
   const a = 2 / v - std ** -2, pull = (mean - m) / std;
@@ -31,7 +52,13 @@ export function chiSquared(model, mean, std) {
   return Math.expm1(Math.log(std / v) - 0.5 * Math.log(a) + 0.5 * pull ** 2 * (1 + 1 / (std ** 2 * a)));
 }
 
-// Standard noise on a grid; z, log w and the mass of q there: each [N]. Wider where the posterior is wider than q.
+/**
+ * Standard noise on a grid; z, log w and the mass of q there: each [N]. Wider where the posterior is wider than q.
+ * @param {Model} model
+ * @param {number} mean
+ * @param {number} std
+ * @param {number} N
+ */
 export function onAGrid(model, mean, std, N) {
   const reach = Math.min(9 * Math.max(1, Math.sqrt(posterior(model).variance) / std), 30);
   const step = (2 * reach) / (N - 1);
@@ -48,6 +75,10 @@ export function onAGrid(model, mean, std, N) {
 
 // The law of one weight, given on a grid, and two exact statements about K draws from it: as WeightLaw in the package.
 export class WeightLaw {
+  /**
+   * @param {Float64Array} logW
+   * @param {Float64Array} mass
+   */
   constructor(logW, mass) {
     this.mass = mass;
     this.logMean = logSumExp(logW.map((value, i) => value + Math.log(mass[i])));
@@ -58,18 +89,25 @@ export class WeightLaw {
     this.logPhi = this.logT.map((logT) => this.logLaplace(logT));
   }
 
-  // log E exp(-t w): what is lost from 1 is summed, which is exact when it is tiny.
+  /**
+   * log E exp(-t w): what is lost from 1 is summed, which is exact when it is tiny.
+   * @param {number} logT
+   */
   logLaplace(logT) {
     let lost = 0;
     for (let i = 0; i < this.mass.length; i++) {
       if (this.mass[i] < UNSEEN) continue;
       const exponent = this.logW[i] + logT;
-      lost += this.mass[i] * (exponent > 4 ? 1 : exponent < -TAIL ? Math.exp(exponent) : -Math.expm1(-Math.exp(exponent)));
+      lost += this.mass[i] *
+        (exponent > 4 ? 1 : exponent < -TAIL ? Math.exp(exponent) : -Math.expm1(-Math.exp(exponent)));
     }
     return Math.log1p(-Math.min(lost, 1));
   }
 
-  // E log((w_1 + ... + w_K) / K): the integral of (e^-t - phi(t/K)^K) / t, a trapezoid in log t.
+  /**
+   * E log((w_1 + ... + w_K) / K): the integral of (e^-t - phi(t/K)^K) / t, a trapezoid in log t.
+   * @param {number} K
+   */
   expectedLogMean(K) {
     const logK = Math.log(K);
     let sum = 0;
@@ -77,7 +115,11 @@ export class WeightLaw {
     return this.logMean + STEP * sum;
   }
 
-  // The mass, on the grid, of one z picked from K draws by its weight: q K times the integral of w e^(-tw) phi(t)^(K-1).
+  /**
+   * The mass, on the grid, of one z picked from K draws by its weight: q K times the integral of
+   * w e^(-tw) phi(t)^(K-1).
+   * @param {number} K
+   */
   impliedPosterior(K) {
     const others = this.logPhi.map((logPhi) => (K === 1 ? 1 : Math.exp((K - 1) * logPhi)));
     const first = this.logT[0];
@@ -95,6 +137,7 @@ export class WeightLaw {
   }
 }
 
+/** @param {Float64Array} values */
 function logSumExp(values) {
   const top = Math.max(...values);
   return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));

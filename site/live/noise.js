@@ -4,7 +4,10 @@
 const STATE = 624, MIDDLE = 397;
 const f32 = Math.fround;
 
-// A function that gives the next 32 random bits. Source: Matsumoto and Nishimura 1998.
+/**
+ * A function that gives the next 32 random bits. Source: Matsumoto and Nishimura 1998.
+ * @param {number} seed
+ */
 export function mersenne(seed) {
   const state = new Uint32Array(STATE);
   state[0] = seed;
@@ -28,14 +31,22 @@ export function mersenne(seed) {
 
 export const UNITS = 2 ** 24;
 
-// torch.rand in float32, in units of 2^-24: [count] whole numbers.
+/**
+ * torch.rand in float32, in units of 2^-24: [count] whole numbers.
+ * @param {number} count
+ * @param {number} seed
+ */
 export function uniforms(count, seed) {
   const next = mersenne(seed), found = new Float64Array(count);
   for (let i = 0; i < count; i++) found[i] = next() & 0xffffff;
   return found;
 }
 
-// torch.randn in float32: [count], a multiple of 16. Box and Muller's pairs lie eight places apart.
+/**
+ * torch.randn in float32: [count], a multiple of 16. Box and Muller's pairs lie eight places apart.
+ * @param {number} count
+ * @param {number} seed
+ */
 export function normals(count, seed) {
   const u = uniforms(count, seed).map((whole) => whole / UNITS);
   const found = new Float64Array(count);

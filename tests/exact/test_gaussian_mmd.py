@@ -40,6 +40,14 @@ def _kernel_of_pairs(of, a, b, scale):
     return (-squared / (2 * scale**2)).exp() if of is divergences.rbf else scale / (scale + squared)
 
 
+def test_a_gaussian_kernel_has_all_digits_of_double_precision():
+    """0.3 squared is no number of single precision."""
+    h2, m, v = 0.3**2, 0.4, 1.2**2
+    mean = lambda variance, offset: math.exp(-(offset**2) / 2 / (h2 + variance)) / math.sqrt(1 + variance / h2)
+    expected = mean(2 * v, 0) + mean(2, 0) - 2 * mean(1 + v, m)
+    assert float(exact.gaussian_mmd2(MEAN[:1], STD[:1], "rbf", 0.3)) == pytest.approx(expected, rel=1e-12)
+
+
 def test_is_zero_for_the_prior_itself_and_bounded_by_two():
     one = torch.ones(3)
     for kernel in ("rbf", "imq"):

@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 SUM_OF_X = "sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE"
 COMPILED = "\x2f\x0d\r\n and so on"  # how every file begins that Python has compiled
 CACHED = [
+    ".deno_cache/check_cache_v2",
+    ".deno_cache/lint_incremental_cache_v2-wal",
     ".hypothesis/unicode_data/15.1.0/charmap.json.gz",
     ".hypothesis/unicode_data/15.1.0/codec-v2-utf-8.json.gz",
     ".hypothesis/constants/7cd52fa419184672",
@@ -111,6 +113,8 @@ STRANGERS = [
     ".pytest_cache/README.md",
     ".mypy_cache/3.11/notes.txt",
     ".ruff_cache/0.1/notes.txt",
+    ".deno_cache/notes.txt",
+    ".deno_cache/npm/notes.txt",
     ".ruff_cache/.gitignore",
     ".hypothesis/examples/notes.txt",
     "vaecourse.egg-info/requires.txt",
@@ -616,10 +620,18 @@ def test_a_strangers_mark_is_not_waited_for_nor_read_to_its_end(tmp_path, how, r
     assert os.path.lexists(mark)
 
 
-def test_a_file_is_laid_out_whole_or_stays(tmp_path, monkeypatch, capsys):
-    path = write(tmp_path / "a.py", "import os\nimport abc\nx = {  'a':1 }\n")
-    assert layout.main([str(path)]) == 0 and path.read_text() == 'import abc\nimport os\n\nx = {"a": 1}\n'
-    before = write(path, "import os\nimport abc\n").read_text()
+@pytest.mark.parametrize(
+    "name, rough, neat",
+    [
+        ("a.py", "import os\nimport abc\nx = {  'a':1 }\n", 'import abc\nimport os\n\nx = {"a": 1}\n'),
+        ("a.js", "const x = {  'a':1 }\n", 'const x = { "a": 1 };\n'),
+        ("a.d.ts", "type A = {  'a':1 }\n", 'type A = { "a": 1 };\n'),
+    ],
+)
+def test_a_file_is_laid_out_whole_or_stays(tmp_path, monkeypatch, capsys, name, rough, neat):
+    path = write(tmp_path / name, rough)
+    assert layout.main([str(tmp_path)]) == 0 and path.read_text() == neat
+    before = write(path, rough).read_text()
     monkeypatch.setattr(layout.files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left")))
     assert layout.main([str(path)]) == 1 and path.read_text() == before
     assert "could not be written" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def gaussian_mmd2(mean: Tensor, std: Tensor, kernel: str, scale: float) -> Tenso
         raise ValueError(f"std must be positive, got {float(std.min()):g} among its entries.")
     scale = arguments.scale("scale", scale)
     if arguments.choice("kernel", kernel, KERNELS) == "rbf":
-        return _rbf(mean.double(), std.double(), torch.tensor([scale**2], device=mean.device).double())[0].to(mean)
+        return _rbf(mean.double(), std.double(), mean.double().new_tensor([scale**2]))[0].to(mean)
     t, weights = (torch.as_tensor(part, device=mean.device) for part in _exponential_quadrature())
     return (weights @ _rbf(mean.double(), std.double(), 0.5 * scale / t)).to(mean)
 

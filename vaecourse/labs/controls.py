@@ -45,7 +45,7 @@ class ControlWidget(FromPage, anywidget.AnyWidget):
     """
 
     from_page = ("value", "heard")
-    _esm = text(HERE / "control.js")
+    _esm = text(HERE / "js/control.js")
     _css = text(HERE / "lab.css")
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)

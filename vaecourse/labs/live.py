@@ -342,7 +342,7 @@ class Transport(FromPage, anywidget.AnyWidget):
     """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
 
     from_page = ("seen",)
-    _esm = text(HERE / "transport.js")
+    _esm = text(HERE / "js/transport.js")
     _css = text(HERE / "lab.css")
     running = Bool(False).tag(sync=True)
     state = Unicode().tag(sync=True)  # what is told beside the buttons

@@ -26,7 +26,7 @@ DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 
 class Picture(FromPage, anywidget.AnyWidget, ipywidgets.Image):
     """An image widget with a name that a screen reader says: ``alt``."""
 
-    _esm = text(HERE / "picture.js")
+    _esm = text(HERE / "js/picture.js")
     _css = text(HERE / "lab.css")
     alt = Unicode().tag(sync=True)
 
@@ -34,7 +34,7 @@ class Picture(FromPage, anywidget.AnyWidget, ipywidgets.Image):
 class Sentence(FromPage, anywidget.AnyWidget, ipywidgets.HTML):
     """A line of text that a screen reader says whenever it changes."""
 
-    _esm = text(HERE / "sentence.js")
+    _esm = text(HERE / "js/sentence.js")
     _css = text(HERE / "lab.css")
 
 

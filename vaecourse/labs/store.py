@@ -22,7 +22,7 @@ class Store(FromPage, anywidget.AnyWidget):
     """A file's name, save and load."""
 
     from_page = ("file",)
-    _esm = text(HERE / "store.js")
+    _esm = text(HERE / "js/store.js")
     _css = text(HERE / "lab.css")
     file = Unicode().tag(sync=True)
 

@@ -273,7 +273,7 @@ def test_colours_are_those_of_the_course():
 
 
 def test_every_live_lab_is_a_lab_and_has_its_module():
-    page = live.source("page")
+    page = (live.OWN / "page.js").read_text(encoding="utf-8")
     for name in live.ALL:
         assert name in labs.ALL and f'"{name}":' in page
         assert "\n\n" not in live.block(name)  # Markdown would end the block there

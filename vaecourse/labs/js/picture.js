@@ -1,8 +1,10 @@
-// The picture of a lab, with a name that a screen reader says. On a canvas: of an <img> whose source changes the browser
-// keeps what it has shown, some hundred megabytes in a training of ten minutes.
+// The picture of a lab, with a name that a screen reader says. On a canvas: of an <img> whose source changes the
+// browser keeps what it has shown, some hundred megabytes in a training of ten minutes.
+/** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-picture");
   const canvas = document.createElement("canvas");
+  const ink = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   canvas.setAttribute("role", "img");
   el.append(canvas);
   let asked = 0;
@@ -14,8 +16,8 @@ function render({ model, el }) {
       shown = turn;
       if (canvas.width !== picture.width) canvas.width = picture.width;
       if (canvas.height !== picture.height) canvas.height = picture.height;
-      canvas.getContext("2d").drawImage(picture, 0, 0);
-      canvas.dataset.shown = turn; // for the tests: how many it has shown
+      ink.drawImage(picture, 0, 0);
+      canvas.dataset.shown = String(turn); // for the tests: how many it has shown
     }
     picture.close();
   };

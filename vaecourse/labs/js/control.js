@@ -1,9 +1,10 @@
 // One native control with its label. JupyterLab takes the arrow keys for itself unless keydown stays in here.
+/** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   const id = `vaecourse-control-${Math.random().toString(36).slice(2)}`; // every widget has its own copy of this file
   el.classList.add("vaecourse-control", `vaecourse-${model.get("kind")}`);
   el.addEventListener("keydown", (event) => event.stopPropagation());
-  const send = (value) => {
+  const send = (/** @type {number | string | boolean} */ value) => {
     model.set("value", value);
     model.set("heard", model.get("turn")); // so that a "Reset" that overtakes it counts
     model.save_changes();
@@ -14,24 +15,34 @@ function render({ model, el }) {
   return () => model.off("change:value", show);
 }
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Element} parent
+ * @param {Tag} tag
+ * @param {object} [properties]
+ */
 function add(parent, tag, properties = {}) {
   const node = Object.assign(document.createElement(tag), properties);
   parent.append(node);
   return node;
 }
 
+/** @type {import("./widget.d.ts").Part} */
 function slider(model, el, id, send) {
   const stops = model.get("stops");
   const head = add(el, "div");
   add(head, "label", { htmlFor: id, textContent: model.get("label") });
   const output = add(head, "output", { htmlFor: id });
   const input = add(el, "input", { id, type: "range", min: 0, max: stops.length - 1, step: 1 });
+  /** @param {number} value */
   const text = (value) => (model.get("whole") ? String(value) : format(value, model.get("digits")));
+  /** @param {number} value */
   const write = (value) => {
     output.textContent = text(value);
     input.setAttribute("aria-valuetext", text(value));
   };
-  output.style.minWidth = `${Math.max(...[stops[0], stops.at(-1)].map((stop) => text(stop).length))}ch`; // nothing moves
+  const longest = Math.max(...[stops[0], stops[stops.length - 1]].map((stop) => text(stop).length));
+  output.style.minWidth = `${longest}ch`; // nothing moves
   input.addEventListener("input", () => {
     const value = stops[input.valueAsNumber];
     write(value);
@@ -41,16 +52,26 @@ function slider(model, el, id, send) {
     const value = model.get("value");
     // While the handle is dragged, an echo of an older value must not pull it back.
     const near = nearest(stops, value);
-    if (input.valueAsNumber !== near) input.value = near;
+    if (input.valueAsNumber !== near) input.value = String(near);
     write(value);
   };
 }
 
-function format(value, digits) {
+/**
+ * So many digits after the point; but two of a number that these would make zero.
+ * @param {number} value
+ * @param {number} digits
+ */
+export function format(value, digits) {
   return Math.abs(value) > 0 && Math.abs(value) < 10 ** -digits ? value.toPrecision(2) : value.toFixed(digits);
 }
 
-function nearest(stops, value) {
+/**
+ * The place of the stop that is nearest to a value.
+ * @param {number[]} stops
+ * @param {number} value
+ */
+export function nearest(stops, value) {
   let best = 0;
   stops.forEach((stop, index) => {
     if (Math.abs(stop - value) < Math.abs(stops[best] - value)) best = index;
@@ -58,6 +79,7 @@ function nearest(stops, value) {
   return best;
 }
 
+/** @type {import("./widget.d.ts").Part} */
 function choice(model, el, id, send) {
   const group = add(el, "fieldset");
   add(group, "legend", { textContent: model.get("label") });
@@ -71,6 +93,7 @@ function choice(model, el, id, send) {
   return () => inputs.forEach((input) => (input.checked = input.value === model.get("value")));
 }
 
+/** @type {import("./widget.d.ts").Part} */
 function toggle(model, el, id, send) {
   const label = add(el, "label", { htmlFor: id });
   const input = add(label, "input", { id, type: "checkbox" });
@@ -79,6 +102,7 @@ function toggle(model, el, id, send) {
   return () => (input.checked = model.get("value"));
 }
 
+/** @type {import("./widget.d.ts").Part} */
 function seed(model, el, id, send) {
   const button = add(el, "button", { id, type: "button", textContent: model.get("label") });
   const output = add(el, "output", { htmlFor: id });

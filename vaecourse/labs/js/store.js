@@ -1,7 +1,13 @@
 // A file for the state of a training, on the machine where the kernel runs.
+/** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-control", "vaecourse-store");
   el.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab takes the keys for itself
+  /**
+   * @template {keyof HTMLElementTagNameMap} Tag
+   * @param {Tag} tag
+   * @param {object} properties
+   */
   const add = (tag, properties) => {
     const node = Object.assign(document.createElement(tag), properties);
     el.append(node);
@@ -11,8 +17,9 @@ function render({ model, el }) {
   add("label", { htmlFor: id, textContent: "Keep it in the file" });
   const file = add("input", { id, type: "text", value: model.get("file"), spellcheck: false });
   for (const [text, what] of [["Save", "save"], ["Load", "load"]]) {
-    add("button", { type: "button", textContent: text }).addEventListener("click", () =>
-      model.send({ do: what, file: file.value.trim() }),
+    add("button", { type: "button", textContent: text }).addEventListener(
+      "click",
+      () => model.send({ do: what, file: file.value.trim() }),
     );
   }
 }

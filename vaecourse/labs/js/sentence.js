@@ -1,4 +1,5 @@
 // What the picture shows, in words that follow the controls.
+/** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-sentence");
   el.setAttribute("role", "status");

@@ -1,8 +1,9 @@
 // What makes a training go: start and pause, one step, new weights.
+/** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-control", "vaecourse-transport");
   el.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab takes the keys for itself
-  const button = (text, action) => {
+  const button = (/** @type {string} */ text, /** @type {() => string} */ action) => {
     const node = document.createElement("button");
     Object.assign(node, { type: "button", textContent: text });
     node.addEventListener("click", () => model.send({ do: action() }));
