@@ -10,10 +10,15 @@ addEventListener("load", async () => {
   for (const arrow of document.querySelectorAll(".bd-sidebar-primary li > details > summary")) {
     arrow.setAttribute("aria-label", `Pages of ${arrow.closest("li")?.querySelector("a")?.textContent?.trim()}`);
   }
-  // What scrolls can be reached by Tab.
+  // What scrolls can be reached by Tab: now, in a narrower window, and in what was folded.
   await globalThis.MathJax?.startup?.promise;
-  for (const box of document.querySelectorAll("article :is(mjx-container[display], table, pre, .cell_output)")) {
-    if (box.scrollWidth > box.clientWidth) /** @type {HTMLElement} */ (box).tabIndex = 0;
-  }
+  const reach = () => {
+    for (const box of document.querySelectorAll("article :is(mjx-container[display], table, pre, .cell_output)")) {
+      if (box.scrollWidth > box.clientWidth) /** @type {HTMLElement} */ (box).tabIndex = 0;
+    }
+  };
+  reach();
+  addEventListener("resize", reach);
+  addEventListener("toggle", reach, true); // it does not bubble
   document.body.dataset.repaired = "yes";
 });

@@ -22,11 +22,11 @@ from torch import Tensor
 from vaecourse import arguments
 from vaecourse.latent import Data, Latent, LatentVariableModel
 from vaecourse.objectives import graph, rule
-from vaecourse.objectives.rule import Estimate
 from vaecourse.objectives.table import (
     ALPHA,
     BETA,
     TABLE,
+    Estimate,
     Objective,
     Parameter,
     get,

@@ -1,16 +1,16 @@
 r"""How a row becomes a loss: one encoder call, one decoder call and one backward pass, also for a row with a != b.
 
 Samples do not meet in the decoder, so the gradient that comes back to sample mk is proportional to the weight sent out
-with it. It leaves ``Loss`` with a, which theta gets. On its way to phi it passes ``Seen``, where it is multiplied by
-b / a: this ratio is what ``Loss`` sends back along ``passenger``, a tensor of zeros that joins the two and has no other
-use. Where b / a is of no use, as in float16, phi gets what it lacks by a second pass.
+with it. It leaves ``_Loss`` with a, which theta gets. On its way to phi it passes ``_Seen``, where it is multiplied by
+b / a: this ratio is what ``_Loss`` sends back along ``passenger``, a tensor of zeros that joins the two and has no use
+else. Where b / a is of no use, as in float16, phi gets what it lacks by a second pass.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,16 +19,7 @@ from torch.autograd import Function
 from vaecourse import arguments
 from vaecourse.latent import Latent, each_part, parts
 from vaecourse.objectives import graph
-from vaecourse.objectives.table import Objective, uniform
-
-
-class Estimate(NamedTuple):
-    """One draw of a row: a loss with the row's gradient, and what it was made of (without a gradient)."""
-
-    loss: Tensor
-    bound: Tensor
-    log_w: Tensor
-    z: Latent
+from vaecourse.objectives.table import Estimate, Objective, uniform
 
 
 def estimated(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
@@ -39,7 +30,7 @@ def estimated(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passenger
         bound, (a, b) = row.value(log_w), _weights(row, log_w)
     if passengers:  # so that b / a is finite where a underflows: it changes no sum
         a = torch.where(a.abs() < 1e-20, torch.full_like(a, 1e-20).copysign(a), a)
-    minus_mean = Loss.apply(log_p, log_q, bound, a, b, row.theta is uniform and not row.turns, *passengers)
+    minus_mean = _Loss.apply(log_p, log_q, bound, a, b, row.theta is uniform and not row.turns, *passengers)
     return Estimate(minus_mean, bound, log_w, each_part(z, Tensor.detach))
 
 
@@ -93,7 +84,7 @@ def _must_have_weight(log_w: Tensor) -> None:
             )
 
 
-class Seen(Function):
+class _Seen(Function):
     """z as the decoder sees it, and a passenger; backwards, z's gradient times what comes back for the passenger."""
 
     generate_vmap_rule = True
@@ -113,7 +104,7 @@ class Seen(Function):
         return (_beside(ratio, gradient) * gradient).to(gradient.dtype), None
 
 
-class Loss(Function):
+class _Loss(Function):
     """Minus the mean bound; backwards, -a / B to log p, b / B to log q, and b / a to the passengers."""
 
     generate_vmap_rule = True
@@ -132,14 +123,14 @@ class Loss(Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b, log_p, log_q = context.saved_tensors
         if torch.is_grad_enabled() and not context.constant:  # create_graph=True
-            moves = Once.apply(log_p, log_q)
+            moves = _Once.apply(log_p, log_q)
             a, b = a + moves, b + moves
         scale = gradient / a.shape[-1]
         ratios = [b / a] * context.passengers if context.passengers else []
         return (-scale * a).to(log_p.dtype), (scale * b).to(log_q.dtype), None, None, None, None, *ratios
 
 
-class Once(Function):
+class _Once(Function):
     """A zero that stands for how the weights move with log p and log q; backwards, a refusal: they are held fixed."""
 
     generate_vmap_rule = True
@@ -163,9 +154,9 @@ class Once(Function):
 def watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
     """z for the decoder, and the passengers that bring b / a back to it."""
     if not isinstance(z, tuple):
-        seen, passenger = Seen.apply(z, shape)
+        seen, passenger = _Seen.apply(z, shape)
         return seen, (passenger,)
-    pairs = [Seen.apply(part, shape) for part in z]
+    pairs = [_Seen.apply(part, shape) for part in z]
     return tuple(seen for seen, _ in pairs), tuple(passenger for _, passenger in pairs)
 
 

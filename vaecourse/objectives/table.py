@@ -1,14 +1,16 @@
-"""The rows of the table, and the weights that they give to a sample. The weights carry no gradient of their own."""
+"""The rows of the table, the weights that they give to a sample, without a gradient, and what one draw of a row has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from vaecourse import arguments, bounds
+from vaecourse.latent import Latent
 
 
 def uniform(log_w: Tensor) -> Tensor:
@@ -134,3 +136,12 @@ def get(name: str | Objective, **parameters: float) -> Objective:
     interval = {parameter.name: (parameter.low, parameter.high) for parameter in row.takes}
     given = {key: arguments.number(key, value, *interval.get(key, ())) for key, value in parameters.items()}
     return replace(row, parameters=row.parameters | given)
+
+
+class Estimate(NamedTuple):
+    """One draw of a row: a loss with the row's gradient, and what it was made of (without a gradient)."""
+
+    loss: Tensor
+    bound: Tensor
+    log_w: Tensor
+    z: Latent

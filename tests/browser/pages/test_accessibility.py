@@ -24,6 +24,25 @@ def test_a_quiz_by_keyboard(chromium, book):
     page.close()
 
 
+# What scrolls sideways, and whether Tab comes there.
+BOXES = """() => [...document.querySelectorAll("article :is(mjx-container[display], table, pre, .cell_output)")]
+    .filter((box) => box.scrollWidth > box.clientWidth)"""
+UNREACHED = f"() => ({BOXES})().filter((box) => box.tabIndex !== 0).length"
+
+
+def test_what_scrolls_in_a_narrowed_window_or_an_opened_fold_is_reached_by_tab(chromium, book):
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    page.goto((book / "chapters/01-elbo.html").as_uri())
+    page.wait_for_selector("body[data-repaired]")
+    before = page.evaluate(f"({BOXES})().length")
+    page.set_viewport_size({"width": 360, "height": 768})
+    page.wait_for_function(f"({BOXES})().length > {before}")
+    page.wait_for_function(f"({UNREACHED})() === 0")
+    page.evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")  # other browsers lay it out only now
+    page.wait_for_function(f"({UNREACHED})() === 0")
+    page.close()
+
+
 # The slides ----------------------------------------------------------------------------------------------------------
 
 
