@@ -231,6 +231,13 @@ def mean_over_subsets(log_w: Tensor, left_out: int, kept: int = 0) -> Tensor:
     the log-sum-exp of the samples a <= k < b, is computed once; only additions occur, so nothing cancels.
     """
     M, K, B = log_w.shape
+    if left_out == 1:  # two runs, from the first sample on and up to the last
+        none = log_w.new_full((M, 1, B), -math.inf)
+        before = torch.cat([none, log_w.logcumsumexp(1)[:, :-1]], 1)
+        after = torch.cat([log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
+        return torch.logaddexp(before, after)[:, kept:].mean(1) - math.log(K - 1)
+    if left_out == 0:
+        return log_w.logsumexp(1) - math.log(K)
     run = log_w.new_full((K + 1, K + 1, M, B), -math.inf)
     for a in range(K):
         run[a, a + 1 :] = log_w[:, a:].logcumsumexp(1).movedim(1, 0)
