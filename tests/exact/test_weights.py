@@ -172,3 +172,29 @@ def test_the_bounds_of_the_package_have_these_means():
     case = exact.reference(torch.float64)
     log_w = case.model.log_weights(*case[1:], 30_000, 4, torch.Generator().manual_seed(3))
     assert_mean(bounds.iwae(log_w.permute(2, 1, 0)), law.lower(4))
+
+
+@pytest.mark.parametrize(
+    "log_w, mass, error, words",
+    [
+        ([0.0], torch.ones(1), TypeError, r"log_w must be a torch\.Tensor of shape \[N\], got list"),
+        (torch.zeros(2), torch.ones(3), ValueError, r"mass must have the shape of log_w, \[2\], got \[3\]"),
+        (
+            torch.zeros(2),
+            torch.tensor([1.5, -0.5]),
+            ValueError,
+            "mass must not be negative, got -0.5 among its entries",
+        ),
+        (torch.tensor([0.0, math.nan]), torch.ones(2), ValueError, "log_w contains NaN"),
+    ],
+)
+def test_what_is_no_law_is_named(log_w, mass, error, words):
+    with pytest.raises(error, match=words):
+        exact.WeightLaw(log_w, mass)
+
+
+def test_a_law_in_float32_is_taken_in_float64():
+    log_w, mass = torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5])
+    assert exact.WeightLaw(log_w, mass).lower(2).item() == pytest.approx(
+        0.25 + 0.5 * math.log((1 + math.e) / 2), abs=1e-6
+    )

@@ -45,9 +45,14 @@ def u_statistics(k: Tensor, signs: Tensor) -> Tensor:
 
     With s = +1 in one half and -1 in the other, :math:`\sum_{i \ne j} s_i s_j k_{ij}` is the sum inside the halves
     minus the sum across; together with :math:`\sum_{i \ne j} k_{ij}` it gives both. Of random partings it is the null
-    distribution of a permutation test, from one kernel matrix. Shapes: ``[2n, 2n], [R, 2n] -> [R]``.
+    distribution of a permutation test, from one kernel matrix. Shapes: ``[2n, 2n], [R, 2n] -> [R]``. Raises
+    ``ValueError`` for other shapes, and for n < 2.
     """
-    n = len(k) // 2
+    n = len(arguments.shaped("k", k, ("2n", "2n"))) // 2
+    if k.shape != (2 * n, 2 * n) or n < 2:
+        raise ValueError(f"k must have the shape [2n, 2n] with n >= 2, got {list(k.shape)}.")
+    if arguments.shaped("signs", signs, ("R", "2n")).shape[1] != 2 * n:
+        raise ValueError(f"signs must have one entry for each of the {2 * n} points, got shape {list(signs.shape)}.")
     k = k - k.diagonal().diag()
     difference = ((signs @ k) * signs).sum(1)
     inside, across = (k.sum() + difference) / 2, (k.sum() - difference) / 2

@@ -25,6 +25,7 @@ from vaecourse.exact.weights import (
     log_weights,
     noise_grid,
     noise_mass,
+    on_a_grid,
     parabola,
     power,
 )
@@ -107,7 +108,8 @@ class WeightedSum:
     """
 
     def __init__(self, log_w: Tensor, mass: Tensor, g: Tensor, r: int = 1) -> None:
-        self.r = r
+        self.r = arguments.count("r", r)
+        (log_w, mass), g = on_a_grid(log_w, mass), on_a_grid(g, mass)[0]
         self._mean = (mass * g).sum().item()
         self._variance = (mass * (g - self._mean).square()).sum().item()
         log_w = log_w - (log_w + mass.log()).logsumexp(0)

@@ -78,7 +78,7 @@ class WeightLaw:
         both: take what ``lower`` and ``upper`` need at once; without it the one does not wait for the other.
 
     With :math:`r = w / E[w]`, and :math:`\varphi_q, \varphi_p` its Laplace transforms under q and under the posterior,
-    whose mass is that of q times r.
+    whose mass is that of q times r. Raises ``ValueError`` for shapes that differ, and for a mass below zero.
 
     >>> from vaecourse.exact import reference
     >>> law = WeightLaw.of(reference(torch.float64))
@@ -89,8 +89,8 @@ class WeightLaw:
     def __init__(
         self, log_w: Tensor, mass: Tensor, step: float = 0.25, reach: float = math.inf, both: bool = False
     ) -> None:
-        self.mass = mass
-        self.log_mean = (log_w + mass.log()).logsumexp(0)  # log E[w]: of a model, log p(x)
+        log_w, self.mass = on_a_grid(log_w, mass)
+        self.log_mean = (log_w + self.mass.log()).logsumexp(0)  # log E[w]: of a model, log p(x)
         self.log_w = log_w - self.log_mean
         self._walk = step, reach
         self._both = both
@@ -159,6 +159,17 @@ class WeightLaw:
         """E of the log of the mean of n weights, from the log of their sum's Laplace transform ``[T]``."""
         scaled = (-(of.log_t + math.log(n)).exp()).exp()
         return self.log_mean + (scaled - log_transform.exp()) @ of.volume
+
+
+def on_a_grid(log_w: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:
+    """(log w, mass) in float64, if they are a law on a grid: ``[N]`` each."""
+    for name, value in {"log_w": log_w, "mass": mass}.items():
+        arguments.tensor(name, value, "N")
+    if log_w.shape != mass.shape:
+        raise ValueError(f"mass must have the shape of log_w, {list(log_w.shape)}, got {list(mass.shape)}.")
+    if (mass < 0).any():
+        raise ValueError(f"mass must not be negative, got {float(mass.min()):g} among its entries.")
+    return arguments.in_float64(log_w), arguments.in_float64(mass)
 
 
 def log_grid(log_w: Tensor, step: float = 0.25, reach: float = math.inf) -> tuple[Tensor, Tensor]:
