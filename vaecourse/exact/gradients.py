@@ -9,7 +9,8 @@ Everything is in nats per unit of the parameter.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,8 +59,8 @@ def slopes(case: Case, eps: Tensor, parameter: str = "mean") -> Slopes:
               s_\mu = \frac{\epsilon}{\sigma}, \quad s_\sigma = \frac{\epsilon^2 - 1}{\sigma}
 
     with m and v the posterior's mean and variance. For the decoder's weight path and score are those of the mean.
-    Shapes: as ``eps``, any. Raises ``ValueError`` for an unknown parameter, and unless all of x, z and K's samples'
-    latent dimension is one number.
+    Shapes: as ``eps``, any. Raises ``ValueError`` for an unknown parameter, and unless x and z are one number
+    each.
     """
     arguments.choice("parameter", parameter, list(PARAMETERS))
     log_w = log_weights(case, eps)
@@ -120,9 +121,7 @@ class WeightedSum:
 
     def moments(self, K: int, beta: float = 0.0) -> Moments:
         r"""Those of :math:`\beta \bar g + (1 - \beta) \Delta_K`. Raises ``ValueError`` for K < 1."""
-        if (K, beta) not in self._known:
-            self._known[K, beta] = self._moments(arguments.count("K", K), beta)
-        return self._known[K, beta]
+        return _remembered(self._known, (K, beta), lambda: self._moments(arguments.count("K", K), beta))
 
     def _moments(self, K: int, beta: float) -> Moments:
         others = power(self._log_phi, K - 1).exp()  # all weights but one
@@ -244,19 +243,26 @@ class RowGradients:
         return torch.autograd.grad(value, weight)[0].item()
 
     def _sum(self, parameter: str, tilt: float, r: int, bare: bool) -> WeightedSum:
-        key = parameter, tilt, r, bare
-        if key not in self._sums:
-            of = self._slopes[parameter]
-            self._sums[key] = WeightedSum(tilt * of.log_w, self.mass, of.path if bare else of.whole(parameter), r)
-        return self._sums[key]
+        of = self._slopes[parameter]
+        g = of.path if bare else of.whole(parameter)
+        make = lambda: WeightedSum(tilt * of.log_w, self.mass, g, r)
+        return _remembered(self._sums, (parameter, tilt, r, bare), make)
 
     def _value(self, tilt: float, K: int) -> float:
         """E of (1 / tilt) log mean w^tilt, the mean of log w at 0."""
         if tilt == 0:
             return (self.mass * self.log_w).sum().item()
-        if tilt not in self._laws:
-            self._laws[tilt] = WeightLaw(tilt * self.log_w, self.mass)
-        return self._laws[tilt].lower(K).item() / tilt
+        law = _remembered(self._laws, tilt, lambda: WeightLaw(tilt * self.log_w, self.mass))
+        return law.lower(K).item() / tilt
+
+
+def _remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any], most: int = 512) -> Any:
+    """``known[key]``, made at the first asking; a full memory is emptied."""
+    if key not in known:
+        if len(known) >= most:
+            known.clear()
+        known[key] = make()
+    return known[key]
 
 
 def optimal_baseline(case: Case) -> float:
