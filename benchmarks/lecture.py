@@ -35,7 +35,7 @@ from tools.browser import WIDGET, Notebook
 from vaecourse.labs.cockpit import CockpitLab
 
 CHAPTER = Path(__file__).parents[1] / "chapters/08-one-budget.ipynb"
-IMPORTS, LAB = "from vaecourse.labs import cockpit", 'labs.ALL["08.cockpit"]'
+IMPORTS, LAB = "from vaecourse.labs.cockpit import CockpitLab", 'labs.ALL["08.cockpit"]'
 RISE = 100  # MB
 LOOK = 0.6  # seconds from one thing to the next
 WATCH = 4.0  # seconds after a preset

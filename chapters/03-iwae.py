@@ -29,8 +29,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from vaecourse import bounds, checks, data, evaluate, exact, labs, objectives, plots, train
-from vaecourse.labs.iwae import case_with
-from vaecourse.labs.quadrature import expected_log_mean, implied_posterior, log_weights_on_a_grid
+from vaecourse.exact import case_with
 
 plots.use_style()
 
@@ -80,7 +79,8 @@ KL = model.kl(x, mean, std).item()
 
 def exact_gap(Ks, width=1.3, shift=0.5):
     """log p(x) - E[L_K] on the reference model, for q of this width (in posterior widths) beside the posterior mean."""
-    return (log_p - expected_log_mean(*log_weights_on_a_grid(case_with(width, shift)), Ks)).tolist()
+    law = exact.WeightLaw.of(case_with(width, shift))
+    return [log_p - law.lower(K).item() for K in Ks]
 
 
 assert round(log_p, 3) == -1.746 and round(KL, 3) == 0.609
@@ -190,7 +190,8 @@ assert torch.allclose(ratio, model.log_likelihood(x) + posterior.log_prob(fine) 
 # %% slideshow={"slide_type": "subslide"}
 Ks = [1, 2, 5, 10, 64]
 log_w = model.log_weights(x, mean, std, M=20_000, K=64, generator=torch.Generator().manual_seed(1))  # [M, 64, 1]
-expected = expected_log_mean(*log_weights_on_a_grid(case), Ks)  # [5], exact
+law = exact.WeightLaw.of(case)  # of one weight; what it says about K of them is exact
+expected = torch.stack([law.lower(k) for k in Ks])  # [5]
 # [M, 5]: 20 000 estimates of each
 L = torch.stack([(log_w[:, :k].logsumexp(1) - math.log(k)).flatten() for k in Ks], 1)
 
@@ -318,12 +319,12 @@ verdict
 # behaves as if $q$ were more flexible than it is. On the reference model $q_\text{IW}$ can be computed exactly.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The density of a sample picked by its weight for K = 1, 3 and 20: it moves from q to the dashed posterior."}}
-log_w_grid, mass = log_weights_on_a_grid(case)  # [601]: log w on a grid of z, and q's mass there
-on_posterior = (log_w_grid + mass.log()).softmax(0)  # the posterior's mass on the same grid
-grid = (mean + std * torch.linspace(-9, 9, len(mass), dtype=torch.float64)).flatten()
+law = exact.WeightLaw.of(case)  # on a grid of z, [601]: law.mass is q's mass there
+on_posterior = (law.log_w + law.mass.log()).softmax(0)  # the posterior's mass on the same grid
+grid = (mean + std * torch.linspace(-9, 9, len(law.mass), dtype=torch.float64)).flatten()
 
 for K, color in ((1, plots.Q), (3, plots.MIWAE), (20, plots.IWAE)):
-    picked = implied_posterior(log_w_grid, mass, K)
+    picked = law.implied_posterior(K)
     KL_picked = (picked * (picked.log() - on_posterior.log())).nan_to_num(0.0).sum().item()
     print(f"K = {K:2}   KL(picked || posterior) {KL_picked:.4f}   log p(x) - L_K {exact_gap([K])[0]:.4f}")
     plt.plot(grid, picked / (grid[1] - grid[0]), color=color, label=f"picked from K = {K}")
@@ -495,8 +496,7 @@ for K, truth_sd in ((1, 2.67), (5, 1.27), (64, 0.32)):
         assert abs(wrong.mean() - 0.59) < 0.005 + 4 * wrong.std() / N**0.5
         assert abs(value.mean() + 1.50) < 0.005 + 4 * value.std() / N**0.5
     if K == 64:  # the exact slope of E[L_64], by a central difference
-        up, down = (expected_log_mean(*log_weights_on_a_grid(case_with(1.3, 0.5 + h)), [K]).item()
-                    for h in (1e-3, -1e-3))
+        up, down = (exact.WeightLaw.of(case_with(1.3, 0.5 + h)).lower(K).item() for h in (1e-3, -1e-3))
         assert abs(right.mean() - (up - down) / 2e-3) < 4 * error and abs((up - down) / 2e-3 + 0.025) < 0.002
 assert worst_first[0] > worst_first[1] + 1 > worst_first[2] + 2  # "worst first" falls as K grows
 assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0).tolist()] == [0.88, 0.12, 0.0]

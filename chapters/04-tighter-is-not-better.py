@@ -29,7 +29,6 @@ import matplotlib.pyplot as plt
 import torch
 
 from vaecourse import bounds, checks, data, evaluate, exact, gradients, labs, objectives, plots, recorded, train
-from vaecourse.labs import signal
 
 plots.use_style()
 
@@ -67,7 +66,20 @@ labs.ALL["04.signal"]()
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers in the text above, exact.
-snr = signal.signal_to_noise
+case = exact.reference(torch.float64)
+weight_law, row_gradients = exact.WeightLaw.of(case), exact.RowGradients(case)
+
+
+def snr(name, M, K, beta=0.0):
+    """Exact signal-to-noise ratio of CIWAE(beta), phi being q's mean and theta the decoder's slope; beta = 0: MIWAE."""
+    return row_gradients.signal_to_noise("ciwae", {"phi": "mean", "theta": "weight"}[name], M, K, beta=beta)
+
+
+def moments(name, K):
+    """Exact mean and variance of the gradient of L_K."""
+    return row_gradients.moments("iwae", {"phi": "mean", "theta": "weight"}[name], K=K)
+
+
 assert [round(snr("phi", 1, K), 3) for K in (1, 1024)] == [0.790, 0.019]
 assert [round(snr("theta", 1, K), 2) for K in (1, 1024)] == [0.69, 9.30] and snr("theta", 1, 2) < snr("theta", 1, 1)
 assert round(snr("phi", 8, 8), 2) == 0.62 and round(snr("phi", 1, 64), 3) == 0.075
@@ -132,13 +144,13 @@ print("               encoder              decoder")
 for M, K in ((1, 1), (1, 16), (1, 256), (16, 16)):
     phi, theta = estimates(M, K, R, seed=K)
     measured = [(g.mean().abs() / g.std()).item() for g in (phi, theta)]
-    truth = [signal.signal_to_noise(name, M, K) for name in ("phi", "theta")]
+    truth = [snr(name, M, K) for name in ("phi", "theta")]
     print(f"M = {M:2}, K = {K:3}  {measured[0]:.3f} (exact {truth[0]:.3f})  {measured[1]:.3f} (exact {truth[1]:.3f})")
     for ratio, true in zip(measured, truth):
         assert abs(ratio - true) < 4 * math.sqrt((1 + true**2) / R)  # four standard errors of a ratio
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The measured ratios agree with the exact ones; each has a standard error of $0.007$ or more, which is much for a ratio of $0.037$ and will trouble us again. (The exact ones are integrals; `vaecourse.labs.signal` says which.) Look down the two columns:
+# The measured ratios agree with the exact ones; each has a standard error of $0.007$ or more, which is much for a ratio of $0.037$ and will trouble us again. (The exact ones are integrals; `vaecourse.exact.gradients` says which.) Look down the two columns:
 # from $K = 1$ to 256 the encoder falls by a factor of about twenty, the decoder rises by about seven.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -146,7 +158,7 @@ normal = torch.distributions.Normal(0.0, 1.0)
 assert round(R**-0.5, 3) == 0.007 and round(snr("phi", 1, 256), 3) == 0.037
 right = [normal.cdf(torch.tensor(r)).item() for r in (2, snr("phi", 1, 1), 0.02)]
 assert [round(100 * p) for p in right] == [98, 79, 51]
-assert round(signal.moments("phi", 1).mean / signal.moments("phi", 1).variance ** 0.5, 2) == -0.79
+assert round(moments("phi", 1).mean / moments("phi", 1).variance ** 0.5, 2) == -0.79
 assert 20 < snr("phi", 1, 1) / snr("phi", 1, 256) < 22 and 6.5 < snr("theta", 1, 256) / snr("theta", 1, 1) < 7
 Delta = estimates(1, 1, 100_000, seed=3)[0]
 assert abs((Delta < 0).double().mean() - 0.79) < 0.02  # Gaussian enough
@@ -186,7 +198,7 @@ verdict
 _, axes = plt.subplots(2, 4, figsize=(9.5, 4.2), sharex=True, sharey=True)
 for column, K in zip(axes.T, (1, 10, 100, 1000)):
     for ax, name, runs in zip(column, ("phi", "theta"), estimates(1, K, 2000, seed=K)):
-        mean_of, sd = signal.moments(name, K).mean, signal.moments(name, K).variance ** 0.5
+        mean_of, sd = moments(name, K).mean, moments(name, K).variance ** 0.5
         color = plots.ENCODER if name == "phi" else plots.DECODER
         ax.hist(-runs / sd, bins=torch.linspace(-4, 14, 55).tolist(), color=color)
         ax.axvline(0, color=plots.PRIOR, linewidth=4)
@@ -220,10 +232,10 @@ assert round(snr("phi", 1, 1000), 3) == 0.019
 KL, chi_squared = model.kl(x, mean, std).item(), model.chi_squared(x, mean, std).item()
 log_p = model.log_likelihood(x).item()
 for K in (1, 10, 50, 1000):
-    gap = log_p - signal.bound(K)
+    gap = log_p - weight_law.lower(K).item()
     print(f"K = {K:4}   gap {gap:.4f}   gap * 2K / chi^2 {gap * 2 * K / chi_squared:.3f}   KL(q || posterior) {KL:.3f}")
-assert round(KL, 3) == 0.609 and log_p - signal.bound(1000) < 4e-4
-assert [round((log_p - signal.bound(K)) * 2 * K / chi_squared, 3) for K in (10, 50)] == [1.075, 1.014]
+assert round(KL, 3) == 0.609 and log_p - weight_law.lower(1000).item() < 4e-4
+assert [round((log_p - weight_law.lower(K).item()) * 2 * K / chi_squared, 3) for K in (10, 50)] == [1.075, 1.014]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The first prediction fails. The gap is gone at $K = 1000$, and the KL is $0.609$, as before: a tight bound says nothing about $q$. (It is $K = 1$, the ELBO, whose
@@ -306,11 +318,11 @@ to_learn = weight.grad.item()  # d log p(x) / d theta
 
 print(f"limits: K * mean -> {limit:.3f} for phi, mean -> {to_learn:.4f} for theta")
 for K in (1, 16, 256, 4096):
-    phi, theta = signal.moments("phi", K), signal.moments("theta", K)
+    phi, theta = moments("phi", K), moments("theta", K)
     print(f"K = {K:4}   phi: K * mean {K * phi.mean:.3f}, sqrt(K) * sd {(K * phi.variance) ** 0.5:.3f}", end="   ")
     print(f"theta: mean {theta.mean:.4f}, sqrt(K) * sd {(K * theta.variance) ** 0.5:.3f}")
-assert abs(4096 * signal.moments("phi", 4096).mean / limit - 1) < 1e-3
-assert abs(signal.moments("theta", 4096).mean - to_learn) < 2e-4
+assert abs(4096 * moments("phi", 4096).mean / limit - 1) < 1e-3
+assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Exact numbers, and each column comes to rest: $K$ times the encoder's mean at $-\tfrac12\,\partial\chi^2/\partial\phi$, the decoder's mean at the gradient of
@@ -532,15 +544,15 @@ for name, (theta, phi) in table.items():
 splits = ((1, 64), (4, 16), (8, 8), (64, 1))
 assert [round(math.sqrt(M / K), 3) for M, K in splits] == [0.125, 0.5, 1, 8] and all(M * K == 64 for M, K in splits)
 assert [f"{snr('phi', M, K):.2g}" for M, K in splits] == ["0.075", "0.3", "0.62", "6.3"]
-assert [round(log_p - signal.bound(K), 3) for _, K in splits] == [0.006, 0.023, 0.048, 0.609]
+assert [round(log_p - weight_law.lower(K).item(), 3) for _, K in splits] == [0.006, 0.023, 0.048, 0.609]
 # MIWAE's expected value is L_K whatever M is, and only its spread changes; CIWAE's encoder ratio rises like sqrt(K).
 copies = [part.repeat(20_000, 1) for part in (x, mean, std)]
 for M in (1, 5):
     values = bounds.miwae(model.log_weights(*copies, M, 8, torch.Generator().manual_seed(M)))  # [20 000]
-    assert abs(values.mean() - signal.bound(8)) < 4 * values.std() / 20_000**0.5
+    assert abs(values.mean() - weight_law.lower(8).item()) < 4 * values.std() / 20_000**0.5
 assert abs(snr("phi", 1, 4096, 0.05) / snr("phi", 1, 1024, 0.05) - 2) < 0.02
 # PIWAE's mean gradient for the encoder: the ELBO's is ten times that of MIWAE(8, 8).
-assert [round(signal.moments("phi", K).mean, 2) for K in (1, 8)] == [-2.11, -0.21]
+assert [round(moments("phi", K).mean, 2) for K in (1, 8)] == [-2.11, -0.21]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The difference between the two versions of PIWAE is not small: on the reference model the encoder's mean gradient is $-2.11$ for the ELBO and $-0.21$ for MIWAE(8, 8), ten times less.
@@ -611,7 +623,7 @@ def miwae_bound(log_w):
 verdict = checks.ALL["04.spot_the_axis"](miwae_bound)
 assert verdict.passed
 # What the bug does to a gradient: with (M, K) = (1, 64) meant, it climbs MIWAE(64, 1), the ELBO.
-assert abs(signal.moments("phi", 1).mean) > 50 * abs(signal.moments("phi", 64).mean)
+assert abs(moments("phi", 1).mean) > 50 * abs(moments("phi", 64).mean)
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]

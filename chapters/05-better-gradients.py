@@ -29,9 +29,7 @@ import torch
 from torch.distributions import Normal
 
 from vaecourse import bounds, checks, data, exact, gradients, labs, objectives, plots, train
-from vaecourse.labs import estimators
-from vaecourse.labs.estimators import DECODER, ENCODER, moments, slopes, slopes_on_a_grid
-from vaecourse.labs.quadrature import expected_log_mean, expected_upper, implied_posterior
+from vaecourse.exact import slopes
 
 plots.use_style()
 
@@ -69,7 +67,14 @@ labs.ALL["05.estimators"]()
 case = exact.reference(torch.float64)
 model, x, mean, std = case
 log_p, posterior = model.log_likelihood(x).item(), model.posterior(x)
-grid, mass = slopes_on_a_grid(case)  # log w, path, score on a grid of noise, and q's mass there
+exact_rows, weight_law = exact.RowGradients(case), exact.WeightLaw.of(case)
+grid, mass = exact_rows.slopes(), exact_rows.mass  # log w, path, score on a grid of noise, and q's mass there
+
+
+def moments(row, parameter, K, alpha=0.0):
+    """Exact mean and standard deviation of a row's gradient for q's "mean", or for the decoder's "weight"."""
+    found = exact_rows.moments(row, parameter, K=K, alpha=alpha)
+    return found.mean, found.sd
 
 
 def z_score(samples, truth):
@@ -77,10 +82,10 @@ def z_score(samples, truth):
     return ((samples.mean() - truth) / samples.std() * len(samples) ** 0.5).item()
 
 
-stl, iwae, dreg = (moments(name, ENCODER, 64) for name in ("STL", "IWAE", "DReG"))
+stl, iwae, dreg = (moments(name, "mean", 64) for name in ("stl", "iwae", "dreg"))
 assert [round(m, 3) for m in (stl[0], iwae[0], dreg[0])] == [-1.257, -0.024, -0.024]
 assert round(dreg[1], 4) == 0.0038 and round(iwae[1], 2) == 0.32 and 80 < iwae[1] / dreg[1] < 85
-assert round(estimators.expected_value("jackknife", 6, 0.0, 1) - log_p, 3) == 0.011
+assert round(exact_rows.value("jackknife", K=6, order=1) - log_p, 3) == 0.011
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A gradient in two terms
@@ -182,7 +187,7 @@ print("K      exact gradient of L_K     STL: exact mean   measured (se)      z a
 for K in (1, 2, 8, 64):
     runs = draw(case, K, runs=20_000, seed=K)
     stl = (runs.log_w.softmax(0) * runs.path).sum(0)  # [20000]
-    truth, biased = moments("IWAE", ENCODER, K)[0], moments("STL", ENCODER, K)[0]
+    truth, biased = moments("iwae", "mean", K)[0], moments("stl", "mean", K)[0]
     error = stl.std() / len(stl) ** 0.5
     print(f"{K:2}     {truth:+.4f}                   {biased:+.4f}           {stl.mean():+.4f} ({error:.4f})",
           end="   ")
@@ -204,17 +209,16 @@ for K in (1, 2, 8, 64):
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Exact: E[STL] = gradient of L_K + E[sum of w~ s], and where it tends to.
-wake = {K: estimators.exact_moments(estimators.transforms(grid.log_w, mass, grid.score), K)[0]
-        for K in (1, 2, 8, 64, 4096)}
+wake = {K: exact.WeightedSum(grid.log_w, mass, grid.score).moments(K).mean for K in (1, 2, 8, 64, 4096)}
 for K, missing in wake.items():
-    assert math.isclose(moments("STL", ENCODER, K)[0], moments("IWAE", ENCODER, K)[0] + missing, abs_tol=1e-9)
+    assert math.isclose(moments("stl", "mean", K)[0], moments("iwae", "mean", K)[0] + missing, abs_tol=1e-9)
 limit = -0.5 / std.item() ** 2
 spread = std.clone()
 mu = mean.clone().requires_grad_()
 reverse = -torch.autograd.grad(model.reverse_kl(x, mu, spread).sum(), mu)[0].item()
 assert round(limit, 3) == round(reverse, 3) == -1.247 and abs(wake[4096] - limit) < 1e-3
-assert [round(abs(m) / s, 2) for m, s in (moments("ELBO", ENCODER, 1), moments("STL", ENCODER, 1))] == [0.79, 1.93]
-assert 50 < moments("STL", ENCODER, 64)[0] / moments("IWAE", ENCODER, 64)[0] < 55
+assert [round(abs(m) / s, 2) for m, s in (moments("elbo", "mean", 1), moments("stl", "mean", 1))] == [0.79, 1.93]
+assert 50 < moments("stl", "mean", 64)[0] / moments("iwae", "mean", 64)[0] < 55
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Ask now: *what exactly has mean zero?* The score alone. Let someone say why a share times the score has not:
@@ -242,7 +246,7 @@ assert 50 < moments("STL", ENCODER, 64)[0] / moments("IWAE", ENCODER, 64)[0] < 5
 # %% slideshow={"slide_type": "subslide"}
 runs = draw(case, K=8, runs=100_000, seed=3)  # [8, 100000]
 share = runs.log_w.softmax(0)
-truth = moments("IWAE", ENCODER, 8)[0]  # the exact gradient of L_8
+truth = moments("iwae", "mean", 8)[0]  # the exact gradient of L_8
 
 left, right = share * runs.score, (share - share**2) * runs.path
 print(f"line 4, z-score of left - right: {z_score((left - right).sum(0), 0.0):+.1f}")
@@ -274,7 +278,7 @@ assert abs(z_score((left - right).sum(0), 0.0)) < 4
 
 # %% slideshow={"slide_type": "fragment"}
 print("    K    SNR: IWAE, encoder   DReG, encoder   IWAE, decoder's weight")
-rows = [("IWAE", ENCODER), ("DReG", ENCODER), ("IWAE", DECODER)]
+rows = [("iwae", "mean"), ("dreg", "mean"), ("iwae", "weight")]
 snr = {K: [abs(m) / s for m, s in (moments(*row, K) for row in rows)] for K in (1, 4, 16, 64, 256, 1024)}
 for K, ratios in snr.items():
     print(f"{K:5}  {ratios[0]:12.3f} {ratios[1]:18.2f} {ratios[2]:18.2f}")
@@ -286,10 +290,10 @@ assert all(abs(got - need) < 0.02 for got, need in zip(slope, (-0.5, 0.5, 0.5)))
 Ks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
 for name, color, style in (("STL", plots.Q, "-"), ("IWAE", plots.IWAE, "-"), ("DReG", plots.CIWAE, ":")):
-    pairs = [moments(name, ENCODER, K) for K in Ks]
+    pairs = [moments(name.lower(), "mean", K) for K in Ks]
     left.loglog(Ks, [abs(m) for m, _ in pairs], style, color=color, label=name, linewidth=3)
     right.loglog(Ks, [abs(m) / s for m, s in pairs], "-", color=color, label=name)
-pairs = [moments("IWAE", DECODER, K) for K in Ks]
+pairs = [moments("iwae", "weight", K) for K in Ks]
 right.loglog(Ks, [abs(m) / s for m, s in pairs], "--", color=plots.DECODER, alpha=0.6, label="IWAE, decoder")
 left.axhline(-limit, color=plots.EXACT, linestyle="--", linewidth=1.5, label="1.247")
 left.set(xlabel="samples K", ylabel="|exact mean gradient|")
@@ -308,9 +312,9 @@ plt.show()
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert [round(snr[1][i], 2) for i in range(3)] == [0.79, 1.93, 0.69]
 assert [round(snr[256][i], d) for i, d in ((0, 3), (1, 1), (2, 1))] == [0.037, 12.5, 4.7]
-ratio = {K: abs(moments("DReG", ENCODER, K)[0]) / moments("DReG", ENCODER, K)[1] for K in range(1, 10)}
+ratio = {K: abs(moments("dreg", "mean", K)[0]) / moments("dreg", "mean", K)[1] for K in range(1, 10)}
 assert min(ratio, key=ratio.get) in (3, 4, 5) and ratio[9] > ratio[1]
-assert 9 < moments("IWAE", ENCODER, 8)[1] / moments("DReG", ENCODER, 8)[1] < 11
+assert 9 < moments("iwae", "mean", 8)[1] / moments("dreg", "mean", 8)[1] < 11
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **15 minutes.** Line 2 is the one to dwell on: both sides are the gradient of the same integral. Ask now: *where did we use that
@@ -401,8 +405,8 @@ verdict
 # The mended function on the reference model, and the number on the card.
 eps = torch.randn(64, 4_000, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
 found = dreg_gradient(mean.flatten().repeat(4_000), sigma, eps, log_joint)
-assert abs(z_score(found, moments("DReG", ENCODER, 64)[0])) < 4
-assert round(moments("STL", ENCODER, 64)[0], 3) == -1.257 and round(moments("DReG", ENCODER, 64)[0], 3) == -0.024
+assert abs(z_score(found, moments("dreg", "mean", 64)[0])) < 4
+assert round(moments("stl", "mean", 64)[0], 3) == -1.257 and round(moments("dreg", "mean", 64)[0], 3) == -0.024
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What it buys
@@ -488,7 +492,7 @@ assert math.isclose(measured["stl", 1][0], measured["dreg", 1][0], rel_tol=1e-3)
 for K in (1, 8, 64):
     runs = draw(case, K, runs=20_000, seed=60 + K)
     fixed = -(runs.log_w.softmax(0) * runs.score).sum(0)  # z = q.sample()
-    print(f"K = {K:2}: exact gradient {moments('IWAE', ENCODER, K)[0]:+.3f}   with sample() {fixed.mean():+.3f}")
+    print(f"K = {K:2}: exact gradient {moments('iwae', 'mean', K)[0]:+.3f}   with sample() {fixed.mean():+.3f}")
     assert abs(z_score(fixed, -wake[K])) < 4
 assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
 
@@ -543,7 +547,7 @@ verdict
 # The mended guide on the reference model: unbiased, and noisier than every estimator above.
 eps = torch.randn(8, 100_000, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
 found = guide_gradient(mean.flatten().repeat(100_000), sigma, eps, log_joint)
-assert abs(z_score(found, moments("IWAE", ENCODER, 8)[0])) < 4 and found.std() > 3 * moments("IWAE", ENCODER, 8)[1]
+assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 3 * moments("iwae", "mean", 8)[1]
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The rule behind it
@@ -588,12 +592,12 @@ print("for each bound, the weights of its doubly reparameterised gradient are th
 alphas = [i / 20 for i in range(21)]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
 for K, color in ((1, plots.ELBO), (8, plots.MIWAE), (64, plots.IWAE)):
-    left.plot(alphas, [estimators.expected_value("VR-IWAE", K, a, 0) for a in alphas], color=color, label=f"K = {K}")
+    left.plot(alphas, [exact_rows.value("vr_iwae", K=K, alpha=a) for a in alphas], color=color, label=f"K = {K}")
 renyi = [(((1 - a) * grid.log_w + mass.log()).logsumexp(0) / (1 - a)).item() for a in alphas[:-1]]
 left.plot(alphas[:-1], renyi, ":", color=plots.EXACT, label="K = ∞ (Rényi)")
 plots.exact_line(left, log_p, "log p(x)")
 for a in (0.0, 0.1, 0.25, 0.5, 0.9):
-    pairs = [moments("VR-IWAE", ENCODER, K, a) for K in Ks]
+    pairs = [moments("vr_iwae", "mean", K, a) for K in Ks]
     right.loglog(Ks, [abs(m) / s for m, s in pairs], color=plt.cm.viridis(a), label=f"α = {a:g}")
 left.set(xlabel="α", ylabel="nats"), right.set(xlabel="samples K", ylabel="signal / noise")
 left.legend(fontsize=10), right.legend(fontsize=10)
@@ -605,16 +609,16 @@ plt.show()
 # $0.23$ nats below $\log p(x)$, and no number of samples closes that gap.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-found = {a: moments("VR-IWAE", ENCODER, 64, a) for a in (0.0, 0.25, 0.5)}
+found = {a: moments("vr_iwae", "mean", 64, a) for a in (0.0, 0.25, 0.5)}
 assert [round(abs(m) / s, 2) for m, s in found.values()] == [0.07, 1.17, 2.58]
 assert round(log_p - renyi[10], 2) == 0.23
-assert abs(estimators.expected_value("VR-IWAE", 100_000, 0.5, 0) - renyi[10]) < 1e-4
+assert abs(exact_rows.value("vr_iwae", K=100_000, alpha=0.5) - renyi[10]) < 1e-4
 for a in (0.1, 0.25, 0.5, 0.9):
-    late = [abs(m) / s for m, s in (moments("VR-IWAE", ENCODER, K, a) for K in (128, 256))]
+    late = [abs(m) / s for m, s in (moments("vr_iwae", "mean", K, a) for K in (128, 256))]
     assert late[1] > late[0]
 log_w = model.log_weights(x, mean, std, 20_000, 8, torch.Generator().manual_seed(8))
 values = (0.5 * log_w).logsumexp(1)[:, 0] / 0.5 - math.log(8) / 0.5
-assert abs(z_score(values, estimators.expected_value("VR-IWAE", 8, 0.5, 0))) < 4
+assert abs(z_score(values, exact_rows.value("vr_iwae", K=8, alpha=0.5))) < 4
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · A row of your own (●●○, 8 minutes)
@@ -716,10 +720,9 @@ print("eight rows, every parameter of the network: one backward pass gives what 
 M, K = 2, 3
 runs = draw(case, M * K, runs=100_000, seed=9)
 log_w, path, score = (part.view(M, K, -1) for part in (runs.log_w, runs.path, runs.score))  # [M, K, B]
-truth = {"elbo": moments("ELBO", ENCODER, 1)[0]}
-truth |= {name: moments("IWAE", ENCODER, samples)[0] for name, samples in (("iwae", M * K), ("miwae", K))}
-tilt_path = estimators.transforms(0.5 * grid.log_w, mass, grid.path - grid.score)
-truth["vr_iwae"] = estimators.exact_moments(tilt_path, K)[0]
+truth = {"elbo": moments("elbo", "mean", 1)[0]}
+truth |= {name: moments("iwae", "mean", samples)[0] for name, samples in (("iwae", M * K), ("miwae", K))}
+truth["vr_iwae"] = moments("vr_iwae", "mean", K, alpha=0.5)[0]
 twins = {"elbo": torch.full_like(log_w, 1 / 6), "iwae": dreg_weights(log_w), "miwae": log_w.softmax(1) ** 2 / M}
 twins["vr_iwae"] = vr_dreg_weights(log_w, 0.5)
 for name, right in truth.items():
@@ -758,12 +761,12 @@ for name, right in truth.items():
 chi_squared = model.chi_squared(x, mean, std).item()
 print(f"log p(x) = {log_p:.4f}     U_0 = EUBO = {model.eubo(x, mean, std).item():.4f}")
 for K in (1, 4, 16, 64):
-    lower, upper = expected_log_mean(grid.log_w, mass, [K + 1]).item(), expected_upper(grid.log_w, mass, K)
+    lower, upper = weight_law.lower(K + 1).item(), weight_law.upper(K).item()
     law = chi_squared / (2 * (K + 1))
     print(f"K = {K:2}   L_K+1 {lower:.4f}   U_K {upper:.4f}   gaps over the law {(log_p - lower) / law:.3f}", end=" ")
     print(f"{(upper - log_p) / law:.3f}   midpoint {(lower + upper) / 2 - log_p:+.6f}")
     assert lower < log_p < upper and abs((lower + upper) / 2 - log_p) < 0.05 * (upper - lower) + 0.02 / K
-assert abs(expected_upper(grid.log_w, mass, 0) - model.eubo(x, mean, std).item()) < 1e-8
+assert abs(weight_law.upper(0).item() - model.eubo(x, mean, std).item()) < 1e-8
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # All exact. At $K = 64$ the two bounds enclose $\log p(x)$ within $0.011$ nats, and their midpoint is off by $0.00002$.
@@ -776,7 +779,7 @@ assert abs(expected_upper(grid.log_w, mass, 0) - model.eubo(x, mean, std).item()
 # ELBO at $K = 1$ and tends to the EUBO for $K \to \infty$. In between it crosses $\log p(x)$ and is a bound in **neither** direction:
 
 # %% slideshow={"slide_type": "fragment"}
-reported = {K: (implied_posterior(grid.log_w, mass, K) * grid.log_w).sum().item() for K in (1, 2, 3, 8, 64, 1024)}
+reported = {K: (weight_law.implied_posterior(K) * grid.log_w).sum().item() for K in (1, 2, 3, 8, 64, 1024)}
 for K, value in reported.items():
     print(f"K = {K:4}   sum of w~ log w: {value:.3f}   {'below' if value < log_p else 'ABOVE'} log p(x) = {log_p:.3f}")
 assert reported[2] < log_p < reported[3] and abs(reported[1] - model.elbo(x, mean, std).item()) < 1e-9
@@ -785,7 +788,7 @@ runs = draw(case, 3, runs=40_000, seed=11)
 assert abs(z_score((runs.log_w.softmax(0) * runs.log_w).sum(0), reported[3])) < 4
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-lower, upper = expected_log_mean(grid.log_w, mass, [65]).item(), expected_upper(grid.log_w, mass, 64)
+lower, upper = weight_law.lower(65).item(), weight_law.upper(64).item()
 assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_p), 5) == 0.00002
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -829,8 +832,8 @@ z_0 = posterior.mean + posterior.stddev * torch.randn(40_000, 1, 1, generator=ge
 log_w0 = model.log_joint(x, z_0) - Normal(mean, std).log_prob(z_0).sum(-1)  # [M, 1]
 log_w = model.log_weights(x, mean, std, 40_000, 4, generator)  # [M, 4, 1]
 each = torch.cat([sandwich(log_w[m : m + 100], log_w0[m : m + 100]) for m in range(0, 40_000, 100)], 1)  # [2, 400]
-assert abs(z_score(each[0], expected_log_mean(grid.log_w, mass, [4]).item())) < 4
-assert abs(z_score(each[1], expected_upper(grid.log_w, mass, 4))) < 4
+assert abs(z_score(each[0], weight_law.lower(4).item())) < 4
+assert abs(z_score(each[1], weight_law.upper(4).item())) < 4
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The jackknife
@@ -856,7 +859,7 @@ assert torch.allclose(first_order, bounds.jackknife(log_w, order=1))
 
 for order in range(5):
     each = bounds.jackknife(log_w.permute(2, 1, 0), order)  # [1, 8, 2000]: one estimate for each group, [2000]
-    bias = estimators.expected_value("jackknife", 8, 0.0, order) - log_p
+    bias = exact_rows.value("jackknife", K=8, order=order) - log_p
     print(f"order {order}: exact bias {bias:+.6f}"
           f"   measured mean {each.mean():.4f} (se {each.std() / 2000**0.5:.4f})", end="")
     print(f"   sd {each.std():.4f}   coefficients {[round(c, 1) for c in bounds.jackknife_coefficients(8, order)]}")
@@ -868,7 +871,7 @@ for order in range(5):
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 for order, quoted, digits in ((0, -0.048, 3), (1, 0.005, 3), (2, -0.0005, 4)):
-    assert round(estimators.expected_value("jackknife", 8, 0.0, order) - log_p, digits) == quoted
+    assert round(exact_rows.value("jackknife", K=8, order=order) - log_p, digits) == quoted
 assert 100 < max(bounds.jackknife_coefficients(8, 4)) < 1000
 assert abs(sum(bounds.jackknife_coefficients(8, 4)) - 1) < 1e-9
 
@@ -907,7 +910,7 @@ verdict
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Absolute exact bias of the jackknife against K on logarithmic axes for orders 0 to 4. Each order falls more steeply than the one before; filled dots are biases above log p(x), open dots below. Order 1 lies above, and for large K so do orders 3 and 4."}}
 Ks = [6, 8, 12, 16, 24, 32, 48, 64]
 for order, color in enumerate((plots.IWAE, plots.MIWAE, plots.CIWAE, plots.Q, plots.ELBO)):
-    bias = [estimators.expected_value("jackknife", K, 0.0, order) - log_p for K in Ks]
+    bias = [exact_rows.value("jackknife", K=K, order=order) - log_p for K in Ks]
     plt.plot(Ks, [abs(b) for b in bias], color=color, label=f"order {order}")
     above = [b > 0 for b in bias]
     plt.scatter(Ks, [abs(b) for b in bias], color=[color if up else "white" for up in above], edgecolor=color, zorder=3)
@@ -960,7 +963,7 @@ for order in range(5):
 
 # %% slideshow={"slide_type": "fragment"}
 for K in (6, 8, 16):
-    slopes_of = [estimators.expected_gradient("jackknife", ENCODER, K, 0.0, order) for order in range(3)]
+    slopes_of = [exact_rows.mean("jackknife", "mean", K=K, order=order) for order in range(3)]
     print(f"K = {K:2}   encoder's exact gradient: order 0 {slopes_of[0]:+.4f}   order 1 {slopes_of[1]:+.4f}"
           f"   order 2 {slopes_of[2]:+.4f}")
     assert slopes_of[0] < 0 < slopes_of[1]
@@ -979,19 +982,19 @@ for K in (6, 32):
     S, top = (log_w - log_w.amax(0)).exp(), log_w.amax(0)
     order_0 = S.mean(0).log() + top
     order_1 = K * order_0 - (K - 1) * (((S.sum(0) - S) / (K - 1)).log().mean(0) + top)
-    assert abs(z_score(order_1, estimators.expected_value("jackknife", K, 0.0, 1))) < 4
+    assert abs(z_score(order_1, exact_rows.value("jackknife", K=K, order=1))) < 4
     assert 0.93 < (order_1.std() / order_0.std()).item() < 0.995
 narrow = model.log_weights(x, posterior.mean, 0.5 * posterior.stddev, 10_000, 6,
                            torch.Generator().manual_seed(1)).permute(2, 1, 0)
 noise = {order: bounds.jackknife(narrow, order).std().item() for order in (0, 1, 4)}  # [1, 6, B]
 assert 1.25 < noise[1] / noise[0] < 1.4 and 1.6 < noise[4] / noise[0] < 1.8
 assert math.comb(64, 4) == 635_376
-assert all(estimators.expected_value("jackknife", K, 0.0, 1) > log_p for K in range(3, 65))
+assert all(exact_rows.value("jackknife", K=K, order=1) > log_p for K in range(3, 65))
 weight = model.weight.clone().requires_grad_()
 of_log_p = torch.autograd.grad(exact.LinearGaussian(weight, 0.7).log_likelihood(x).sum(), weight)[0].item()
-errors = [abs(estimators.expected_gradient("jackknife", DECODER, 8, 0.0, m) - of_log_p) for m in (0, 1)]
+errors = [abs(exact_rows.mean("jackknife", "weight", K=8, order=m) - of_log_p) for m in (0, 1)]
 assert errors[1] < errors[0]
-U = [expected_upper(grid.log_w, mass, K) - log_p for K in (3, 4)]
+U = [weight_law.upper(K).item() - log_p for K in (3, 4)]
 assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -1043,10 +1046,10 @@ expectation = lambda f: (mass * f).sum().item()
 print(f"-grad KL(posterior || q) {-slope_kl:+.4f}   E[r s] {expectation(r * grid.score):+.4f}"
       f"   E[r h] {expectation(r * grid.path):+.4f}")
 print(f"-grad chi^2 / 2          {-slope_chi / 2:+.4f}   E[r^2 h] {expectation(r**2 * grid.path):+.4f}", end="")
-print(f"   K times the gradient of L_K at K = 1024: {1024 * moments('IWAE', ENCODER, 1024)[0]:+.4f}")
+print(f"   K times the gradient of L_K at K = 1024: {1024 * moments('iwae', 'mean', 1024)[0]:+.4f}")
 assert abs(expectation(r * grid.score) + slope_kl) < 1e-6 and abs(expectation(r * grid.path) + slope_kl) < 1e-6
 assert abs(expectation(r**2 * grid.path) + slope_chi / 2) < 1e-6
-assert abs(1024 * moments("IWAE", ENCODER, 1024)[0] + slope_chi / 2) < 0.01
+assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions

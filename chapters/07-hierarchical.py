@@ -31,9 +31,6 @@ from torch.distributions import Exponential, LogNormal, MultivariateNormal, Norm
 
 from vaecourse import bounds, checks, data, evaluate, exact, hierarchical, labs, objectives, plots, recorded, train
 from vaecourse.hierarchical.vae import HierarchicalVAE
-from vaecourse.labs.hierarchical import LEARNED, POSTERIOR, PRIOR, HierarchicalLab
-from vaecourse.labs.quadrature import expected_log_mean, expected_upper, log_weights_on_a_grid
-from vaecourse.labs.samplers import SamplersLab
 from vaecourse.models import VAE, mlp
 from vaecourse.priors import VampPrior, mixture_log_prob
 
@@ -70,14 +67,21 @@ labs.ALL["07.bounds"]()
 # fifty. (3) None. Every single draw is exact. **One free sample and a $\tau$ that looks at $z$ are worth more than a thousand guesses that do not**, and this chapter says why.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# The numbers above, exact, from the lab's own compute layer.
-lab = HierarchicalLab()
-above = lambda **settings: lab.compute(**({"z": 1.0, "seed": 0, "steps": 60} | settings)).upper
-assert above(K=8, dim=1, tau=PRIOR) < 0.1 < above(K=7, dim=1, tau=PRIOR)
-assert [round(above(K=K, dim=50, tau=PRIOR), 1) for K in (0, 1000)] == [40.2, 33.3]
-assert [round(above(K=K, dim=50, tau=LEARNED), 1) for K in (0, 50)] == [4.3, 1.1]
-assert abs(above(K=0, dim=50, tau=POSTERIOR)) < 1e-6
-assert abs(lab.compute(1, POSTERIOR, 60, 50, 1.0, 0).upper_runs).max() < 1e-6
+# The numbers above, exact, as the lab draws them: z_d is one standard deviation, the square root of 5.
+def above(K, dim, slope, std):
+    """E[U_K] - log q(z) for tau = N(slope z, std^2), in nats."""
+    return exact.Ratio.of(exact.MeanMixture(dim), 5**0.5, slope, std).law().upper(K).item()
+
+
+prior, learned = (exact.learning_path(exact.MeanMixture(1), steps)[-1] for steps in (0, 60))
+assert above(8, 1, *prior) < 0.1 < above(7, 1, *prior)
+assert [round(above(K, 50, *prior), 1) for K in (0, 1000)] == [40.2, 33.3]
+assert [round(above(K, 50, *learned), 1) for K in (0, 50)] == [4.3, 1.1]
+many = exact.MeanMixture(50)
+z = torch.full((1, 50), 5**0.5, dtype=torch.float64)
+psi = many.sample_posterior(z, 40, torch.Generator().manual_seed(0))  # tau is exact: every single ratio is q(z)
+ratios = many.log_mixing(psi) + many.log_conditional(z, psi) - many.log_posterior(psi, z) - many.log_prob(z)
+assert ratios.abs().max() < 1e-6
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A sampler of any shape, and the number it withholds
@@ -212,13 +216,13 @@ taus = {
 
 
 def weight_law(z, tau):
-    """log r on a grid of psi, and the mass of tau at each point: all that exact means of U_K and L_K need."""
+    """The law of r, from log r on a grid of psi and the mass of tau there: with it, exact means of U_K and L_K."""
     eps = torch.linspace(-9, 9, 401, dtype=torch.float64)
     slope, std = tau.slope.item(), tau.log_std.exp().item()
     psi = (slope * z + std * eps)[:, None]  # [401, 1]
     log_tau = Normal(0, 1).log_prob(eps) - math.log(std)
     joint = law.log_mixing(psi) + law.log_conditional(torch.tensor([[z]], dtype=torch.float64), psi)
-    return joint - log_tau, Normal(0, 1).log_prob(eps).exp() * (eps[1] - eps[0])
+    return exact.WeightLaw(joint - log_tau, Normal(0, 1).log_prob(eps).exp() * (eps[1] - eps[0]))
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -234,7 +238,7 @@ for name, tau in taus.items():
     for K in (0, 1, 8):
         psi_0 = law.sample_posterior(at, 1, runs)[0]  # at a z of our choice: from q(psi | z)
         drawn = upper_bound(hierarchical.log_ratios(law, tau, at, psi_0, K, runs).detach())
-        gap, error = expected_upper(*weight_law(3.0, tau), K) - truth, drawn.std().item() / 40_000**0.5
+        gap, error = weight_law(3.0, tau).upper(K).item() - truth, drawn.std().item() / 40_000**0.5
         found = drawn.mean().item() - truth
         print(f"{name:>18}, K = {K}: U_K - log q = {abs(gap):.4f}, drawn {round(found, 4) + 0:.4f} ± {error:.4f}")
         assert abs(found - gap) < 4 * error + 1e-5 and gap > -1e-5
@@ -273,8 +277,8 @@ fig, panels = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
 for panel, (name, tau) in zip(panels, taus.items()):
     for K, style in ((1, ":"), (8, "-")):
         weights, exact_q = [weight_law(v, tau) for v in zs.tolist()], law.log_prob(zs[:, None])
-        upper = torch.tensor([expected_upper(*w, K) for w in weights]) - exact_q
-        lower = torch.cat([expected_log_mean(*w, [K]) for w in weights]) - exact_q
+        upper = torch.stack([w.upper(K) for w in weights]) - exact_q
+        lower = torch.stack([w.lower(K) for w in weights]) - exact_q
         panel.plot(zs, upper, style, color=plots.UPPER, label=f"$U_{K}$")
         panel.plot(zs, lower, style, color=plots.IWAE, label=f"$L_{K}$")
         assert upper.min() > 0 > lower.max()
@@ -303,8 +307,8 @@ plt.show()
 tau, z_here = taus["IWHVI: a rough tau"], torch.full((1, 1), 3.0, dtype=torch.float64)
 chi_squared = law.chi_squared(z_here, slope=0.6, std=1.1).item()
 for K in (1, 4, 16, 64, 256):
-    over = expected_upper(*weight_law(3.0, tau), K) - truth
-    under = truth - expected_log_mean(*weight_law(3.0, tau), [K]).item()
+    over = weight_law(3.0, tau).upper(K).item() - truth
+    under = truth - weight_law(3.0, tau).lower(K).item()
     shares = over * 2 * (K + 1) / chi_squared, under * 2 * K / chi_squared  # 1 where the law is exact
     print(f"K = {K:3}   U_K {over:.5f} above, {shares[0]:.3f} of the law", end="")
     print(f"   L_K {under:.5f} below, {shares[1]:.3f} of the law   midpoint {(over - under) / 2:+.6f}")
@@ -705,7 +709,8 @@ assert z_score(no_psi_0, 1.1) > 4  # A20 again
 
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "M-IWHVI against M on a logarithmic axis for K = 1, 4 and 20, beside the exact L_M of the marginal q. All rise to log p(x); those with small K lie below and arrive later."}}
 Ms = [1, 2, 4, 8, 16, 32, 64, 128]
-plain = expected_log_mean(*log_weights_on_a_grid(exact.reference(torch.float64)), Ms)  # of q itself, exact
+of_q = exact.WeightLaw.of(exact.reference(torch.float64))  # of q itself, exact
+plain = torch.stack([of_q.lower(M) for M in Ms])
 for K, color in ((1, plots.MIWAE), (4, plots.IWAE), (20, plots.CIWAE)):
     log_w = log_weights(128, K, 1000, seed=30 + K)[0]  # [128, 1000]
     groups = [log_w.view(128 // M, M, -1) for M in Ms]
@@ -847,11 +852,12 @@ labs.ALL["07.samplers"]()
 # The best Gaussian has $0.365$. Five uninformed samples do not pay for an X; five informed ones do.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# The table above, from the lab's compute layer.
-moment = lambda K, tau: SamplersLab().compute("X", K, tau, 1500, 0)
-for tau, row in (("does not look at z", (0.41, 0.41, 0.05)), ("learned", (0.30, 0.03, 0.01))):
-    assert [round(moment(K, tau).kl, 2) for K in (0, 5, 20)] == list(row)
-assert abs(moment(0, "learned").gaussian_kl - 0.365) < 0.001
+# The table above, from the record that the lab shows.
+record = recorded.load("samplers")
+kl = {(run["tau"], run["K"]): run["moments"][-1]["kl"] for run in record["runs"] if run["target"] == "X"}
+for tau, row in (("prior", (0.41, 0.41, 0.05)), ("learned", (0.30, 0.03, 0.01))):
+    assert [round(kl[tau, K], 2) for K in (0, 5, 20)] == list(row)
+assert abs(record["gaussian_kl"]["X"] - 0.365) < 0.001
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Ask the prediction before the lab is touched. (The bound is $\mathbb E \log q(z|\psi_0)$: the mutual information of z and psi is charged in full.) Then raise K and watch the shape come back. That is the regularisation that the
@@ -1055,7 +1061,7 @@ def tau_gradients(K, runs, generator, z=3.0, slope=0.6, std=1.1):
 def exact_slope(K, h=1e-3):
     """d U_K / d (tau's mean) at z = 3, by a central difference of exact values."""
     shifted = lambda d: hierarchical.LinearInverse(slope=0.6 + d / 3.0, std=1.1).double()
-    right, left = (expected_upper(*weight_law(3.0, shifted(d)), K) for d in (h, -h))
+    right, left = (weight_law(3.0, shifted(d)).upper(K).item() for d in (h, -h))
     return (right - left) / (2 * h)
 
 
@@ -1113,7 +1119,7 @@ verdict
 # %% slideshow={"slide_type": "subslide"}
 tau, truth = taus["IWHVI: a rough tau"], law.log_prob(torch.tensor([[3.0]])).item()
 for K in (2, 4, 8, 16):
-    U = [expected_upper(*weight_law(3.0, tau), k) - truth for k in (K - 1, K)]
+    U = [weight_law(3.0, tau).upper(k).item() - truth for k in (K - 1, K)]
     log_r = hierarchical.log_ratios(law, tau, at, law.sample_posterior(at, 1, runs)[0], K, runs).detach()
     J, order_0 = jackknife(log_r), upper_bound(log_r)
     bias = (K + 1) * U[1] - K * U[0]

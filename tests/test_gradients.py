@@ -436,3 +436,28 @@ def test_a_chunk_is_a_count():
     toy = exact.GaussianToy(torch.zeros(3, 2))
     with pytest.raises(ValueError, match="^chunk must be at least 1, got 0.$"):
         gradients.signal_to_noise(toy, torch.zeros(3, 2), "iwae", 2, 4, draws=5, chunk=0)
+
+
+@pytest.mark.parametrize("order, K", [(0, 3), (1, 5), (2, 6), (3, 7), (4, 8)])
+def test_the_jackknife_s_gradient_is_that_of_autograd_and_its_value_that_of_bounds(order, K):
+    log_w = 2 * torch.randn(K, 9, generator=torch.Generator().manual_seed(order), dtype=torch.float64) - 30
+    slope = torch.randn(K, 9, generator=torch.Generator().manual_seed(99), dtype=torch.float64)
+    found, values = gradients.jackknife_gradient(log_w, slope, order)
+    moved = log_w[None].clone().requires_grad_()
+    right = bounds.jackknife(moved, order)
+    torch.testing.assert_close(values, right.detach(), rtol=1e-7, atol=1e-7)
+    weights = torch.autograd.grad(right.sum(), moved)[0][0]
+    torch.testing.assert_close(found, (weights * slope).sum(0), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "log_w, slope, order, words",
+    [
+        (torch.zeros(3, 2), torch.zeros(3, 1), 1, r"slope must have the shape of log_w, \[3, 2\], got \[3, 1\]"),
+        (torch.zeros(3, 2), torch.zeros(3, 2), 3, "order must be below the number of samples K = 3, got 3"),
+        (torch.tensor([[0.0], [-math.inf]]), torch.zeros(2, 1), 1, "log_w"),
+    ],
+)
+def test_the_jackknife_s_gradient_names_bad_input(log_w, slope, order, words):
+    with pytest.raises(ValueError, match=words):
+        gradients.jackknife_gradient(log_w, slope, order)

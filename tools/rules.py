@@ -186,6 +186,32 @@ def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
 
 
 @rule
+def nothing_but_labs(chapter: Chapter) -> Iterator[Finding]:
+    """A chapter takes from ``labs`` nothing but labs: what is theory stands under it, where everybody finds it."""
+    for i, cell in chapter.code:
+        for name in _taken_from_labs(ast.parse(cell.source)):
+            if name not in {"ALL", *LABS.values()}:
+                yield i, f"takes labs.{name}, which is no lab; theory stands in `exact`, `divergences` or `bounds`"
+
+
+# "03.iwae" -> "iwae.Iwae": the class behind the name of each lab.
+LABS = dict(re.findall(r'"([^"]+)": _lab\("([^"]+)"\)', (ROOT / "vaecourse/labs/__init__.py").read_text()))
+
+
+def _taken_from_labs(code: ast.Module) -> Iterator[str]:
+    """What is imported from ``vaecourse.labs``, and what is looked up in ``labs`` itself, as "file.Name" or "Name"."""
+    for node in ast.walk(code):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute) and re.fullmatch(r"(vaecourse\.)?labs", ast.unparse(node.value)):
+            names = [f"vaecourse.labs.{node.attr}"]
+        yield from (name.removeprefix("vaecourse.labs.") for name in names if name.startswith("vaecourse.labs."))
+
+
+@rule
 def exercises(chapter: Chapter) -> Iterator[Finding]:
     """An exercise is a card, a stub, its check and the folded solution, in this order, and there are enough of them."""
     order = ["exercise", "stub", "check", "solution"]

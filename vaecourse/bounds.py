@@ -125,8 +125,8 @@ def jackknife(log_w: Tensor, order: int) -> Tensor:
         return log_mean(log_w, 1).mean(0)
     exact = arguments.in_float64(_some_above_zero(log_w, order))
     top = _top(exact, 1)
-    centred = _finite(exact - top)
-    value = sum(c * _mean_over_subsets(centred, j) for j, c in enumerate(coefficients))  # [M, B]
+    centred = finite(exact - top)
+    value = sum(c * mean_over_subsets(centred, j) for j, c in enumerate(coefficients))  # [M, B]
     return (top.squeeze(1) + value).mean(0).to(log_w)
 
 
@@ -216,29 +216,37 @@ def _some_above_zero(log_w: Tensor, order: int) -> Tensor:
     return log_w
 
 
-def _finite(log_w: Tensor) -> Tensor:
+def finite(log_w: Tensor) -> Tensor:
     """-inf becomes a number so far below the others of its group that in float64 its weight is zero beside theirs."""
     zero = log_w == -math.inf
     least = log_w.detach().masked_fill(zero, math.inf).amin(1, keepdim=True)
     return torch.where(zero, least - 2000.0, log_w)
 
 
-def _mean_over_subsets(log_w: Tensor, left_out: int) -> Tensor:
+def mean_over_subsets(log_w: Tensor, left_out: int, kept: int = 0) -> Tensor:
     """The mean of log-mean-exp over all subsets of K - left_out of the K samples: [M, K, B] -> [M, B].
 
+    The first ``kept`` samples are in all of them. There must be no gradient where a run of neighbours is all -inf.
     A subset is the K samples without ``left_out`` of them, hence ``left_out + 1`` runs of neighbours. ``run[a, b]``,
     the log-sum-exp of the samples a <= k < b, is computed once; only additions occur, so nothing cancels.
     """
     M, K, B = log_w.shape
+    if left_out == 1:  # two runs, from the first sample on and up to the last
+        none = log_w.new_full((M, 1, B), -math.inf)
+        before = torch.cat([none, log_w.logcumsumexp(1)[:, :-1]], 1)
+        after = torch.cat([log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
+        return torch.logaddexp(before, after)[:, kept:].mean(1) - math.log(K - 1)
+    if left_out == 0:
+        return log_w.logsumexp(1) - math.log(K)
     run = log_w.new_full((K + 1, K + 1, M, B), -math.inf)
     for a in range(K):
         run[a, a + 1 :] = log_w[:, a:].logcumsumexp(1).movedim(1, 0)
     total = torch.zeros_like(log_w[:, 0])
-    subsets = itertools.combinations(range(K), left_out)
+    subsets = itertools.combinations(range(kept, K), left_out)
     while some := list(itertools.islice(subsets, max(1, 2**22 // (M * B)))):
         gone = torch.tensor(some, dtype=torch.long, device=log_w.device).reshape(len(some), left_out)
         edge = gone.new_full((len(some), 1), K)
         start = torch.cat([edge * 0, gone + 1], 1)  # [S, left_out + 1]
         stop = torch.cat([gone, edge], 1)
         total = total + (run[start, stop].logsumexp(1) - math.log(K - left_out)).sum(0)
-    return total / math.comb(K, left_out)
+    return total / math.comb(K - kept, left_out)

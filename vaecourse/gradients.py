@@ -2,6 +2,7 @@ r"""Gradient estimators seen as random variables: the score function and its bas
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from vaecourse import arguments, objectives
+from vaecourse import arguments, bounds, objectives
 from vaecourse.latent import Data, LatentVariableModel
 
 BASELINES = ["none", "mean", "leave_one_out", "optimal"]
@@ -105,6 +106,39 @@ def log_variance(log_w: Tensor) -> Tensor:
     if log_w.shape[1] < 2:
         raise ValueError("log_variance needs K >= 2 samples, got K = 1.")
     return 0.5 * log_w.var(1).mean(0)
+
+
+def jackknife_gradient(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    r"""The gradient of ``bounds.jackknife`` where the log-weights have these slopes, and its value.
+
+    .. math:: \sum_{j=0}^m c(K, m, j)\, \mathrm{mean}_{|S| = K - j} \frac{\sum_{k \in S} w_k g_k}{\sum_{k \in S} w_k}
+
+    as the gradient of the logarithm of a subset's mean is its weighted mean slope. Both need the sums over a subset of
+    w and of w times the slope: those over all samples, less what is left out, which is quick, and loses as many digits
+    as what is left out was larger than the rest. Shapes: ``[K, B], [K, B] -> [B], [B]``. Raises ``ValueError`` unless
+    0 <= order < K, for a weight of zero and for slopes of another shape.
+
+    >>> log_w = torch.tensor([[0.0], [1.0], [2.0]])
+    >>> jackknife_gradient(log_w, torch.ones(3, 1), order=1)[0]  # all weights grow alike
+    tensor([1.])
+    """
+    K = len(arguments.finite("log_w", arguments.tensor("log_w", log_w, "KB")))
+    if arguments.finite("slope", arguments.tensor("slope", slope, "KB")).shape != log_w.shape:
+        raise ValueError(f"slope must have the shape of log_w, {list(log_w.shape)}, got {list(slope.shape)}.")
+    top = log_w.amax(0)
+    w = (log_w - top).exp()
+    parts = torch.stack([w, w * slope], -1)  # [K, B, 2]
+    everything = parts.sum(0)
+    gradient, value = torch.zeros_like(top), torch.zeros_like(top)
+    for j, c in enumerate(bounds.jackknife_coefficients(K, order)):
+        left_out = torch.tensor(list(itertools.combinations(range(K), j)), dtype=torch.long).reshape(math.comb(K, j), j)
+        rest = everything.expand(len(left_out), *everything.shape)  # [subsets, B, 2]
+        for column in left_out.T:
+            rest = rest - parts[column]
+        S, G = rest.unbind(-1)
+        value = value + c * (S.log().mean(0) - math.log(K - j))
+        gradient = gradient + c * (G / S).mean(0)
+    return gradient, value + top
 
 
 class SignalToNoise(NamedTuple):

@@ -61,6 +61,22 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
     return -0.5 * z.square().sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
+def gaussian_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`, summed over L. Shapes: broadcast to ``[..., L] -> [...]``."""
+    return standard_normal_log_prob((z - mean) * (-log_std).exp()) - log_std.sum(-1)
+
+
+def rate(mean: Tensor, log_std: Tensor) -> Tensor:
+    r"""KL(N(mean, diag std^2) || N(0, I)), the rate of a Gaussian encoder, in nats. Shapes: ``2 x [..., L] -> [...]``.
+
+    Source: arXiv 1312.6114, appendix B.
+
+    >>> rate(torch.ones(5, 2), torch.zeros(5, 2))
+    tensor([1., 1., 1., 1., 1.])
+    """
+    return 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
+
+
 class VAE(LatentVariableModel):
     r"""A VAE with a diagonal Gaussian q(z | x), Bernoulli or Gaussian pixels, and tanh networks if no others are given.
 

@@ -14,12 +14,7 @@ from torch import Tensor, nn
 
 from vaecourse import arguments
 from vaecourse.latent import mode
-from vaecourse.models import VAE, standard_normal_log_prob
-
-
-def gaussian_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
-    r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`, summed over L. Shapes: broadcast to ``[..., L] -> [...]``."""
-    return standard_normal_log_prob((z - mean) * (-log_std).exp()) - log_std.sum(-1)
+from vaecourse.models import VAE, gaussian_log_prob
 
 
 def mixture_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

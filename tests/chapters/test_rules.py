@@ -1,9 +1,12 @@
 """The rules of a chapter: the sample follows them all, and each of them sees the faults that are planted for it."""
 
+import ast
+
 import nbformat
 import pytest
 
 from tools import chapter, notebooks, rules
+from vaecourse import labs
 
 TEXT, PLUMBING, NOTES, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION, QUIZ = range(10)  # the cells of the sample
 
@@ -93,6 +96,19 @@ FAULTS = {
     "folded card": ("folding", CARD, _with(jupyter={"source_hidden": True}), "is folded"),
     "long cell": ("cells_are_short", FIGURE, _says("x = 1\n" * 16), "has 16 lines"),
     "wide line": ("cells_are_short", FIGURE, _says("x = 1" + " + 1" * 30), "has a line of 125 characters; at most 120"),
+    "theory in a lab": (
+        "nothing_but_labs",
+        FIGURE,
+        _says("from vaecourse.labs.signal import SignalLab, signal_to_noise\nprint(signal_to_noise)"),
+        "takes labs.signal.signal_to_noise, which is no lab",
+    ),
+    "a lab's file": (
+        "nothing_but_labs",
+        FIGURE,
+        _says("from vaecourse.labs import mmd\nprint(mmd)"),
+        "labs.mmd, which",
+    ),
+    "by its full name": ("nothing_but_labs", FIGURE, _says("print(labs.live.Trainer)"), "labs.live, which is no lab"),
     "no check": ("exercises", CHECK, _is_tagged(), "is tagged `solution` after `stub`"),
     "no solution": ("exercises", SOLUTION, _is_tagged(), "no solution follows"),
     "no stub": ("exercises", STUB, _is_tagged(), "has 0 exercises"),
@@ -203,6 +219,13 @@ def test_a_chapter_with_too_few_exercises(sample, monkeypatch):
     monkeypatch.setattr(rules, "EXERCISES", 4)
     (found,) = rules.problems(sample)
     assert "has 1 exercises (cells tagged `stub`); it needs at least 4" in found
+
+
+@pytest.mark.parametrize("code", ["labs.ALL['03.iwae']()", "from vaecourse.labs.cockpit import CockpitLab", "x = labs"])
+def test_a_chapter_may_take_labs(sample, code):
+    nothing = rules._taken_from_labs(ast.parse(code))
+    assert set(nothing) <= {"ALL", *rules.LABS.values()}
+    assert set(rules.LABS) == set(labs.ALL)
 
 
 def test_a_chapter_without_a_quiz(sample):

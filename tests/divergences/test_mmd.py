@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact
-from vaecourse.divergences import imq, mmd2, rbf, witness
+from vaecourse.divergences import imq, mmd2, rbf, u_statistics, witness
 
 N, P, L = 11, 17, 3
 RBF, IMQ = partial(rbf, bandwidth=1.5), partial(imq, scale=2.0 * L)
@@ -196,3 +196,16 @@ def test_half_precision_is_computed_and_comes_back_in_float32(dtype, kernel):
     for call in (mmd2, partial(witness, x[:5])):
         assert call(x, y, kernel).dtype == torch.float32
         assert torch.equal(call(x, y, kernel), call(x.float(), y.float(), kernel))
+
+
+@pytest.mark.parametrize(
+    "k, signs, words",
+    [
+        (torch.zeros(4, 6), torch.ones(1, 4), r"k must have the shape \[2n, 2n\] with n >= 2, got \[4, 6\]"),
+        (torch.zeros(5, 5), torch.ones(1, 5), "k must have the shape"),
+        (torch.zeros(4, 4), torch.ones(1, 5), "signs must have one entry for each of the 4 points"),
+    ],
+)
+def test_partings_that_do_not_fit_are_named(k, signs, words):
+    with pytest.raises(ValueError, match=words):
+        u_statistics(k, signs)

@@ -93,3 +93,14 @@ def test_bad_input(mean, std, kernel, scale, words):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_answer_has_the_type_of_the_question(kernel, dtype):
     assert exact.gaussian_mmd2(torch.ones(3, dtype=dtype), torch.ones(3, dtype=dtype), kernel, 1.3).dtype == dtype
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "imq"])
+def test_a_dimension_that_is_there_more_than_once_need_not_be_written_out(kernel):
+    mean, std = torch.tensor([0.8, 0.0, 0.3]).double(), torch.tensor([1.3, 1.3, 0.6]).double()
+    times = [1, 6, 2]
+    repeated = [part.repeat_interleave(torch.tensor(times)) for part in (mean, std)]
+    found = exact.gaussian_mmd2(mean, std, kernel, 1.7, times)
+    torch.testing.assert_close(found, exact.gaussian_mmd2(*repeated, kernel, 1.7), rtol=1e-12, atol=1e-14)
+    with pytest.raises(ValueError, match="times must have one entry for each of the L = 3 dimensions, got 2"):
+        exact.gaussian_mmd2(mean, std, kernel, 1.7, [1, 2])

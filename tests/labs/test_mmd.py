@@ -35,9 +35,9 @@ def test_statistic_of_the_true_labels_is_the_packages(kernel):
     n, d, h = 9, 5, 1.7
     x, y = clouds(n, d, seed=1, dtype=torch.float64)
     pooled = torch.cat([x, y])
-    k = mmd.profile(kernel, h, d)(mmd.squared_distances(pooled, pooled))
+    k = mmd.profile(kernel, h, d)(divergences.squared_distance(pooled, pooled, near_zero=True))
     torch.testing.assert_close(k, packaged(kernel, h, d)(pooled, pooled), rtol=1e-9, atol=1e-9)
-    found = mmd.u_statistics(k, torch.cat([torch.ones(n), -torch.ones(n)])[None].double())
+    found = divergences.u_statistics(k, torch.cat([torch.ones(n), -torch.ones(n)])[None].double())
     torch.testing.assert_close(found[0], divergences.mmd2(x, y, packaged(kernel, h, d)), rtol=1e-9, atol=1e-12)
 
 
@@ -45,8 +45,8 @@ def test_a_shuffled_statistic_is_the_packages_on_shuffled_points():
     n, d = 8, 3
     x, y = clouds(n, d, seed=2, dtype=torch.float64)
     pooled, signs = torch.cat([x, y]), mmd._partings(n, seed=4).double()
-    k = mmd.profile(mmd.IMQ, 1.0, d)(mmd.squared_distances(pooled, pooled))
-    found = mmd.u_statistics(k, signs)
+    k = mmd.profile(mmd.IMQ, 1.0, d)(divergences.squared_distance(pooled, pooled, near_zero=True))
+    found = divergences.u_statistics(k, signs)
     assert found.shape == (1 + mmd.PERMUTATIONS,)
     assert (signs.sum(1) == 0).all() and (signs[0, :n] == 1).all() and not (signs[1:] == signs[0]).all(1).any()
     for row in (1, 17):
@@ -63,7 +63,9 @@ def test_exact_value_is_the_mean_of_the_statistic(kernel, d, h, shift, spread):
     k_of = mmd.profile(kernel, h, d)
     for seed in range(600):
         pooled = torch.cat(clouds(n, d, seed, spread, shift, dtype=torch.float64))
-        found.append(mmd.u_statistics(k_of(mmd.squared_distances(pooled, pooled)), signs)[0])
+        found.append(
+            divergences.u_statistics(k_of(divergences.squared_distance(pooled, pooled, near_zero=True)), signs)[0]
+        )
     right = mmd.exact_mmd2(kernel, h, d, shift, spread)
     assert_mean(torch.stack(found), right)
     if (kernel, d) in {(mmd.RBF, 2), (mmd.IMQ, 20), (mmd.MANY, 5)}:
@@ -88,8 +90,8 @@ def test_pull_is_the_way_down_the_witness(kernel, d):
     at = y.clone().requires_grad_()
     divergences.witness(at, y, x, packaged(kernel, h, d)).sum().backward()
     pooled = torch.cat([x, y])
-    r = mmd.squared_distances(pooled, pooled)[n:]
-    found = mmd._way_down(mmd.profile(kernel, h, d), r, y[:, :2], pooled[:, :2])
+    r = divergences.squared_distance(pooled, pooled, near_zero=True)[n:]
+    found = -divergences.witness_slope(mmd.profile(kernel, h, d), r, y[:, :2], pooled[:, :2])
     torch.testing.assert_close(found, -at.grad[:, :2], rtol=1e-6, atol=1e-9)
 
 

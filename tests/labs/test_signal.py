@@ -8,7 +8,7 @@ import torch
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact, labs, objectives
-from vaecourse.labs import iwae, quadrature, signal
+from vaecourse.labs import signal
 
 LAB = signal.SignalLab()
 START = {"K": 16, "M": 4, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
@@ -18,38 +18,28 @@ def compute(**settings):
     return LAB.compute(**{**START, **settings})
 
 
+def moments(parameter, K):
+    return signal.rows().moments("iwae", signal.PARAMETERS[parameter], K=K)
+
+
+def bound(K):
+    return signal.rows().value("iwae", 1, K)
+
+
 def sampled(objective, M, K, draws, seed=1):
     """Independent gradients for phi and theta by the weights of the table of objectives: ``[draws] each``."""
     eps = torch.randn(draws, M, K, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    log_w, slopes = signal.weigh(exact.reference(torch.float64), eps.flatten())
-    log_w = log_w.view(draws, M, K).permute(1, 2, 0)  # [M, K, draws]: every draw is a data point
-    slopes = {name: g.view(draws, M, K).permute(1, 2, 0) for name, g in slopes.items()}
-    phi = (objective.phi_weights(log_w) * slopes["phi"]).sum((0, 1))
-    theta = (objective.theta_weights(log_w) * slopes["theta"]).sum((0, 1))
+    slopes = exact.slopes(exact.reference(torch.float64), eps.permute(1, 2, 0))  # [M, K, draws]: each a data point
+    phi = (objective.phi_weights(slopes.log_w) * slopes.whole("mean")).sum((0, 1))
+    theta = (objective.theta_weights(slopes.log_w) * slopes.weight).sum((0, 1))
     return {"phi": phi, "theta": theta}
-
-
-def test_slopes_are_those_of_autograd():
-    case = exact.reference(torch.float64)
-    eps = torch.randn(7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    mean, weight = case.mean.clone().requires_grad_(), case.model.weight.clone().requires_grad_()
-    model = exact.LinearGaussian(weight, case.model.noise_variance)
-    z = mean + case.std * eps[:, None, None]  # [7, 1, 1]
-    log_joint = model.log_joint(case.x, z)[:, 0]
-    log_w = log_joint - torch.distributions.Normal(mean, case.std).log_prob(z)[:, 0, 0]
-    found, slopes = signal.weigh(case, eps)
-    torch.testing.assert_close(found - found[0], (log_w - log_w[0]).detach())
-    for n in range(7):
-        by_path = torch.autograd.grad(log_w[n], mean, retain_graph=True)[0]
-        torch.testing.assert_close(slopes["phi"][n], by_path.squeeze())
-        by_weight = torch.autograd.grad(log_joint[n], weight, retain_graph=True)[0]
-        torch.testing.assert_close(slopes["theta"][n], by_weight.squeeze())
 
 
 @pytest.mark.parametrize("parameter", ["phi", "theta"])
 @pytest.mark.parametrize("M, K, beta", [(1, 1, 0.0), (3, 2, 0.0), (1, 40, 0.0), (3, 5, 0.3), (2, 7, 1.0)])
 def test_exact_moments_are_those_of_samples(parameter, M, K, beta):
-    mean, sd = signal.gradient(parameter, M, K, beta)
+    found = signal.rows().moments("ciwae", signal.PARAMETERS[parameter], M, K, beta=beta)
+    mean, sd = found.mean, found.sd
     runs = sampled(objectives.get("ciwae", beta=beta), M, K, 40_000)[parameter]
     assert_mean(runs, mean)
     assert_mean((runs - mean).square(), sd**2)
@@ -60,34 +50,31 @@ def test_one_sample_gives_the_exact_gradient_of_the_elbo():
     case = exact.reference(torch.float64)
     mean = case.mean.clone().requires_grad_()
     case.model.elbo(case.x, mean, case.std).sum().backward()
-    assert signal.moments("phi", 1).mean == pytest.approx(mean.grad.item(), abs=1e-8)
-    assert signal.moments("phi", 1).mean == pytest.approx(-2.107, abs=1e-3)
+    assert moments("phi", 1).mean == pytest.approx(mean.grad.item(), abs=1e-8)
+    assert moments("phi", 1).mean == pytest.approx(-2.107, abs=1e-3)
 
 
 @pytest.mark.parametrize("K", [2, 30, 500])
 def test_mean_is_the_slope_of_the_exact_bound(K):
     """E[Delta_phi] = dE[L_K] / d mean, by a central difference of another quadrature."""
     step = 1e-3
-    high, low = (
-        quadrature.expected_log_mean(*quadrature.log_weights_on_a_grid(iwae.case_with(1.3, 0.5 + s)), [K]).item()
-        for s in (step, -step)
-    )
-    assert signal.moments("phi", K).mean == pytest.approx((high - low) / (2 * step), rel=1e-4)
+    high, low = (exact.WeightLaw.of(exact.case_with(1.3, 0.5 + s)).lower(K).item() for s in (step, -step))
+    assert moments("phi", K).mean == pytest.approx((high - low) / (2 * step), rel=1e-4)
 
 
 def test_bound_is_exact():
     case = exact.reference(torch.float64)
-    assert signal.bound(1) == pytest.approx(case.model.elbo(*case[1:]).item(), abs=1e-8)
+    assert bound(1) == pytest.approx(case.model.elbo(*case[1:]).item(), abs=1e-8)
     for K in (2, 64, 1000):
-        other = quadrature.expected_log_mean(*quadrature.log_weights_on_a_grid(case), [K]).item()
-        assert signal.bound(K) == pytest.approx(other, abs=1e-8)
+        other = exact.WeightLaw.of(case).lower(K).item()
+        assert bound(K) == pytest.approx(other, abs=1e-8)
 
 
 def test_theta_tends_to_the_gradient_of_log_p():
     case = exact.reference(torch.float64)
     weight = case.model.weight.clone().requires_grad_()
     exact.LinearGaussian(weight, 0.7).log_likelihood(case.x).sum().backward()
-    gap = [abs(signal.moments("theta", K).mean - weight.grad.item()) for K in (500, 1000)]
+    gap = [abs(moments("theta", K).mean - weight.grad.item()) for K in (500, 1000)]
     assert gap[1] < 5e-4
     assert gap[0] / gap[1] == pytest.approx(2, rel=0.01)  # O(1/K)
 
@@ -112,7 +99,7 @@ def test_pooled_is_piwae():
     runs = sampled(objectives.get("piwae"), 3, 5, 40_000)
     for parameter, snr in (("phi", data.phi), ("theta", data.theta)):
         assert_mean(runs[parameter] / runs[parameter].std() * runs[parameter].mean().sign(), snr)
-    assert data.value == signal.bound(15)
+    assert data.value == bound(15)
 
 
 @pytest.mark.parametrize("settings", [{}, {"M": 1, "K": 3, "beta": 0.4}, {"M": 7, "K": 3, "pooled": True}, {"K": 1}])

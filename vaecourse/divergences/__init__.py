@@ -15,24 +15,39 @@ input, float16 and bfloat16 becoming float32, and raises ``ValueError`` for poin
 """
 
 from vaecourse.divergences.adversarial import Discriminator, adversarial_js, adversarial_kl, discriminator_loss
-from vaecourse.divergences.kernels import Kernel, imq, median_distance, multi_scale, rbf, squared_distance
+from vaecourse.divergences.kernels import (
+    Kernel,
+    Profile,
+    imq,
+    imq_profile,
+    median_distance,
+    multi_scale,
+    rbf,
+    rbf_profile,
+    squared_distance,
+)
 from vaecourse.divergences.minibatch import minibatch_kl
-from vaecourse.divergences.mmd import mmd2, witness
+from vaecourse.divergences.mmd import mmd2, u_statistics, witness, witness_slope
 from vaecourse.divergences.stein import stein_direction
 
 __all__ = [
     "Discriminator",
     "Kernel",
+    "Profile",
     "adversarial_js",
     "adversarial_kl",
     "discriminator_loss",
     "imq",
+    "imq_profile",
     "median_distance",
     "minibatch_kl",
     "mmd2",
     "multi_scale",
     "rbf",
+    "rbf_profile",
     "squared_distance",
     "stein_direction",
+    "u_statistics",
     "witness",
+    "witness_slope",
 ]

@@ -15,10 +15,14 @@ from vaecourse import arguments
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
+Profile = Callable[[Tensor], Tensor]
+"""A kernel as a function of the squared distances, of any shape: one matrix of them serves many questions."""
 
-def squared_distance(x: Tensor, y: Tensor) -> Tensor:
+
+def squared_distance(x: Tensor, y: Tensor, near_zero: bool = False) -> Tensor:
     r""":math:`|x_n - y_p|^2`, from the differences themselves: :math:`|x|^2 + |y|^2 - 2 x^T y` would cancel far from 0.
 
+    For points ``near_zero`` it is taken from this matrix product after all, which is quicker.
     The gradient is finite where two points coincide. Memory: ``[N, P]``, whatever L is.
     Shapes: ``[N, L], [P, L] -> [N, P]``. Raises ``ValueError`` for points of different width, or not finite.
 
@@ -33,6 +37,8 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
             f"x and y must share type and device, got {x.dtype} on {x.device} and {y.dtype} on {y.device}."
         )
     x, y = arguments.at_least_float32(x), arguments.at_least_float32(y)
+    if near_zero:
+        return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
 
 
@@ -47,7 +53,12 @@ def rbf(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
     tensor([[1.0000, 0.6065]])
     """
     bandwidth = arguments.scale("bandwidth", bandwidth)
-    return (-0.5 * squared_distance(x, y) / bandwidth**2).exp()
+    return rbf_profile(squared_distance(x, y), bandwidth)
+
+
+def rbf_profile(r: Tensor, bandwidth: float) -> Tensor:
+    r"""The Gaussian kernel of squared distances: :math:`\exp(-r / 2 h^2)`. Shapes: ``[...] -> [...]``."""
+    return (r / (-2 * bandwidth**2)).exp_()
 
 
 def imq(x: Tensor, y: Tensor, scale: float) -> Tensor:
@@ -63,7 +74,12 @@ def imq(x: Tensor, y: Tensor, scale: float) -> Tensor:
     tensor([[1.0000, 0.5000]])
     """
     scale = arguments.scale("scale", scale)
-    return scale / (scale + squared_distance(x, y))
+    return imq_profile(squared_distance(x, y), scale)
+
+
+def imq_profile(r: Tensor, scale: float) -> Tensor:
+    r"""The inverse multiquadratic kernel of squared distances: :math:`C / (C + r)`. Shapes: ``[...] -> [...]``."""
+    return (r + scale).reciprocal_() * scale
 
 
 def multi_scale(kernel: Callable[[Tensor, Tensor, float], Tensor], scales: Sequence[float]) -> Kernel:

@@ -8,10 +8,11 @@ Source: Gretton et al. 2012, JMLR 13.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from vaecourse import arguments
-from vaecourse.divergences.kernels import Kernel, matrix, points
+from vaecourse.divergences.kernels import Kernel, Profile, matrix, points
 
 
 def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
@@ -39,6 +40,25 @@ def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
     return _within(x, kernel, unbiased) + _within(y, kernel, unbiased) - 2 * matrix(x, y, kernel).mean()
 
 
+def u_statistics(k: Tensor, signs: Tensor) -> Tensor:
+    r"""The U-statistic of a pooled cloud of 2n points, for each of R ways of parting it into halves of n.
+
+    With s = +1 in one half and -1 in the other, :math:`\sum_{i \ne j} s_i s_j k_{ij}` is the sum inside the halves
+    minus the sum across; together with :math:`\sum_{i \ne j} k_{ij}` it gives both. Of random partings it is the null
+    distribution of a permutation test, from one kernel matrix. Shapes: ``[2n, 2n], [R, 2n] -> [R]``. Raises
+    ``ValueError`` for other shapes, and for n < 2.
+    """
+    n = len(arguments.shaped("k", k, ("2n", "2n"))) // 2
+    if k.shape != (2 * n, 2 * n) or n < 2:
+        raise ValueError(f"k must have the shape [2n, 2n] with n >= 2, got {list(k.shape)}.")
+    if arguments.shaped("signs", signs, ("R", "2n")).shape[1] != 2 * n:
+        raise ValueError(f"signs must have one entry for each of the {2 * n} points, got shape {list(signs.shape)}.")
+    k = k - k.diagonal().diag()
+    difference = ((signs @ k) * signs).sum(1)
+    inside, across = (k.sum() + difference) / 2, (k.sum() - difference) / 2
+    return inside / (n * (n - 1)) - across / n**2
+
+
 def witness(at: Tensor, x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
     r"""Where x is denser than y (positive) and where y is (negative), as the kernel sees it.
 
@@ -49,6 +69,19 @@ def witness(at: Tensor, x: Tensor, y: Tensor, kernel: Kernel) -> Tensor:
     """
     at, x, y = (arguments.at_least_float32(points(name, of)) for name, of in (("at", at), ("x", x), ("y", y)))
     return matrix(at, x, kernel).mean(1) - matrix(at, y, kernel).mean(1)
+
+
+def witness_slope(profile: Profile, r: Tensor, at: Tensor, pooled: Tensor) -> Tensor:
+    r"""The gradient of the witness (second half - first half of a pooled cloud) at points, in the coordinates given.
+
+    The gradient of k(a, b) in a is :math:`2\, \frac{dk}{dr}\, (a - b)`, with r the squared distance in all dimensions.
+    Shapes: r ``[A, 2n]``, at ``[A, C]``, pooled ``[2n, C]`` -> ``[A, C]``.
+    """
+    n = len(pooled) // 2
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(profile(r := r.clone().requires_grad_()).sum(), r)
+    signed = slope * torch.cat([-torch.ones(n), torch.ones(n)]) / n
+    return 2 * (signed.sum(1)[:, None] * at - signed @ pooled)
 
 
 def _within(x: Tensor, kernel: Kernel, unbiased: bool) -> Tensor:

@@ -4,16 +4,23 @@
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
 hierarchical inference. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
 the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
+
+What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
+and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
+``objectives.TABLE``, for any q; ``Ratio`` is the law of a hierarchical ratio, in any dimension.
 """
 
-from vaecourse.exact.case import Case, reference
+from vaecourse.exact.case import Case, case_with, reference
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
 from vaecourse.exact.gaussian_mmd import gaussian_mmd2
 from vaecourse.exact.gaussian_toy import GaussianToy
+from vaecourse.exact.gradients import Moments, RowGradients, Slopes, WeightedSum, optimal_baseline, slopes
 from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
+from vaecourse.exact.ratios import Ratio, learning_path
+from vaecourse.exact.weights import WeightLaw, log_weights
 
 __all__ = [
     "Case",
@@ -24,7 +31,18 @@ __all__ = [
     "LaplaceMixture",
     "LinearGaussian",
     "MeanMixture",
+    "Moments",
+    "Ratio",
+    "RowGradients",
+    "Slopes",
+    "WeightLaw",
+    "WeightedSum",
+    "case_with",
     "exploding_latent_space",
     "gaussian_mmd2",
+    "learning_path",
+    "log_weights",
+    "optimal_baseline",
     "reference",
+    "slopes",
 ]

@@ -89,3 +89,14 @@ def reference(dtype: torch.dtype = torch.float32) -> Case:
     x = torch.tensor([[1.3]], dtype=dtype)
     posterior = model.posterior(x)
     return Case(model, x, posterior.mean + 0.5, 1.3 * posterior.stddev)
+
+
+def case_with(width: float, shift: float) -> Case:
+    """The reference case in float64 with a q ``width`` times as wide as the posterior, ``shift`` beside its mean.
+
+    >>> case_with(1.3, 0.5).mean, reference(torch.float64).mean
+    (tensor([[1.1610]], dtype=torch.float64), tensor([[1.1610]], dtype=torch.float64))
+    """
+    case = reference(torch.float64)
+    posterior = case.model.posterior(case.x)
+    return case.replace(mean=posterior.mean + shift, std=width * posterior.stddev)

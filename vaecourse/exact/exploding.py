@@ -29,16 +29,17 @@ class Exploding(NamedTuple):
     aggregate_kl: Tensor  # KL(q(z) || p)
 
 
-def exploding_latent_space(tau: Tensor) -> Exploding:
+def exploding_latent_space(tau: Tensor, least_noise: float = 0.0) -> Exploding:
     r"""Every term of the toy, exactly; the mutual information alone by quadrature, to ten digits.
 
     With :math:`\Phi(-1/\tau)` the chance that z lands on the wrong side:
 
-    .. math:: E \log p(x|z) = \frac{1}{8 \tau^2} - 2\, \Phi(-1/\tau)\, e^{1/(4 \tau^2)} - \tfrac12 \log 2\pi, \qquad
+    .. math:: E \log p(x|z) = -\log s - \frac{2\, \Phi(-1/\tau)}{s^2} - \tfrac12 \log 2\pi, \qquad
               KL(q(z|x) \| p) = \tfrac12 \tau^2 - \log \tau
 
-    and p(x) is half of each side's density. Shapes: ``[T]`` -> a tuple of ``[T]``, in float64. Raises ``ValueError``
-    unless every tau > 0.
+    and p(x) is half of each side's density. With a ``least_noise`` s is never below it: the decoder cannot get surer
+    for ever, and the bound has a top. Shapes: ``[T]`` -> a tuple of ``[T]``, in float64. Raises ``ValueError`` unless
+    every tau > 0 and least_noise >= 0.
 
     >>> terms = exploding_latent_space(torch.tensor([0.5, 0.1]))
     >>> terms.elbo, terms.posterior_kl
@@ -48,6 +49,8 @@ def exploding_latent_space(tau: Tensor) -> Exploding:
         raise ValueError(f"tau must be positive, got {float(tau.min()):g} among its entries.")
     tau = tau.double()
     log_precision = 1 / (4 * tau**2)  # log of 1 / s^2
+    if arguments.number("least_noise", least_noise, 0.0) > 0:
+        log_precision = log_precision.clamp(max=-2 * math.log(least_noise))
     miss = (torch.special.log_ndtr(-1 / tau) + log_precision).exp()  # the chance of the wrong side, over s^2
     reconstruction = 0.5 * log_precision - 2 * miss - 0.5 * math.log(2 * math.pi)
     rate = 0.5 * tau**2 - tau.log()
@@ -61,7 +64,7 @@ def exploding_latent_space(tau: Tensor) -> Exploding:
 
 def _two_sided_information(tau: Tensor) -> Tensor:
     """I(x; z) for x = -1 or 1 with equal odds and z ~ N(x, tau^2): log 2 - E log(1 + e^(-2 z / tau^2)) given x = 1."""
-    eps = torch.linspace(-10, 10, 4001, dtype=torch.float64, device=tau.device)
+    eps = torch.linspace(-10, 10, 1001, dtype=torch.float64, device=tau.device)
     density = (-0.5 * eps**2).exp() / math.sqrt(2 * math.pi)
     z = 1 + tau.unsqueeze(-1) * eps
     lost = torch.nn.functional.softplus(-2 * z / tau.unsqueeze(-1) ** 2)

@@ -9,14 +9,13 @@ axis, no entry, NaN or +inf.
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import torch
 from torch import Tensor
 
 from vaecourse import arguments
-from vaecourse.bounds import jackknife_coefficients, log_mean
+from vaecourse.bounds import finite, jackknife_coefficients, log_mean, mean_over_subsets
 
 
 def upper_bound(log_ratio: Tensor) -> Tensor:
@@ -84,26 +83,16 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     n = len(log_ratio)
     if arguments.count("order", order, at_least=0) >= n:
         raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
-    device, dtype, log_ratio = (
-        log_ratio.device,
-        log_ratio.dtype,
-        arguments.in_float64(log_ratio),
-    )  # its coefficients cancel
-    value = torch.zeros_like(log_ratio[0])
-    for j, coefficient in enumerate(jackknife_coefficients(n, order)):
-        value = value + coefficient * _mean_over_subsets(log_ratio, j)
-    return value.to(device, dtype)
-
-
-def _mean_over_subsets(log_ratio: Tensor, left_out: int) -> Tensor:
-    """The mean of log-mean-exp over the subsets that lack ``left_out`` of psi_1..K: [K + 1, ...] -> [...]."""
-    n = len(log_ratio)
-    total = torch.zeros_like(log_ratio[0])
-    subsets = itertools.combinations(range(1, n), n - 1 - left_out)
-    while some := list(itertools.islice(subsets, max(1, 2**22 // log_ratio.numel()))):
-        kept = torch.tensor([(0, *others) for others in some], device=log_ratio.device)  # [S, n - left_out]
-        total = total + log_mean(log_ratio[kept], 1).sum(0)
-    return total / math.comb(n - 1, left_out)
+    if order == 0:
+        return log_mean(log_ratio, 0)
+    exact = arguments.in_float64(log_ratio).reshape(1, n, -1)  # its coefficients cancel; [1, K + 1, B]
+    top = exact.detach().amax(1, keepdim=True).clamp_min(torch.finfo(exact.dtype).min)
+    above_zero = exact > -math.inf
+    some = above_zero[:, :1] | (above_zero.sum(1, keepdim=True) > order)  # in every subset
+    centred = torch.where(some, finite(exact - top), (exact - top).detach())
+    coefficients = jackknife_coefficients(n, order)
+    value = sum(c * mean_over_subsets(centred, j, kept=1) for j, c in enumerate(coefficients))  # [1, B]
+    return (top[0, 0] + value).view(log_ratio.shape[1:]).to(log_ratio)
 
 
 def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:

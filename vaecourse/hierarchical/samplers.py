@@ -25,7 +25,7 @@ from vaecourse.hierarchical.gradient import dreg
 from vaecourse.hierarchical.inverse import MixingPrior
 from vaecourse.hierarchical.law import InverseModel
 from vaecourse.hierarchical.ratios import log_ratios
-from vaecourse.models import mlp, standard_normal_log_prob
+from vaecourse.models import gaussian_log_prob, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
 DIM = 2  # of z, and of psi
@@ -123,7 +123,7 @@ class NeuralSampler(nn.Module):
     def log_conditional(self, z: Tensor, psi: Tensor) -> Tensor:
         """log q(z | psi). Shapes: ``[..., 2], [..., 2] -> [...]``."""
         arguments.broadcast("psi", arguments.vectors("psi", psi, DIM), "z", arguments.vectors("z", z, DIM))
-        return standard_normal_log_prob((z - self.mean(psi)) * (-self.log_std).exp()) - self.log_std.sum()
+        return gaussian_log_prob(z, self.mean(psi), self.log_std)
 
     def sample_mixing(self, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
         """Draws of psi: ``[*shape, 2]``."""
@@ -153,7 +153,7 @@ class GaussianInverse(nn.Module):
         """log tau(psi | z). Shapes: ``[K, ..., 2], [..., 2] -> [K, ...]``."""
         arguments.broadcast("psi", arguments.vectors("psi", psi, DIM), "z", arguments.vectors("z", z, DIM))
         mean, log_std = self.network(z).chunk(2, -1)
-        return standard_normal_log_prob((psi - mean) * (-log_std).exp()) - log_std.sum(-1)
+        return gaussian_log_prob(psi, mean, log_std)
 
 
 def _randn(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from vaecourse import arguments
 from vaecourse.hierarchical.bounds import upper_bound
 from vaecourse.latent import LatentVariableModel, standard_normal
-from vaecourse.models import VAE, Prior, mlp, standard_normal_log_prob
+from vaecourse.models import VAE, Prior, gaussian_log_prob, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
 GRADIENTS = ["plain", "dreg"]
@@ -41,7 +41,7 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, z: Tensor) -> Tensor:
         r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`. Shapes: ``[..., P] -> [...]``."""
-        return standard_normal_log_prob((z - self.mean) * (-self.log_std).exp()) - self.log_std.sum(-1)
+        return gaussian_log_prob(z, self.mean, self.log_std)
 
     def detach(self) -> Gaussian:
         """The same Gaussian, held fixed."""

@@ -120,16 +120,7 @@ class BaselineLab(Experiment):
 @lru_cache(maxsize=1)
 def exact_gradient() -> float:
     """The exact gradient of the ELBO for q's mean on the reference case, in nats per unit of z."""
-    model, x, mean, std = exact.reference(torch.float64)
-    return torch.autograd.grad(model.elbo(x, mean.requires_grad_(), std).sum(), mean)[0].item()
-
-
-@lru_cache(maxsize=1)
-def best_constant() -> float:
-    r"""c* = E[s^2 log w] / E[s^2], exactly: log w is a quadratic a + b t + c t^2 of the noise t, so c* = a + 3 c."""
-    log_w, _ = _log_weights(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64))
-    left, middle, right = log_w.tolist()
-    return middle + 3 * ((left + right) / 2 - middle)
+    return exact.RowGradients(exact.reference(torch.float64)).mean("elbo", "mean")
 
 
 @lru_cache(maxsize=8)
@@ -142,19 +133,9 @@ def _estimates(K: int, seed: int) -> dict[str, NDArray[np.floating]]:
 
 def _estimates_of(eps: torch.Tensor) -> dict[str, NDArray[np.floating]]:
     """Every estimator's gradients from the noise ``[M, K, B]`` of M of the runs."""
-    std = exact.reference(torch.float64).std.item()
-    score = eps / std
-    log_w, path = _log_weights(eps)
+    case = exact.reference(torch.float64)
+    log_w, path, score, _ = exact.slopes(case, eps)
     baselines = {name: gradients.baseline(log_w, kind, score**2) for name, kind in KINDS.items()}
-    baselines[FIXED] = torch.full_like(log_w, best_constant())
+    baselines[FIXED] = torch.full_like(log_w, exact.optimal_baseline(case))
     estimates = {name: ((log_w - c) * score).mean(1).flatten().numpy() for name, c in baselines.items()}
-    return estimates | {PATH: path.mean(1).flatten().numpy()}
-
-
-def _log_weights(eps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """log w at z = mean + std eps on the reference case, and d log w / d mean along that path. Shapes: as eps."""
-    model, x, mean, std = exact.reference(torch.float64)
-    z = mean.item() + std.item() * eps
-    log_q = -0.5 * eps**2 - 0.5 * math.log(2 * math.pi) - math.log(std.item())
-    log_joint = model.log_joint(x, z.reshape(-1, 1, 1)).reshape(eps.shape)
-    return log_joint - log_q, -(z - model.posterior(x).mean.item()) * model.precision.item()
+    return estimates | {PATH: (path - score).mean(1).flatten().numpy()}

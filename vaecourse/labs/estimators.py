@@ -1,12 +1,11 @@
 r"""Lab "05.estimators": one gradient estimator of one's choice, beside the exact gradient and the exact log p(x).
 
-Only the two histograms are sampled. Every mean is exact, and so is the signal-to-noise ratio of every estimator whose
-weights are powers of :math:`\tilde w`: on the reference model both are one-dimensional integrals.
+Only the two histograms are sampled. Every mean is exact, and so is the signal-to-noise ratio of every row of the table:
+``exact.RowGradients``.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from functools import lru_cache
@@ -18,24 +17,16 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-from torch import Tensor
 
-from vaecourse import bounds, exact, objectives, plots
+from vaecourse import exact, gradients, objectives, plots
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
-from vaecourse.labs.quadrature import (
-    AT_A_TIME,
-    expected_log_mean,
-    log_grid,
-    log_laplace,
-    log_weights_on_a_grid,
-    noise_grid,
-)
 
 RUNS, LARGEST_K, GROUPS = 1000, 64, 4
 BLOCK = 100  # runs of the jackknife at a time: what its large arrays leave behind, the system seldom gets back
 LARGEST_K_OF_ORDER = {0: 64, 1: 64, 2: 32, 3: 16, 4: 12}  # the jackknife looks at all K choose order subsets
 CURVE_K = (1, 2, 4, 8, 16, 32, 64)
 ENCODER, DECODER = "encoder: mean of q", "decoder: weight"
+PARAMETERS = {ENCODER: "mean", DECODER: "weight"}
 ROWS = {
     "ELBO": "elbo", "IWAE": "iwae", "MIWAE": "miwae", "STL": "stl", "DReG": "dreg", "VR-IWAE": "vr_iwae",
     "jackknife": "jackknife",
@@ -43,135 +34,33 @@ ROWS = {
 COLOURS = {caption: plots.of_row(row) for caption, row in ROWS.items()}
 GRADIENT_EDGES, VALUE_EDGES = np.linspace(-6.0, 4.0, 101), np.linspace(-3.6, -0.6, 61)
 
-# The exact moments ---------------------------------------------------------------------------------------------------
-
-
-class Slopes(NamedTuple):
-    """Slopes of log w at noise eps on a one-dimensional case: by the decoder's weight, and both parts of mu's."""
-
-    log_w: Tensor
-    path: Tensor  # d log w / dz dz / dmu, the path term
-    score: Tensor  # d log q / dmu at fixed z, the score term; the whole slope of log w is path - score
-    weight: Tensor  # d log p(x | z) / d weight
-
-
-def slopes(case: exact.Case, eps: Tensor) -> Slopes:
-    r"""log w and its slopes at :math:`z = \mu + \sigma \epsilon`. Shapes: as ``eps``, any."""
-    mean, std, posterior = case.mean.item(), case.std.item(), case.model.posterior(case.x)
-    z = mean + std * eps
-    score = eps / std
-    path = -(z - posterior.mean.item()) / posterior.variance.item() + score
-    log_q = -0.5 * eps.square() - 0.5 * math.log(2 * math.pi) - math.log(std)
-    log_w = case.model.log_joint(case.x, z.reshape(-1, 1, 1)).reshape(eps.shape) - log_q
-    misfit = case.x.item() - case.model.weight.item() * z
-    return Slopes(log_w, path, score, misfit * z / case.model.noise_variance)
-
-
-def slopes_on_a_grid(case: exact.Case, points: int = 601) -> tuple[Slopes, Tensor]:
-    """The slopes on a grid of standard noise, and the mass of q at each grid point. Shapes: ``[N]`` each."""
-    _, mass = log_weights_on_a_grid(case, points)
-    return slopes(case, noise_grid(case, points)), mass
-
-
-class Transforms(NamedTuple):
-    """What the exact moments of an estimator need for any K: functions of log t, ``[T]`` each."""
-
-    log_phi: Tensor  # log E exp(-t w)
-    first: Tensor  # E[(t w)^r g exp(-t w)]
-    second: Tensor  # E[(t w)^2r g^2 exp(-t w)]
-    step: float
-    power: int
-
-
-def transforms(log_w: Tensor, mass: Tensor, slope: Tensor, power: int = 1) -> Transforms:
-    r"""The Laplace transforms behind ``exact_moments``, from values on a grid: ``[N]`` each."""
-    log_w = log_w - (log_w + mass.log()).logsumexp(0)
-    log_t, step = log_grid(log_w)
-    first, second = [], []
-    for some in log_t.split(AT_A_TIME):
-        log_tw = log_w[:, None] + some  # [N, T]
-        decay = (power * log_tw - log_tw.exp()).exp()
-        first.append((mass * slope) @ decay)
-        second.append((mass * slope.square()) @ (decay * (power * log_tw).exp()))
-    return Transforms(log_laplace(log_w, mass, log_t), torch.cat(first), torch.cat(second), step, power)
-
-
-def exact_moments(of: Transforms, K: int) -> tuple[float, float]:
-    r"""Exact mean and standard deviation of :math:`\sum_k \tilde w_k^r g_k` for K independent samples.
-
-    .. math:: E\left[\sum_k \tilde w_k^r g_k\right] = \frac{K}{\Gamma(r)} \int_0^\infty t^{r-1}\,
-              E\left[w^r g\, e^{-t w}\right] \left(E\, e^{-t w}\right)^{K-1} dt
-
-    from :math:`S^{-r} = \int t^{r-1} e^{-t S} dt / \Gamma(r)`, and alike for the second moment. The power r is 1 for
-    the shares of importance weighting, and 2 for their squares.
-    """
-    mean = K * (of.first * ((K - 1) * of.log_phi).exp()).sum() * of.step / math.gamma(of.power)
-    second = K * (of.second * ((K - 1) * of.log_phi).exp()).sum() * of.step
-    if K > 1:
-        second = second + K * (K - 1) * (of.first.square() * ((K - 2) * of.log_phi).exp()).sum() * of.step
-    return mean.item(), math.sqrt(max(second.item() / math.gamma(2 * of.power) - mean.item() ** 2, 0.0))
-
 
 @lru_cache(maxsize=1)
-def reference_grid() -> tuple[Slopes, Tensor]:
-    """``slopes_on_a_grid`` of the reference case."""
-    return slopes_on_a_grid(exact.reference(torch.float64))
-
-
-@lru_cache(maxsize=64)
-def _transforms(estimator: str, parameter: str, alpha: float) -> Transforms:
-    """Those of an estimator on the reference case; those of MIWAE and of the jackknife are IWAE's."""
-    grid, mass = reference_grid()
-    if estimator in ("STL", "DReG") and parameter == ENCODER:
-        return transforms(grid.log_w, mass, grid.path, power=2 if estimator == "DReG" else 1)
-    tilt = {"ELBO": 0.0, "VR-IWAE": 1 - alpha}.get(estimator, 1.0)
-    return transforms(tilt * grid.log_w, mass, grid.path - grid.score if parameter == ENCODER else grid.weight)
-
-
-@lru_cache(maxsize=512)
-def moments(estimator: str, parameter: str, K: int, alpha: float = 0.0) -> tuple[float, float]:
-    """Exact mean and standard deviation of an estimator's gradient on the reference case, from K samples."""
-    groups, size = split(K) if estimator == "MIWAE" else (1, K)
-    mean, sd = exact_moments(_transforms(estimator, parameter, alpha), size)
-    return mean, sd / math.sqrt(groups)
-
-
-@lru_cache(maxsize=512)
-def expected_value(estimator: str, K: int, alpha: float, order: int) -> float:
-    """The exact expectation of the number that the estimator reports as its bound, in nats."""
-    grid, mass = reference_grid()
-    if estimator == "jackknife":
-        values = expected_log_mean(grid.log_w, mass, [K - j for j in range(order + 1)])
-        return sum(c * value for c, value in zip(bounds.jackknife_coefficients(K, order), values.tolist()))
-    if estimator == "ELBO" or (estimator == "VR-IWAE" and alpha == 1):
-        return (mass * grid.log_w).sum().item()
-    tilt = 1 - alpha if estimator == "VR-IWAE" else 1.0
-    size = split(K)[1] if estimator == "MIWAE" else K
-    return expected_log_mean(tilt * grid.log_w, mass, [size]).item() / tilt
-
-
-@lru_cache(maxsize=512)
-def expected_gradient(estimator: str, parameter: str, K: int, alpha: float, order: int) -> float:
-    """The exact mean of the estimator's gradient."""
-    if estimator != "jackknife":
-        return moments(estimator, parameter, K, alpha)[0]
-    means = [moments("IWAE", parameter, K - j)[0] for j in range(order + 1)]
-    return sum(c * mean for c, mean in zip(bounds.jackknife_coefficients(K, order), means))
-
-
-@lru_cache(maxsize=1)
-def gradient_of_log_p() -> dict[str, float]:
-    """The exact gradient of log p(x): 0 for q's mean, which log p(x) does not know, and the decoder's weight's."""
-    case = exact.reference(torch.float64)
-    weight = case.model.weight.clone().requires_grad_()
-    value = exact.LinearGaussian(weight, case.model.noise_variance).log_likelihood(case.x).sum()
-    return {ENCODER: 0.0, DECODER: torch.autograd.grad(value, weight)[0].item()}
+def rows() -> exact.RowGradients:
+    """The exact gradients of the reference case."""
+    return exact.RowGradients(exact.reference(torch.float64))
 
 
 def split(K: int) -> tuple[int, int]:
     """MIWAE's groups of the K samples, and the samples in each: four groups, or fewer where K is smaller."""
     groups = min(GROUPS, K)
     return groups, K // groups
+
+
+def shape(estimator: str, K: int) -> tuple[int, int]:
+    """M and K of an estimator that gets K samples in all."""
+    return split(K) if estimator == "MIWAE" else (1, K)
+
+
+def expected_value(estimator: str, K: int, alpha: float, order: int) -> float:
+    """The exact expectation of the number that the estimator reports as its bound, in nats."""
+    return rows().value(ROWS[estimator], *shape(estimator, K), alpha=alpha, order=order)
+
+
+def expected_gradient(estimator: str, parameter: str, K: int, alpha: float, order: int) -> float:
+    """The exact mean of the estimator's gradient."""
+    M, size = shape(estimator, K)
+    return rows().mean(ROWS[estimator], PARAMETERS[parameter], M, size, order, alpha=alpha)
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -235,7 +124,7 @@ class EstimatorsLab(Experiment):
             if K > LARGEST_K_OF_ORDER[order]:
                 K = LARGEST_K_OF_ORDER[order]
                 note = f" Order {order} stops at K = {K} in this lab: it looks at all {math.comb(K, order)} subsets."
-        gradients, values = _runs(estimator, parameter, K, alpha, order, seed)
+        runs, values = _runs(estimator, parameter, K, alpha, order, seed)
         names = ["ELBO", "IWAE", "STL", "DReG"] if parameter == ENCODER else ["ELBO", "IWAE"]
         names += ["VR-IWAE"]
         claimed = "IWAE" if estimator in ("STL", "DReG") else estimator
@@ -248,11 +137,11 @@ class EstimatorsLab(Experiment):
             parameter=parameter,
             K=K,
             order=order,
-            gradients=gradients,
+            gradients=runs,
             values=values,
             mean=expected_gradient(estimator, parameter, K, alpha, order),
             target=expected_gradient(claimed, parameter, K, alpha, order),
-            of_log_p=gradient_of_log_p()[parameter],
+            of_log_p=rows().of_log_p(PARAMETERS[parameter]),
             expected=expected_value(claimed, K, alpha, order),
             log_p=_log_p(),
             curves={name: _curve(name, parameter, alpha if name == "VR-IWAE" else 0.0) for name in names},
@@ -356,15 +245,15 @@ def _log_p() -> float:
 
 @lru_cache(maxsize=256)
 def _curve(estimator: str, parameter: str, alpha: float) -> NDArray[np.floating]:
-    pairs = [moments(estimator, parameter, K, alpha) for K in CURVE_K]
-    return np.array([abs(mean) / sd for mean, sd in pairs])
+    row, of = ROWS[estimator], PARAMETERS[parameter]
+    return np.array([rows().signal_to_noise(row, of, *shape(estimator, K), alpha=alpha) for K in CURVE_K])
 
 
 @lru_cache(maxsize=2)
-def _draws(seed: int) -> Slopes:
+def _draws(seed: int) -> exact.Slopes:
     """The samples of all runs, ``[LARGEST_K, RUNS]``; an estimator with K samples takes the first K."""
     eps = torch.randn(LARGEST_K, RUNS, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return slopes(exact.reference(torch.float64), eps)
+    return exact.slopes(exact.reference(torch.float64), eps)
 
 
 @lru_cache(maxsize=64)
@@ -372,39 +261,17 @@ def _runs(
     estimator: str, parameter: str, K: int, alpha: float, order: int, seed: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """RUNS gradients and values of the estimator: the row of the table, on ``[M, K, RUNS]`` log-weights."""
-    draws = Slopes(*(part[:K] for part in _draws(seed)))
+    draws = exact.Slopes(*(part[:K] for part in _draws(seed)))
+    whole = draws.whole(PARAMETERS[parameter])
     if estimator == "jackknife":
-        slope = draws.path - draws.score if parameter == ENCODER else draws.weight
-        blocks = [_jackknife(*some, order) for some in zip(draws.log_w.split(BLOCK, 1), slope.split(BLOCK, 1))]
+        pieces = zip(draws.log_w.split(BLOCK, 1), whole.split(BLOCK, 1))
+        blocks = [gradients.jackknife_gradient(*piece, order) for piece in pieces]
         return np.concatenate([block[0] for block in blocks]), np.concatenate([block[1] for block in blocks])
-    groups, size = split(K) if estimator == "MIWAE" else (1, K)
-    log_w, path, score, weight = (part[: groups * size].view(groups, size, RUNS) for part in draws)  # [M, K, RUNS]
+    M, size = shape(estimator, K)
+    log_w, whole, path = (part[: M * size].view(M, size, RUNS) for part in (draws.log_w, whole, draws.path))
     row = objectives.get(ROWS[estimator], **({"alpha": alpha} if estimator == "VR-IWAE" else {}))
     if parameter == ENCODER:
-        gradients = row.phi_weights(log_w) * (path - score if row.keeps_score else path)
+        estimates = row.phi_weights(log_w) * (whole if row.keeps_score else path)
     else:
-        gradients = row.theta_weights(log_w) * weight
-    return gradients.sum((0, 1)).numpy(), row.value(log_w).numpy()
-
-
-def _jackknife(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor, Tensor]:
-    r"""The jackknife of L_K and its gradient: ``[K, RUNS] -> [RUNS], [RUNS]``.
-
-    The gradient of the logarithm of a subset's mean is its weighted mean slope, so both need the sums over a subset of
-    w and of w times the slope: those over all samples, less what is left out.
-    """
-    K = len(log_w)
-    top = log_w.amax(0)
-    w = (log_w - top).exp()
-    parts = torch.stack([w, w * slope], -1)  # [K, RUNS, 2]
-    everything = parts.sum(0)
-    gradients, values = torch.zeros_like(top), torch.zeros_like(top)
-    for j, c in enumerate(bounds.jackknife_coefficients(K, order)):
-        left_out = torch.tensor(list(itertools.combinations(range(K), j)), dtype=torch.long).reshape(math.comb(K, j), j)
-        rest = everything.expand(len(left_out), *everything.shape)  # [subsets, RUNS, 2]
-        for column in left_out.T:
-            rest = rest - parts[column]
-        S, G = rest.unbind(-1)
-        values = values + c * (S.log().mean(0) - math.log(K - j))
-        gradients = gradients + c * (G / S).mean(0)
-    return gradients, values + top * sum(bounds.jackknife_coefficients(K, order))
+        estimates = row.theta_weights(log_w) * whole
+    return estimates.sum((0, 1)).numpy(), row.value(log_w).numpy()

@@ -1,6 +1,6 @@
 r"""Lab "06.explode": a latent space that bursts. Two data points, -1 and 1, and a bound that has no top.
 
-p(z) = N(0, 1), p(x | z) = N(sign z, s^2), q(z | x) = N(x, tau^2). All numbers are exact, or integrals over a fine grid.
+p(z) = N(0, 1), p(x | z) = N(sign z, s^2), q(z | x) = N(x, tau^2). All is exact: ``exact.exploding_latent_space``.
 Source: arXiv 1706.02262, proposition 1 and its proof, with :math:`s = e^{-1 / (8 \tau^2)}`.
 """
 
@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
-from vaecourse import plots
+from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Number
 
 TAUS = np.geomspace(2.0, 0.1, 80)
@@ -25,63 +25,15 @@ Z = np.linspace(-3.4, 3.4, 681)
 LOWEST, HIGHEST = -4.0, 13.0  # of the curves' axis, in nats
 
 
-class Burst(NamedTuple):
-    """One encoder width and what follows from it; nats. Averages over x are values at either x, by symmetry."""
+class View(NamedTuple):
+    """The state in nats, the objective, and the curves over TAUS as far as tau."""
 
     tau: float
     noise: float  # s, the decoder's standard deviation
-    reconstruction: float  # E log p(x|z)
-    rate: float  # KL(q(z|x) || p(z))
-    information: float  # I_q
-    log_likelihood: float
-
-    @property
-    def elbo(self) -> float:
-        return self.reconstruction - self.rate
-
-    @property
-    def gap(self) -> float:
-        """KL(q(z|x) || p(z|x))."""
-        return self.log_likelihood - self.elbo
-
-    @property
-    def marginal(self) -> float:
-        """KL(q(z) || p(z))."""
-        return self.rate - self.information
-
-
-@lru_cache(maxsize=512)
-def burst(tau: float, floor: float = 0.0) -> Burst:
-    """Everything about the width tau, with a decoder noise of at least ``floor``."""
-    s = max(math.exp(-1 / (8 * tau**2)), floor)
-    wrong_side = math.exp(log_ndtr(-1 / tau))  # q's mass beyond 0, where the decoder says -x
-    log_normal = -0.5 * math.log(2 * math.pi) - math.log(s)
-    return Burst(
-        tau=tau,
-        noise=s,
-        reconstruction=log_normal - wrong_side * 4 / (2 * s**2),
-        rate=0.5 * tau**2 - math.log(tau),
-        information=_information(tau),
-        log_likelihood=log_normal - math.log(2) + math.log1p(math.exp(-2 / s**2)),
-    )
-
-
-def _information(tau: float) -> float:
-    """E log q(z|x) / q(z), q(z) the mean of both: log 2 less what the tails confuse."""
-    eps = np.linspace(-9, 9, 2001)
-    mass = np.exp(-0.5 * eps**2) / math.sqrt(2 * math.pi) * (eps[1] - eps[0])
-    other = -2 / tau**2 - 2 * eps / tau  # log of q(z | -x) / q(z | x) at z = x + tau eps, for x = 1
-    return float(math.log(2) - mass @ np.logaddexp(0, other))
-
-
-class View(NamedTuple):
-    """The state, the objective, and the curves over TAUS as far as tau."""
-
-    now: Burst
+    now: exact.Exploding  # of one width
     lam: float
-    floor: float
     objective: float
-    curves: NDArray[np.floating]  # [4, T]: tau, the objective, log p(x), the gap
+    curves: NDArray[np.floating]  # [4, T]: tau, the objective, log p(x), KL(q || posterior)
 
 
 class ExplodeLab(Experiment):
@@ -103,10 +55,14 @@ class ExplodeLab(Experiment):
     stills = ["τ = 1", "τ = 0.1: burst", "noise 0.2 and λ = 10"]
 
     def compute(self, tau: float, lam: float, floor: float) -> View:
-        widths = [t for t in TAUS.tolist() if t > tau * 1.0001] + [tau]
-        states = [burst(t, floor) for t in widths]
-        curves = [[t, s.elbo - (lam - 1) * s.marginal, s.log_likelihood, s.gap] for t, s in zip(widths, states)]
-        return View(states[-1], lam, floor, curves[-1][1], np.array(curves).T)
+        now = exact.exploding_latent_space(torch.tensor([tau], dtype=torch.float64), floor)
+        wider = int((TAUS > tau * 1.0001).sum())
+        widths = np.append(TAUS[:wider], tau)
+        terms = exact.Exploding(*(torch.cat([before[:wider], last]) for before, last in zip(_along(floor), now)))
+        objective = terms.elbo - (lam - 1) * terms.aggregate_kl
+        curves = np.array([widths, objective.numpy(), terms.log_likelihood.numpy(), terms.posterior_kl.numpy()])
+        noise = max(math.exp(-1 / (8 * tau**2)), floor)
+        return View(tau, noise, now, lam, objective[-1].item(), curves)
 
     def build(self, figure: Figure) -> SimpleNamespace:
         latent, curve = figure.subplots(1, 2, width_ratios=[1.1, 1])
@@ -130,7 +86,7 @@ class ExplodeLab(Experiment):
         return SimpleNamespace(posterior=posterior, codes=codes, truth=truth, objective=objective, gap=gap, dots=dots)
 
     def update(self, artists: SimpleNamespace, data: View) -> None:
-        tau, s = data.now.tau, data.now.noise
+        tau, s = data.tau, data.noise
         near = np.concatenate([Z, *(x + tau * np.linspace(-4, 4, 81) for x in (-1, 1))])
         near.sort()
         q = np.maximum(*(np.exp(-0.5 * ((near - x) / tau) ** 2) / (tau * math.sqrt(2 * math.pi)) for x in (-1, 1)))
@@ -149,7 +105,15 @@ class ExplodeLab(Experiment):
         best = data.curves[0][data.curves[1].argmax()]
         goal = f" Objective at λ = {data.lam:.1f}: {data.objective:.2f}, best so far at τ = {best:.2f}."
         return (
-            f"τ = {now.tau:.2f}, decoder noise {now.noise:.2g}: ELBO {now.elbo:.2f} nats, "
-            f"log p(x) {now.log_likelihood:.2f}, KL(q ‖ posterior) {now.gap:.2f}; "
-            f"information {now.information:.2f}, KL(q(z) ‖ p) {now.marginal:.2f}.{'' if data.lam == 1 else goal}"
+            f"τ = {data.tau:.2f}, decoder noise {data.noise:.2g}: ELBO {now.elbo.item():.2f} nats, "
+            f"log p(x) {now.log_likelihood.item():.2f}, KL(q ‖ posterior) {now.posterior_kl.item():.2f}; "
+            f"information {now.mutual_information.item():.2f}, KL(q(z) ‖ p) {now.aggregate_kl.item():.2f}."
+            f"{'' if data.lam == 1 else goal}"
         )
+
+
+@lru_cache(maxsize=128)
+def _along(floor: float) -> exact.Exploding:
+    """The terms along TAUS, ``[T]`` each."""
+    pieces = [exact.exploding_latent_space(some, floor) for some in torch.from_numpy(TAUS).split(40)]
+    return exact.Exploding(*(torch.cat(parts) for parts in zip(*pieces)))

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Seed, Whole
-from vaecourse.labs.quadrature import expected_log_mean, log_weights_on_a_grid
-from vaecourse.labs.weights import log_weights, noise
+from vaecourse.labs.noise import noise
 
 RUNS, LARGEST_K = 500, 1000
 ALL_K = np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int))  # where the curve has its points
@@ -31,18 +30,6 @@ class Bound(NamedTuple):
     runs: NDArray[np.floating]
 
 
-class ExpectedBound:
-    """The exact E[L_K] on the reference case, for every K up to the largest."""
-
-    def __init__(self) -> None:
-        case = exact.reference(torch.float64)
-        self.log_likelihood = case.model.log_likelihood(case.x).item()
-        self.values = expected_log_mean(*log_weights_on_a_grid(case), range(1, LARGEST_K + 1)).numpy()  # [LARGEST_K]
-
-    def __call__(self, K: int) -> float:
-        return float(self.values[K - 1])
-
-
 class FirstBound(Experiment):
     title = "One bound, one slider"
     controls = [Whole("K", "Samples K", 1, LARGEST_K, default=1, log=True), Seed()]
@@ -50,17 +37,20 @@ class FirstBound(Experiment):
     stills = ["the ELBO (K = 1)", "K = 8", "K = 64"]
 
     def __init__(self) -> None:
-        self.expected = ExpectedBound()
+        case = exact.reference(torch.float64)
+        law = exact.WeightLaw.of(case)
+        self.expected = torch.stack([law.lower(K) for K in range(1, LARGEST_K + 1)]).numpy()  # [LARGEST_K], E[L_K]
+        self.log_likelihood = case.model.log_likelihood(case.x).item()
 
     def compute(self, K: int, seed: int) -> Bound:
-        log_w = log_weights(exact.reference(torch.float64), noise(RUNS, LARGEST_K, seed)[:, :K])  # [RUNS, K]
+        log_w = exact.log_weights(exact.reference(torch.float64), noise(RUNS, LARGEST_K, seed)[:, :K])  # [RUNS, K]
         runs = log_w.logsumexp(1) - math.log(K)
-        return Bound(K, self.expected(K), self.expected.log_likelihood, runs.numpy())
+        return Bound(K, float(self.expected[K - 1]), self.log_likelihood, runs.numpy())
 
     def build(self, figure: Figure) -> SimpleNamespace:
         curve, runs = figure.subplots(1, 2, sharey=True, width_ratios=[1.7, 1])
         line = curve.plot([], [], color=plots.IWAE, label="the bound: expected $L_K$")[0]
-        truth = [plots.exact_line(axes, self.expected.log_likelihood, "exact log p(x)") for axes in (curve, runs)]
+        truth = [plots.exact_line(axes, self.log_likelihood, "exact log p(x)") for axes in (curve, runs)]
         curve.set(xscale="log", xlim=(0.85, 1200), ylim=(-4.1, -0.6), xlabel="samples K (log scale)", ylabel="nats")
         curve.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
         curve.legend(loc="lower right")
@@ -75,7 +65,7 @@ class FirstBound(Experiment):
 
     def update(self, artists: SimpleNamespace, data: Bound) -> None:
         so_far = np.append(ALL_K[ALL_K < data.K], data.K)  # no further: the rest is the learner's prediction
-        artists.line.set_data(so_far, self.expected.values[so_far - 1])
+        artists.line.set_data(so_far, self.expected[so_far - 1])
         artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
         artists.dot.set_data([data.K], [data.expected])
         artists.label.set_text(f"gap {data.log_likelihood - data.expected:.4f}")

@@ -1,7 +1,7 @@
 r"""Lab "07.bounds": U_K and L_K close on log q(z), for a tau that does not look at z, has learned to, or is exact.
 
-The Gaussian mean mixture. Both curves are exact expectations at one z, for any number of dimensions: log w is a square
-distance, hence noncentral chi-square, and one integral over it is left. Only the histograms are sampled.
+The Gaussian mean mixture. Both curves are exact expectations at one z, for any number of dimensions: ``exact.Ratio``.
+Only the histograms are sampled.
 """
 
 from __future__ import annotations
@@ -17,139 +17,35 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
-from scipy.special import ive
 from torch import Tensor
 
 from vaecourse import exact, hierarchical, plots
 from vaecourse.labs.controls import Slider
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
-from vaecourse.labs.quadrature import log_laplace
 
 PRIOR, LEARNED, POSTERIOR = "prior (SIVI)", "learned (IWHVI)", "exact posterior"
-LARGEST_K, MOST_STEPS, RATE, RUNS = 1000, 200, 0.02, 200
+LARGEST_K, MOST_STEPS, RUNS = 1000, 200, 200
 ALL_K = (0, *np.unique(np.geomspace(1, LARGEST_K, 24).round().astype(int)).tolist())
 PSI = np.linspace(-7, 9, 241)
 FURTHEST = 300.0  # of the curves, in nats from the exact value
 EDGES = np.concatenate([-np.geomspace(100, 0.1, 25)[:-1], np.linspace(-0.1, 0.1, 13), np.geomspace(0.1, 100, 25)[1:]])
 
-# The law, and what tau learns ----------------------------------------------------------------------------------------
-
 
 @lru_cache(maxsize=1)
-def learning_path() -> list[tuple[float, float]]:
-    r"""(slope, std) of tau = N(slope z, std^2) after 0, 1, ..., ``MOST_STEPS`` exact gradient steps from the prior.
-
-    They go down, in slope and log std, the mean of U_0, the bound of HVM: but for a constant and per dimension
-
-    .. math:: E[-\log \tau(\psi|z)] = \log t + \frac{s^2 - 2 a s^2 + a^2 (s^2 + r^2)}{2 t^2}
-    """
-    law = exact.MeanMixture(1)
-    s2, r2 = law.spread**2, law.noise**2
-    slope, log_std, path = 0.0, math.log(law.spread), []
-    for _ in range(MOST_STEPS + 1):
-        path.append((slope, math.exp(log_std)))
-        t2 = math.exp(2 * log_std)
-        residual = s2 - 2 * slope * s2 + slope**2 * (s2 + r2)
-        slope, log_std = slope - RATE * (slope * (s2 + r2) - s2) / t2, log_std - RATE * (1 - residual / t2)
-    return path
+def learned() -> list[tuple[float, float]]:
+    """(slope, std) of tau after 0, 1, ..., ``MOST_STEPS`` steps of learning, from the prior."""
+    return exact.learning_path(exact.MeanMixture(1), MOST_STEPS)
 
 
 def inverse_model(tau: str, steps: int) -> tuple[float, float]:
     """(slope, std) of the tau that the controls name."""
     law = exact.MeanMixture(1)
-    return {PRIOR: (0.0, law.spread), POSTERIOR: (law.slope, law.std)}.get(tau) or learning_path()[steps]
+    return {PRIOR: (0.0, law.spread), POSTERIOR: (law.slope, law.std)}.get(tau) or learned()[steps]
 
 
-class Ratio(NamedTuple):
-    r"""log r = log q(z, psi) - log tau(psi|z) - log q(z) is ``top - bend d^2``: d is the distance of eps from a point.
-
-    psi = slope z + std eps, and every z_d is alike. Under tau eps is standard normal and the point is ``away`` from 0;
-    under the posterior eps has the standard deviation ``narrow``, and its mean is ``posterior_away`` from the point.
-    """
-
-    dim: int
-    top: float
-    bend: float
-    away: float
-    posterior_away: float
-    narrow: float
-
-
-def ratio(dim: int, z: float, slope: float, std: float) -> Ratio:
-    """The log-ratio at z_d = z in every dimension. Raises ``ValueError`` unless tau is wider than the posterior."""
-    law = exact.MeanMixture(dim)
-    t, v, offset = std**2, law.std**2, abs(law.slope - slope) * z
-    if t <= v:
-        raise ValueError(f"std must be above the posterior's {law.std:g}, got {std:g}.")
-    top = dim * (0.5 * math.log(t / v) + offset**2 / (2 * (t - v)))
-    away = math.sqrt(dim) * offset * std / (t - v)
-    return Ratio(dim, top, (t - v) / (2 * v), away, away * v / t, math.sqrt(v / t))
-
-
-# Exact expectations --------------------------------------------------------------------------------------------------
-
-
-def ratios_on_a_grid(law: Ratio, panel: float = 0.25) -> tuple[Tensor, Tensor]:
-    """log r, and the mass of tau, at Gauss-Legendre points of the distance d: noncentral chi. Shapes: ``2 x [N]``."""
-    order, away = 0.5 * law.dim - 1, max(law.away, 1e-6)
-    low, high = max(0.0, law.posterior_away - 9), law.away + math.sqrt(law.dim) + 9
-    nodes, weights = np.polynomial.legendre.leggauss(16)
-    panels = math.ceil((high - low) / panel)
-    width = (high - low) / panels
-    d = (low + width * (np.arange(panels)[:, None] + 0.5 * (nodes + 1))).flatten()
-    log_density = -0.5 * (d - away) ** 2 + (order + 1) * np.log(d) - order * math.log(away)
-    log_density += np.log(np.maximum(ive(order, away * d), 1e-300))
-    mass = np.exp(log_density) * np.tile(0.5 * width * weights, panels)
-    return law.top - law.bend * torch.from_numpy(d**2), torch.from_numpy(mass)
-
-
-class ExpectedBounds:
-    r"""Exact :math:`E[U_K]` and :math:`E[L_K]`, in nats from log q(z), for a log r on a grid. Shapes: ``[N], [N]``.
-
-    .. math:: E \log S = \int_0^\infty \left( e^{-t} - E\, e^{-tS} \right) \frac{dt}{t}
-
-    with :math:`E\, e^{-tS} = \varphi(t / K)^K` for L_K. For U_K one of its K + 1 factors, that of psi_0, is taken under
-    the posterior, whose mass is that of tau times r. The Laplace transforms are computed once.
-    """
-
-    def __init__(self, log_r: Tensor, mass: Tensor) -> None:
-        masses = torch.stack([mass, mass * log_r.exp()], 1)  # [N, 2]
-        seen = (masses > 1e-14).any(1)  # rarer ratios change nothing
-        log_r, masses = log_r[seen], masses[seen]
-        self.log_t, self.volume = log_grid(-max(log_r.max().item(), 0.0) - 40, -min(log_r.min().item(), 0.0) + 6)
-        self.by_tau, self.by_posterior = log_laplace(log_r, masses, self.log_t).unbind(1)
-
-    def upper(self, K: int) -> float:
-        """E[U_K]."""
-        others = K * self.by_tau if K else 0.0  # where by_tau is -inf, 0 times it would be NaN
-        return self._integral(K + 1, others + self.by_posterior)
-
-    def lower(self, K: int) -> float:
-        """E[L_K]; NaN for K = 0, where there is none."""
-        return self._integral(K, K * self.by_tau) if K else math.nan
-
-    def _integral(self, n: int, log_transform: Tensor) -> float:
-        return ((-(self.log_t + math.log(n)).exp()).exp() - log_transform.exp()).dot(self.volume).item()
-
-
-def log_grid(low: float, high: float, step: float = 0.5) -> tuple[Tensor, Tensor]:
-    """Points in log t and their volumes: ``step`` apart up to some 15, then wider, as only the spread of log r counts.
-
-    Shapes: ``2 x [T]``.
-    """
-    stretch, bend = max(0.0, (high - low) / 32 - 1), 5.0
-    s = torch.arange(low, high, step, dtype=torch.float64)
-    log_t = s + stretch * bend * torch.nn.functional.softplus((s - 15) / bend)
-    inside = log_t <= high
-    return log_t[inside], step * (1 + stretch * ((s - 15) / bend).sigmoid())[inside]
-
-
-def single_bounds(law: Ratio, K: int, seed: int) -> tuple[Tensor, Tensor]:
+def single_bounds(ratio: exact.Ratio, K: int, seed: int) -> tuple[Tensor, Tensor]:
     """``RUNS`` single U_K, and L_K of the same draws without psi_0, in nats from log q(z). ``2 x [RUNS]``."""
-    along, across = (part[: K + 1] for part in _noise(seed, law.dim, 30 if K <= 30 else LARGEST_K))  # psi_0 first
-    first = (law.posterior_away - law.narrow * along[:1]).square() + law.narrow**2 * across[:1]
-    others = (law.away - along[1:]).square() + across[1:]
-    log_r = law.top - law.bend * torch.cat([first, others])  # [K + 1, RUNS]
+    log_r = ratio.draws(*(part[: K + 1] for part in _noise(seed, ratio.dim, 30 if K <= 30 else LARGEST_K)))
     return hierarchical.upper_bound(log_r), hierarchical.lower_bound(log_r) if K else torch.empty(0)
 
 
@@ -166,10 +62,11 @@ def _noise(seed: int, dim: int, K: int) -> tuple[Tensor, Tensor]:
 
 
 @lru_cache(maxsize=32)
-def _expected(law: Ratio) -> tuple[ExpectedBounds, NDArray[np.floating]]:
-    """Both bounds, and their curves along ``ALL_K``: upper and lower, ``[2, J]``."""
-    bounds = ExpectedBounds(*ratios_on_a_grid(law))
-    return bounds, np.array([[bounds.upper(k) for k in ALL_K], [bounds.lower(k) for k in ALL_K]])
+def _expected(ratio: exact.Ratio) -> tuple[exact.WeightLaw, NDArray[np.floating]]:
+    """Both bounds, and their curves along ``ALL_K``: upper and lower, ``[2, J]``, NaN where K = 0 has no lower one."""
+    law = ratio.law()
+    upper = [law.upper(k).item() for k in ALL_K]
+    return law, np.array([upper, [law.lower(k).item() if k else math.nan for k in ALL_K]])
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -235,10 +132,10 @@ class HierarchicalLab(Experiment):
             curves: NDArray[np.floating] = np.zeros((2, len(ALL_K)))
             runs = torch.zeros(RUNS), torch.zeros(RUNS if K else 0)
         else:
-            ratios = ratio(dim, z_d, slope, std)
-            bounds, curves = _expected(ratios)
-            upper, lower = bounds.upper(K), bounds.lower(K)
-            runs = single_bounds(ratios, K, seed)
+            ratio = exact.Ratio.of(law, z_d, slope, std)
+            bounds, curves = _expected(ratio)
+            upper, lower = bounds.upper(K).item(), bounds.lower(K).item() if K else math.nan
+            runs = single_bounds(ratio, K, seed)
         normal = lambda mean, sd: np.exp(-0.5 * ((PSI - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
         return Bounds(
             K=K,

@@ -17,22 +17,16 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, plots
+from vaecourse.exact import case_with
+from vaecourse.exact.weights import noise_grid
 from vaecourse.labs.frame import Experiment, Number, Seed, Whole
-from vaecourse.labs.quadrature import WeightLaw, log_weights_on_a_grid, noise_grid
-from vaecourse.labs.weights import log_weights, noise
+from vaecourse.labs.noise import noise
 
 RUNS, LARGEST_K = 400, 1000
 ALL_K = tuple(np.unique(np.geomspace(1, LARGEST_K, 40).round().astype(int)).tolist())
 Z = np.linspace(-1.2, 2.9, 165)
 LOWEST, HIGHEST = -3.2, -1.5  # of the curve's axis, in nats
 EDGES = np.linspace(-3.6, -0.9, 55)
-
-
-def case_with(width: float, shift: float) -> exact.Case:
-    """The reference case with a q ``width`` times as wide as the posterior, and ``shift`` beside the posterior mean."""
-    case = exact.reference(torch.float64)
-    posterior = case.model.posterior(case.x)
-    return case.replace(mean=posterior.mean + shift, std=width * posterior.stddev)
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -82,11 +76,11 @@ class Iwae(Experiment):
             width=width,
             log_likelihood=case.model.log_likelihood(case.x).item(),
             chi_squared=case.model.chi_squared(*case[1:]).item(),
-            expected=law.expected_log_mean([K]).item(),
+            expected=law.lower(K).item(),
             curve=curve,
             q=on_z(law.mass),
             picked=on_z(law.implied_posterior(K)),
-            runs=(log_weights(case, noise(RUNS, LARGEST_K, seed)[:, :K]).logsumexp(1) - math.log(K)).numpy(),
+            runs=(exact.log_weights(case, noise(RUNS, LARGEST_K, seed)[:, :K]).logsumexp(1) - math.log(K)).numpy(),
         )
 
     def build(self, figure: Figure) -> SimpleNamespace:
@@ -152,6 +146,6 @@ class Iwae(Experiment):
 
 
 @lru_cache(maxsize=32)
-def _law_and_curve(width: float, shift: float) -> tuple[WeightLaw, NDArray[np.floating]]:
-    law = WeightLaw(*log_weights_on_a_grid(case_with(width, shift), points=301))
-    return law, law.expected_log_mean(ALL_K).numpy()
+def _law_and_curve(width: float, shift: float) -> tuple[exact.WeightLaw, NDArray[np.floating]]:
+    law = exact.WeightLaw.of(case_with(width, shift), points=301)
+    return law, torch.stack([law.lower(k) for k in ALL_K]).numpy()

@@ -8,7 +8,6 @@ null distribution and the witness.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -20,7 +19,8 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecourse import plots
+from vaecourse import divergences, exact, plots
+from vaecourse.divergences import Profile, squared_distance, u_statistics, witness_slope
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
 
 LARGEST_N, LARGEST_D, PERMUTATIONS = 200, 128, 300
@@ -33,82 +33,34 @@ DISTANCES = np.geomspace(0.08, 60.0, 160)
 BINS = np.geomspace(0.08, 60.0, 61)
 Z_EDGES = np.linspace(-4, 14, 55)  # of the null distribution, in its own standard deviations
 
-Profile = Callable[[Tensor], Tensor]
-
-
-# Kernels as profiles -------------------------------------------------------------------------------------------------
-
-
-def gaussian(r: Tensor, h: float) -> Tensor:
-    r""":math:`k = \exp(-r / 2h^2)` of a squared distance r. Shapes: ``[...] -> [...]``."""
-    return (r / (-2 * h**2)).exp_()
-
-
-def multiquadratic(r: Tensor, scales: tuple[float, ...]) -> Tensor:
-    r"""The mean of :math:`k = C / (C + r)` over the scales C. Shapes: ``[...] -> [...]``."""
-    k = (r / scales[0] + 1).reciprocal_()
-    for C in scales[1:]:
-        k = k + (r / C + 1).reciprocal_()
-    return k / len(scales)
-
 
 def profile(kernel: str, bandwidth: float, d: int) -> Profile:
     """The kernel of this name. IMQ has C = 2 h^2: near 0 it falls as the RBF of bandwidth h does."""
-    C = 2 * bandwidth**2
-    return {
-        RBF: partial(gaussian, h=bandwidth),
-        IMQ: partial(multiquadratic, scales=(C,)),
-        MANY: partial(multiquadratic, scales=tuple(C * s for s in SCALES)),
-        BLIND: partial(gaussian, h=d * bandwidth),
-    }[kernel]
-
-
-# Statistics ----------------------------------------------------------------------------------------------------------
-
-
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """From one matrix product: these points lie near 0, where nothing cancels. Shapes: ``[N, d], [P, d] -> [N, P]``."""
-    return (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
-
-
-def u_statistics(k: Tensor, signs: Tensor) -> Tensor:
-    r"""MMD^2's U-statistic of a pooled cloud of 2n points for several ways of parting it into halves of n.
-
-    With s = +1 in one half and -1 in the other, :math:`\sum_{i \ne j} s_i s_j k_{ij}` is the sum inside the halves
-    minus the sum across; together with :math:`\sum_{i \ne j} k_{ij}` it gives both.
-    Shapes: ``[2n, 2n], [R, 2n] -> [R]``.
-    """
-    n = len(k) // 2
-    k = k - k.diagonal().diag()
-    difference = ((signs @ k) * signs).sum(1)
-    inside, across = (k.sum() + difference) / 2, (k.sum() - difference) / 2
-    return inside / (n * (n - 1)) - across / n**2
-
-
-def exact_mmd2(kernel: str, bandwidth: float, d: int, shift: float, spread: float) -> float:
-    r"""Exact MMD^2 of N(0, I) and N(shift e_1, spread^2 I).
-
-    The difference of two independent points is N(m e_1, v I), and an RBF kernel's mean over that is
-    :math:`(1 + v/h^2)^{-d/2} \exp(-m^2 / 2(h^2 + v))`. IMQ is a mixture of RBF kernels,
-    :math:`C / (C + r) = \int_0^\infty e^{-u} e^{-u r / C} du`, and is integrated over u.
-    """
-    pairs = ((0.0, 2.0, 1.0), (0.0, 2 * spread**2, 1.0), (shift, 1 + spread**2, -2.0))  # mean, variance, sign
-    C = 2 * bandwidth**2
     if kernel in (RBF, BLIND):
-        C *= 1 if kernel == RBF else d**2
-        mean = lambda m, v: (1 + 2 * v / C) ** (-d / 2) * math.exp(-(m**2) / (C + 2 * v))
-    else:
-        log_u = np.linspace(-40, 5, 800)
-        mass = np.exp(log_u - np.exp(log_u)) * (log_u[1] - log_u[0])
-        scales = [C * s for s in (SCALES if kernel == MANY else (1.0,))]
+        return partial(divergences.rbf_profile, bandwidth=bandwidth if kernel == RBF else d * bandwidth)
+    scales = _scales(kernel, bandwidth)
 
-        def mean(m: float, v: float) -> float:
-            t = [np.exp(log_u) / scale for scale in scales]
-            return float(
-                np.mean([mass @ ((1 + 2 * u * v) ** (-d / 2) * np.exp(-u * m**2 / (1 + 2 * u * v))) for u in t])
-            )
+    def mean_over_scales(r: Tensor) -> Tensor:
+        k = divergences.imq_profile(r, scales[0])
+        for scale in scales[1:]:
+            k += divergences.imq_profile(r, scale)
+        return k / len(scales)
 
-    return sum(sign * mean(m, v) for m, v, sign in pairs)
+    return mean_over_scales
+
+
+@lru_cache(maxsize=256)
+def exact_mmd2(kernel: str, bandwidth: float, d: int, shift: float, spread: float) -> float:
+    """Exact MMD^2 of N(0, I) and N(shift e_1, spread^2 I)."""
+    mean, std = torch.tensor([shift, 0.0], dtype=torch.float64), torch.tensor([spread] * 2, dtype=torch.float64)
+    of = lambda name, scale: exact.gaussian_mmd2(mean, std, name, scale, times=[1, d - 1]).item()
+    if kernel in (RBF, BLIND):
+        return of("rbf", bandwidth if kernel == RBF else d * bandwidth)
+    return sum(of("imq", scale) for scale in _scales(kernel, bandwidth)) / len(_scales(kernel, bandwidth))
+
+
+def _scales(kernel: str, bandwidth: float) -> list[float]:
+    return [2 * bandwidth**2 * scale for scale in (SCALES if kernel == MANY else (1.0,))]
 
 
 @lru_cache(maxsize=8)
@@ -178,14 +130,14 @@ class MmdLab(Experiment):
         prior, codes = noise[0, :n, :d], spread * noise[1, :n, :d]
         codes = codes + torch.eye(d)[0] * shift
         pooled = torch.cat([prior, codes])
-        r = squared_distances(pooled, pooled)  # [2n, 2n]
+        r = squared_distance(pooled, pooled, near_zero=True)  # [2n, 2n]
         k = k_of(r)
         statistics = u_statistics(k, _partings(n, seed)).double()
         distances = r[:n, n:].sqrt().flatten().numpy()
         axis = torch.linspace(-REACH, REACH, GRID)
         plane = torch.cartesian_prod(axis, axis).flip(1)  # rows are the second coordinate
         elsewhere = noise[0, -1, 2:d]  # the plane's other coordinates: those of one more draw of the prior
-        on_plane = squared_distances(plane, pooled[:, :2]) + (pooled[:, 2:] - elsewhere).square().sum(1)
+        on_plane = squared_distance(plane, pooled[:, :2], near_zero=True) + (pooled[:, 2:] - elsewhere).square().sum(1)
         height = k_of(on_plane).view(-1, 2, n).mean(2)  # over the prior's points, over the codes
         middle = (k[n:, n:].sum() - k[:n, :n].sum()) / (2 * n**2)  # the witness's mean over all points, no difference
         noise_level = k.std() * math.sqrt(2 / n)  # of a mean over n codes minus one over n points of the prior
@@ -198,7 +150,7 @@ class MmdLab(Experiment):
             median=float(np.median(distances)),
             prior=prior[:, :2].numpy(),
             codes=codes[:, :2].numpy(),
-            pull=lam * _way_down(k_of, r[n : n + ARROWS], codes[:ARROWS, :2], pooled[:, :2]).numpy(),
+            pull=-lam * witness_slope(k_of, r[n : n + ARROWS], codes[:ARROWS, :2], pooled[:, :2]).numpy(),
             witness=witness.view(GRID, GRID).numpy(),
             profile=k_of(torch.from_numpy(DISTANCES).square()).numpy(),
             pairs=np.histogram(distances, BINS)[0] / len(distances),
@@ -274,16 +226,3 @@ class MmdLab(Experiment):
             f"The penalty λ MMD² is {data.lam * data.statistic:+.2g}; the longest pull is "
             f"{np.linalg.norm(data.pull, axis=1).max():.2g}."
         )
-
-
-def _way_down(k_of: Profile, r: Tensor, points: Tensor, pooled: Tensor) -> Tensor:
-    r"""Minus the gradient of the witness (codes - prior) at the points, in the coordinates that are given.
-
-    The gradient of k(a, b) in a is :math:`2\, \frac{dk}{dr}\, (a - b)`, r in all d dimensions.
-    Shapes: r ``[A, 2n]``, points ``[A, 2]``, pooled ``[2n, 2]`` -> ``[A, 2]``.
-    """
-    n = len(pooled) // 2
-    with torch.enable_grad():
-        (slope,) = torch.autograd.grad(k_of(r := r.clone().requires_grad_()).sum(), r)
-    signed = slope * torch.cat([-torch.ones(n), torch.ones(n)]) / n
-    return -2 * (signed.sum(1)[:, None] * points - signed @ pooled)

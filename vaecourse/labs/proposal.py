@@ -17,7 +17,7 @@ from torch.distributions import Normal
 
 from vaecourse import bounds, exact, plots
 from vaecourse.labs.frame import Experiment, Number, Seed, Whole
-from vaecourse.labs.weights import log_weights, noise
+from vaecourse.labs.noise import noise
 
 MODEL, X, _, _ = exact.reference(torch.float64)
 POSTERIOR = MODEL.posterior(X)
@@ -65,7 +65,7 @@ class ProposalLab(Experiment):
 
     def compute(self, width: float, shift: float, K: int, seed: int) -> Proposal:
         mean, std = (torch.full((1, 1), value, dtype=torch.float64) for value in (MEAN + shift * STD, width * STD))
-        log_w = log_weights(exact.Case(MODEL, X, mean, std), noise(RUNS, K, seed, torch.float64))  # [M, K]
+        log_w = exact.log_weights(exact.Case(MODEL, X, mean, std), noise(RUNS, K, seed, torch.float64))  # [M, K]
         w = log_w.exp().numpy()
         return Proposal(
             K=K,

@@ -1,7 +1,7 @@
 r"""Lab "04.signal": M, K and beta, and how much signal the gradients of encoder and decoder carry, beside the bound.
 
 The reference model. phi is the mean of q, theta the decoder's slope (1.5 in x | z ~ N(1.5 z, 0.7)); each has one number
-as its gradient. Means and standard deviations are exact, by quadrature; only the histograms are sampled.
+as its gradient. Means and standard deviations are exact, ``exact.RowGradients``; only the histograms are sampled.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from torch import Tensor
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Switch, Whole
-from vaecourse.labs.quadrature import expected_log_mean, log_grid, log_weights_on_a_grid
 
 BUDGET = 64
 FREE, FIXED = "free", f"M K = {BUDGET}: M follows K"
@@ -28,106 +27,19 @@ LARGEST_M, LARGEST_K = 64, 1024
 SAMPLES, ESTIMATES = 2**19, 1000  # in the random table, and at most in a histogram
 EDGES = np.linspace(-4, 10, 57)  # of the histograms, in standard deviations
 
-# What is exact -------------------------------------------------------------------------------------------------------
-
-
-class Quadrature(NamedTuple):
-    """The weights and slopes of one sample on a grid of its noise, and Laplace transforms on a grid of t.
-
-    ``kernel[t, n]`` is the mass of grid point n times exp(-t w_n), with the weights divided by their mean p(x), so
-    that an average E[f e^{-tw}] is ``(kernel * f).sum(1)``.
-    """
-
-    w: Tensor  # [N]
-    slopes: dict[str, Tensor]  # [N] each: d log w / d phi along the path, d log p(x, z) / d theta
-    t: Tensor  # [T]
-    kernel: Tensor  # [T, N]
-    step: float  # of the grid in log t
+# The field's letters for what the two gradients are for, and the names that the exact theory gives them.
+PARAMETERS = {"phi": "mean", "theta": "weight"}
 
 
 @lru_cache(maxsize=1)
-def quadrature() -> Quadrature:
-    """The reference case on its grids."""
-    case = exact.reference(torch.float64)
-    eps = torch.linspace(-9, 9, 601, dtype=torch.float64)
-    mass = (-0.5 * eps.square()).softmax(0)
-    log_w, slopes = weigh(case, eps)
-    log_w = log_w - (log_w + mass.log()).logsumexp(0)
-    log_t, step = log_grid(log_w)
-    kernel = (-(log_t[:, None] + log_w).exp()).exp() * mass
-    return Quadrature(log_w.exp(), slopes, log_t.exp(), kernel, step)
-
-
-def weigh(case: exact.Case, eps: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """log w up to a constant, which no share feels, and both slopes, at z = mean + std eps, for one dimension.
-
-    Shapes: ``[N] -> [N], [N] each``.
-    """
-    slope, variance = case.model.weight.item(), case.model.noise_variance
-    z = case.mean.item() + case.std.item() * eps
-    residual = (case.x.item() - slope * z) / variance
-    log_w = 0.5 * (eps.square() - z.square() - variance * residual.square())
-    return log_w, {"phi": slope * residual - z, "theta": z * residual}
-
-
-class Moments(NamedTuple):
-    r"""Of :math:`\Delta_K = \sum_k \tilde w_k g_k`, and its covariance with the plain mean of the same g_k."""
-
-    mean: float
-    variance: float
-    covariance: float
-
-
-@lru_cache(maxsize=2048)
-def moments(parameter: str, K: int) -> Moments:
-    r"""Exact moments of the gradient of L_K for ``"phi"`` or ``"theta"``.
-
-    .. math:: E[\Delta_K] = K \int_0^\infty E[w g e^{-tw}]\, \varphi^{K-1} dt, \qquad \varphi(t) = E[e^{-tw}]
-    .. math:: E[\Delta_K^2] = \int_0^\infty t \left( K E[w^2 g^2 e^{-tw}] \varphi^{K-1}
-              + K (K - 1) E[w g e^{-tw}]^2 \varphi^{K-2} \right) dt
-
-    from :math:`1/S = \int e^{-tS} dt` and :math:`1/S^2 = \int t e^{-tS} dt` with S the sum of the K weights.
-    """
-    w, slopes, t, kernel, step = quadrature()
-    g = slopes[parameter]
-    average = lambda f: kernel @ f  # [N] -> [T]
-    log_phi = kernel.sum(1).log()
-    others = ((K - 1) * log_phi).exp()  # all weights but one
-    rest = ((K - 2) * log_phi).exp() if K > 1 else torch.zeros_like(others)  # all but two
-    integral = lambda f: (f * t).nan_to_num(0.0).sum().item() * step
-    mean = K * integral(average(w * g) * others)
-    square = integral(t * (K * average((w * g).square()) * others + K * (K - 1) * average(w * g).square() * rest))
-    product = integral(average(w * g.square()) * others + (K - 1) * average(w * g) * average(g) * rest)
-    plain = (kernel[0] * g).sum().item()  # E[g]: t is all but 0 there
-    return Moments(mean, square - mean**2, product - mean * plain)
-
-
-@lru_cache(maxsize=2048)
-def bound(K: int) -> float:
-    """Exact E[L_K] in nats."""
-    return expected_log_mean(*log_weights_on_a_grid(exact.reference(torch.float64)), [K]).item()
-
-
-def log_likelihood() -> float:
-    """Exact log p(x) in nats."""
-    case = exact.reference(torch.float64)
-    return case.model.log_likelihood(case.x).item()
-
-
-def gradient(parameter: str, M: int, K: int, beta: float = 0.0) -> tuple[float, float]:
-    """Exact mean and standard deviation of the gradient of CIWAE(beta) with M groups of K; MIWAE is beta = 0."""
-    one, many = moments(parameter, 1), moments(parameter, K)
-    mean = beta * one.mean + (1 - beta) * many.mean
-    variance = (
-        beta**2 * one.variance / K + (1 - beta) ** 2 * many.variance + 2 * beta * (1 - beta) * many.covariance
-    ) / M
-    return mean, math.sqrt(variance)
+def rows() -> exact.RowGradients:
+    """The exact gradients of the reference case."""
+    return exact.RowGradients(exact.reference(torch.float64))
 
 
 def signal_to_noise(parameter: str, M: int, K: int, beta: float = 0.0) -> float:
-    """|mean| / sd of that gradient."""
-    mean, sd = gradient(parameter, M, K, beta)
-    return abs(mean) / sd
+    """|mean| / sd of the gradient of CIWAE(beta) with M groups of K; MIWAE is beta = 0."""
+    return rows().signal_to_noise("ciwae", PARAMETERS[parameter], M, K, beta=beta)
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -209,7 +121,7 @@ class SignalLab(Experiment):
         snr.set_ylabel("SNR, |mean| / sd (exact, log scale)")
         snr.legend(loc="upper left", fontsize=10)
 
-        plots.exact_line(bounds, log_likelihood(), "exact log p(x)")
+        plots.exact_line(bounds, _log_p(), "exact log p(x)")
         value = bounds.plot([], [], color=plots.IWAE, label="bound (expected)")[0]
         value_dot = bounds.plot([], [], "o", color=plots.IWAE, **look)[0]
         bounds.set(xscale="log", xlim=(0.85, 1200), ylim=(-2.5, -1.65), ylabel="nats", xlabel="K")
@@ -239,13 +151,19 @@ class SignalLab(Experiment):
             bars.set_data(np.minimum(np.histogram(inside, EDGES)[0] / len(runs), 0.16))
 
     def sentence(self, data: Signal) -> str:
-        gap = log_likelihood() - data.value
+        gap = _log_p() - data.value
         budget = f", M K fixed at {BUDGET}" if data.fixed else ""
         return (
             f"{_name(data)} with M = {data.M}, K = {data.K}{budget}: the signal-to-noise ratio is {data.phi:.3g} for "
             f"the encoder and {data.theta:.3g} for the decoder; the bound is {data.value:.3f} nats, {gap:.2g} below "
             f"log p(x). It takes {data.M * data.K} samples."
         )
+
+
+@lru_cache(maxsize=1)
+def _log_p() -> float:
+    case = exact.reference(torch.float64)
+    return case.model.log_likelihood(case.x).item()
 
 
 def _name(data: Signal) -> str:
@@ -262,16 +180,21 @@ def _name(data: Signal) -> str:
 def _exact(M: int, K: int, beta: float, pooled: bool) -> tuple[float, float, float]:
     """Both signal-to-noise ratios and the expected bound. Pooled, theta climbs L of M K, and that is the bound."""
     theta = signal_to_noise("theta", 1, M * K) if pooled else signal_to_noise("theta", M, K, beta)
-    value = bound(M * K) if pooled else beta * bound(1) + (1 - beta) * bound(K)
+    value = _value("iwae", M, K, 0.0) if pooled else _value("ciwae", M, K, beta)
     return theta, signal_to_noise("phi", M, K, beta), value
+
+
+@lru_cache(maxsize=2048)
+def _value(row: str, M: int, K: int, beta: float) -> float:
+    return rows().value(row, M, K, beta=beta)
 
 
 @lru_cache(maxsize=1)  # 6 MB
 def _table(seed: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Weights, up to a factor, and slopes of ``SAMPLES`` draws of q."""
+    """Weights and slopes of ``SAMPLES`` draws of q."""
     eps = torch.randn(SAMPLES, generator=torch.Generator().manual_seed(seed))
-    log_w, slopes = weigh(exact.reference(torch.float32), eps)
-    return log_w.exp(), slopes
+    slopes = exact.slopes(exact.reference(torch.float64), eps)
+    return slopes.log_w.exp(), {name: slopes.whole(parameter) for name, parameter in PARAMETERS.items()}
 
 
 def _estimates(parameter: str, M: int, K: int, beta: float, seed: int) -> NDArray[np.floating]:
@@ -281,5 +204,5 @@ def _estimates(parameter: str, M: int, K: int, beta: float, seed: int) -> NDArra
     w, g = (values[: R * M * K].view(R, M, K) for values in (w, slopes[parameter]))
     by_share = (w * g).sum(2) / w.sum(2)  # [R, M]
     estimate = (beta * g.mean(2) + (1 - beta) * by_share).mean(1)
-    mean, sd = gradient(parameter, M, K, beta)
-    return (math.copysign(1, mean) * estimate / sd).numpy()
+    mean, variance = rows().moments("ciwae", PARAMETERS[parameter], M, K, beta=beta)
+    return (math.copysign(1, mean) * estimate / math.sqrt(variance)).numpy()

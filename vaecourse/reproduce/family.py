@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from vaecourse import data, divergences, evaluate, infovae, train
-from vaecourse.models import VAE
+from vaecourse.models import VAE, rate
 from vaecourse.reproduce.climb import Machinery
 from vaecourse.reproduce.table import Run, Scale, Table
 from vaecourse.reproduce.vaes import images_of
@@ -93,7 +93,6 @@ def worth(model: VAE, images: data.Images, scale: Scale) -> Run:
     log_p = evaluate.log_likelihood(model, images.binary_test(), scale.samples, noise)
     x = data.binarise(images.train[:CODES], torch.Generator().manual_seed(0)).to(device)
     mean, log_std = model.encode(x)
-    rate = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1).mean()
     information = evaluate.mutual_information(model, x, generator=noise)
     kernel = partial(divergences.imq, scale=2.0 * model.latent_dim)
     normal = lambda: torch.randn(mean.shape, generator=noise, device=device)
@@ -101,7 +100,7 @@ def worth(model: VAE, images: data.Images, scale: Scale) -> Run:
     return {
         "log_p": round(float(log_p.mean()), 4),
         "information": round(information, 4),
-        "aggregate": round(float(rate) - information, 4),
+        "aggregate": round(float(rate(mean, log_std).mean()) - information, 4),
         "mmd2": round(MMD * float(mmd2.mean()), 4),
         "active_units": evaluate.active_units(model, x),
     }

@@ -38,7 +38,9 @@ def test_what_scrolls_in_a_narrowed_window_or_an_opened_fold_is_reached_by_tab(c
     page.set_viewport_size({"width": 360, "height": 768})
     page.wait_for_function(f"({BOXES})().length > {before}")
     page.wait_for_function(f"({UNREACHED})() === 0")
-    page.evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")  # other browsers lay it out only now
+    page.evaluate(
+        "document.querySelectorAll('article details').forEach((fold) => (fold.open = true))"
+    )  # other browsers lay it out only now
     page.wait_for_function(f"({UNREACHED})() === 0")
     page.close()
 

@@ -15,7 +15,7 @@ import torch
 from tests.browser.audit import audit
 from tools import browser, live
 from vaecourse import divergences, exact, labs, plots
-from vaecourse.labs import iwae, mmd, quadrature
+from vaecourse.labs import iwae, mmd
 
 PAGES = {"03.iwae": "chapters/03-iwae.html", "06.mmd": "chapters/06-infovae.html"}
 same = partial(pytest.approx, rel=1e-6, abs=1e-6)
@@ -96,12 +96,11 @@ def open_lab(opened):
 
 def package_iwae(K, width, shift):
     case = iwae.case_with(width, shift)
-    log_w, mass = quadrature.log_weights_on_a_grid(case)  # twice as fine as the page's grid
     return {
         "log_likelihood": case.model.log_likelihood(case.x).item(),
         "elbo": case.model.elbo(*case[1:]).item(),
         "chi_squared": case.model.chi_squared(*case[1:]).item(),
-        "expected": quadrature.expected_log_mean(log_w, mass, [K]).item(),
+        "expected": exact.WeightLaw.of(case).lower(K).item(),  # on a grid twice as fine as the page's
     }
 
 
@@ -165,7 +164,7 @@ def test_mmd_on_the_page_is_mmd_in_the_package(open_lab, settings):
     expected[n:, 0] += settings["shift"]
     torch.testing.assert_close(cloud, expected, rtol=1e-6, atol=2e-6)  # the lab's points, to what float32 carries
     k = kernel(cloud, cloud)
-    assert found["sd"] == same(mmd.u_statistics(k, partings(n, settings["seed"])).std(correction=0).item())
+    assert found["sd"] == same(divergences.u_statistics(k, partings(n, settings["seed"])).std(correction=0).item())
     here = mmd.MmdLab().compute(**settings)  # in float32
     assert pull == pytest.approx(here.pull, rel=1e-3, abs=1e-5)
     assert np.round(float(re.search(r"median distance ([\d.]+)", lab.sentence)[1]) - here.median, 2) == 0
