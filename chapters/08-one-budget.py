@@ -124,7 +124,7 @@ assert collapse["rate"] < save["rate"] < rescue["rate"]
 
 # %% slideshow={"slide_type": "subslide"}
 one, more = recorded.load("one_budget"), recorded.load("better_gradients")
-same = [{name: s for name, s in r["settings"].items() if name != "rows"} for r in (one, more)]
+same = [{name: s for name, s in r["settings"].items() if name not in ("table", "rows")} for r in (one, more)]
 assert same[0] == same[1]  # one experiment in two files
 runs = {(r["row"], r["seed"]): r for r in one["runs"] + more["runs"]}
 for r in runs.values():

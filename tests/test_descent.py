@@ -1,4 +1,4 @@
-"""One seeded start, one finite check, one step: what they do, and that every training of the package goes through them."""
+"""One seeded start, one finite check, one step: what they do, and that all trainings of the package go through them."""
 
 import ast
 import math
