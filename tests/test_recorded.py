@@ -84,7 +84,7 @@ def checkout(tmp_path, monkeypatch):
     recorded.commit.cache_clear()
 
 
-def test_a_record_has_the_commit_that_made_it(checkout):
+def test_a_record_has_the_commit_that_made_it(checkout, monkeypatch):
     folder, commit = checkout
     git(folder, "init", "--quiet")
     assert commit() == f"version {recorded.__version__}", "there is no commit yet"
@@ -95,6 +95,8 @@ def test_a_record_has_the_commit_that_made_it(checkout):
     for name in ("README.md", "vaecourse/recorded/iwae.json", "vaecourse/recorded/new.md"):
         (folder / name).write_text("the record grows, and no number depends on it")
         assert commit() == head
+    monkeypatch.setenv("GIT_DIR", str(folder.parent / "of a hook"))
+    assert commit() == head
     (folder / "vaecourse/new.py").write_text("")
     assert commit() == f"{head}+changed"
     (folder / "vaecourse/new.py").unlink()

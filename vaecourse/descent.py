@@ -48,7 +48,7 @@ def step(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], b
 
     >>> weight = nn.Parameter(torch.tensor(2.0))
     >>> step(torch.optim.SGD([weight], lr=0.25), [weight], lambda: (weight**2).backward())
-    >>> float(weight)
+    >>> weight.item()
     1.0
     """
     optimizer.zero_grad()

@@ -206,16 +206,17 @@ def commit() -> str:
     git = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(ROOT)]
     status = ["status", "--porcelain", "--", "vaecourse", ":(exclude)vaecourse/recorded/*.json"]
     status += [":(exclude)vaecourse/recorded/*.md"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's repository
     try:
         if not (ROOT / ".git").exists():  # or git would look for a checkout above, which may be of something else
             raise FileNotFoundError
         head, changed = (
-            subprocess.run([*git, *words], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+            subprocess.check_output([*git, *words], env=own, stderr=subprocess.DEVNULL, encoding="utf-8", timeout=60)
             for words in (["rev-parse", "HEAD"], status)
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return f"version {__version__}"
-    return f"{head}{'+changed' if changed else ''}"
+    return f"{head.strip()}{'+changed' if changed else ''}"
 
 
 def _processor() -> str:
