@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from tests.test_docs import examples
 from tools import site
-from tools.notebooks import ROOT
 from vaecourse import recorded, reproduce
 from vaecourse.__main__ import app
 from vaecourse.reproduce import tables
@@ -148,7 +147,7 @@ def test_a_killed_experiment_goes_on_after_its_last_run(added, tmp_path):
 
     def run(to, dies):
         return subprocess.run(
-            [sys.executable, "-c", KILLED, added, to, str(dies)], cwd=ROOT, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", KILLED, added, to, str(dies)], cwd=site.ROOT, capture_output=True, text=True, timeout=120
         )
 
     assert run(file, 4).returncode == -9 and len(json.loads(file.read_text())["runs"]) == 4
