@@ -146,9 +146,8 @@ def test_a_killed_experiment_goes_on_after_its_last_run(added, tmp_path):
     file, whole = tmp_path / "killed.json", tmp_path / "whole.json"
 
     def run(to, dies):
-        return subprocess.run(
-            [sys.executable, "-c", KILLED, added, to, str(dies)], cwd=site.ROOT, capture_output=True, text=True, timeout=120
-        )
+        command = [sys.executable, "-c", KILLED, added, to, str(dies)]
+        return subprocess.run(command, cwd=site.ROOT, capture_output=True, text=True, timeout=120)
 
     assert run(file, 4).returncode == -9 and len(json.loads(file.read_text())["runs"]) == 4
     again = run(file, 99)
