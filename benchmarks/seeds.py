@@ -1,4 +1,4 @@
-"""What it saves to train seeds side by side: a step of S stacked models against S steps of one, in one run.
+"""What it saves to train seeds side by side: a step of S models side by side against S steps of one, in one run.
 
     python benchmarks/seeds.py --rounds 40
 
@@ -20,9 +20,9 @@ import torch
 
 from vaecourse import objectives, train
 from vaecourse.data import Images
-from vaecourse.reproduce import Machinery, climb
-from vaecourse.reproduce.stack import Noise, Stack
-from vaecourse.reproduce.vaes import BATCH_SIZE
+from vaecourse.reproduce import Machinery, training
+from vaecourse.reproduce.ensemble import Ensemble, Noise
+from vaecourse.reproduce.scheduled_vaes import BATCH_SIZE
 
 SIZES = {"digits": 64, "mnist": 784}  # D of the course's two models
 
@@ -32,13 +32,14 @@ def stepper(name: str, S: int, K: int, device: torch.device) -> Callable[[], obj
     pixels = torch.rand(200, SIZES[name], generator=torch.Generator().manual_seed(0))
     labels = torch.zeros(200, dtype=torch.long)
     images = Images(pixels, pixels, labels, labels, (1, SIZES[name]), name)
-    stack, noise = Stack([train.untrained(images, seed) for seed in range(S)]).to(device), Noise(range(S), device)
-    climber = torch.optim.Adam(stack.parameters(), lr=1e-3, eps=1e-4, fused=True)
+    ensemble = Ensemble([train.untrained(images, seed) for seed in range(S)]).to(device)
+    noise = Noise(range(S), device)
+    optimizer = torch.optim.Adam(ensemble.parameters(), lr=1e-3, eps=1e-4, fused=True)
     row, machinery, pixels = objectives.get("iwae"), Machinery(device), pixels.to(device)
 
     def step() -> None:
         batches = [order[:BATCH_SIZE] for order in noise.orders(200)]
-        climb.step(stack, noise.binary(pixels, batches), row, 1, K, climber, noise, machinery, 1)
+        training.step(ensemble, noise.binary(pixels, batches), row, 1, K, optimizer, noise, machinery, 1)
         if device.type == "cuda":
             torch.cuda.synchronize()
 

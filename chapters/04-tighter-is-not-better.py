@@ -720,7 +720,7 @@ verdict
 # weights and all the noise. Every model is judged in the same way on the 360 test images: $L_{64}$ (what IWAE climbs), $\log p(x)$ estimated with $K = 5000$, and their **difference**. The
 # difference measures the encoder: how much 64 samples of *this* $q$ are still short of its model. The paper prints the same difference and calls it $-KL$.
 #
-# This takes longer than a page should. It is a **recorded result**, made by `benchmarks/one_budget.py`, which ships with the course, on a **short schedule**: 50 passes at a rate of $0.003$ in place of the
+# This takes longer than a page should. It is a **recorded result**, made by `python -m vaecourse reproduce one_budget`, which ships with the course, on a **short schedule**: 50 passes at a rate of $0.003$ in place of the
 # course's 100 at $0.001$. So these numbers are for comparing rows with each other, and not with chapter 03's.
 
 # %% slideshow={"slide_type": "subslide"}
@@ -853,7 +853,7 @@ for name, value in live.items():
     assert abs(z) < 4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The live model is one more seed like the others. `python benchmarks/one_budget.py --seeds 3 --to mine.json` makes all rows on your machine.
+# The live model is one more seed like the others. `python -m vaecourse reproduce one_budget --seeds 3 --to mine.json` makes all rows on your machine.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
 machine, seconds = record["machine"], sum(r["wall_seconds"] for r in record["runs"])

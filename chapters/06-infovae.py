@@ -1101,7 +1101,7 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The family on digits
 #
-# A fair comparison takes many trainings, so this one is a **recorded result**, made by `benchmarks/infovae.py`, which ships with the course: every row was trained on a short schedule of 750 steps with batches of 100, from four seeds, with a $\lambda$ that was set once by a look at a few runs. It is a map, not a race. The columns,
+# A fair comparison takes many trainings, so this one is a **recorded result**, made by `python -m vaecourse reproduce infovae_map`, which ships with the course: every row was trained on a short schedule of 750 steps with batches of 100, from four seeds, with a $\lambda$ that was set once by a look at a few runs. It is a map, not a race. The columns,
 # each with its bias:
 #
 # * $\log \hat p$: the test mean of $L_K$ at $K = 5000$, a lower bound in expectation (chapter 03), for **all** rows the same bound, whatever they climbed. It judges the decoder; what the encoder misses is nearly forgiven;
@@ -1111,7 +1111,7 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
 # * probe: how often a linear classifier, and the 5 nearest neighbours, name the digit from the mean of its code.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
-record = recorded.load("infovae")
+record = recorded.load("infovae_map")
 columns = {"log_p": 2, "mutual_information": 2, "aggregate_kl": 2, "mmd2": 4}  # and their decimals
 columns |= {"log_det": 2, "linear_probe": 2, "nearest_5": 2}
 runs_of = {row: [run for run in record["runs"] if run["row"] == row] for row in record["settings"]["rows"]}

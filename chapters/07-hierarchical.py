@@ -554,11 +554,11 @@ assert gap_after[0][0].mean() > uninformed[0].mean() > gap_after[30][0].mean() >
 # With $K = 50$ it removes more than 98% of the gap that SIVI has left at $K = 50$. An untrained $\tau$ is worse than the prior: "learned" has to be earned.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The paper's figure, remade.** A recorded result, by `benchmarks/laplace.py`, with several lengths of training, several seeds, and both bounds. Its $\tau$ is a Gamma law. What the network says about
+# **The paper's figure, remade.** A recorded result, by `python -m vaecourse reproduce laplace_steps`, with several lengths of training, several seeds, and both bounds. Its $\tau$ is a Gamma law. What the network says about
 # shape and rate is multiplied by a *gate* that begins at 0, so that $\tau$ begins as the prior: zero steps are SIVI.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-record = recorded.load("laplace")
+record = recorded.load("laplace_steps")
 lengths = sorted({run["steps"] for run in record["runs"]})
 
 
@@ -932,7 +932,7 @@ assert rows[0] <= rows[5] + 0.02 and abs(rows[5] - rows[50]) < 0.05 and abs(rows
 # Our lines and the package agree. More $K$ at *evaluation* lifts the bound of one and the same encoder towards its ELBO. By $K = 5$ it has arrived: what still changes at $K = 50$ is noise. Fifteen passes are too short to compare encoders.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **The record is longer.** `benchmarks/hierarchical_digits.py`: every row takes the same steps on the same digits, several seeds; $K$ grows during training (HVM stays at 0), $\tau$ has DReG's gradient, and $\log p(x)$ is estimated from below by M-IWHVI. *Gaussian, wide* has as many
+# **The record is longer.** `python -m vaecourse reproduce hierarchical_digits`: every row takes the same steps on the same digits, several seeds; $K$ grows during training (HVM stays at 0), $\tau$ has DReG's gradient, and $\log p(x)$ is estimated from below by M-IWHVI. *Gaussian, wide* has as many
 # encoder parameters as IWHVI. **Your prediction:** which row wins, and by how much?
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]

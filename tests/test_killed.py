@@ -22,7 +22,7 @@ import torch
 
 from tests.test_train import X, new_model, run
 from vaecourse import checkpoint, files, reproduce
-from vaecourse.reproduce import climb, vaes
+from vaecourse.reproduce import scheduled_vaes, training
 
 ROOT = Path(__file__).parents[1]
 EPOCHS = 80  # of five steps each: more than twenty lives can get through
@@ -104,7 +104,9 @@ def train_on(file: str) -> None:
 
 
 def reproduce_on(file: str) -> None:
-    vaes.climb = functools.partial(climb.climb, every=0.0)  # a checkpoint after each pass, not each ten seconds
+    scheduled_vaes.train_ensemble = functools.partial(
+        training.train_ensemble, every=0.0
+    )  # a checkpoint after each pass, not each ten seconds
     scale = reproduce.Scale("digits", epochs=6, limit=40, samples=9)
     reproduce.make("iwae", Path(file), scale, seeds=2, rows=["k = 1"], together=1)
 

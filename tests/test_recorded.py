@@ -1,25 +1,23 @@
-"""Recorded results: each belongs to the script that ships with it, and is whole."""
+"""Recorded results: each belongs to the experiment that ships with it, and is whole."""
 
 import errno
-import importlib.util
 import json
 import math
-from pathlib import Path
+import subprocess
 
 import pytest
 import torch
 
-from vaecourse import files, infovae, recorded
+from vaecourse import files, infovae, recorded, reproduce
 from vaecourse.hierarchical import toy
+from vaecourse.reproduce import budget_vaes
+from vaecourse.reproduce.table import Table, one_by_one
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def settings_of(name):
+    """What the experiment of this name would write, as it is read back."""
+    table = reproduce.TABLES[name]
+    return json.loads(json.dumps(reproduce.settings_of(table, table.full)))
 
 
 def test_unknown_name_is_told_the_nearest():
@@ -40,15 +38,17 @@ def test_a_record_goes_on_where_it_stopped(tmp_path):
 def test_rows_and_seeds_that_are_not_there_yet_are_filled_in(tmp_path, monkeypatch):
     file, measured = tmp_path / "result.json", []
 
-    def measure(row, seed):
+    def measure(row, seed, scale, machinery):
         measured.append((row, seed))
-        return {"row": row, "seed": seed}
+        return {"row": row, "seed": seed, "number": 1.0}
 
-    for seeds in ("1", "2"):
-        monkeypatch.setattr("sys.argv", ["benchmark", "--seeds", seeds, "--to", str(file)])
-        recorded.fill("one_budget", "What it measures.", {"K": 4}, ["a", "b"], measure, seeds=9)
+    rows, settings = {"a": {}, "b": {}}, lambda scale: {"K": 4}
+    table = Table("ab", "A", "", rows, {"number": "number"}, {}, settings, one_by_one(measure), lambda _: "")
+    monkeypatch.setattr(reproduce, "TABLES", {"ab": table})
+    for seeds in (1, 2):
+        reproduce.make("ab", file, seeds=seeds)
     assert measured == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
-    assert [tuple(run.values()) for run in json.loads(file.read_text())["runs"]] == measured
+    assert [(run["row"], run["seed"]) for run in json.loads(file.read_text())["runs"]] == measured
 
 
 def test_facts_of_a_record_belong_to_no_run(tmp_path):
@@ -64,6 +64,78 @@ def test_a_run_on_another_machine_says_so(tmp_path, monkeypatch):
     again = recorded.Record(file, {})
     again.add({"seed": 1})
     assert again.machine["system"] != "elsewhere" and again.runs[1]["machine"]["system"] == "elsewhere"
+
+
+def git(folder, *words):
+    own = ["-c", "user.name=a", "-c", "user.email=a", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    ended = subprocess.run(["git", *own, *words], cwd=folder, capture_output=True, text=True, check=True)
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout with a package, and how the record of a run calls it."""
+    folder = tmp_path / "checkout"
+    (folder / "vaecourse/recorded").mkdir(parents=True)
+    (folder / "vaecourse/train.py").write_text("rate = 1\n")
+    (folder / "vaecourse/recorded/iwae.json").write_text("{}\n")
+    monkeypatch.setattr(recorded, "ROOT", folder)
+    yield folder, recorded.commit.__wrapped__
+    recorded.commit.cache_clear()
+
+
+def test_a_record_has_the_commit_that_made_it(checkout, monkeypatch):
+    folder, commit = checkout
+    git(folder, "init", "--quiet")
+    assert commit() == f"version {recorded.__version__}", "there is no commit yet"
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "all")
+    head = git(folder, "rev-parse", "HEAD")
+    assert commit() == head and len(head) == 40
+    for name in ("README.md", "vaecourse/recorded/iwae.json", "vaecourse/recorded/new.md"):
+        (folder / name).write_text("the record grows, and no number depends on it")
+        assert commit() == head
+    monkeypatch.setenv("GIT_DIR", str(folder.parent / "of a hook"))
+    assert commit() == head
+    (folder / "vaecourse/new.py").write_text("")
+    assert commit() == f"{head}+changed"
+    (folder / "vaecourse/new.py").unlink()
+    (folder / "vaecourse/train.py").write_text("rate = 2\n")
+    assert commit() == f"{head}+changed"
+
+
+def test_without_a_checkout_a_record_has_the_version(checkout, monkeypatch):
+    folder, commit = checkout
+    git(folder.parent, "init", "--quiet")
+    git(folder.parent, "add", "--all")
+    git(folder.parent, "commit", "--quiet", "--message", "somebody's project, which the package is installed in")
+    assert commit() == f"version {recorded.__version__}"
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "all")
+    assert len(commit()) == 40
+    monkeypatch.setenv("PATH", "")
+    assert commit() == f"version {recorded.__version__}", "there is no git"
+
+
+def test_a_run_of_another_commit_says_so(tmp_path, monkeypatch):
+    file = tmp_path / "result.json"
+    monkeypatch.setattr(recorded, "commit", lambda: "aaa")
+    recorded.Record(file, {}).add({"seed": 0})
+    monkeypatch.setattr(recorded, "commit", lambda: "bbb+changed")
+    recorded.Record(file, {}).add({"seed": 1})
+    content = json.loads(file.read_text())
+    assert content["commit"] == "aaa"
+    assert content["runs"] == [{"seed": 0}, {"seed": 1, "commit": "bbb+changed"}]
+
+
+def test_a_record_that_has_no_commit_gets_none_made_up(tmp_path):
+    file = tmp_path / "result.json"
+    file.write_text(json.dumps({"settings": {}, "machine": recorded.machine(), "runs": [{"seed": 0}]}))
+    recorded.Record(file, {}).add({"seed": 1})
+    content = json.loads(file.read_text())
+    assert content["commit"] is None
+    assert content["runs"] == [{"seed": 0}, {"seed": 1, "commit": recorded.commit()}]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"settings": {}}', '{"settings": {"K": 5}, "machine": {}, "runs": []}'])
@@ -122,11 +194,11 @@ def test_a_run_that_cannot_be_written_is_in_the_error(tmp_path, monkeypatch, oth
     assert told.value.errno == errno.ENOSPC and record.file.read_bytes() == before
 
 
-def test_one_budget_is_what_its_script_makes():
-    result, made_by = recorded.load("one_budget"), script("one_budget")
-    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+def test_one_budget_is_what_its_experiment_makes():
+    result = recorded.load("one_budget")
+    assert result["settings"] == settings_of("one_budget")
     assert {"processor", "threads", "torch", "python"} <= set(result["machine"])
-    assert all(row["M"] * row["K"] == made_by.BUDGET for row in result["settings"]["rows"].values())
+    assert all(row["M"] * row["K"] == budget_vaes.BUDGET for row in result["settings"]["rows"].values())
 
 
 def test_one_budget_compares_all_rows_on_the_same_seeds():
@@ -141,19 +213,21 @@ def test_one_budget_compares_all_rows_on_the_same_seeds():
         assert 0 < run["processor_seconds"] <= run["wall_seconds"]
 
 
-def test_laplace_is_what_its_script_makes():
-    result, made_by = recorded.load("laplace"), script("laplace")
-    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+def test_laplace_is_what_its_experiment_makes():
+    result = recorded.load("laplace_steps")
+    assert result["settings"] == settings_of("laplace_steps")
     assert {"processor", "threads", "torch", "python"} <= set(result["machine"])
     done = [(run["steps"], run["seed"]) for run in result["runs"]]
     seeds = {seed for _, seed in done}
     assert len(done) == len(set(done)) and len(seeds) >= 3
-    assert set(done) == {(steps, seed) for steps in made_by.STEPS for seed in seeds}
+    assert set(done) == {(steps, seed) for steps in (0, 10, 30, 100, 300, 1000, 3000) for seed in seeds}
+    for run in result["runs"]:
+        assert result["settings"]["rows"][run["row"]] == {"steps": run["steps"]}
 
 
 def test_laplace_reproduces_sivi():
     """ERRATA B20's row, whose standard errors are .02 to .06, and U_0 in closed form."""
-    sivi = toy.averages(recorded.load("laplace"))[0]
+    sivi = toy.averages(recorded.load("laplace_steps"))[0]
     known = [-73.85, -74.52, -75.63, -76.22, -77.14, -77.77, -78.41, -80.53]
     assert sivi.K == (0, 1, 5, 10, 25, 50, 100, 1000) and sivi.exact == pytest.approx(-84.657, abs=1e-3)
     for ours, error, theirs in zip(sivi.upper.tolist(), sivi.upper_error.tolist(), known):
@@ -163,7 +237,7 @@ def test_laplace_reproduces_sivi():
 
 
 def test_laplace_bounds_are_above_and_below_and_close_with_K():
-    for curve in toy.averages(recorded.load("laplace")).values():
+    for curve in toy.averages(recorded.load("laplace_steps")).values():
         known = ~curve.lower.isnan()
         assert (curve.upper > curve.exact - 4 * curve.upper_error).all()
         assert (curve.lower < curve.exact + 4 * curve.lower_error)[known].all()
@@ -173,7 +247,7 @@ def test_laplace_bounds_are_above_and_below_and_close_with_K():
 
 def test_laplace_training_removes_the_gap_of_sivi():
     """300 steps on: 87 % at K = 0, 95 % at K = 5, 98 % from K = 50 on; ten steps remove a fifth to a half."""
-    curves = toy.averages(recorded.load("laplace"))
+    curves = toy.averages(recorded.load("laplace_steps"))
     gap = {steps: curve.upper - curve.exact for steps, curve in curves.items()}
     for steps in (300, 1000, 3000):
         removed = dict(zip(curves[0].K, (1 - gap[steps] / gap[0]).tolist()))
@@ -184,11 +258,11 @@ def test_laplace_training_removes_the_gap_of_sivi():
         assert (gap[more] < gap[fewer] + 4 * curves[more].upper_error).all()
 
 
-def test_better_gradients_is_one_budget_with_other_rows(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    result, made_by, other = recorded.load("better_gradients"), script("better_gradients"), recorded.load("one_budget")
-    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
-    assert {**result["settings"], "rows": None} == {**other["settings"], "rows": None}
+def test_better_gradients_is_one_budget_with_other_rows():
+    result, other = recorded.load("better_gradients"), recorded.load("one_budget")
+    assert result["settings"] == settings_of("better_gradients")
+    own = {"table": None, "rows": None}
+    assert {**result["settings"], **own} == {**other["settings"], **own}
     assert result["machine"] == other["machine"]
     assert not result["settings"]["rows"].keys() & other["settings"]["rows"].keys()
     assert all(row["M"] * row["K"] == 64 for row in result["settings"]["rows"].values())
@@ -197,9 +271,9 @@ def test_better_gradients_is_one_budget_with_other_rows(monkeypatch):
     assert all(run["elbo"] < run["iwae_64"] < run["log_p"] for run in result["runs"])
 
 
-def test_infovae_is_what_its_script_makes():
-    result, made_by = recorded.load("infovae"), script("infovae")
-    assert result["settings"] == json.loads(json.dumps(made_by.settings()))
+def test_infovae_is_what_its_experiment_makes():
+    result = recorded.load("infovae_map")
+    assert result["settings"] == settings_of("infovae_map")
     assert {"processor", "threads", "torch", "python"} <= set(result["machine"])
     for row in result["settings"]["rows"].values():
         infovae.InfoVAE(row["divergence"], row["alpha"], row["lambda"])  # none is refused
@@ -207,13 +281,13 @@ def test_infovae_is_what_its_script_makes():
 
 def by_row(name):
     """Every measured entry, row by row, over the seeds in order: {row: {entry: [S]}}."""
-    runs = sorted(recorded.load("infovae")["runs"], key=lambda run: run["seed"])
-    rows = {row: [run for run in runs if run["row"] == row] for row in recorded.load("infovae")["settings"]["rows"]}
+    runs = sorted(recorded.load("infovae_map")["runs"], key=lambda run: run["seed"])
+    rows = {row: [run for run in runs if run["row"] == row] for row in recorded.load("infovae_map")["settings"]["rows"]}
     return {row: torch.tensor([run[name] for run in found], dtype=torch.float64) for row, found in rows.items()}
 
 
 def test_infovae_compares_all_rows_on_the_same_seeds():
-    result = recorded.load("infovae")
+    result = recorded.load("infovae_map")
     done = [(run["row"], run["seed"]) for run in result["runs"]]
     seeds = {seed for _, seed in done}
     assert len(done) == len(set(done)) and len(seeds) >= 3

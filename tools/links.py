@@ -22,6 +22,7 @@ from tools.chapter import ROOT
 
 TEXTS = (
     *("*.md", "*.cff", "LICENSE*", "chapters/*.py", "chapters/*.md", "docs/*.md", "site/*.md", "benchmarks/*.md"),
+    "vaecourse/recorded/*.md",
     "vaecourse/**/*.py",
 )
 LINK = re.compile(r"https?://\w[^\s<>\"'`\\|{}\]]+")

@@ -206,8 +206,9 @@ INSIDE = {"labs": ["frame", "controls"], "checks": ["frame"], "objectives": ["ta
 def api_page(room: str) -> str:
     """One page for a room: its docstring, and every public function and class of it with signature and docstring."""
     module = importlib.import_module(f"vaecourse.{room}")
-    inside = [name for _, name, _ in pkgutil.iter_modules(getattr(module, "__path__", []))]
-    names = [module.__name__, *(f"{module.__name__}.{name}" for name in INSIDE.get(room, inside))]
+    prefix = f"{module.__name__}."
+    inside = [found.name for found in pkgutil.walk_packages(getattr(module, "__path__", []), prefix)]
+    names = [module.__name__, *([prefix + name for name in INSIDE[room]] if room in INSIDE else inside)]
     blocks = [f"{room}\n{'=' * len(room)}"]
     for name in names:
         if len(names) > 1:

@@ -19,11 +19,11 @@ room               what it holds
                    ``description`` what that says of the run
 ``infovae``        the InfoVAE family: a rate, and a divergence of the codes as a whole from the prior
 ``evaluate``       log p(x) at K = 5000 in flat memory, active units, mutual information
-``recorded``       results that take too long for a page, with their settings, seeds and times
+``recorded``       results that take too long for a page, with their settings, seeds, commit and times
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
 ``checks``         what an exercise calls
-``reproduce``      the papers' tables, made again: seeds side by side, several processes, at any scale
+``reproduce``      every recorded result, the papers' tables and the course's own: one command, at any scale
 =================  ==========================================================================================
 """
 

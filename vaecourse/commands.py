@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +47,20 @@ class OfTheTable(TyperCommand):
             if option.name == "objective":
                 option.help = ", ".join(objectives.TABLE)
         return own + _options({of.name: f"of {row.name}, {of}" for row in rows for of in row.takes})
+
+
+class OfTheTables(TyperCommand):
+    """A command whose first argument is the name of an experiment: its help names those that there are."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The command's own; the experiments are looked for only here, as that imports torch."""
+        from vaecourse.reproduce import TABLES
+
+        parameters = list[Any](super().get_params(ctx))
+        for parameter in parameters:
+            if parameter.name == "table":
+                parameter.help = ", ".join(TABLES)
+        return parameters
 
 
 def _options(meanings: dict[str, str]) -> list[Any]:
@@ -177,18 +192,20 @@ def evaluate(
         typer.echo(f"mutual information of x and z: {information:.2f} nats, at most log {len(some)}")
 
 
-@app.command()
+@app.command(cls=OfTheTables)
 def reproduce(
-    table: Annotated[str, typer.Argument(help="iwae, tighter, laplace, sivi or infovae", metavar="TABLE")],
+    table: Annotated[str, typer.Argument(help="an experiment", metavar="TABLE")],
     to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
-    data: Annotated[str, typer.Option(help="digits, mnist or fashion-mnist")] = "mnist",
+    data: Annotated[
+        str | None, typer.Option(help="digits, mnist or fashion-mnist; the table's own if not given")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="of each row")] = 1,
     row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
-    stages: Annotated[int, typer.Option(help="of the paper's schedule: stage i has 3^i passes")] = 8,
+    stages: Annotated[int | None, typer.Option(help="of the IWAE paper's schedule: stage i has 3^i passes")] = None,
     epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
     limit: Limit = None,
     test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
-    samples: Annotated[int, typer.Option(help="K of log p(x)")] = 5000,
+    samples: Annotated[int | None, typer.Option(help="K of log p(x); the table's own if not given")] = None,
     together: Annotated[
         int | None, typer.Option(help="seeds trained side by side; whatever is faster if not given")
     ] = None,
@@ -196,27 +213,31 @@ def reproduce(
     compiled: Annotated[bool, typer.Option("--compile", help="let torch.compile make the kernels")] = False,
     device: Device = None,
 ) -> None:
-    """Make a paper's table again, and print it beside the paper's numbers. The same line again goes on.
+    """Make a table of a paper or of the course again, beside the paper's numbers. The same line again goes on.
 
     Several processes share each batch: torchrun --nproc-per-node 2 -m vaecourse reproduce ...
     """
     with _sentences(limit=limit, test=test, seeds=seeds, together=together):
+        from vaecourse import arguments
         from vaecourse import reproduce as reproductions
         from vaecourse import train as training
-        from vaecourse.reproduce.crew import crew
+        from vaecourse.reproduce.processes import joined
 
-        scale = reproductions.Scale(data, stages, epochs, limit, test, samples)
+        full = reproductions.TABLES[arguments.choice("table", table, list(reproductions.TABLES))].full
+        given: dict[str, Any] = {"data": data, "stages": stages, "epochs": epochs}
+        given |= {"limit": limit, "test": test, "samples": samples}
+        scale = replace(full, **{name: value for name, value in given.items() if value is not None})
         file = Path(f"{table}.json") if to is None else to
-        with crew(training.choose_device(device)) as (ours, place):
-            machinery = reproductions.Machinery(place, precision, compiled, ours)
+        with joined(training.choose_device(device)) as (processes, place):
+            machinery = reproductions.Machinery(place, precision, compiled, processes)
             try:
                 made = reproductions.make(
-                    table, file, scale, seeds, row, together, machinery, progress=ours.leads, tell=typer.echo
+                    table, file, scale, seeds, row, together, machinery, progress=processes.leads, tell=typer.echo
                 )
             except KeyboardInterrupt:
                 typer.echo(f"Interrupted. {files.shown(file)} keeps what is done, and the same line goes on.", err=True)
                 raise typer.Exit(130) from None
-            if ours.leads:
+            if processes.leads:
                 typer.echo(f"{made}\n{files.shown(file)} and {files.shown(file.with_suffix('.md'))} hold this.")
 
 

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from vaecourse import arguments, divergences, train
+from vaecourse import arguments, descent, divergences, train
 from vaecourse.data import Images
 from vaecourse.models import VAE, standard_normal_log_prob
 
@@ -163,10 +163,7 @@ class Adversarial:
         discriminator = self._prepared(z)
         with torch.enable_grad():
             for _ in range(self.steps):
-                self.climber.zero_grad()
-                logits_q, logits_p = discriminator(z.detach()), discriminator(drawn().detach())
-                divergences.discriminator_loss(logits_q, logits_p).backward()
-                self.climber.step()
+                descent.step(self.climber, discriminator.parameters(), lambda: _tell_apart(discriminator, z, drawn()))
         held = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
         logits_q = functional_call(discriminator, held, (z,))
         if self.kind == "kl":
@@ -179,11 +176,16 @@ class Adversarial:
 
     def _prepared(self, z: Tensor) -> divergences.Discriminator:
         if self.discriminator is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(self.seed)  # torch.manual_seed would seed a GPU too, for good
+            with descent.seeded(self.seed):
                 self.discriminator = divergences.Discriminator(z.shape[1], self.hidden).to(z)
             self.climber = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, betas=(0.5, 0.99))
         return self.discriminator
+
+
+def _tell_apart(discriminator: divergences.Discriminator, z: Tensor, drawn: Tensor) -> None:
+    """Fill ``.grad`` of the discriminator, and of nothing else."""
+    logits_q, logits_p = discriminator(z.detach()), discriminator(drawn.detach())
+    divergences.discriminator_loss(logits_q, logits_p).backward()
 
 
 DIVERGENCES: dict[str, Callable[..., Divergence]] = {
@@ -234,8 +236,8 @@ class InfoVAE:
         """Forget what a run has taught the divergence: a discriminator begins anew."""
         self.divergence = DIVERGENCES[self.name](**self._settings)
 
-    def begin(self, M: int, K: int, smallest: int, kept: bool) -> None:
-        """``reset``, before ``train.fit`` trains on batches of ``smallest`` points or more, ``kept`` in a checkpoint.
+    def begin(self, M: int, K: int, smallest: int, saved: bool) -> None:
+        """``reset``, before ``train.fit`` trains on batches of ``smallest`` points or more, ``saved`` in a checkpoint.
 
         Raises ``ValueError`` unless K = 1, as there are no importance weights, for a batch of one point, and for a
         discriminator with a checkpoint, which holds the VAE alone.
@@ -246,7 +248,7 @@ class InfoVAE:
             raise ValueError(
                 "batch_size must leave no batch of one point, of whose code nobody can say how it is spread."
             )
-        if kept and isinstance(self.divergence, Adversarial):
+        if saved and isinstance(self.divergence, Adversarial):
             raise ValueError(
                 f"checkpoint must be None with {self.name!r}: it would hold the VAE without the discriminator."
             )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vaecourse import arguments, batches, description, evaluate, objectives
+from vaecourse import arguments, batches, descent, description, evaluate, objectives
 from vaecourse import checkpoint as checkpoints
 from vaecourse.data import Images, between_0_and_1
 from vaecourse.data import binarise as draw_pixels
@@ -33,7 +33,7 @@ class Climbable(Protocol):
 
     def climb(self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor: ...
 
-    def begin(self, M: int, K: int, smallest: int, kept: bool) -> None: ...
+    def begin(self, M: int, K: int, smallest: int, saved: bool) -> None: ...
 
 
 class Epoch(NamedTuple):
@@ -97,8 +97,7 @@ def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> 
     {'data_dim': 64, 'latent_dim': 10, 'hidden': [40, 40], 'likelihood': 'bernoulli'}
     """
     setting = SETTINGS.get(images.name, MNIST) if setting is None else setting
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(arguments.count("seed", seed, at_least=0))
+    with descent.seeded(seed):
         model = VAE(images.train.shape[1], setting.latent_dim, setting.hidden)
     return model.start_at_pixel_means(images.train.mean(0))
 
@@ -170,79 +169,112 @@ def fit(
     M, K, epochs, batch_size, learning_rate, seed = ranges(M, K, epochs, batch_size, learning_rate, seed)
     data = data.train if isinstance(data, Images) else data
     device, binarise = choose_device(device), _binarises(model, binarise, data)
+    data, held_out = _learnable("data", data, model, binarise), _held_out(held_out, model, binarise)
     pixels = torch.Generator().manual_seed(seed)
-    if isinstance(data, Tensor):
-        data = _pixels("data", data, model, binarise)
-    held_out = _held_out(held_out, model, binarise)
     through = batches.of(data, batch_size, pixels, binarise)
+    known: dict[str, Any] = {"batch_size": batch_size, "learning_rate": learning_rate, "binarise": binarise}
     if checkpoint is not None:
-        known = {"data": _recognised(data), "held_out": None if held_out is None else _recognised(held_out)}
+        known |= {"seed": seed, "data": _recognised(data), "held_out": _recognised(held_out)}
     if not isinstance(row, Objective):
-        row.begin(M, K, smallest=through.smallest(), kept=checkpoint is not None)
+        row.begin(M, K, smallest=through.smallest(), saved=checkpoint is not None)
 
-    history, home = History(), _home(model)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(checkpoints.held(checkpoint, "training"))
-        stack.enter_context(torch.random.fork_rng(devices=range(torch.cuda.device_count())))
-        stack.enter_context(mode(model, training=True))
-        stack.callback(model.to, home)
-        torch.manual_seed(seed)  # for layers that draw their own noise, such as dropout
-        model.to(device)
+    history = History()
+    with _training(model, device, seed, checkpoint):
         # one generator, not two with the same seed: those would shuffle and draw with the same numbers
         noise = pixels if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
-        climber = _stepping("optimizer", optimizer(model.parameters(), lr=learning_rate))
-        scheduler = None if schedule is None else _stepping("schedule", schedule(climber))
-        kept = None
-        try:
-            if checkpoint is not None:
-                settings = description.of_run(model, row, climber, scheduler) | known
-                settings |= {"M": M, "K": K, "batch_size": batch_size, "learning_rate": learning_rate}
-                settings |= {"binarise": binarise, "device": device.type, "seed": seed}
-                generators = {"pixels": pixels, "noise": noise, "layers": torch.default_generator}
-                kept = checkpoints.Checkpoint(Path(checkpoint), settings, model, climber, generators, row=_is_epoch)
-                history.epochs = [Epoch(*epoch) for epoch in kept.resume(epochs)]
-                history.ended = kept.ended = kept.ended and callback is not None
-                _catch_up(scheduler, len(history.epochs))
+        stepper = _stepping("optimizer", optimizer(model.parameters(), lr=learning_rate))
+        scheduler = None if schedule is None else _stepping("schedule", schedule(stepper))
+        run = _Run(model, row, M, K, stepper, noise, device)
+        with _until_interrupted(history):
+            saved = _resumed(checkpoint, run, scheduler, known, pixels, history, epochs, callback is not None)
             with _bar(epochs, len(history.epochs), batches.steps(through), progress) as bar:
                 while len(history.epochs) < epochs and not history.ended:
-                    start = time.perf_counter()
-                    where = f"epoch {len(history.epochs) + 1}"
-                    train = _epoch(model, through, row, M, K, climber, noise, device, bar, where)
-                    held = None
-                    if held_out is not None:
-                        held = _held_out_bound(model, held_out, row, M, K, binarise, batch_size, device)
-                    history.epochs.append(Epoch(train, held, time.perf_counter() - start))
-                    bar.set_postfix_str(f"{row} {train:.2f} nats", refresh=False)
+                    start, where = time.perf_counter(), f"epoch {len(history.epochs) + 1}"
+                    bound = _epoch(run, through, bar, where)
+                    held = _held_out_bound(run, held_out, binarise, batch_size)
+                    history.epochs.append(Epoch(bound, held, time.perf_counter() - start))
+                    bar.set_postfix_str(f"{row} {bound:.2f} nats", refresh=False)
                     if scheduler is not None:
                         scheduler.step()
-                    if kept is not None:
-                        kept.save(history.epochs)
-                    history.ended = callback is not None and callback(history.epochs[-1], model) is True
-                    if kept is not None and history.ended:
-                        kept.ended = True
-                        kept.save(history.epochs)
-        except KeyboardInterrupt:
-            history.interrupted = True
+                    _save(saved, history)
+                    if callback is not None and callback(history.epochs[-1], model) is True:
+                        history.ended = True
+                        _save(saved, history)
     return history
 
 
-def _epoch(
-    model: LatentVariableModel,
-    through: batches.Shuffled | batches.Given,
-    row: Objective | Climbable,
-    M: int,
-    K: int,
-    climber: torch.optim.Optimizer,
-    noise: torch.Generator,
-    device: torch.device,
-    bar: tqdm,
-    where: str,
-) -> float:
+class _Run(NamedTuple):
+    """What every step of a run needs."""
+
+    model: LatentVariableModel
+    row: Objective | Climbable
+    M: int
+    K: int
+    optimizer: torch.optim.Optimizer
+    noise: torch.Generator
+    device: torch.device
+
+
+@contextlib.contextmanager
+def _training(
+    model: LatentVariableModel, device: torch.device, seed: int, checkpoint: str | Path | None
+) -> Iterator[None]:
+    """The model on its device, in train mode, its layers' own noise seeded, the checkpoint nobody else's; then back."""
+    home = _home(model)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(checkpoints.held(checkpoint, "training"))
+        stack.enter_context(descent.seeded(seed, gpus=True))  # for layers that draw their own noise, such as dropout
+        stack.enter_context(mode(model, training=True))
+        stack.callback(model.to, home)
+        model.to(device)
+        yield
+
+
+@contextlib.contextmanager
+def _until_interrupted(history: History) -> Iterator[None]:
+    """Ctrl-C ends the block, and the history says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        history.interrupted = True
+
+
+def _resumed(
+    checkpoint: str | Path | None,
+    run: _Run,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None,
+    settings: dict[str, Any],
+    pixels: torch.Generator,
+    history: History,
+    epochs: int,
+    may_end: bool,
+) -> checkpoints.Checkpoint | None:
+    """The file of the run, if it has one; run and history go on from what is in it."""
+    if checkpoint is None:
+        return None
+    described = description.of_run(run.model, run.row, run.optimizer, scheduler) | {"M": run.M, "K": run.K}
+    settings = described | settings | {"device": run.device.type}
+    generators = {"pixels": pixels, "noise": run.noise, "layers": torch.default_generator}
+    saved = checkpoints.Checkpoint(Path(checkpoint), settings, run.model, run.optimizer, generators, row=_is_epoch)
+    history.epochs = [Epoch(*epoch) for epoch in saved.resume(epochs)]
+    history.ended = saved.ended and may_end
+    _catch_up(scheduler, len(history.epochs))
+    return saved
+
+
+def _save(saved: checkpoints.Checkpoint | None, history: History) -> None:
+    """Replace the run's file, if it has one, by the run as it is now."""
+    if saved is not None:
+        saved.ended = history.ended
+        saved.save(history.epochs)
+
+
+def _epoch(run: _Run, through: batches.Shuffled | batches.Given, bar: tqdm, where: str) -> float:
     """One pass over the data; return the mean bound on it."""
     total, points, steps = 0.0, 0, batches.steps(through)
     for step, x in enumerate(through, 1):
         here = f"{where}, step {step}" + (f" of {steps}" if steps else "")
-        total += _step(model, batches.on(device, x), row, M, K, climber, noise, here)
+        total += _step(run, batches.on(run.device, x), here)
         points += len(batches.lead(x))
         bar.update()
     return total / points
@@ -273,10 +305,12 @@ def _home(model: LatentVariableModel) -> torch.device:
     return next(model.parameters()).device
 
 
-def _recognised(data: object) -> str:
+def _recognised(data: object) -> str | None:
     """By what a checkpoint knows the data again."""
+    if data is None:
+        return None
     if isinstance(data, tuple):
-        return " and ".join(map(_recognised, data))
+        return " and ".join(f"{_recognised(part)}" for part in data)
     if not isinstance(data, Tensor):
         raise ValueError("checkpoint needs data and held_out as tensors: what a DataLoader gives cannot be recognised.")
     return checkpoints.fingerprint(data)
@@ -368,53 +402,38 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     return chosen
 
 
-def _step(
-    model: LatentVariableModel,
-    x: Data,
-    row: Objective | Climbable,
-    M: int,
-    K: int,
-    climber: torch.optim.Optimizer,
-    noise: torch.Generator,
-    where: str,
-) -> float:
+def _step(run: _Run, x: Data, where: str) -> float:
     """One step of the optimizer; return the sum of the bound over the batch."""
-    climber.zero_grad()
     try:
-        if isinstance(row, Objective):
-            total = float(objectives.backward(model, x, row, M, K, noise).sum())
-        else:
-            total = float(row.climb(model, x, M, K, noise).sum())  # type: ignore[arg-type] # it says what it needs
-    except arguments.NotFinite as failure:  # any other ValueError is a mistake, and says which
-        raise FloatingPointError(_not_finite(where, str(failure))) from failure
+        return descent.step(run.optimizer, run.model.parameters(), lambda: _backward(run, x))
+    except (arguments.NotFinite, FloatingPointError) as failure:  # any other ValueError is a mistake, and says which
+        raise FloatingPointError(f"Training stopped in {where}: {failure} {_CURE}") from failure
+
+
+_CURE = "A smaller learning_rate is the usual cure."
+
+
+def _backward(run: _Run, x: Data) -> float:
+    """Fill ``.grad`` with the gradient of the loss; return the sum of the bound over the batch, which is finite."""
+    if isinstance(run.row, Objective):
+        value = objectives.backward(run.model, x, run.row, run.M, run.K, run.noise)
+    else:
+        value = run.row.climb(run.model, x, run.M, run.K, run.noise)  # type: ignore[arg-type] # it says what it needs
+    total = float(value.sum())
     if not math.isfinite(total):
-        raise FloatingPointError(_not_finite(where, f"the bound is {total}."))
-    norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
-    if not torch.stack(norms).isfinite().all():
-        raise FloatingPointError(_not_finite(where, "the gradient has entries that are not finite."))
-    climber.step()
+        raise FloatingPointError(f"the bound is {total}.")
     return total
 
 
-def _not_finite(where: str, what: str) -> str:
-    return f"Training stopped in {where}: {what} A smaller learning_rate is the usual cure."
-
-
-def _held_out_bound(
-    model: LatentVariableModel,
-    x: Tensor | Iterable[Any],
-    row: Objective | Climbable,
-    M: int,
-    K: int,
-    binarise: bool,
-    batch_size: int,
-    device: torch.device,
-) -> float:
+def _held_out_bound(run: _Run, x: Any, binarise: bool, batch_size: int) -> float | None:
     """The mean bound on the same pixels and noise after every epoch; it leaves the generators of the training alone."""
-    row = row if isinstance(row, Objective) else objectives.get("elbo")
+    if x is None:
+        return None
+    row = run.row if isinstance(run.row, Objective) else objectives.get("elbo")
     if binarise and isinstance(x, Tensor):
         x = draw_pixels(x, torch.Generator().manual_seed(0))
-    return float(evaluate.bound(model, x, row, M, K, torch.Generator(device).manual_seed(1), batch_size).mean())
+    noise = torch.Generator(run.device).manual_seed(1)
+    return float(evaluate.bound(run.model, x, row, run.M, run.K, noise, batch_size).mean())
 
 
 def _held_out(x: Any, model: LatentVariableModel, binarise: bool) -> Any:
@@ -424,11 +443,13 @@ def _held_out(x: Any, model: LatentVariableModel, binarise: bool) -> Any:
             "held_out must be a tensor, or batches that can be gone through again and again, such as a DataLoader, "
             f"got {type(x).__name__}, which can be used only once."
         )
-    return _pixels("held_out", x, model, binarise) if isinstance(x, Tensor) else x
+    return _learnable("held_out", x, model, binarise)
 
 
-def _pixels(name: str, x: Tensor, model: LatentVariableModel, binarise: bool) -> Tensor:
-    """``x`` if the model can learn from it."""
+def _learnable(name: str, x: Any, model: LatentVariableModel, binarise: bool) -> Any:
+    """``x`` if the model can learn from it; of batches that are made later, this is seen later."""
+    if not isinstance(x, Tensor):
+        return x
     if binarise or getattr(model, "likelihood", None) == "bernoulli":
         x = between_0_and_1(name, x)
     if isinstance(model, VAE) and arguments.tensor(name, x, "BD").shape[1] != model.data_dim:

@@ -1,42 +1,75 @@
-"""Recorded reproductions: each is what its table makes at its scale; the Markdown in benchmarks is printed from it."""
+"""Recorded results: each is what its table makes at its scale; the Markdown beside it is printed from it."""
 
 import json
 
 import pytest
 
-from tools import chapter
 from vaecourse import files, recorded, reproduce
 from vaecourse.reproduce import report
 
-RECORDS = sorted(file.stem for file in recorded.FOLDER.glob("reproduce_*.json"))
+RECORDS = sorted(file.stem for file in recorded.FOLDER.glob("*.json"))
+
+
+def table_of(record):
+    return reproduce.TABLES[record["settings"]["table"]]
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_is_what_its_table_makes(name):
     record = recorded.load(name)
-    said, table = record["settings"], reproduce.TABLES[record["settings"]["table"]]
-    if said.get("data", "digits") == "digits":  # other images may not be on this machine
-        scale = reproduce.Scale(**said["scale"])
-        assert said == json.loads(json.dumps({"table": table.name, "scale": said["scale"], **table.settings(scale)}))
-    assert said["rows"] == table.rows
+    said, table = record["settings"], table_of(record)
+    scale = reproduce.Scale(**said["scale"])
+    if said.get("data") != "mnist":  # other images may not be on this machine
+        assert said == json.loads(json.dumps(reproduce.settings_of(table, scale)))
+        assert json.loads(json.dumps(said["rows"])) == {**table.rows, **said["rows"]}
+    assert said["rows"].keys() == table.rows.keys()
     done = [(run["row"], run["seed"]) for run in record["runs"]]
     assert len(done) == len(set(done)) and {row for row, _ in done} <= set(table.rows)
+    assert {"processor", "threads", "torch", "python"} <= set(record["machine"])
+    for run in map(table.numbers, record["runs"]):
+        assert set(table.measures) <= set(run) and run["wall_seconds"] >= 0
+
+
+PAPERS = ["infovae_digits", "iwae_digits", "iwae_mnist", "laplace", "sivi", "tighter_digits"]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_record_of_a_papers_table_has_its_rows_and_says_the_device(name):
+    record = recorded.load(name)
+    assert record["settings"]["rows"] == table_of(record).rows
+    assert all(run["device"] for run in record["runs"])
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_has_the_name_of_its_table(name):
+    settings = recorded.load(name)["settings"]
+    assert name in (settings["table"], f"{settings['table']}_{settings['scale']['data']}")
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_says_its_commit_or_that_it_was_not_recorded(name):
+    """The runs of before this was recorded have none, and nobody has made one up."""
+    record, printed = recorded.load(name), recorded.path(name).with_suffix(".md").read_text()
+    assert "commit" in record
     for run in record["runs"]:
-        assert set(table.measures) <= set(run) and run["wall_seconds"] >= 0 and run["device"]
+        commit = run.get("commit", record["commit"])
+        assert ("commit not recorded" if commit is None else commit) in printed
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_of_as_many_seeds_as_may_be_asked_for_can_be_read_again(name):
     """Each run on another machine, which is named in it then."""
     record = recorded.load(name)
-    rows = reproduce.TABLES[record["settings"]["table"]].rows
-    longest = max(len(json.dumps([run | {"machine": record["machine"]}], indent=2)) for run in record["runs"])
-    assert longest * len(rows) * reproduce.MOST_SEEDS < recorded.LARGEST
+    more = {"machine": record["machine"], "commit": "0" * 40 + "+changed"}
+    longest = max(len(json.dumps([run | more], indent=2)) for run in record["runs"])
+    table = table_of(record)
+    assert longest * len(table.rows) * table.most_seeds < recorded.LARGEST
+    assert table.most_seeds >= (1000 if name in PAPERS else 20)
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_table_is_printed_from_the_record(name):
     record = recorded.load(name)
-    printed = chapter.ROOT / "benchmarks" / f"{name}.md"
-    table = reproduce.TABLES[record["settings"]["table"]]
-    assert printed.read_bytes() == files.signed(report.markdown(table, record))
+    printed = recorded.path(name).with_suffix(".md")
+    assert printed.read_bytes() == files.signed(report.markdown(table_of(record), record))
+    assert not [line for line in printed.read_text().splitlines() if line != line.rstrip()]

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from vaecourse import data, evaluate, files, reproduce, train
 from vaecourse.__main__ import app
-from vaecourse.reproduce import climb, family, report, toys, vaes
-from vaecourse.reproduce.crew import Crew
-from vaecourse.reproduce.stack import Stack
+from vaecourse.reproduce import budget_vaes, infovae_vaes, laplace_bounds, report, scheduled_vaes, training
+from vaecourse.reproduce.ensemble import Ensemble
+from vaecourse.reproduce.images import images_of
+from vaecourse.reproduce.processes import Processes
 from vaecourse.reproduce.table import Quoted
+from vaecourse.reproduce.tables import iwae, sivi, tighter
 
 
 def call(*words):
@@ -68,7 +70,7 @@ def test_ctrl_c_says_that_the_same_line_goes_on(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     words = ["iwae", "--data", "digits", "--epochs", 1, "--limit", 40, "--samples", 9, "--row", "k = 1"]
-    monkeypatch.setattr(climb, "step", press)
+    monkeypatch.setattr(training, "step", press)
     code, _, error = call(*words, "--to", tmp_path / "file.json")
     assert code == 130 and "Interrupted" in error and "the same line goes on" in error
     monkeypatch.undo()
@@ -77,9 +79,9 @@ def test_ctrl_c_says_that_the_same_line_goes_on(monkeypatch, tmp_path):
 
 
 ONE_BY_ONE = {  # the tables that train seeds one by one: a row, and what trains one
-    "infovae": ("VAE", family.infovae, "fit"),
-    "laplace": ("IWHVI, 100 steps", toys, "learn"),
-    "sivi": ("banana: HVM", toys.samplers, "fit"),
+    "infovae": ("VAE", infovae_vaes.infovae, "fit"),
+    "laplace": ("IWHVI, 100 steps", laplace_bounds, "learn"),
+    "sivi": ("banana: HVM", sivi.samplers, "fit"),
 }
 
 
@@ -180,11 +182,11 @@ def test_tighter_measures_what_its_names_say(tmp_path):
     scale = reproduce.Scale("digits", epochs=1, limit=60, samples=200)
     reproduce.make("tighter", tmp_path / "t.json", scale, rows=["PIWAE(4, 16)"])
     (run,) = json.loads((tmp_path / "t.json").read_text())["runs"]
-    images = vaes.images_of(scale)
-    stack = Stack([train.untrained(images, 0)])
-    row, M, K = vaes.row_of(vaes.TIGHTER_ROWS["PIWAE(4, 16)"])
-    vaes.climb(stack, images.train, row, M, K, [1e-3], [0])
-    (model,) = stack.models()
+    images = images_of(scale)
+    ensemble = Ensemble([train.untrained(images, 0)])
+    row, M, K = scheduled_vaes.row_of(tighter.ROWS["PIWAE(4, 16)"])
+    training.train_ensemble(ensemble, images.train, row, M, K, [1e-3], [0])
+    (model,) = ensemble.models()
     x, noises = images.binary_test(), [torch.Generator().manual_seed(seed) for seed in range(1, 17)]
     again = {
         "log_p": [evaluate.log_likelihood(model, x, 200, noise).mean() for noise in noises],
@@ -197,11 +199,11 @@ def test_tighter_measures_what_its_names_say(tmp_path):
 
 
 def test_the_rows_keep_to_the_budget_and_have_a_number_each():
-    for row, setting in vaes.TIGHTER_ROWS.items():
-        _, M, K = vaes.row_of(setting)
-        assert M * K == vaes.BUDGET and row in (setting["objective"].upper() + f"({M}, {K})", row.split("(")[0])
-    for row, setting in vaes.IWAE_ROWS.items():
-        assert row.endswith(f"k = {vaes.row_of(setting)[2]}") and setting["M"] == 1
+    for row, setting in tighter.ROWS.items():
+        _, M, K = scheduled_vaes.row_of(setting)
+        assert M * K == budget_vaes.BUDGET and row in (setting["objective"].upper() + f"({M}, {K})", row.split("(")[0])
+    for row, setting in iwae.ROWS.items():
+        assert row.endswith(f"k = {scheduled_vaes.row_of(setting)[2]}") and setting["M"] == 1
     for table in reproduce.TABLES.values():
         for numbers in table.paper.values():
             assert numbers.keys() <= table.rows.keys()
@@ -281,6 +283,6 @@ def test_the_family_measures_what_its_settings_say(tmp_path):
 
 
 def test_what_cannot_be_shared_is_not(tmp_path):
-    machinery = reproduce.Machinery(crew=Crew(0, 2))
+    machinery = reproduce.Machinery(processes=Processes(0, 2))
     with pytest.raises(ValueError, match="laplace has runs that are too short to share"):
         reproduce.make("laplace", tmp_path / "l.json", reproduce.Scale(), machinery=machinery)

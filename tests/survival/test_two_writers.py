@@ -33,7 +33,7 @@ from pathlib import Path
 import torch, filelock
 from vaecourse import recorded, reproduce
 torch.set_num_threads(1)
-reproduce.vaes.images_of(reproduce.Scale("digits"))
+reproduce.tables.ALL["iwae"].settings(reproduce.Scale("digits"))
 file = Path(sys.argv[1])
 work = {work}
 children = []
@@ -49,6 +49,21 @@ for number in range({count}):
     children.append(child)
 sys.exit(sum(os.waitpid(child, 0)[1] for child in children) > 0)
 """
+
+
+LETTERS = """
+import time
+from vaecourse.reproduce.table import Table, one_by_one
+
+def measure(row, seed, scale, machinery):
+    with open({log!r}, "a") as log:
+        log.write(f"{{row}} {{seed}}\\n")
+    time.sleep(0.05)
+    return {{"row": row, "seed": seed, "number": 1.0}}
+
+rows, settings = dict.fromkeys("abc", {{}}), lambda scale: {{"K": 4}}
+TABLE = Table("letters", "Letters", "", rows, {{"number": "number"}}, {{}}, settings, one_by_one(measure), lambda _: "")
+"""  # an experiment
 
 
 def together(file, count, work):
@@ -89,12 +104,11 @@ def test_a_table_is_printed_with_what_others_have_added_meanwhile(tmp_path, monk
 
 def test_processes_that_fill_the_same_record_make_each_run_once(tmp_path):
     file, log = tmp_path / "result.json", tmp_path / "log"
+    (tmp_path / "letters.py").write_text(LETTERS.format(log=str(log)))
     work = f"""lambda number: (
-        setattr(sys, "argv", ["x", "--seeds", "3", "--to", str(file)]),
-        recorded.fill("one_budget", "", {{"K": 4}}, ["a", "b", "c"], lambda row, seed: (
-            open({str(log)!r}, "a").write(f"{{row}} {{seed}}\\\\n"), time.sleep(0.05), {{"row": row, "seed": seed}}
-        )[-1], seeds=3),
-    )""".replace("\\\\n", "\\n")
+        reproduce.tables.__path__.append({str(tmp_path)!r}),
+        reproduce.make("letters", file, seeds=3, tell=lambda words: print(words, flush=True)),
+    )"""
     said = together(file, 3, work)
     every = sorted((row, seed) for row in "abc" for seed in range(3))
     assert rows_of(file) == every

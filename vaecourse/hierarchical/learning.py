@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vaecourse import arguments
+from vaecourse import arguments, descent
 from vaecourse.hierarchical.gradient import dreg
 from vaecourse.hierarchical.law import LearnedInverse, SampledLaw
 
@@ -26,7 +26,8 @@ def learn(
     tau is an ``nn.Module`` with ``sample`` and ``log_prob``.
 
     Shapes: ``-> [steps]``, the estimates of E U_K on the way, in nats. Raises ``ValueError`` for steps or K < 0, for a
-    batch < 1 and for a learning rate that is not positive. Source: arXiv 1905.03290, section 6.1.
+    batch < 1 and for a learning rate that is not positive, ``FloatingPointError`` if the
+    gradient stops being finite. Source: arXiv 1905.03290, section 6.1.
 
     >>> from vaecourse import exact, hierarchical
     >>> learn(exact.LaplaceMixture(3), hierarchical.GatedInverse(), steps=2).shape
@@ -42,11 +43,14 @@ def learn(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / max(steps, 1))
     values = torch.empty(steps)
     for step in range(steps):
-        z, psi_0 = law.sample(batch, generator)
-        loss = dreg(law, tau, z, psi_0, K, generator).mean()
-        optimizer.zero_grad()
-        loss.backward(inputs=list(tau.parameters()))  # the law may have parameters too: their .grad is not ours
-        optimizer.step()
+        values[step] = descent.step(optimizer, tau.parameters(), lambda: _backward(law, tau, batch, K, generator))
         schedule.step()
-        values[step] = loss.detach()
     return values
+
+
+def _backward(law: SampledLaw, tau: LearnedInverse, batch: int, K: int, generator: torch.Generator | None) -> Tensor:
+    """Fill ``.grad`` of tau with the gradient of a fresh estimate of E U_K; return the estimate, a scalar."""
+    z, psi_0 = law.sample(batch, generator)
+    loss = dreg(law, tau, z, psi_0, K, generator).mean()
+    loss.backward(inputs=list(tau.parameters()))  # the law may have parameters too: their .grad is not ours
+    return loss.detach()

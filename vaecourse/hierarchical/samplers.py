@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from vaecourse import arguments
+from vaecourse import arguments, descent
 from vaecourse.hierarchical.bounds import upper_bound
 from vaecourse.hierarchical.gradient import dreg
 from vaecourse.hierarchical.inverse import MixingPrior
@@ -185,8 +185,8 @@ def fit(
         tau: ``"prior"`` is SIVI; ``"learned"`` is IWHVI (HVM if K = 0), with the doubly reparameterised gradient.
         watch: called with the number of steps done and the fit so far: before the first step and after each one.
 
-    Raises ``ValueError`` for K < 0, a learning rate that is not positive and an unknown tau. The global random state is
-    left alone.
+    Raises ``ValueError`` for K < 0, a learning rate that is not positive and an unknown tau, ``FloatingPointError`` if
+    the gradient stops being finite. The global random state is left alone.
 
     >>> learned = fit(TARGETS["banana"], K=2, steps=3)
     >>> density(learned.sampler, torch.linspace(-3, 3, 5), torch.linspace(-2, 4, 7)).shape
@@ -196,31 +196,33 @@ def fit(
     K, steps = arguments.count("K", K, at_least=0), arguments.count("steps", steps)
     batch_size = arguments.count("batch_size", batch_size)
     generator = torch.Generator().manual_seed(arguments.count("seed", seed, at_least=0))
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU too, for good
+    with descent.seeded(seed):
         sampler = NeuralSampler()
         learned = GaussianInverse()
     chosen: InverseModel = learned if arguments.choice("tau", tau, TAUS) == "learned" else MixingPrior(sampler)
     parameters = [*sampler.parameters(), *(learned.parameters() if tau == "learned" else [])]
     rate = arguments.number("learning_rate", learning_rate, 0.0, open_low=True)
-    climber = torch.optim.Adam(parameters, lr=rate)
-    decay = torch.optim.lr_scheduler.LinearLR(climber, 1.0, 0.1, total_iters=steps)
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=steps)
     result = Fit(sampler, chosen)
     for step in range(steps + 1):
         if watch is not None:
             watch(step, result)
         if step == steps:
             break
-        z, psi_0 = sampler.sample(batch_size, generator)
-        if tau == "learned":
-            u = dreg(sampler, chosen, z, psi_0, K, generator)
-        else:
-            u = upper_bound(log_ratios(sampler, chosen, z, psi_0, K, generator))
-        climber.zero_grad()
-        (u - target.log_unnormalised(z)).mean().backward()
-        climber.step()
+        descent.step(optimizer, parameters, lambda: _backward(target, result, K, batch_size, generator))
         decay.step()
     return result
+
+
+def _backward(target: Target, fitted: Fit, K: int, batch_size: int, generator: torch.Generator) -> None:
+    """Fill ``.grad`` with the gradient of a fresh estimate of E[U_K - log p~(z)]."""
+    z, psi_0 = fitted.sampler.sample(batch_size, generator)
+    if isinstance(fitted.tau, GaussianInverse):
+        u = dreg(*fitted, z, psi_0, K, generator)
+    else:
+        u = upper_bound(log_ratios(*fitted, z, psi_0, K, generator))
+    (u - target.log_unnormalised(z)).mean().backward()
 
 
 @torch.no_grad()
@@ -281,15 +283,15 @@ def gaussian_fit(target: Target, points: int = 4096, starts: int = 6) -> Multiva
     for _ in range(arguments.count("starts", starts)):
         mean = torch.randn(DIM, generator=generator, dtype=torch.float64).requires_grad_()
         raw = (0.5 * torch.randn(DIM, DIM, generator=generator, dtype=torch.float64)).requires_grad_()
-        climber = torch.optim.LBFGS([mean, raw], max_iter=100, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS([mean, raw], max_iter=100, line_search_fn="strong_wolfe")
 
-        def closure(mean: Tensor = mean, raw: Tensor = raw, climber: torch.optim.Optimizer = climber) -> Tensor:
-            climber.zero_grad()
+        def closure(mean: Tensor = mean, raw: Tensor = raw, optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
+            optimizer.zero_grad()
             value = -raw.diagonal().sum() - target.log_unnormalised(mean + eps @ _triangle(raw).T).mean()
             value.backward()
             return value.detach()
 
-        climber.step(closure)
+        optimizer.step(closure)
         if (value := float(closure())) < best[0]:
             best = value, mean.detach(), _triangle(raw).detach()
     return MultivariateNormal(best[1].float(), scale_tril=best[2].float())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vaecourse import arguments
+from vaecourse import arguments, descent
 from vaecourse.exact import LaplaceMixture
 from vaecourse.hierarchical.inverse import GatedInverse
 from vaecourse.hierarchical.law import InverseModel
@@ -30,8 +30,7 @@ class Toy(NamedTuple):
 
 def untrained(seed: int = 0) -> GatedInverse:
     """The toy's tau before its first step, where it is the prior: the bound of SIVI."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(arguments.count("seed", seed, at_least=0))
+    with descent.seeded(seed):
         return GatedInverse()
 
 
@@ -72,13 +71,13 @@ def evaluate(
 
 
 def averages(result: Mapping[str, Any]) -> dict[int, Toy]:
-    """The recorded result "laplace", averaged over its seeds: steps of training -> bounds along K.
+    """The recorded result "laplace_steps", averaged over its seeds: steps of training -> bounds along K.
 
     What was not recorded is NaN. The standard errors are those of the draws: how tau differs between seeds is not in
     them.
 
     >>> from vaecourse import recorded
-    >>> sorted(averages(recorded.load("laplace")))[:2]  # 0 is SIVI
+    >>> sorted(averages(recorded.load("laplace_steps")))[:2]  # 0 is SIVI
     [0, 10]
     """
     exact = result["settings"]["exact"]

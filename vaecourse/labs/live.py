@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from traitlets import Bool, Int, TraitError, Unicode
 
-from vaecourse import arguments, checkpoint, data, files
+from vaecourse import arguments, checkpoint, data, descent, files
 from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
 from vaecourse.labs.frame import Experiment, Lab
 from vaecourse.labs.shown import Left, take, waiting, while_there
@@ -139,12 +139,8 @@ class Trainer:
             self.turns = thinned([*self.turns, self.steps])
         self._before = settings
         batch = torch.randperm(len(self.pixels), generator=self.random)[: self.batch_size]
-        self.climber.zero_grad()
-        self.backward(data.binarise(self.pixels[batch], self.random), settings)
-        norms = [p.grad.norm() for p in self.model.parameters() if p.grad is not None]
-        if not torch.stack(norms).isfinite().all():
-            raise FloatingPointError("the gradient has entries that are not finite.")
-        self.climber.step()
+        x = data.binarise(self.pixels[batch], self.random)
+        descent.step(self.climber, self.model.parameters(), lambda: self.backward(x, settings))
         self.steps += 1
 
     @property

@@ -1,6 +1,6 @@
 r"""Lab "07.samplers": a neural sampler learns a banana, a cross and two modes, by the bounds of HVM, SIVI and IWHVI.
 
-The trainings are recorded (benchmarks/samplers.py); the lab puts the kept parameters back into the network and draws
+The trainings are recorded (reproduce/tables/samplers.py); the lab puts their parameters back into the network and draws
 its density, which is an integral over psi. Left the exact target, beside it what was learned.
 """
 

@@ -1,23 +1,26 @@
-"""Results that take too long for a page: each is a JSON file with its settings, seeds, versions, machine and times.
+"""Results that take too long for a page: each is a JSON file with its settings, seeds, machine, commit and times.
 
-The script that made ``NAME.json`` is benchmarks/NAME.py.
+``python -m vaecourse reproduce`` makes them. A record's settings name the experiment and the scale: NAME.json, or
+NAME_DATA.json where it is there for several images, is made by ``vaecourse/reproduce/tables/NAME.py``. The table beside
+it, NAME.md, is printed from it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import functools
 import json
 import os
 import platform
+import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vaecourse import arguments, files
+from vaecourse import __version__, arguments, files
 
 FOLDER = Path(__file__).parent
 
@@ -43,8 +46,8 @@ class Record:
     Several processes may fill one record: each reads again before it writes, and ``claim`` shares out the runs.
 
     Arguments:
-        file: a JSON file of ``settings``, ``machine`` and ``runs``. One that is there already is gone on with; what
-            else somebody wrote into it stays.
+        file: a JSON file of ``settings``, ``machine``, ``commit`` and ``runs``. One that is there already is gone on
+            with; what else somebody wrote into it stays.
         settings: what all runs have in common.
         facts: what else belongs to the result, and to no run.
 
@@ -55,6 +58,7 @@ class Record:
         self.file = Path(file)
         self.settings = json.loads(json.dumps(settings))  # as they will be read back: no tuples
         self.machine = machine()
+        self.commit: str | None = commit()
         self.facts = facts
         self.runs: list[dict[str, Any]] = []
         self._unwritten: list[dict[str, Any]] = []
@@ -72,14 +76,14 @@ class Record:
 
         Raises ``files.Busy`` if somebody makes it, which says who.
         """
-        said = ", ".join(f"{key} {value}" for key, value in keys.items())
+        words = ", ".join(f"{key} {value}" for key, value in keys.items())
         name = "-".join(slug(str(value)) for value in keys.values())
-        with files.locked(self.file.with_name(f"{self.file.name}.{name}"), f"making {said}"):
+        with files.locked(self.file.with_name(f"{self.file.name}.{name}"), f"making {words}"):
             self.read()
             yield not self.has(**keys)
 
     def add(self, run: dict[str, Any]) -> None:
-        """Append a run and write the file, whole or not at all. A run made on another machine says so.
+        """Append a run and write the file, whole or not at all. A run of another machine or another commit says so.
 
         What other processes have added meanwhile stays. Raises ``ValueError`` if somebody has put another file in the
         place of this one: it is left as it is, and what was made is in a new file that the error names. Raises
@@ -87,6 +91,7 @@ class Record:
         """
         here = machine()
         run = run if here == self.machine else run | {"machine": here}
+        run = run if commit() == self.commit else run | {"commit": commit()}
         self.runs.append(run)
         self._unwritten.append(run)
         try:
@@ -96,19 +101,19 @@ class Record:
                 aside = self.file.with_name(
                     f"{files.short(self.file.stem)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}.json"
                 )
-                files.replace(aside, self._content())
+                files.replace(aside, self._bytes())
                 raise type(failure)(f"{failure} The {len(self.runs)} runs in hand are in {aside}.") from failure
         except files.Busy:
             raise
         except OSError as failure:
-            said = f"{failure.strerror or failure} What was measured: {json.dumps(self._unwritten)}"
-            raise (OSError(said) if failure.errno is None else OSError(failure.errno, said)) from failure
+            words = f"{failure.strerror or failure} What was measured: {json.dumps(self._unwritten)}"
+            raise (OSError(words) if failure.errno is None else OSError(failure.errno, words)) from failure
 
     def write(self) -> None:
         """Write the file as it stands: that it can be written is better known before the work than after it."""
         with files.locked(self.file, "adding a run", wait=60):
             self.read()
-            files.write(self.file, self._content(), files.Kind(KIND, lambda path: True), self._known)
+            files.write(self.file, self._bytes(), files.Kind(KIND, lambda path: True), self._known)
             self._unwritten.clear()
 
     def read(self) -> None:
@@ -119,19 +124,30 @@ class Record:
         before = content(self.file)
         if before["settings"] != self.settings:
             raise ValueError(f"{self.file} holds runs with other settings: name another file, or move it away.")
-        self.machine = before["machine"]
+        self.machine, self.commit = before["machine"], before.get("commit")
         self.runs = [*before["runs"], *self._unwritten]
         if now is not None:
             self._known[files.real(self.file)] = now
-        self._others = {key: value for key, value in before.items() if key not in ("settings", "machine", "runs")}
+        self._others = {key: value for key, value in before.items() if key not in OWN}
 
-    def _content(self) -> bytes:
-        own = {"settings": self.settings, "machine": self.machine, "runs": self.runs}
-        return (json.dumps({**own, **self._others, **self.facts}, indent=1) + "\n").encode()
+    def holds(self, fact: str) -> bool:
+        """Whether the file has a fact of this name."""
+        return fact in self._others
+
+    def content(self) -> dict[str, Any]:
+        """What the file holds, once it is written."""
+        own = {"settings": self.settings, "machine": self.machine, "commit": self.commit, "runs": self.runs}
+        return {**own, **self._others, **self.facts}
+
+    def _bytes(self) -> bytes:
+        return (json.dumps(self.content(), indent=1) + "\n").encode()
+
+
+OWN = ("settings", "machine", "commit", "runs")  # the parts of a record; its commit is null where that was not recorded
 
 
 KIND = "a recorded result"
-LARGEST = 8_000_000  # bytes; the largest of the course has 300 kB, and with reproduce.MOST_SEEDS a table has 5 MB
+LARGEST = 8_000_000  # bytes; the largest of the course has 300 kB, and with a table's most_seeds it has up to 6 MB
 
 
 def content(file: Path) -> dict[str, Any]:
@@ -150,7 +166,7 @@ def content(file: Path) -> dict[str, Any]:
         raise wrong from failure
     if not all(isinstance(part, of) for part, of in zip(parts, (dict, dict, list))):
         raise wrong
-    if not all(isinstance(run, dict) for run in found["runs"]):
+    if not all(isinstance(run, dict) for run in found["runs"]) or not isinstance(found.get("commit"), str | None):
         raise wrong
     return found
 
@@ -168,41 +184,6 @@ def slug(words: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in words)
 
 
-def fill(
-    name: str,
-    description: str | None,
-    settings: dict[str, Any],
-    rows: Iterable[str],
-    measure: Callable[[str, int], dict[str, Any]],
-    seeds: int,
-) -> None:
-    """The command line of benchmarks/NAME.py: ``measure(row, seed)`` for every row and seed that is not there yet.
-
-    Several processes may be started at once, for the same file too: each takes what no other has begun.
-    """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=seeds)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=path(name))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    record = Record(options.to, settings)
-    for seed in range(options.seeds):
-        for row in rows:
-            if record.has(row=row, seed=seed):
-                continue
-            with contextlib.ExitStack() as mine:
-                try:
-                    still_to_make = mine.enter_context(record.claim(row=row, seed=seed))
-                except files.Busy as busy:
-                    print(f"{row}, seed {seed}: left to {busy.holder}. The same line again makes it if that fails.")
-                    continue
-                if still_to_make:
-                    run = measure(row, seed)
-                    print(json.dumps(run), flush=True)  # first, for a disk may be full
-                    record.add(run)
-
-
 def machine() -> dict[str, Any]:
     """Where and with what a result is made."""
     return {
@@ -213,6 +194,31 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+ROOT = Path(__file__).parents[2]  # of a checkout; for an installed package, some folder of Python's
+
+
+@functools.cache
+def commit() -> str:
+    """The commit of the checkout that this package lies in, "+changed" if it differs from that; else the version.
+
+    The records that lie in the package, which may just be growing, change nothing of it.
+    """
+    git = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(ROOT)]
+    status = ["status", "--porcelain", "--", "vaecourse", ":(exclude)vaecourse/recorded/*.json"]
+    status += [":(exclude)vaecourse/recorded/*.md"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # a hook's repository
+    try:
+        if not (ROOT / ".git").exists():  # or git would look for a checkout above, which may be of something else
+            raise FileNotFoundError
+        head, changed = (
+            subprocess.check_output([*git, *words], env=own, stderr=subprocess.DEVNULL, encoding="utf-8", timeout=60)
+            for words in (["rev-parse", "HEAD"], status)
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return f"version {__version__}"
+    return f"{head.strip()}{'+changed' if changed else ''}"
 
 
 def _processor() -> str:

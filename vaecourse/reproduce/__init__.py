@@ -1,7 +1,8 @@
-"""The papers' tables, made again: ``python -m vaecourse reproduce iwae``.
+"""Every recorded experiment, the papers' tables and the course's own: ``python -m vaecourse reproduce iwae``.
 
-A table is rows, a measure of each, and the paper's numbers. ``make`` fills a record run by run and writes the Markdown
-table beside it. It may be killed at any moment: the same call goes on, inside a run from its last checkpoint.
+An experiment is one file in ``tables/`` with one ``TABLE``: rows, a measure of each, and the numbers to compare with.
+``make`` fills a record run by run and writes the Markdown table beside it. It may be killed at any moment: the same
+call goes on, inside a run from its last checkpoint where the table's training has one.
 """
 
 from __future__ import annotations
@@ -15,24 +16,21 @@ from pathlib import Path
 
 from vaecourse import arguments, checkpoint, files, foreign
 from vaecourse.recorded import Record, slug
-from vaecourse.reproduce import family, report, toys, vaes
-from vaecourse.reproduce.climb import Machinery
+from vaecourse.reproduce import report, tables
+from vaecourse.reproduce.machinery import Machinery
 from vaecourse.reproduce.table import Scale, Table
 
 __all__ = ["TABLES", "Machinery", "Scale", "Table", "make"]
 
-TABLES: dict[str, Table] = {
-    table.name: table for table in (vaes.IWAE, vaes.TIGHTER, toys.LAPLACE, toys.SIVI, family.INFOVAE)
-}
+TABLES = tables.ALL
 
-
-MOST_SEEDS, MOST_TOGETHER = 1000, 100  # of a row; of one run, each of which holds a file open
+MOST_TOGETHER = 100  # seeds of one run, each of which holds a file open
 
 
 def make(
     name: str,
     file: Path,
-    scale: Scale,
+    scale: Scale | None = None,
     seeds: int = 1,
     rows: Sequence[str] | None = None,
     together: int | None = None,
@@ -46,6 +44,7 @@ def make(
 
     Arguments:
         file: NAME.json, a ``recorded.Record``. NAME.md gets the table, and NAME.json.runs holds the run under way.
+        scale: that of the whole experiment if not given.
         seeds: 0, 1, ... of each row; seed by seed, so that what is there compares all rows.
         rows: these only; all if not given.
         together: how many seeds are trained side by side; if not given all or one, whichever was found faster.
@@ -54,48 +53,60 @@ def make(
     ours, and for several processes where only one can work.
     """
     table = TABLES[arguments.choice("table", name, list(TABLES))]
+    scale = scale or table.full
     chosen = [arguments.choice("row", row, list(table.rows)) for row in rows or table.rows]
-    seeds = arguments.count("seeds", seeds, at_most=MOST_SEEDS)
+    seeds = arguments.count("seeds", seeds, at_most=table.most_seeds)
     machinery = machinery or Machinery()
-    crew = machinery.crew
+    processes = machinery.processes
     together = None if together is None else arguments.count("together", together, at_most=MOST_TOGETHER)
-    if crew.size > 1 and not table.shared:
+    if processes.size > 1 and not table.shared:
         raise ValueError(f"{name} has runs that are too short to share: start it without torchrun, as one process.")
     if file.suffix != ".json":
         raise ValueError(f"file must end in .json, got {file}: the table goes beside it, with .md in its place.")
-    record = Record(file, {"table": name, "scale": asdict(scale), **table.settings(scale)})
+    record = Record(file, settings_of(table, scale))
     published = _Published(table, record, file.with_suffix(".md"), tell)
     published.markdown()  # fails now rather than after the first run
     folder = file.with_name(f"{files.short(file.name)}.runs")
     for seed in range(seeds):
         for row in chosen:
             wide = together or (min(seeds, MOST_TOGETHER) if table.side_by_side(row, scale, machinery) else 1)
-            with contextlib.ExitStack() as mine:
-                group = _claimed(record, row, range(seed, seeds)[:wide], mine, tell) if crew.leads else []
+            with contextlib.ExitStack() as claims:
+                group = _claimed(record, row, range(seed, seeds)[:wide], claims, tell) if processes.leads else []
                 if seed in group:
+                    _facts(record, table)
                     record.write()  # fails now rather than after the training
-                group = crew.agree(group)
+                group = processes.agree(group)
                 if seed not in group:
                     continue
-                kept = folder / f"{slug(row)}-{'-'.join(map(str, group))}.safetensors"
-                for run in table.measure(row, group, scale, machinery, kept, progress):
-                    if crew.leads:
+                under_way = folder / f"{slug(row)}-{'-'.join(map(str, group))}.safetensors"
+                for run in table.measure(row, group, scale, machinery, under_way, progress):
+                    if processes.leads:
                         record.add(run)
                         published.write()
                         _clear(folder, record, row)
-    return published.write() if crew.leads else ""
+    return published.write() if processes.leads else ""
+
+
+def settings_of(table: Table, scale: Scale) -> dict[str, object]:
+    """What a record of this table at this scale begins with."""
+    return {"table": table.name, "scale": asdict(scale), **table.settings(scale)}
+
+
+def _facts(record: Record, table: Table) -> None:
+    """Give the record those facts of the table that it has not."""
+    record.facts |= {name: compute() for name, compute in table.facts.items() if not record.holds(name)}
 
 
 def _claimed(
-    record: Record, row: str, seeds: Sequence[int], mine: contextlib.ExitStack, tell: Callable[[str], object]
+    record: Record, row: str, seeds: Sequence[int], claims: contextlib.ExitStack, tell: Callable[[str], object]
 ) -> list[int]:
-    """Those of the seeds that are still to be made and that nobody else makes now; ``mine`` holds them."""
+    """Those of the seeds that are still to be made and that nobody else makes now; ``claims`` holds them."""
     free = []
     for seed in seeds:
         if record.has(row=row, seed=seed):
             continue
         try:
-            if mine.enter_context(record.claim(row=row, seed=seed)):
+            if claims.enter_context(record.claim(row=row, seed=seed)):
                 free.append(seed)
         except files.Busy as busy:
             tell(f"{row}, seed {seed}: left to {busy.holder}. The same line again makes it if that fails.")
@@ -112,18 +123,18 @@ class _Published:
 
     def markdown(self) -> str:
         """The table of the runs that are there. Raises ``ValueError`` where they are not what the table measures."""
-        content = {"settings": self.record.settings, "machine": self.record.machine, "runs": self.record.runs}
         try:
             if strange := {run["row"] for run in self.record.runs} - self.table.rows.keys():
                 raise ValueError(f"no row is called {strange}")
             done = [(run["row"], run["seed"]) for run in self.record.runs]
             if len(done) > len(set(done)):
                 raise ValueError("a run stands there twice")
-            return report.markdown(self.table, json.loads(json.dumps(content)))  # as a reader of the file sees it
+            content = json.loads(json.dumps(self.record.content()))  # as a reader of the file sees it
+            return report.markdown(self.table, content)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
-            said = foreign.plain(failure) if isinstance(failure, ValueError) else "something is missing in them"
+            why = foreign.plain(failure) if isinstance(failure, ValueError) else "something is missing in them"
             raise ValueError(
-                f"{self.record.file} has runs that are not of the table {self.table.name} ({said}): name another file."
+                f"{self.record.file} has runs that are not of the table {self.table.name} ({why}): name another file."
             ) from failure
 
     def write(self) -> str:

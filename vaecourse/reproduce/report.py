@@ -34,7 +34,7 @@ def markdown(table: Table, record: dict[str, Any]) -> str:
     ]
     images = record["settings"].get("test_images", WHOLE_TEST)
     for row in table.rows:
-        own = [run for run in record["runs"] if run["row"] == row]
+        own = [table.numbers(run) for run in record["runs"] if run["row"] == row]
         cells = [cell for name in table.measures for cell in _cells(table, name, row, own, comparable, images)]
         lines.append(f"| {row} | {len(own)} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *_foot(table, comparable, record)]) + "\n"
@@ -87,18 +87,28 @@ def _mean(values: list[float], error: float | None, digits: int) -> str:
 
 
 def _foot(table: Table, comparable: bool, record: dict[str, Any]) -> list[str]:
-    runs, machine = record["runs"], record["machine"]
-    said = ["±: standard error over the seeds; of a single run, its own where it knows one."]
+    runs, machine = [table.numbers(run) for run in record["runs"]], record["machine"]
+    lines = ["±: standard error over the seeds; of a single run, its own where it knows one."]
     if table.paper and comparable:
-        said.append(f"z: (ours - {table.beside}) / standard error, which counts seeds, test images and the other's ±.")
+        lines.append(f"z: (ours - {table.beside}) / standard error, which counts seeds, test images and the other's ±.")
     elif table.paper:
-        said.append("The paper's numbers are of its own, full experiment, so there is no z.")
+        lines.append("The paper's numbers are of its own, full experiment, so there is no z.")
     if any(not number.checked for numbers in table.paper.values() for number in numbers.values()):
-        said.append("†: the paper's number is unchecked.")
+        lines.append("†: the paper's number is unchecked.")
     hours = sum(run.get("wall_seconds", 0.0) / run.get("side_by_side", 1) for run in runs) / 3600
     devices = ", ".join(sorted({in_markdown(run["device"]) for run in runs if "device" in run}))
-    said.append(
-        f"{len(runs)} runs, {hours:.2f} hours of training on {devices or 'cpu'}; {in_markdown(machine['processor'])}, "
-        f"{in_markdown(machine.get('threads', '?'))} threads, torch {in_markdown(machine['torch'])}."
+    lines.append(
+        f"{len(runs)} runs, {hours:.2f} hours of training on {devices or 'cpu'}; "
+        f"{in_markdown(machine['processor'])}, "
+        f"{in_markdown(machine.get('threads', '?'))} threads, torch {in_markdown(machine['torch'])}; "
+        f"{_commits(record)}."
     )
-    return said
+    return lines
+
+
+def _commits(record: dict[str, Any]) -> str:
+    """The commits whose code made the runs, as far as the record says it."""
+    first = record.get("commit")
+    commits = {run.get("commit", first) for run in record["runs"]} or {first}
+    named = sorted(f"commit {in_markdown(commit)}" for commit in commits if commit is not None)
+    return ", ".join([*named, *(["commit not recorded"] if None in commits else [])])

@@ -1,15 +1,15 @@
-"""What a table to reproduce is: rows, what is measured in each, and what its paper says."""
+"""What an experiment is: rows, what is measured in each, what all of it is worth beside somebody else's numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vaecourse import arguments, evaluate
 from vaecourse.reproduce import schedule
-from vaecourse.reproduce.climb import Machinery
+from vaecourse.reproduce.machinery import Machinery
 
 
 class Quoted(NamedTuple):
@@ -36,8 +36,8 @@ class Scale:
     Arguments:
         data: the images.
         stages: of the schedule of ``schedule.rates``.
-        epochs: stop after so many passes; all of them if not given. For a toy, which has no data, 100 steps are one.
-        limit: use the first images, training and test, only. For a toy, the draws that it is judged by.
+        epochs: stop after so many passes; all of them if not given. Without data, 100 steps are one.
+        limit: use the first images, training and test, only. Without data, the draws that a row is judged by.
         test: use the first test images only.
         samples: K of log p^.
     """
@@ -56,29 +56,57 @@ class Scale:
             if getattr(self, name) is not None:
                 arguments.count(name, getattr(self, name))
 
+    def steps(self, full: int) -> int:
+        """The steps of a training without data, which has ``full`` of them."""
+        return full if self.epochs is None else min(full, STEPS_OF_AN_EPOCH * self.epochs)
+
+
+STEPS_OF_AN_EPOCH = 100  # of a training without data
 
 Run = dict[str, Any]
+Measure = Callable[[str, Sequence[int], Scale, Machinery, Path, bool], Iterable[Run]]
+
+
+def one_by_one(measure: Callable[[str, int, Scale, Machinery], Run]) -> Measure:
+    """The measure of a table whose seeds are trained one after the other: a run is recorded as soon as it is done."""
+
+    def runs(
+        row: str, seeds: Sequence[int], scale: Scale, machinery: Machinery, checkpoint: Path, progress: bool
+    ) -> Iterator[Run]:
+        for seed in seeds:
+            yield measure(row, seed, scale, machinery)
+
+    return runs
+
+
+def as_it_is(run: Run) -> Run:
+    """What a run holds, where its measures stand in it by their names."""
+    return run
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a paper.
+    """An experiment, of a paper or of the course.
 
     Arguments:
-        name: as the command line calls it.
+        name: as the command line calls it: that of the file in ``tables/`` that holds it.
         title: and ``source``, for the head of the Markdown table.
         rows: the name of every row, with its settings.
         measures: what is measured, with its heading.
-        paper: measure -> row -> number.
+        paper: measure -> row -> number of somebody else, to stand beside ours; empty if there is none.
         settings: what all runs have in common, at a scale.
         measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed,
             from a generator where seeds are trained one by one: what it gives is recorded at once.
         remark: what a reader of the Markdown table must know, by the settings in a record.
         comparable: whether the paper's numbers and ours are of the same experiment, by the settings in a record.
+        full: the scale of the whole experiment, where a caller names no other.
         beside: the heading of the numbers beside ours.
         shared: whether several processes can share a run.
         side_by_side: whether a row's seeds are faster together than one by one.
         digits: decimals of what is measured.
+        most_seeds: of a row; a record of as many can still be read.
+        numbers: the measures of a run by their names, where it holds them otherwise.
+        facts: what else belongs to a record and to no run, each computed once.
     """
 
     name: str
@@ -88,10 +116,14 @@ class Table:
     measures: dict[str, str]
     paper: dict[str, dict[str, Quoted]]
     settings: Callable[[Scale], dict[str, Any]]
-    measure: Callable[[str, Sequence[int], Scale, Machinery, Path, bool], Iterable[Run]]
+    measure: Measure
     remark: Callable[[dict[str, Any]], str]
-    comparable: Callable[[dict[str, Any]], bool]
+    comparable: Callable[[dict[str, Any]], bool] = lambda settings: False
+    full: Scale = Scale()
     beside: str = "paper"
     shared: bool = False
     side_by_side: Callable[[str, Scale, Machinery], bool] = lambda row, scale, machinery: False
     digits: int = 2
+    most_seeds: int = 1000
+    numbers: Callable[[Run], Run] = as_it_is
+    facts: dict[str, Callable[[], Any]] = field(default_factory=dict)

@@ -1,0 +1,58 @@
+"""What every training of the package is made of: a start that a seed decides, and steps that no bad gradient takes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from vaecourse import arguments
+
+Value = TypeVar("Value")
+
+
+@contextlib.contextmanager
+def seeded(seed: int, gpus: bool = False) -> Iterator[None]:
+    """What PyTorch draws by itself in the block, first weights for example, comes from ``seed``.
+
+    Afterwards its generators are as they were: that of the CPU, and with ``gpus`` those of all GPUs, which only then
+    are seeded. Raises ``ValueError`` or ``TypeError`` for what is no seed.
+
+    >>> with seeded(3):
+    ...     first = nn.Linear(2, 1)
+    >>> with seeded(3):
+    ...     bool((nn.Linear(2, 1).weight == first.weight).all())
+    True
+    """
+    seed = arguments.count("seed", seed, at_least=0)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if gpus else []):
+        (torch.manual_seed if gpus else torch.default_generator.manual_seed)(seed)
+        yield
+
+
+def finite_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Raise ``FloatingPointError`` if a ``.grad`` has an entry that is not finite: one look, and one wait for a GPU."""
+    norms = [p.grad.norm() for p in parameters if p.grad is not None]
+    if not torch.stack(norms).isfinite().all():
+        raise FloatingPointError("the gradient has entries that are not finite.")
+
+
+def step(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], backward: Callable[[], Value]) -> Value:
+    """One step of the optimizer along the gradient that ``backward`` fills in; return what ``backward`` returns.
+
+    Raises ``FloatingPointError`` for a gradient that is not finite, and whatever ``backward`` does; then no parameter
+    has changed.
+
+    >>> weight = nn.Parameter(torch.tensor(2.0))
+    >>> step(torch.optim.SGD([weight], lr=0.25), [weight], lambda: (weight**2).backward())
+    >>> weight.item()
+    1.0
+    """
+    optimizer.zero_grad()
+    value = backward()
+    finite_gradients(parameters)
+    optimizer.step()
+    return value
