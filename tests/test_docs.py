@@ -8,7 +8,7 @@ import types
 import pytest
 import torch
 
-from tools.notebooks import ROOT
+from tools.chapter import ROOT
 from vaecourse import checks
 
 

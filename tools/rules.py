@@ -249,7 +249,7 @@ def _headings(markdown: str) -> list[str]:
 @rule
 def filled_in(chapter: Chapter) -> Iterator[Finding]:
     """Nothing of what tools/templates leave to the author is left."""
-    for i, cell in enumerate(chapter.text.cells):
+    for i, cell in enumerate(chapter.notebook.cells):
         if found := re.findall(rf"{TO_FILL_IN}.*", f"{cell.source}\n{alt(cell)}"):
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             yield i, f'says "{found[0]}"{more}'
