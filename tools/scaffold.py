@@ -133,7 +133,7 @@ def lab(draft: Draft, name: str, experiment: str = "") -> list[str]:
     _matched(r"[A-Z][A-Za-z0-9]*", experiment, "The class of a lab", "WeightCurve")
     if re.search(rf"\b{experiment}\b", filled("lab.py", name="", lab="")):
         raise ending.Refused(f"{experiment!r} means something else in a lab's file: take another CLASS.")
-    file = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", experiment.removesuffix("Lab") or experiment).lower()
+    file = _snake(experiment.removesuffix("Lab") or experiment)
     if f'"{name}":' in draft.text(LABS):
         raise ending.Refused(f"{LABS} has a lab {name} already: take another name.")
     cure = "take another name, or CLASS=... for another file"
@@ -148,6 +148,11 @@ def lab(draft: Draft, name: str, experiment: str = "") -> list[str]:
         f"make chapters CHAPTER={number}",
         f"if a lecturer should press its presets, their names in {TEACHING}",
     ]
+
+
+def _snake(name: str) -> str:
+    """``weight_curve`` for WeightCurve."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _placed(text: str, line: str, number: str, pattern: str) -> str:
