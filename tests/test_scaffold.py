@@ -172,6 +172,12 @@ CALLS = {
 }
 
 
+def test_a_link_that_leads_nowhere_is_something(course):
+    (course / "vaecourse/labs/lab_of_a_test.py").symlink_to(course / "gone")
+    with pytest.raises(ending.Refused, match="lab_of_a_test.py is there already"):
+        drafted("lab", course)
+
+
 @pytest.mark.parametrize("kind, name", [(kind, name) for kind in REFUSED for name in REFUSED[kind]])
 def test_what_cannot_be_is_refused_in_a_sentence(kind, name):
     """In the repository itself: a draft writes nothing."""

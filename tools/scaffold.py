@@ -14,6 +14,7 @@ import argparse
 import ast
 import json
 import keyword
+import os
 import re
 import textwrap
 from collections import Counter
@@ -56,7 +57,7 @@ class Draft:
     def new(self, name: str, text: str, cure: str = "take another name") -> None:
         """A file that is not there yet."""
         path = self.root / name
-        if path.exists():
+        if os.path.lexists(path):
             raise ending.Refused(f"{name} is there already, and stays as it is: {cure}.")
         self.before[path], self.after[path] = None, text.encode()
 
