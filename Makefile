@@ -30,7 +30,7 @@ one_thread := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format bench bench-browser mutants screens links pins lowest newest wheel clean
+.PHONY: help lab test lint types unit check execute browser chapters book slides present student times format new-lab new-exercise new-chapter bench bench-browser mutants screens links pins lowest newest wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -81,6 +81,15 @@ times: $(TEST)  ## seconds and memory of each chapter from a fresh kernel
 
 format: $(TEST)  ## lay out Python and JavaScript as `make lint` wants them
 	$(BIN)/python -m tools.layout $(PYTHONS) chapters
+
+new-lab: $(TEST)  ## the files of a new lab: NAME=02.weights, and CLASS=WeightCurve names its class and file
+	@$(BIN)/python -m tools.scaffold lab "$(NAME)" $(if $(CLASS),--class "$(CLASS)")
+
+new-exercise: $(TEST)  ## the file and the cells of a new exercise: NAME=03.my_bound
+	@$(BIN)/python -m tools.scaffold exercise "$(NAME)"
+
+new-chapter: $(TEST)  ## the files of a new chapter: NAME=09-flows TITLE="Normalising flows" EXERCISES="four names or more"
+	@$(BIN)/python -m tools.scaffold chapter "$(NAME)" --title "$(TITLE)" $(if $(EXERCISES),--exercises "$(EXERCISES)")
 
 bench: $(TEST)  ## the measurements behind the performance figures
 	for name in step scaling seeds memory labs live divergences hierarchical digits; do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -23,6 +23,7 @@ from tools import ending, typed
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 
+TO_FILL_IN = "To fill in:"  # so begins what tools/templates leave to the author
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

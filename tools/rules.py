@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.chapter import ROOT, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
+from tools.chapter import ROOT, TO_FILL_IN, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
 
 LINES = 15  # of code in a cell that a learner reads
 WIDTH = 120  # of a line of code: what JupyterLab shows of it on a laptop
@@ -195,7 +195,9 @@ def nothing_but_labs(chapter: Chapter) -> Iterator[Finding]:
 
 
 # "03.iwae" -> "iwae.Iwae": the class behind the name of each lab.
-LABS = dict(re.findall(r'"([^"]+)": _lab\("([^"]+)"\)', (ROOT / "vaecourse/labs/__init__.py").read_text()))
+LABS = dict(
+    re.findall(r'"([^"]+)": _lab\("([^"]+)"\)', (ROOT / "vaecourse/labs/__init__.py").read_text(encoding="utf-8"))
+)
 
 
 def _taken_from_labs(code: ast.Module) -> Iterator[str]:
@@ -270,6 +272,15 @@ def begins_with_its_title(chapter: Chapter) -> Iterator[Finding]:
 
 def _headings(markdown: str) -> list[str]:
     return re.findall(r"^# .+", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL), flags=re.MULTILINE)
+
+
+@rule
+def filled_in(chapter: Chapter) -> Iterator[Finding]:
+    """Nothing of what tools/templates leave to the author is left."""
+    for i, cell in enumerate(chapter.notebook.cells):
+        if found := re.findall(rf"{TO_FILL_IN}.*", f"{cell.source}\n{alt(cell)}"):
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            yield i, f'says "{found[0]}"{more}'
 
 
 @rule

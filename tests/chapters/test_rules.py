@@ -140,6 +140,7 @@ FAULTS = {
         lambda cell: (_reads("Right. They", "They")(cell), _reads("This is their", "Right. This is their")(cell)),
         "has B as the right answer every time",
     ),
+    "text to fill in": ("filled_in", CARD, _says("To fill in: what is asked"), 'says "To fill in: what is asked"'),
     "two titles": ("begins_with_its_title", CARD, _says("# Exercise"), "second heading"),
 }
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
