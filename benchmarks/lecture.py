@@ -32,10 +32,10 @@ from playwright.sync_api import BrowserType, Error, Locator, Page, TimeoutError,
 
 from tools import browser, ending
 from tools.browser import WIDGET, Notebook
-from vaecourse.labs.cockpit import CockpitLab
+from vaecourse.labs.cockpit import TrainingCockpit
 
 CHAPTER = Path(__file__).parents[1] / "chapters/08-one-budget.ipynb"
-IMPORTS, LAB = "from vaecourse.labs.cockpit import CockpitLab", 'labs.ALL["08.cockpit"]'
+IMPORTS, LAB = "from vaecourse.labs.cockpit import TrainingCockpit", 'labs.ALL["08.cockpit"]'
 RISE = 100  # MB
 LOOK = 0.6  # seconds from one thing to the next
 WATCH = 4.0  # seconds after a preset
@@ -65,10 +65,10 @@ TIMER = """(lab) => {
 }"""
 CENSUS = """
 import asyncio, gc, threading
-from vaecourse.labs.live import LiveLab
+from vaecourse.labs.training_panel import TrainingPanel
 _all = gc.get_objects()
 _tasks = [it for it in _all if isinstance(it, asyncio.Task) and it.get_coro().__name__ == "_train" and not it.done()]
-_census = [len(_tasks), threading.active_count(), sum(type(it) is LiveLab for it in _all)]
+_census = [len(_tasks), threading.active_count(), sum(type(it) is TrainingPanel for it in _all)]
 del _all, _tasks
 """
 
@@ -170,7 +170,7 @@ class Lecture:
         self.press("Start", says="training")
         if (trainings := self.census()[0]) != 1:
             self.problems.append(f"started once, and {trainings} trainings run")
-        for name in [*list(CockpitLab.presets)[1:], "VAE"]:
+        for name in [*list(TrainingCockpit.presets)[1:], "VAE"]:
             self.turn(self.lab.get_by_role("button", name=name, exact=True).click)
             self.look(WATCH)
             yield

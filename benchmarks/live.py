@@ -20,13 +20,13 @@ MOVES = 40  # a mode
 SETUP = """
 import asyncio, json, threading
 from vaecourse import labs
-from vaecourse.labs import live
+from vaecourse.labs import trainer
 lab = labs.ALL["{name}"]()
 stop = threading.Event()
 
 def by_thread():
     pieces = lab.trainer.work(lambda: lab.settings)
-    with live.one_thread():
+    with trainer.one_thread():
         while not stop.is_set():
             next(pieces)
 

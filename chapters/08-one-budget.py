@@ -30,7 +30,7 @@ import torch
 from scipy import stats
 
 from vaecourse import bounds, checks, data, labs, plots, recorded, reproduce, train
-from vaecourse.labs.cockpit import CockpitLab
+from vaecourse.labs.cockpit import TrainingCockpit
 
 plots.use_style()
 
@@ -72,11 +72,11 @@ labs.ALL["08.cockpit"]()
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 lecture = ("VAE", "drown the encoder", "rescue it with MIWAE", "collapse it", "save it with MMD")
-controls = {c.name: c.default for c in CockpitLab.controls}
-trainer, found = CockpitLab().begin(seed=0), {}
+controls = {c.name: c.default for c in TrainingCockpit.controls}
+trainer, found = TrainingCockpit().begin(seed=0), {}
 print("                        bound   log p(x)   SNR encoder   SNR decoder   rate")
 for preset in lecture:
-    trainer.train(controls | CockpitLab.presets[preset], steps=200)
+    trainer.train(controls | TrainingCockpit.presets[preset], steps=200)
     last_two = {name: trainer.curve(name)[1][-2:] for name in trainer.columns}
     found[preset] = {name: sum(pair) / 2 for name, pair in last_two.items()}
     line = "{:>21}  {:7.2f}  {:9.2f}  {:12.2f}  {:12.2f}  {:5.2f}"

@@ -12,7 +12,7 @@ from tests.test_packaging import PACKAGE
 from vaecourse import data, descent, objectives, train
 from vaecourse.exact import LaplaceMixture
 from vaecourse.hierarchical import learn, samplers, toy
-from vaecourse.labs.cockpit import CockpitLab
+from vaecourse.labs.cockpit import TrainingCockpit
 from vaecourse.reproduce.ensemble import Ensemble
 from vaecourse.reproduce.training import train_ensemble
 
@@ -115,8 +115,8 @@ def ensemble():
 
 
 def lab():
-    trainer = CockpitLab().begin(0)
-    settings = {control.name: control.default for control in CockpitLab().controls}
+    trainer = TrainingCockpit().begin(0)
+    settings = {control.name: control.default for control in TrainingCockpit().controls}
     return poisoned(trainer.model, 2), lambda: [trainer.step(settings) for _ in range(3)]
 
 

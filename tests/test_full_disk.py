@@ -13,8 +13,8 @@ from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import new_model, run, same
 from tools import chapter, notebooks
 from vaecourse import checkpoint, data, files, labs, recorded
-from vaecourse.labs import live
-from vaecourse.labs.cockpit import CockpitLab
+from vaecourse.labs import training_panel
+from vaecourse.labs.cockpit import TrainingCockpit
 
 
 class FullDisk:
@@ -149,13 +149,13 @@ def test_a_damaged_record_is_told_and_kept(tmp_path, damage):
 def test_a_saved_cockpit_outlives_it_and_the_panel_says_so(disk, monkeypatch):
     monkeypatch.setattr(labs, "STARTED", disk.folder.resolve())
     file = disk.folder / "state.safetensors"
-    lab = CockpitLab().live()
+    lab = TrainingCockpit().live()
     lab.step(2)
     lab.save(file)
     before = bytes_of(disk.folder)
     lab.step(1)
     with disk.full():
-        lab._obey({"do": "save", "file": str(file)}, live.FILES)
+        lab._obey({"do": "save", "file": str(file)}, training_panel.FILES)
     assert "state.safetensors could not be written" in lab.transport.state and "Make room" in lab.transport.state
     assert bytes_of(disk.folder) == before and lab.trainer.steps == 3
     lab.load(file)

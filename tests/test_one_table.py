@@ -29,12 +29,12 @@ GAMMA = objectives.Parameter("gamma", 0.5, 0.0, 2.0, "how far it leans")
 objectives.TABLE["lean"] = objectives.Objective("lean", bound, leaning, leaning, takes=(GAMMA,))
 
 from vaecourse.commands import app
-from vaecourse.labs.cockpit import CockpitLab, plan
+from vaecourse.labs.cockpit import TrainingCockpit, plan
 
 lines = ["--help", "--objective=lean --gamma=1.5 --limit=20 --epochs=1", "--objective=lean --gamma=3",
          "--objective=laen", "--gamma=1"]
 said = {line: CliRunner().invoke(app, ["train", *line.split()]).output for line in lines}
-controls = {control.name: control for control in CockpitLab.controls}
+controls = {control.name: control for control in TrainingCockpit.controls}
 turned = {name: control.default for name, control in controls.items()} | {"objective": "lean", "beta": 0.1}
 said["cockpit"] = f"{controls['objective']} {controls['beta'].label} {plan(**turned)}"
 model = models.VAE(6, 2)

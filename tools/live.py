@@ -77,7 +77,7 @@ def block(name: str) -> str:
 <script defer src="{static}/live.js"></script>"""
 
 
-def traits(lab: labs.frame.Lab) -> list[dict[str, Any]]:
+def traits(lab: labs.frame.Panel) -> list[dict[str, Any]]:
     """What control.js needs to know of each control, as its widget has it."""
     widgets = lab.controls.items()
     return [{"name": name, **{t: getattr(widget, t) for t in TRAITS if hasattr(widget, t)}} for name, widget in widgets]

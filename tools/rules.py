@@ -6,6 +6,7 @@ A rule takes a ``Chapter`` and yields ``(cell number or None, what to do)``. Not
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import json
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from tools import typed
 from tools.chapter import ROOT, TO_FILL_IN, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
 
 LINES = 15  # of code in a cell that a learner reads
@@ -57,6 +59,18 @@ _IDENTITY = ("kind", "source", "metadata")
 
 def _identity(cell: NotebookNode) -> tuple[str, str, str]:
     return cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True)
+
+
+@rule
+def knows_its_cells(chapter: Chapter) -> Iterator[Finding]:
+    """The notebook's mark has its cells as they are: else `make update` takes the course's words for a learner's."""
+    marked, now = typed.marks(chapter.notebook), copy.deepcopy(chapter.notebook)
+    for i, cell in enumerate(chapter.notebook.cells):
+        if marked.get(cell.id) != typed.sum_of(cell):
+            yield i, f"is not as the notebook's mark knows it; {_REFRESH}"
+    typed.mark(now)
+    if now.metadata["vaecourse"] != chapter.notebook.metadata.get("vaecourse"):
+        yield None, f"has cells, exercises or settings that the notebook's mark does not know; {_REFRESH}"
 
 
 @rule

@@ -130,11 +130,11 @@ def lab(draft: Draft, name: str, experiment: str = "") -> list[str]:
     """Its file, its test and its line in labs/__init__.py; return what is left to do."""
     number, word = _numbered(name, "The name of a lab", "02.weights")
     source = _source(draft, number)
-    experiment = experiment or "".join(part.capitalize() for part in word.split("_")) + "Lab"
+    experiment = experiment or "".join(part.capitalize() for part in word.split("_"))
     _matched(r"[A-Z][A-Za-z0-9]*", experiment, "The class of a lab", "WeightCurve")
     if re.search(rf"\b{experiment}\b", filled("lab.py", name="", lab="")):
         raise ending.Refused(f"{experiment!r} means something else in a lab's file: take another CLASS.")
-    file = _snake(experiment.removesuffix("Lab") or experiment)
+    file = _snake(experiment)
     if f'"{name}":' in draft.text(LABS):
         raise ending.Refused(f"{LABS} has a lab {name} already: take another name.")
     cure = "take another name, or CLASS=... for another file"

@@ -74,6 +74,18 @@ def _is_code(cell):
 # rule, the cell, what is done to it, what the rule then says
 FAULTS = {
     "source drifted": ("pair_agrees", FIGURE, _says("print('other')"), "another source"),
+    "a cell that the mark does not know": (
+        "knows_its_cells",
+        FIGURE,
+        _says("print('other')"),
+        "as the notebook's mark",
+    ),
+    "a slide that it does not know": (
+        "knows_its_cells",
+        CARD,
+        _with(slideshow={"slide_type": "-"}),
+        "or settings that",
+    ),
     "tag drifted": ("pair_agrees", FIGURE, _is_tagged("hide-input"), "another metadata"),
     "kind drifted": ("pair_agrees", TEXT, _is_code, "another kind"),
     "not run": ("executed", FIGURE, _was_not_run, "has not been run"),
@@ -99,7 +111,7 @@ FAULTS = {
     "theory in a lab": (
         "nothing_but_labs",
         FIGURE,
-        _says("from vaecourse.labs.signal import SignalLab, signal_to_noise\nprint(signal_to_noise)"),
+        _says("from vaecourse.labs.signal import SignalToNoise, signal_to_noise\nprint(signal_to_noise)"),
         "takes labs.signal.signal_to_noise, which is no lab",
     ),
     "a lab's file": (
@@ -108,7 +120,7 @@ FAULTS = {
         _says("from vaecourse.labs import mmd\nprint(mmd)"),
         "labs.mmd, which",
     ),
-    "by its full name": ("nothing_but_labs", FIGURE, _says("print(labs.live.Trainer)"), "labs.live, which is no lab"),
+    "by its full name": ("nothing_but_labs", FIGURE, _says("print(labs.trainer.Trainer)"), "labs.trainer, which"),
     "no check": ("exercises", CHECK, _is_tagged(), "is tagged `solution` after `stub`"),
     "no solution": ("exercises", SOLUTION, _is_tagged(), "no solution follows"),
     "no stub": ("exercises", STUB, _is_tagged(), "has 0 exercises"),
@@ -145,7 +157,7 @@ FAULTS = {
 }
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
 SEEN_AT = {"no check": SOLUTION, "no solution": CHECK}
-SEEN_AT |= dict.fromkeys(["no stub", "no notes", "no quiz", "two quizzes"])
+SEEN_AT |= dict.fromkeys(["a slide that it does not know", "no stub", "no notes", "no quiz", "two quizzes"])
 # What is wrong with the text file, as a replacement in it.
 SLIPS = {
     "unknown tag": ("metadata_is_known", 'tags=["stub"]', 'tags=["stubb"]', "['stubb']"),
@@ -222,7 +234,9 @@ def test_a_chapter_with_too_few_exercises(sample, monkeypatch):
     assert "has 1 exercises (cells tagged `stub`); it needs at least 4" in found
 
 
-@pytest.mark.parametrize("code", ["labs.ALL['03.iwae']()", "from vaecourse.labs.cockpit import CockpitLab", "x = labs"])
+@pytest.mark.parametrize(
+    "code", ["labs.ALL['03.iwae']()", "from vaecourse.labs.cockpit import TrainingCockpit", "x = labs"]
+)
 def test_a_chapter_may_take_labs(sample, code):
     nothing = rules._taken_from_labs(ast.parse(code))
     assert set(nothing) <= {"ALL", *rules.LABS.values()}

@@ -7,7 +7,7 @@ import pytest
 from tools import chapter
 from vaecourse import labs
 from vaecourse.labs.frame import Experiment
-from vaecourse.labs.live import Training
+from vaecourse.labs.training import Training
 
 TEXT = (chapter.CHAPTERS / "teaching.md").read_text()
 PLANS = {"session one": 90, "session two": 90, "half a day": 240, "a semester": 13 * 90}

@@ -8,8 +8,8 @@ import torch
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact
-from vaecourse.labs.baseline import FIXED, NAMES, PATH, RUNS, BaselineLab, exact_gradient
-from vaecourse.labs.frame import Lab
+from vaecourse.labs.baseline import FIXED, NAMES, PATH, RUNS, ScoreBaseline, exact_gradient
+from vaecourse.labs.frame import Panel
 
 CASE = exact.reference(torch.float64)
 STD = CASE.std.item()
@@ -17,7 +17,7 @@ STD = CASE.std.item()
 
 @pytest.fixture(scope="module")
 def experiment():
-    return BaselineLab()
+    return ScoreBaseline()
 
 
 def moments(c):
@@ -65,7 +65,7 @@ def test_leave_one_out_is_the_mean_baseline_stretched(experiment):
 
 
 def test_bars_are_variance_and_squared_bias(experiment):
-    lab = Lab(experiment)
+    lab = Panel(experiment)
     lab.apply("mean, K = 2")
     data = experiment.compute(**lab.settings)
     place = NAMES.index("mean")

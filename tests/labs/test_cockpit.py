@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from vaecourse import gradients
-from vaecourse.labs import cockpit, latent_space
-from vaecourse.labs.cockpit import BUDGET, CockpitLab, CockpitTrainer, plan
-from vaecourse.labs.latent_space import DIVERGENCES
+from vaecourse.labs import cockpit, info_trainer
+from vaecourse.labs.cockpit import BUDGET, CockpitTrainer, TrainingCockpit, plan
+from vaecourse.labs.info_trainer import DIVERGENCES
 from vaecourse.labs.picture import Canvas
 
-LAB = CockpitLab()
+LAB = TrainingCockpit()
 DEFAULTS = {control.name: control.default for control in LAB.controls}
 
 
@@ -76,7 +76,7 @@ def test_infovae_has_few_codes_however_far_M_is_turned(divergence):
 def test_the_width_reaches_the_kernel():
     given = [plan(**settings(objective="infovae", divergence=name, width=3.0)).loss for name in ("mmd-rbf", "mmd-imq")]
     assert given[0].objective.parameters["bandwidth"] == 3.0 and given[1].objective.parameters["scale"] == 18.0
-    usual = [latent_space.loss(name, 0.0, 1.0, DEFAULTS["width"]).objective for name in ("mmd-rbf", "mmd-imq")]
+    usual = [info_trainer.loss(name, 0.0, 1.0, DEFAULTS["width"]).objective for name in ("mmd-rbf", "mmd-imq")]
     assert usual[0].parameters["bandwidth"] == pytest.approx(2**0.5)  # what the package takes if none is given
     assert usual[1].parameters["scale"] == pytest.approx(4.0)
 

@@ -9,7 +9,7 @@ from vaecourse import exact, labs, objectives
 from vaecourse.labs import estimators
 from vaecourse.labs.estimators import DECODER, ENCODER
 
-LAB = estimators.EstimatorsLab()
+LAB = estimators.Estimators()
 DEFAULT = {"parameter": ENCODER, "K": 8, "alpha": 0.5, "order": 1, "seed": 0}
 SEVEN = list(estimators.ROWS)
 

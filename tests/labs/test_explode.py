@@ -5,7 +5,7 @@ import pytest
 from vaecourse import labs
 from vaecourse.labs import explode
 
-LAB = explode.ExplodeLab()
+LAB = explode.ExplodingLatentSpace()
 
 
 def test_the_bound_has_no_top_and_lambda_and_noise_give_it_one():

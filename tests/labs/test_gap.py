@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse.labs.frame import Lab
-from vaecourse.labs.gap import FLOOR, MEAN, MODEL, STD, GapLab, Z
+from vaecourse.labs.frame import Panel
+from vaecourse.labs.gap import FLOOR, MEAN, MODEL, STD, ElboGap, Z
 
 SETTINGS = [(1.161, 0.633, 1.3), (-0.7, 0.3, 1.3), (0.4, 1.8, -2.5), (0.0, 1.0, 0.0)]
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    return GapLab()
+    return ElboGap()
 
 
 @pytest.mark.parametrize("mean, std, x", SETTINGS)
@@ -48,7 +48,7 @@ def test_the_curves_are_densities(experiment):
 
 
 def test_presets_say_what_they_are_called():
-    lab = Lab(GapLab())
+    lab = Panel(ElboGap())
     values = {name: lab.experiment.compute(**lab._preset(name)) for name in lab.presets}
     assert values["exact posterior"].kl_to_posterior == pytest.approx(0.0, abs=1e-12)
     assert values["too narrow"].kl_to_posterior == pytest.approx(0.5 * (0.25 - 1) + math.log(2))
@@ -60,7 +60,7 @@ def test_presets_say_what_they_are_called():
 
 
 def test_sentence_and_picture_follow(experiment):
-    lab = Lab(GapLab())
+    lab = Panel(ElboGap())
     lab.apply("exact posterior")
     assert "KL(q ‖ posterior) 0.000" in lab.sentence.value
     assert "below the picture" not in lab.sentence.value

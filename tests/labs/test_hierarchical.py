@@ -10,7 +10,7 @@ from tests.stats import assert_mean
 from vaecourse import exact, labs
 from vaecourse.labs import hierarchical as lab_file
 
-LAB = lab_file.HierarchicalLab()
+LAB = lab_file.HierarchicalBounds()
 DEFAULT = {"K": 5, "tau": lab_file.PRIOR, "steps": 10, "dim": 5, "z": 1.0, "seed": 0}
 CASES = [(1, 1.0, 0), (2, 0.3, 10), (5, 1.0, 30), (50, 1.0, 0), (50, 2.0, 60), (3, 2.0, 200), (50, 0.0, 200)]
 SD = math.sqrt(5)  # of z_d

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from torch.distributions import Normal, kl_divergence
 
-from vaecourse import divergences, infovae
-from vaecourse.labs import latent_space
-from vaecourse.labs.latent_space import LatentSpace, LatentTrainer, loss
-from vaecourse.labs.live import digits
+from vaecourse import divergences, infovae, models
+from vaecourse.labs import curves, info_trainer
+from vaecourse.labs.info_trainer import loss
+from vaecourse.labs.latent_space import LatentSpace, LatentTrainer
 from vaecourse.labs.picture import Canvas
+from vaecourse.labs.trainer import digits
 
 LAB = LatentSpace()
 DEFAULTS = {control.name: control.default for control in LAB.controls}
@@ -54,7 +55,7 @@ def test_kernels_of_one_width_have_one_curvature():
 def test_rate_is_the_kl_of_the_gaussians():
     mean, log_std = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = kl_divergence(Normal(mean, log_std.exp()), Normal(torch.zeros(3), torch.ones(3))).sum(-1)
-    torch.testing.assert_close(latent_space.rate(mean, log_std), expected)
+    torch.testing.assert_close(models.rate(mean, log_std), expected)
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path):
@@ -86,7 +87,7 @@ def test_a_kernel_too_narrow_does_not_see_that_the_codes_leave():
 
 def test_the_window_holds_the_points():
     axes = Figure().subplots()
-    scatter = latent_space.Scatter(axes)
+    scatter = curves.Scatter(axes)
     labels = np.arange(10).repeat(4)
     for spread, reach in ((1.0, 3.5), (4.0, 7.0), (30.0, 56.0), (1.0, 3.5)):
         scatter.update(np.full((40, 2), spread), labels)
@@ -97,18 +98,18 @@ def test_the_window_holds_the_points():
 
 
 def test_curves_number_their_axis_and_leave_it():
-    curves = latent_space.Curves(Figure().subplots(), {"rate": ("black", "rate")}, numbered=True)
+    drawn = curves.Curves(Figure().subplots(), {"rate": ("black", "rate")}, numbered=True)
     trainer = SimpleNamespace(
         steps=300, turns=[100], curve=lambda _: (np.array([0, 100, 300]), np.array([0.5, 0.2, 7.0]))
     )
-    curves.update(trainer)
-    assert [number.get_text() for number in curves.numbers] == ["0", "200", "400 steps"]
-    assert curves.lines["rate"].get_xdata() == pytest.approx([0, 0.25, 0.75])
-    assert curves.lines["rate"].get_ydata() == pytest.approx([0.5, 0.2, 1.0]), (
+    drawn.update(trainer)
+    assert [number.get_text() for number in drawn.numbers] == ["0", "200", "400 steps"]
+    assert drawn.lines["rate"].get_xdata() == pytest.approx([0, 0.25, 0.75])
+    assert drawn.lines["rate"].get_ydata() == pytest.approx([0.5, 0.2, 1.0]), (
         "what is off the scale runs along its edge"
     )
-    assert curves.turns.get_xdata()[:2] == pytest.approx([0.25, 0.25])
-    assert curves.axes.get_xlim() == (0, 1)
+    assert drawn.turns.get_xdata()[:2] == pytest.approx([0.25, 0.25])
+    assert drawn.axes.get_xlim() == (0, 1)
 
 
 def test_words_look_like_a_text_and_change_with_it():
@@ -123,11 +124,11 @@ def test_words_look_like_a_text_and_change_with_it():
         return pixels.astype(int)
 
     for said in (["steps: 120"], ["one", "λ = 3, $I_q$"], ["a text that is wider than the whole of the picture"]):
-        assert np.abs(picture(latent_space.Words, *said) - picture(Text, *said)).max() <= 2
+        assert np.abs(picture(curves.CachedText, *said) - picture(Text, *said)).max() <= 2
         assert (picture(Text, *said) < 200).any()
 
 
-@pytest.mark.parametrize("name", latent_space.DIVERGENCES)
+@pytest.mark.parametrize("name", info_trainer.DIVERGENCES)
 def test_every_divergence_trains_and_goes_on_to_the_same_bits(name, tmp_path):
     """With an adversarial one the critic and its optimiser must be in the file."""
     turned = {**DEFAULTS, "divergence": name, "lambda_": 5.0}

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from vaecourse import checkpoint, labs
-from vaecourse.labs import live
+from vaecourse.labs import training_panel
 from vaecourse.labs.frame import Number, Whole
+from vaecourse.labs.trainer import LONGEST, Trainer, thinned
+from vaecourse.labs.training import Training
 
 
 class Line(nn.Module):
@@ -25,7 +27,7 @@ class Line(nn.Module):
 NEVER = 10**6  # a step that no test reaches, however fast the machine
 
 
-class Climber(live.Trainer):
+class Climber(Trainer):
     """Moves a point towards ``goal``, with noise of its own; ``breaks`` is the step at which it goes wrong."""
 
     columns = ["distance", "goal"]
@@ -48,7 +50,7 @@ class Climber(live.Trainer):
         return [distance, settings["goal"]]
 
 
-class Climb(live.Training):
+class Climb(Training):
     title = "A climb"
     controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, NEVER, default=NEVER)]
     presets = {"down": {"goal": -1.0}}
@@ -222,7 +224,7 @@ def test_a_training_that_goes_on_makes_no_copies_of_its_files(started, lab):
         lab.load(started / "one.safetensors")
         lab.step(1)
         lab.save(started / "one.safetensors")
-        next_run = Climber(0)  # of the cell, see LiveLab.go_on
+        next_run = Climber(0)  # of the cell, see TrainingPanel.go_on
         next_run.go_on_from(lab.trainer)
         next_run.train(GOAL, 1).save(started / "one.safetensors", GOAL)
     assert steps_in(started / "one.safetensors") == 5 and not (started / "kept").exists()
@@ -231,12 +233,12 @@ def test_a_training_that_goes_on_makes_no_copies_of_its_files(started, lab):
 def test_a_load_keeps_the_steps_that_are_in_no_file(started, lab):
     lab.step(3)
     lab.save(started / "file.safetensors")
-    lab.step(live.AT_STAKE + 20)
+    lab.step(training_panel.AT_STAKE + 20)
     lab.controls["goal"].value = -0.5
     before = parameters(lab.trainer)
     page(lab.store, {"do": "load", "file": "file.safetensors"})
     (copy,) = (started / "kept").iterdir()
-    assert f"{live.AT_STAKE + 20} steps that were in no file are kept in {copy}" in lab.transport.state
+    assert f"{training_panel.AT_STAKE + 20} steps that were in no file are kept in {copy}" in lab.transport.state
     assert lab.trainer.steps == 3 and steps_in(started / "file.safetensors") == 3
     page(lab.store, {"do": "load", "file": f"kept/{copy.name}"})
     assert torch.equal(parameters(lab.trainer), before) and lab.settings["goal"] == -0.5
@@ -258,12 +260,12 @@ def test_a_load_says_that_a_few_steps_were_let_go(started, lab):
 
 def test_a_load_that_cannot_keep_the_steps_in_no_file_changes_nothing(started, lab):
     lab.save(started / "file.safetensors")
-    lab.step(live.AT_STAKE + 1)
+    lab.step(training_panel.AT_STAKE + 1)
     lab.controls["goal"].value = -0.5
     (started / "kept").write_text("a file of this name")
     page(lab.store, {"do": "load", "file": "file.safetensors"})
-    assert f"{live.AT_STAKE + 1} steps in no file could not be kept" in lab.transport.state
-    assert lab.trainer.steps == live.AT_STAKE + 1 and lab.settings["goal"] == -0.5
+    assert f"{training_panel.AT_STAKE + 1} steps in no file could not be kept" in lab.transport.state
+    assert lab.trainer.steps == training_panel.AT_STAKE + 1 and lab.settings["goal"] == -0.5
     assert (started / "kept").read_text() == "a file of this name"
 
 
@@ -319,9 +321,9 @@ def test_a_gradient_that_is_not_finite_is_not_taken():
 def test_a_long_history_is_thinned_and_keeps_its_ends():
     trainer = Climber(0)
     trainer.every = 1
-    trainer.train({**GOAL, "breaks": -1}, 3 * live.LONGEST)
+    trainer.train({**GOAL, "breaks": -1}, 3 * LONGEST)
     steps, values = trainer.curve("distance")
-    assert live.LONGEST / 2 <= len(steps) <= live.LONGEST
+    assert LONGEST / 2 <= len(steps) <= LONGEST
     assert steps[0] == 0 and steps[-1] == trainer.steps and (steps[1:] > steps[:-1]).all()
     assert values[-1] == trainer.latest("distance")
 
@@ -366,7 +368,7 @@ def test_pictures_and_sentences_are_few(lab, monkeypatch):
         lab.start()
         await asyncio.sleep(1.2)
         lab.pause()
-        assert 2 <= lab.updates - updates <= 2 + (time.monotonic() - start) / live.PICTURES
+        assert 2 <= lab.updates - updates <= 2 + (time.monotonic() - start) / training_panel.PICTURES
 
     on_a_loop(scenario)
     assert lab.trainer.steps > 20
@@ -461,10 +463,10 @@ def test_an_odd_message_is_a_sentence(lab, started, widget):
 
 def test_each_widget_has_its_own_messages(lab, started):
     async def scenario():
-        for ask in live.FILES:
+        for ask in training_panel.FILES:
             page(lab.transport, {"do": ask, "file": "x.safetensors"})
             assert "ask for start or pause or step or renew, got" in lab.transport.state
-        for ask in live.PRESSES:
+        for ask in training_panel.PRESSES:
             page(lab.store, {"do": ask})
             assert "ask for save or load, got" in lab.transport.state and not lab.running
 
@@ -553,7 +555,7 @@ def test_nothing_is_left(end):
 
 
 def test_it_pauses_when_the_page_has_gone(lab, monkeypatch):
-    monkeypatch.setattr(live, "LOST", 0.3)
+    monkeypatch.setattr(training_panel, "SILENCE", 0.3)
 
     async def scenario():
         lab.start()
@@ -593,7 +595,7 @@ def test_the_buttons(lab, started):
 
 @pytest.mark.parametrize("trains", [False, True])
 def test_what_became_of_a_file_is_said_until_something_changes(lab, started, monkeypatch, trains):
-    monkeypatch.setattr(live, "NOTES", 0.4)
+    monkeypatch.setattr(training_panel, "NOTES", 0.4)
 
     async def scenario():
         if trains:
@@ -744,6 +746,6 @@ def test_the_marks_of_turned_controls_are_few_however_often_they_were_turned():
     """Each is a line in the picture: twenty thousand took a second to draw, and a million ended the lab."""
     turns = []
     for step in range(5000):
-        turns = live.thinned([*turns, step])
-    assert len(turns) <= live.LONGEST and turns == sorted(set(turns)) and turns[0] == 0 and turns[-1] == 4999
-    assert len(live.thinned(list(range(10**6)))) <= live.LONGEST
+        turns = thinned([*turns, step])
+    assert len(turns) <= LONGEST and turns == sorted(set(turns)) and turns[0] == 0 and turns[-1] == 4999
+    assert len(thinned(list(range(10**6)))) <= LONGEST

@@ -10,7 +10,7 @@ from tests.stats import assert_mean, assert_not_mean
 from vaecourse import divergences, exact, labs
 from vaecourse.labs import mmd
 
-LAB = mmd.MmdLab()
+LAB = mmd.TwoClouds()
 DEFAULTS = {control.name: control.default for control in LAB.controls}
 KERNELS = [mmd.RBF, mmd.IMQ, mmd.MANY, mmd.BLIND]
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from tests.stats import assert_mean, assert_not_mean
-from vaecourse.labs.frame import Lab
-from vaecourse.labs.proposal import MEAN, RUNS, STD, P, ProposalLab, Z
+from vaecourse.labs.frame import Panel
+from vaecourse.labs.proposal import MEAN, RUNS, STD, P, ProposalWidth, Z
 
 WIDE = [(1.3, 0.0), (0.8, 0.4), (2.0, -1.5), (1.0, 1.0)]  # width, shift: a finite variance
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    return ProposalLab()
+    return ProposalWidth()
 
 
 def second_moment(width, shift):
@@ -75,7 +75,7 @@ def test_q_is_a_density_at_its_place(experiment):
 
 
 def test_presets_say_what_they_are_called():
-    lab = Lab(ProposalLab())
+    lab = Panel(ProposalWidth())
     data = {name: lab.experiment.compute(**lab._preset(name)) for name in lab.presets}
     assert data["q = posterior"].chi_squared == pytest.approx(0.0, abs=1e-12)
     assert data["q = posterior"].effective == pytest.approx(1000)
@@ -87,7 +87,7 @@ def test_presets_say_what_they_are_called():
 
 
 def test_the_picture_shows_every_interval_in_one_of_two_colours(experiment):
-    lab = Lab(experiment)
+    lab = Panel(experiment)
     lab.apply("too narrow")
     artists, data = lab._canvas.artists, experiment.compute(**lab.settings)
     held, missed = (len(line.get_xdata()) // 3 for line in (artists.held, artists.missed))
@@ -97,7 +97,7 @@ def test_the_picture_shows_every_interval_in_one_of_two_colours(experiment):
 
 
 def test_every_corner_can_be_shown():
-    lab = Lab(ProposalLab())
+    lab = Panel(ProposalWidth())
     for width in (0.25, 4.0):
         for shift in (-3.0, 3.0):
             for K in (10, 10_000):

@@ -11,7 +11,7 @@ from vaecourse import labs
 from vaecourse.hierarchical import MixingPrior, samplers
 from vaecourse.labs import samplers as lab07
 
-LAB = lab07.SamplersLab()
+LAB = lab07.LearnedSamplers()
 START = {"target": "X", "K": 5, "tau": "learned", "steps": 1500, "seed": 0}
 AREA = float((lab07.X[1] - lab07.X[0]) * (lab07.Y[1] - lab07.Y[0]))
 

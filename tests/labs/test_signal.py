@@ -10,7 +10,7 @@ from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact, labs, objectives
 from vaecourse.labs import signal
 
-LAB = signal.SignalLab()
+LAB = signal.SignalToNoise()
 START = {"K": 16, "M": 4, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
 
 

@@ -28,8 +28,8 @@ from matplotlib.figure import Figure
 from ipywidgets.widgets.widget import _instances
 from vaecourse import labs
 from vaecourse.labs import shown
-from vaecourse.labs.frame import Lab
-from vaecourse.labs.live import Trainer
+from vaecourse.labs.frame import Panel
+from vaecourse.labs.trainer import Trainer
 
 def megabytes():
     gc.collect()
@@ -39,7 +39,7 @@ def megabytes():
 def alive():
     gc.collect()
     kinds = [type(thing) for thing in gc.get_objects()]
-    count = {kind.__name__: sum(issubclass(it, kind) for it in kinds) for kind in (Lab, Figure)}
+    count = {kind.__name__: sum(issubclass(it, kind) for it in kinds) for kind in (Panel, Figure)}
     return count | {"widgets": len(_instances)}
 """
 
@@ -134,40 +134,40 @@ def test_two_cells_have_two_labs(kernel):
     kernel.run(MAKE, "one")
     kernel.run(MAKE, "two")
     kernel.run(f"display({MAKE}, {MAKE})", "three")
-    assert kernel.run("", "other", "alive()")["Lab"] == 4
+    assert kernel.run("", "other", "alive()")["Panel"] == 4
     assert kernel.run(MAKE, "two", "[len(its) for its in shown._shown.values()]") == [1, 2, 1]
-    assert kernel.run("", "other", "alive()")["Lab"] == 4
-    assert kernel.run("1", "three", "alive()")["Lab"] == 2, "the cell was rewritten, and shows none"
+    assert kernel.run("", "other", "alive()")["Panel"] == 4
+    assert kernel.run("1", "three", "alive()")["Panel"] == 2, "the cell was rewritten, and shows none"
 
 
 def test_a_lab_with_a_name_outlives_its_cell(kernel):
     kernel.run(MAKE, "one")
     kernel.run("mine = _", "two")
     kernel.run(MAKE, "one")
-    assert kernel.run("", "other", "alive()")["Lab"] == 2
+    assert kernel.run("", "other", "alive()")["Panel"] == 2
     drawn = "mine.controls['K'].value = 16; told = mine.sentence.value[:6], mine.widget.comm is None, mine.error"
     assert kernel.run(drawn, "three", "told") == ("K = 16", False, None)
     kernel.run("mine", "four")
     assert "application/vnd.jupyter.widget-view+json" in kernel.shown[0]
     kernel.run("del mine", "five")
-    assert kernel.run("1", "four", "alive()")["Lab"] == 2, "cell three has asked for its panel"
-    assert kernel.run("1", "three", "alive()")["Lab"] == 1
+    assert kernel.run("1", "four", "alive()")["Panel"] == 2, "cell three has asked for its panel"
+    assert kernel.run("1", "three", "alive()")["Panel"] == 1
 
 
 def test_a_lab_that_is_shown_twice_goes_with_the_last_cell(kernel):
     kernel.run(f"mine = {MAKE}\nmine", "one")
     kernel.run("mine", "two")
     kernel.run(f"mine = {MAKE}\nmine", "one")
-    assert kernel.run("", "other", "alive()")["Lab"] == 2, "cell two shows the former one"
-    assert kernel.run("", "other", "[type(it).__name__ for it in [*Out.values()][-3:]]") == ["Lab"] * 3
+    assert kernel.run("", "other", "alive()")["Panel"] == 2, "cell two shows the former one"
+    assert kernel.run("", "other", "[type(it).__name__ for it in [*Out.values()][-3:]]") == ["Panel"] * 3
     kernel.run("mine", "two")
-    assert kernel.run("del mine", "other", "alive()")["Lab"] == 1
+    assert kernel.run("del mine", "other", "alive()")["Panel"] == 1
 
 
 def test_a_panel_alone_keeps_its_lab(kernel):
     kernel.run(f"import ipywidgets\ndef two(): return ipywidgets.HBox([{MAKE}.widget, {MAKE}.widget])\ntwo()", "one")
-    assert kernel.run("", "other", "alive()")["Lab"] == 2
-    assert kernel.run("1", "one", "alive()")["Lab"] == 0
+    assert kernel.run("", "other", "alive()")["Panel"] == 2
+    assert kernel.run("1", "one", "alive()")["Panel"] == 0
 
 
 def test_out_says_what_became_of_it(kernel):
@@ -176,7 +176,7 @@ def test_out_says_what_became_of_it(kernel):
     gone, there = kernel.run("", "other", "[str(it) for it in [*Out.values()][-2:]]")
     assert gone.startswith("Live lab: One bound, one slider") and "is gone: its cell was run again" in gone
     assert there == "Live lab: One bound, one slider (controls: K, seed)"
-    assert kernel.run("", "other", "[type(it).__name__ for it in (_, __)]") == ["Lab", "Former"]
+    assert kernel.run("", "other", "[type(it).__name__ for it in (_, __)]") == ["Panel", "Former"]
 
 
 def test_a_closed_lab_is_gone_from_everywhere(kernel):
@@ -188,23 +188,23 @@ def test_a_closed_lab_is_gone_from_everywhere(kernel):
 
 def test_a_cell_within_a_cell_ends_nothing(kernel):
     kernel.run(f"display({MAKE})\nget_ipython().run_cell('x = 1')\ndisplay({MAKE})", "one")
-    assert kernel.run("", "other", "alive()")["Lab"] == 2
+    assert kernel.run("", "other", "alive()")["Panel"] == 2
 
 
 def test_where_cells_have_no_names_two_of_a_line_live(kernel):
     for _ in range(4):
         kernel.run(MAKE, None)
-    assert kernel.run("", "other", "alive()")["Lab"] == 2
+    assert kernel.run("", "other", "alive()")["Panel"] == 2
 
 
 def test_a_training_that_nobody_shows_any_more_ends(kernel):
     kernel.run("lab = labs.ALL['06.latent']()\nlab.start()\nlab", "one")
-    count = "len([task for task in __import__('asyncio').all_tasks() if '_train' in str(task)])"
+    count = "len([task for task in __import__('asyncio').all_tasks() if 'background.py' in str(task)])"
     assert kernel.run("", "other", count) == 1
     kernel.run("del lab", "two")
     kernel.run("1", "one")
     kernel.run("import asyncio; await asyncio.sleep(0.3)", "other")  # it ends between two pieces of work
-    assert (kernel.run("", "other", "alive()")["Lab"], kernel.run("", "other", count)) == (0, 0)
+    assert (kernel.run("", "other", "alive()")["Panel"], kernel.run("", "other", count)) == (0, 0)
 
 
 LATENT = "lab = labs.ALL['06.latent']()\nlab"
@@ -229,7 +229,7 @@ def test_a_cell_run_again_goes_on_from_what_was_trained(trained):
         assert "step 150, seed 0: continued from the training of the former run of this cell; Reset" in state
         same = "weights == sum(float(p.detach().sum()) for p in lab.trainer.model.parameters())"
         assert trained.run("", "two", same) is True
-        assert trained.run("", "two", "alive()")["Lab"] == 1
+        assert trained.run("", "two", "alive()")["Panel"] == 1
     count = "sum(isinstance(it, Trainer) and it.steps == 150 for it in gc.get_objects())"
     assert trained.run("gc.collect()", "two", count) == 1 and trained.run("", "two", "shown._left") in ({}, {"one": []})
     trained.run("lab.reset()", "two")

@@ -17,8 +17,8 @@ from tests.test_data import contents, server, source  # noqa: F401 - fixtures
 from tests.test_train import X, new_model, run
 from vaecourse import checkpoint, data, files, labs, recorded, reproduce, train
 from vaecourse.__main__ import app
-from vaecourse.labs import live
-from vaecourse.labs.cockpit import CockpitLab
+from vaecourse.labs import training_panel
+from vaecourse.labs.cockpit import TrainingCockpit
 from vaecourse.labs.latent_space import LatentSpace
 
 ROOT = Path(__file__).parents[2]
@@ -270,7 +270,7 @@ def test_two_who_want_the_same_images_fetch_them_once(source, server, monkeypatc
 
 @pytest.fixture
 def lab():
-    made = CockpitLab().live()
+    made = TrainingCockpit().live()
     made.step(2)
     yield made
     made.close()
@@ -305,7 +305,7 @@ def test_save_keeps_another_training_of_the_same_lab_and_replaces_its_own(tmp_pa
         lab.save(file)
         lab.step(1)
         lab.save(file)  # its own
-    other = CockpitLab().live()
+    other = TrainingCockpit().live()
     other.step(1)
     with pytest.warns(UserWarning, match="kept in"):
         other.save(file)
@@ -341,7 +341,7 @@ def test_a_file_that_could_not_be_loaded_is_not_known_and_is_kept(tmp_path, lab,
     lab.trainer.save(file, settings)
     lab.trainer.turns = []
     before = file.read_bytes()
-    other = CockpitLab().live()
+    other = TrainingCockpit().live()
     with pytest.raises(ValueError, match="p.safetensors"):
         other.load(file)
     with pytest.raises(ValueError) if by == "history" else warnings.catch_warnings():
@@ -357,20 +357,20 @@ def test_a_file_that_could_not_be_loaded_is_not_known_and_is_kept(tmp_path, lab,
 def test_the_panel_says_where_another_training_is_kept(tmp_path, lab, monkeypatch):
     monkeypatch.setattr(labs, "STARTED", tmp_path.resolve())
     lab.save(tmp_path / "cockpit.safetensors")
-    other = CockpitLab().live()
+    other = TrainingCockpit().live()
     other.step(1)
-    other._obey({"do": "save", "file": "cockpit.safetensors"}, live.FILES)
+    other._obey({"do": "save", "file": "cockpit.safetensors"}, training_panel.FILES)
     (copy,) = (tmp_path / "kept").iterdir()
     assert "saved in cockpit.safetensors" in other.transport.state and copy.name in other.transport.state
     (tmp_path / "run.safetensors").write_text("mine")
-    other._obey({"do": "save", "file": "run.safetensors"}, live.FILES)
+    other._obey({"do": "save", "file": "run.safetensors"}, training_panel.FILES)
     assert "it is left as it is" in other.transport.state and (tmp_path / "run.safetensors").read_text() == "mine"
     other.close()
 
 
 def test_two_trainings_that_save_at_once_both_stay(tmp_path):
     file = tmp_path / "cockpit.safetensors"
-    labs = [CockpitLab().live() for _ in range(2)]
+    labs = [TrainingCockpit().live() for _ in range(2)]
     for number, one in enumerate(labs, 1):
         one.step(number)
     with warnings.catch_warnings():
@@ -415,7 +415,7 @@ def test_a_record_with_a_name_or_a_run_twice_is_told(tmp_path):
 def test_a_save_between_the_reading_and_the_saving_of_a_lab_is_kept(tmp_path, lab, monkeypatch):
     file = tmp_path / "cockpit.safetensors"
     lab.save(file)
-    other, read = CockpitLab().live(), checkpoint.read
+    other, read = TrainingCockpit().live(), checkpoint.read
     other.step(7)
 
     def late(*arguments):

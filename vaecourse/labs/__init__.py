@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vaecourse.labs.frame import Lab
+    from vaecourse.labs.frame import Panel
 
 __all__ = ["ALL"]
 
@@ -28,37 +28,37 @@ def _here() -> Path | None:
 STARTED = _here()  # the one folder that a page reaches; where a notebook goes later makes no difference
 
 
-def _lab(place: str) -> Callable[[], Lab]:
+def _lab(place: str) -> Callable[[], Panel]:
     """A factory of the experiment at ``place``, "file.Class". Nothing is imported before the lab is asked for."""
     file, experiment = place.split(".")
 
-    def make() -> Lab:
+    def make() -> Panel:
         return getattr(import_module(f"vaecourse.labs.{file}"), experiment)().live()
 
     return make
 
 
-class _Labs(dict[str, Callable[[], "Lab"]]):
-    def __missing__(self, name: str) -> Callable[[], Lab]:
+class _Labs(dict[str, Callable[[], "Panel"]]):
+    def __missing__(self, name: str) -> Callable[[], Panel]:
         near = difflib.get_close_matches(str(name), self, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise KeyError(f"there is no lab {name!r}; there are {', '.join(self)}.{hint}")
 
 
-ALL: dict[str, Callable[[], Lab]] = _Labs(
+ALL: dict[str, Callable[[], Panel]] = _Labs(
     {
         "00.bound": _lab("first_bound.FirstBound"),
-        "01.gap": _lab("gap.GapLab"),
-        "02.proposal": _lab("proposal.ProposalLab"),
-        "02.baseline": _lab("baseline.BaselineLab"),
+        "01.gap": _lab("gap.ElboGap"),
+        "02.proposal": _lab("proposal.ProposalWidth"),
+        "02.baseline": _lab("baseline.ScoreBaseline"),
         "03.iwae": _lab("iwae.Iwae"),
-        "04.signal": _lab("signal.SignalLab"),
+        "04.signal": _lab("signal.SignalToNoise"),
         "06.latent": _lab("latent_space.LatentSpace"),
-        "08.cockpit": _lab("cockpit.CockpitLab"),
-        "05.estimators": _lab("estimators.EstimatorsLab"),
-        "07.samplers": _lab("samplers.SamplersLab"),
-        "06.explode": _lab("explode.ExplodeLab"),
-        "06.mmd": _lab("mmd.MmdLab"),
-        "07.bounds": _lab("hierarchical.HierarchicalLab"),
+        "08.cockpit": _lab("cockpit.TrainingCockpit"),
+        "05.estimators": _lab("estimators.Estimators"),
+        "07.samplers": _lab("samplers.LearnedSamplers"),
+        "06.explode": _lab("explode.ExplodingLatentSpace"),
+        "06.mmd": _lab("mmd.TwoClouds"),
+        "07.bounds": _lab("hierarchical.HierarchicalBounds"),
     }
 )

@@ -44,7 +44,7 @@ class Baseline(NamedTuple):
         return self.means[name] - self.exact
 
 
-class BaselineLab(Experiment):
+class ScoreBaseline(Experiment):
     title = "Score-function gradients and their baseline"
     controls = [
         Choice("baseline", "Baseline", [*KINDS, FIXED], default="none"),

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecourse import evaluate, objectives, plots
+from vaecourse.labs.curves import Curves, Scatter, heading
 from vaecourse.labs.frame import Choice, Number, Whole
-from vaecourse.labs.latent_space import DIVERGENCES, SIZE, Curves, InfoTrainer, Loss, Scatter, heading, loss, rate
-from vaecourse.labs.live import Settings, Training, digits
+from vaecourse.labs.info_trainer import DIVERGENCES, SIZE, InfoTrainer, Loss, loss
+from vaecourse.labs.training import Settings, Training, digits
+from vaecourse.models import rate
 from vaecourse.train import untrained
 
 BUDGET = 64  # the most samples of a digit in a step
@@ -74,7 +76,7 @@ def plan(
     unused = {
         "K": f"K = {K}" if family else "",
         "info": "" if family else f"InfoVAE's α = {alpha:.2f}, λ = {lambda_:.4g}, {divergence}",
-        "width": "" if family and info.wide else f"kernel width {width:.2f}",
+        "width": "" if family and info.has_kernel else f"kernel width {width:.2f}",
     }
     row = None if family else objectives.get(objective)
     unused["own"] = "" if row and row.takes else f"{owners()} = {beta:.2f}"
@@ -155,7 +157,7 @@ class Cockpit(NamedTuple):
     pairs: NDArray[np.floating]
 
 
-class CockpitLab(Training):
+class TrainingCockpit(Training):
     title = "The training cockpit"
     size = (8.8, 4.0)
     controls = [

@@ -94,7 +94,7 @@ class Estimates(NamedTuple):
         return abs(self.mean) / self.sd
 
 
-class EstimatorsLab(Experiment):
+class Estimators(Experiment):
     title = "One gradient, many estimators"
     size = (8.8, 4.4)
     controls = [

@@ -36,7 +36,7 @@ class View(NamedTuple):
     curves: NDArray[np.floating]  # [4, T]: tau, the objective, log p(x), KL(q || posterior)
 
 
-class ExplodeLab(Experiment):
+class ExplodingLatentSpace(Experiment):
     title = "Two data points, and a bound without a top"
     size = (8.8, 3.9)
     controls = [

@@ -1,4 +1,4 @@
-"""The frame of a live lab. Its author writes one ``Experiment``; ``Lab`` makes it live.
+"""The frame of a live lab. Its author writes one ``Experiment``; ``Panel`` makes it live.
 
 .. code-block:: python
 
@@ -44,7 +44,7 @@ from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, S
 from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
 from vaecourse.labs.shown import while_there
 
-__all__ = ["Choice", "Experiment", "Lab", "Number", "Seed", "Switch", "Whole"]
+__all__ = ["Choice", "Experiment", "Number", "Panel", "Seed", "Switch", "Whole"]
 
 PAUSE = 0.010  # seconds in which further events are gathered before the picture is drawn
 
@@ -74,12 +74,12 @@ class Experiment:
         """What the picture shows, in words and numbers."""
         raise NotImplementedError
 
-    def live(self) -> Lab:
+    def live(self) -> Panel:
         """The panel around it."""
-        return Lab(self)
+        return Panel(self)
 
 
-class Lab:
+class Panel:
     """An experiment made live: as the last line of a cell it shows itself.
 
     ``controls`` {name: widget}, ``image``, ``sentence``, ``presets`` {name: {control: value}}, ``apply``, ``reset``,

@@ -34,7 +34,7 @@ class Gap(NamedTuple):
     log_likelihood: float
 
 
-class GapLab(Experiment):
+class ElboGap(Experiment):
     title = "q against the exact posterior"
     controls = [
         Number("mean", "Mean of q", -3.0, 3.0, default=MEAN + 0.5, stops=121),

@@ -100,7 +100,7 @@ class Bounds(NamedTuple):
     lower_runs: NDArray[np.floating]
 
 
-class HierarchicalLab(Experiment):
+class HierarchicalBounds(Experiment):
     title = "Two bounds on log q(z)"
     size = (8.8, 4.8)
     controls = [

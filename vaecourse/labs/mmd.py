@@ -99,7 +99,7 @@ class Clouds(NamedTuple):
     null: NDArray[np.floating]  # [PERMUTATIONS]
 
 
-class MmdLab(Experiment):
+class TwoClouds(Experiment):
     title = "Two clouds, one kernel"
     size = (8.8, 4.5)
     controls = [

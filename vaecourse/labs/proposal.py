@@ -47,7 +47,7 @@ class Proposal(NamedTuple):
         return np.abs(self.estimates - P) <= 1.96 * self.errors + 1e-9 * P
 
 
-class ProposalLab(Experiment):
+class ProposalWidth(Experiment):
     title = "Forty estimates of p(x)"
     controls = [
         Number("width", "Width of q (1 = the posterior's)", 0.25, 4.0, default=1.3, log=True),

@@ -115,7 +115,7 @@ class Learned(NamedTuple):
         return "IWHVI" if self.K else "HVM"
 
 
-class SamplersLab(Experiment):
+class LearnedSamplers(Experiment):
     title = "A neural sampler and its bound"
     size = (8.8, 3.9)
     controls = [

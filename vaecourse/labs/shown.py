@@ -20,11 +20,11 @@ import ipywidgets
 from IPython import get_ipython
 
 if TYPE_CHECKING:
-    from vaecourse.labs.frame import Lab
+    from vaecourse.labs.frame import Panel
 
 NAMELESS = 2  # labs that live of one line of code, where no cell has a name (nbclient): a cell run again, or two alike
 
-_shown: dict[Hashable, list[Lab]] = {}  # by cell
+_shown: dict[Hashable, list[Panel]] = {}  # by cell
 _runs: dict[Hashable, str] = {}  # in which run of the cell
 _left: dict[Hashable, list[Left]] = {}  # by cell, what labs of its former runs have left; of the latest cells only
 _dropped = False  # whether a lab was, since the memory was last tidied up
@@ -42,21 +42,21 @@ class Left:
 
     of: type
     what: Any
-    taker: weakref.ref[Lab] | None = None
-    giver: weakref.ref[Lab] | None = None
+    taker: weakref.ref[Panel] | None = None
+    giver: weakref.ref[Panel] | None = None
 
 
 class Former:
     """What is in ``Out`` for a lab whose cell was run again."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Panel) -> None:
         self._said = f"{lab!r}, which is gone: its cell was run again, or it was closed"
 
     def __repr__(self) -> str:
         return self._said
 
 
-def keep(lab: Lab) -> None:
+def keep(lab: Panel) -> None:
     """Hold ``lab`` for as long as the cell that runs now shows it; outside of a notebook, not at all."""
     shell = get_ipython()
     if not hasattr(shell, "get_parent"):  # no kernel, so nothing is shown
@@ -75,14 +75,14 @@ def keep(lab: Lab) -> None:
     _let_go([] if cell else labs[:-NAMELESS])
 
 
-def take(lab: Lab) -> Left | None:
+def take(lab: Panel) -> Left | None:
     """What a lab of this kind has left in this cell, which is now for ``lab``; None if there is nothing."""
     if (left := waiting(lab)) is not None:
         left.taker = weakref.ref(lab)
     return left
 
 
-def waiting(lab: Lab) -> Left | None:
+def waiting(lab: Panel) -> Left | None:
     """The same, and it stays there."""
     shell = get_ipython()
     if not hasattr(shell, "get_parent"):
@@ -91,7 +91,7 @@ def waiting(lab: Lab) -> Left | None:
     return next((one for one in left if one.of is type(lab.experiment) and one.taker is None), None)
 
 
-def forget(lab: Lab) -> None:
+def forget(lab: Panel) -> None:
     """Let ``lab`` go wherever it is shown."""
     for cell, labs in list(_shown.items()):
         _shown[cell] = [other for other in labs if other is not lab]
@@ -100,7 +100,7 @@ def forget(lab: Lab) -> None:
     _let_go([lab])
 
 
-def while_there(lab: Lab, action: Callable[..., Any]) -> Callable[..., Any]:
+def while_there(lab: Panel, action: Callable[..., Any]) -> Callable[..., Any]:
     """A function that calls ``action`` with ``lab`` before its own arguments, and holds no lab: without it, nothing."""
     there = weakref.ref(lab)
     return lambda *arguments: None if (it := there()) is None else action(it, *arguments)
@@ -135,7 +135,7 @@ def _begin(_info: object) -> None:
         _let_go(gone)
 
 
-def _leave(cell: Hashable, gone: list[Lab]) -> None:
+def _leave(cell: Hashable, gone: list[Panel]) -> None:
     """Keep for the cell what its labs leave that no other cell shows, and what is there of earlier runs."""
     given = [(lab, left) for lab in gone if not _is_shown(lab) and (left := lab.leave()) is not None]
     new = [Left(left.of, left.what, giver=weakref.ref(lab)) for lab, left in given]
@@ -146,7 +146,7 @@ def _leave(cell: Hashable, gone: list[Lab]) -> None:
             del _left[other]
 
 
-def _is_shown(lab: Lab) -> bool:
+def _is_shown(lab: Panel) -> bool:
     return any(lab is other for others in _shown.values() for other in others)
 
 
@@ -163,7 +163,7 @@ def _end(_result: object) -> None:
         gc.collect()
 
 
-def _let_go(labs: list[Lab]) -> None:
+def _let_go(labs: list[Panel]) -> None:
     """Of these labs, those that no cell shows: out of ``Out``, too."""
     global _dropped
     for lab in labs:
@@ -172,7 +172,7 @@ def _let_go(labs: list[Lab]) -> None:
             _leave_out(lab)
 
 
-def _leave_out(lab: Lab) -> None:
+def _leave_out(lab: Panel) -> None:
     """Put a line of text where IPython keeps ``lab`` among its results: Out[n], _n, _, __ and ___."""
     shell = get_ipython()
     if shell is None:

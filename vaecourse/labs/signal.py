@@ -64,7 +64,7 @@ class Signal(NamedTuple):
     phi_runs: NDArray[np.floating]
 
 
-class SignalLab(Experiment):
+class SignalToNoise(Experiment):
     title = "How much signal is in a gradient?"
     size = (8.8, 4.9)
     controls = [

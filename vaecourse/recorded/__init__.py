@@ -199,7 +199,7 @@ def machine() -> dict[str, Any]:
 ROOT = Path(__file__).parents[2]  # of a checkout; for an installed package, some folder of Python's
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def commit() -> str:
     """The commit of the checkout that this package lies in, "+changed" if it differs from that; else the version.
 

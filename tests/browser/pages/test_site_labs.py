@@ -165,7 +165,7 @@ def test_mmd_on_the_page_is_mmd_in_the_package(open_lab, settings):
     torch.testing.assert_close(cloud, expected, rtol=1e-6, atol=2e-6)  # the lab's points, to what float32 carries
     k = kernel(cloud, cloud)
     assert found["sd"] == same(divergences.u_statistics(k, partings(n, settings["seed"])).std(correction=0).item())
-    here = mmd.MmdLab().compute(**settings)  # in float32
+    here = mmd.TwoClouds().compute(**settings)  # in float32
     assert pull == pytest.approx(here.pull, rel=1e-3, abs=1e-5)
     assert np.round(float(re.search(r"median distance ([\d.]+)", lab.sentence)[1]) - here.median, 2) == 0
 
@@ -178,7 +178,7 @@ def partings(n, seed):
 
 
 def test_the_sentence_of_mmd_is_that_of_the_lab(open_lab):
-    mmd_page, lab = open_lab("06.mmd"), mmd.MmdLab()
+    mmd_page, lab = open_lab("06.mmd"), mmd.TwoClouds()
     for change in [{}, *lab.presets.values()]:
         settings = {**labs.ALL["06.mmd"]().defaults, **change}
         found = mmd_page.set(**settings)

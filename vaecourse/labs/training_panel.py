@@ -1,0 +1,350 @@
+"""The panel of a lab that trains: what every panel has, and start, pause, step, new weights, save and load."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import reprlib
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import anywidget
+import ipywidgets
+from traitlets import Bool, Int, TraitError, Unicode
+
+from vaecourse import files
+from vaecourse.labs import background
+from vaecourse.labs.background import in_turn
+from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
+from vaecourse.labs.frame import Panel
+from vaecourse.labs.shown import Left, take, waiting, while_there
+from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
+from vaecourse.labs.trainer import MOST_STEPS, Settings, one_thread, whole
+
+if TYPE_CHECKING:
+    from vaecourse.labs.training import Training
+
+PICTURES = 0.25  # seconds from one picture to the next while it trains
+SENTENCES = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
+SILENCE = 20.0  # seconds without an answer from the page, after which nobody is looking
+NOTES = 8.0  # seconds for which a running training shows what became of a file
+NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
+AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
+PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
+
+
+class Transport(FromPage, anywidget.AnyWidget):
+    """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
+
+    from_page = ("seen",)
+    _esm = text(HERE / "js/transport.js")
+    _css = text(HERE / "lab.css")
+    running = Bool(False).tag(sync=True)
+    state = Unicode().tag(sync=True)  # what is told beside the buttons
+    shown = Int(0).tag(sync=True)
+    seen = Int(0).tag(sync=True)
+
+
+class TrainingPanel(Panel):
+    """A ``Training`` made live: what every lab has, and ``start``, ``pause``, ``step``, ``renew``, ``save``, ``load``.
+
+    Its controls are read at every step. One lab of a kernel trains at a time: starting another pauses this one, and so
+    does making a second one of the same kind. It pauses by itself when the page stops answering, and ends with its
+    widgets; but the lab that its cell makes in the next run goes on from its training, and says so, if that had more
+    than ``AT_STAKE`` steps beside those of the cell itself. What stops a training is kept in ``error`` and told in the
+    panel until the lab is started, stepped, renewed, reset or loaded.
+    """
+
+    experiment: Training
+    _at_work: ClassVar[weakref.ref[TrainingPanel] | None] = None  # the one that trains, or did last
+
+    @in_turn
+    def __init__(self, experiment: Training) -> None:
+        if (other := _last_at_work()) is not None and type(other.experiment) is type(experiment):
+            other.pause("paused: this lab was opened again")
+        self.trainer = experiment.begin(0)
+        self._given = self._taken = 0  # of its steps, those of a former run, and those that its cell takes in each run
+        self._settled = False
+        self.failure: str | None = None  # what the training stopped with
+        self.note = ""  # why it paused, or what became of a file; until something changes
+        self._noted = -math.inf
+        self._task: asyncio.Task[None] | None = None
+        self._drawn = self._told = -math.inf
+        self._answered = math.inf  # when the page last did; not yet
+        self.transport = Transport()
+        self.store = None if presenting() else Store(file=f"{type(experiment).__name__.lower()}{ENDING}")
+        super().__init__(experiment)
+        self.transport.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, PRESSES)))
+        if self.store is not None:
+            self.store.on_msg(while_there(self, lambda lab, _, message, __: lab._obey(message, FILES)))
+        self.transport.observe(while_there(self, lambda lab, change: lab._hear(change)), "seen")
+        self.go_on()
+
+    def leave(self) -> Left | None:
+        """What the lab of the next run of this cell goes on from; None if nothing is lost with this one."""
+        if self.trainer.steps - self._taken <= AT_STAKE:
+            return None
+        return Left(type(self.experiment), (self.trainer, self.settings))
+
+    def settle(self) -> None:
+        """Its cell has run: what it has trained up to now, it trains again in the next run."""
+        if not self._settled:
+            self._settled, self._taken = True, self.trainer.steps - self._given
+
+    def go_on(self) -> None:
+        """Go on from the training of the former run of this cell, if it left one and nothing is trained here yet."""
+        if self.trainer.steps:
+            if (left := waiting(self)) is not None and left.what[0].steps > self.trainer.steps:
+                self.note = NOT_CONTINUED.format(left.what[0].steps)
+                self.flush()
+            return
+        if (left := take(self)) is None:
+            return
+        former, settings = left.what
+        self._set(settings)
+        self.trainer.go_on_from(former)
+        self._given = self.trainer.steps
+        self.note = "continued from the training of the former run of this cell; Reset starts anew"
+        self.flush()
+
+    @property
+    def running(self) -> bool:
+        """Whether it trains."""
+        return self._task is not None
+
+    @in_turn
+    def start(self, steps: float = math.inf) -> None:
+        """Train in the background until ``pause``, or for ``steps`` steps.
+
+        Raises ``RuntimeError`` where no event loop runs, as outside of a notebook; ``step`` does without one.
+        """
+        if steps != math.inf:
+            steps = whole("steps", steps, 1, MOST_STEPS)
+        loop = asyncio.get_running_loop()
+        if (other := _last_at_work()) is not None and other is not self:
+            other.pause("paused: another lab trains")
+        self._halt()
+        TrainingPanel._at_work = weakref.ref(self)
+        self._answered = math.inf
+        me = weakref.proxy(self)  # a training does not hold its lab: one that nobody shows any more ends
+        self._task = loop.create_task(background.run(weakref.ref(self), self.trainer.work(lambda: me.settings, steps)))
+        self._show_state()
+
+    @in_turn
+    def pause(self, note: str = "") -> None:
+        """Stop after the step at hand; ``note`` is told in the panel. Does nothing if it does not train."""
+        if self.running:
+            self._halt(note)
+            self.flush()
+
+    @in_turn
+    def step(self, steps: int = 1) -> None:
+        """Train for ``steps`` steps, now."""
+        steps = whole("steps", steps, 1, MOST_STEPS)
+        self._halt()
+        try:
+            with one_thread():
+                self.trainer.train(self.settings, steps)
+        except Exception as error:  # noqa: BLE001 - it must be told in the lab, as in a training that runs
+            self._fail(error)
+        self.flush()
+
+    @in_turn
+    def renew(self, seed: int) -> None:
+        """Begin again with the first weights of ``seed``, under the controls as they are."""
+        seed = whole("seed", seed, 0, LARGEST_SEED)
+        self._halt()
+        self.trainer, self._given, self._taken = self.experiment.begin(seed), 0, 0
+        self.flush()
+
+    @in_turn
+    def reset(self) -> None:
+        """Pause, put every control back to where it was at the start, and begin again with seed 0."""
+        self._halt()
+        self._set(self.defaults)
+        self.renew(0)
+
+    @in_turn
+    def save(self, path: str | Path, tell: Callable[[str], object] = files.say) -> None:
+        """Keep state and controls in a file, as ``Trainer.save`` does."""
+        self.trainer.save(path, self.settings, tell)
+
+    @in_turn
+    def load(self, path: str | Path, tell: Callable[[str], object] = files.say) -> None:
+        """Take up state and controls from a file, and pause.
+
+        ``tell`` says what became of the steps that were in no file: more than ``AT_STAKE`` of them are kept as a copy.
+        Raises as ``Trainer.load`` does, ``OSError`` where that copy cannot be written, and ``ValueError`` for controls
+        that this lab does not have; then nothing has changed, and what trained goes on.
+        """
+        trainer, before = self.experiment.begin(0), self.settings
+        controls = trainer.load(path)
+        try:
+            whole("steps", trainer.steps, 0, MOST_STEPS)
+            whole("seed", trainer.seed, 0, LARGEST_SEED)
+        except (TypeError, ValueError) as failure:
+            raise ValueError(f"{path} cannot be taken up: {failure}") from failure
+        if controls.keys() != before.keys():
+            raise ValueError(f"{path} must have the controls {', '.join(before)}, got {', '.join(controls)}.")
+        try:
+            self._set(controls)
+            let_go = self._set_aside(Path(path).parent, before)
+        except (TraitError, ValueError, OSError) as failure:
+            self._set(before)
+            if isinstance(failure, TraitError):
+                raise ValueError(f"{path} has a control that this lab cannot take: {failure}") from failure
+            raise
+        self._halt()
+        self.trainer, self._given, self._taken = trainer, 0, 0
+        self.flush()
+        if let_go:
+            tell(let_go)
+
+    def _set_aside(self, folder: Path, settings: Settings) -> str:
+        """Keep a training that another takes the place of, in ``kept``; return what became of the steps in no file."""
+        steps = self.trainer.steps - self.trainer.filed
+        if steps <= AT_STAKE:
+            return f"{steps} steps that were in no file were let go." if steps else ""
+        folder = folder if folder.name == files.KEPT else folder / files.KEPT
+        copy = folder / f"{type(self.experiment).__name__.lower()}-{time.strftime('%Y-%m-%d-%H%M%S')}{ENDING}"
+        try:
+            files.own_folder(folder)
+            self.trainer.save(copy, settings)
+        except (ValueError, OSError) as failure:
+            raise OSError(f"{steps} steps in no file could not be kept: {failure} Save them first.") from failure
+        return f"{steps} steps that were in no file are kept in {files.shown(copy)}."
+
+    @in_turn
+    def close(self) -> None:
+        """End the training and take the panel away."""
+        self._halt()
+        super().close()
+
+    @in_turn
+    def flush(self) -> None:
+        super().flush()
+        self._drawn = self._told = time.monotonic()
+        self._show_state()
+
+    def tick(self) -> None:
+        """What a running training calls after each piece of work: show the state, if it is time to."""
+        now = time.monotonic()
+        if now - self._noted > NOTES:
+            self.note = ""
+        behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._drawn < 2
+        if self._panel.comm is None:
+            self._halt()
+        elif now - self._answered > SILENCE:
+            self.pause("paused: the page no longer answers")
+        elif now - self._drawn > PICTURES and not behind and not self.pending:
+            sentence = self._draw()
+            self._drawn = time.monotonic()
+            if now - self._told > SENTENCES or self.error:
+                self._told = now
+                self._tell(sentence)
+            self._show_state()
+
+    @in_turn
+    def finish(self, error: Exception | None = None) -> None:
+        """What a running training calls when it ends, and with what."""
+        self._halt()
+        if error is not None:
+            self._fail(error)
+        self.flush()
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = f"{type(error).__name__}: {error}"
+
+    def _halt(self, note: str = "") -> None:
+        """No training, no failure of an earlier one, and only this note."""
+        task, self._task, self.failure, self.note = self._task, None, None, note
+        if task is not None and not task.get_loop().is_closed():
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    @in_turn
+    def _ask(self, change: object) -> None:
+        """A control has moved: its sentence at once, its picture soon; of a storm the first sentence and the last."""
+        self.note = ""
+        if self._due is None and self.failure is None:
+            with contextlib.suppress(Exception):  # the picture stops at the same, and tells it
+                self._tell(self.experiment.sentence(self._compute(self.settings)))
+        super()._ask(change)
+
+    @in_turn
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        super()._set(settings)
+
+    def _compute(self, settings: Settings) -> Any:
+        with one_thread():
+            return self.experiment.compute(trainer=self.trainer, **settings)
+
+    def _draw(self) -> str:
+        sentence = super()._draw()
+        if self.failure is not None and self.error is None:
+            self.error = self.failure
+            sentence = f"Training stopped after step {self.trainer.steps}. {self.failure} {sentence}"
+        return sentence
+
+    def _show_state(self) -> None:
+        at_rest = "paused" if self.trainer.steps else "not started"
+        doing = "training" if self.running else "stopped by an error" if self.failure else at_rest
+        self.transport.running = self.running
+        self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.note or doing}"
+        self.transport.shown += 1
+
+    def _hear(self, _change: object) -> None:
+        self._answered = time.monotonic()
+
+    @in_turn
+    def _obey(self, message: object, may: Sequence[str]) -> None:
+        """Do what a widget of the page asks for, if it ``may``. An error is told in the panel: no cell is there."""
+        try:
+            note = self._done(message, may)
+        except Refused as refusal:
+            note = str(refusal)
+        except Exception as error:  # noqa: BLE001
+            note = f"{type(error).__name__}: {error}"
+        if note:
+            self.note, self._noted = note, time.monotonic()
+            self._show_state()
+
+    def _done(self, message: object, may: Sequence[str]) -> str:
+        """Do it, and return what there is to tell."""
+        asked = message.get("do") if isinstance(message, Mapping) else message
+        if not isinstance(message, Mapping) or not isinstance(asked, str) or asked not in may:
+            raise Refused(f"Nothing was done: these buttons ask for {' or '.join(may)}, got {reprlib.repr(asked)}.")
+        file = inside(message.get("file")) if asked in FILES else Path()
+        kept: list[str] = []
+        match asked:
+            case "start":
+                self.start()
+            case "pause":
+                self.pause()
+            case "step":
+                self.start(steps=1)
+            case "renew":
+                self.renew(self.trainer.seed + 1)
+            case "save":
+                self.save(file, kept.append)
+                return " ".join([f"saved in {within(file)}", *(f"({sentence})" for sentence in kept)])
+            case "load":
+                self.load(file, kept.append)
+                return " ".join([f"loaded from {within(file)}", *(f"({sentence})" for sentence in kept)])
+        return ""
+
+    def _arrange(self) -> ipywidgets.VBox:
+        """What is pressed in a lecture stands right under the picture, the rest beside it where there is room."""
+        panel = super()._arrange()
+        title, picture, sentence, settings, buttons = panel.children
+        stage = ipywidgets.VBox([picture, sentence, self.transport, buttons]).add_class("vaecourse-stage")
+        desk = ipywidgets.VBox([settings, *filter(None, [self.store])]).add_class("vaecourse-desk")
+        panel.children = (title, ipywidgets.Box([stage, desk]).add_class("vaecourse-room"))
+        return panel.add_class("vaecourse-live")
+
+
+def _last_at_work() -> TrainingPanel | None:
+    return None if TrainingPanel._at_work is None else TrainingPanel._at_work()
