@@ -98,8 +98,8 @@ bench-browser: book  ## the measurements that need Chromium: live labs of the si
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.lecture
 
-mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; ROOMS="bounds exact"
-	$(BIN)/python -m tools.mutants $(ROOMS)
+mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; MODULES="bounds exact"
+	$(BIN)/python -m tools.mutants $(MODULES)
 
 screens: $(TEST)  ## pictures of every lab, light and dark, for looking at
 	$(BIN)/python -m tools.screenshots

@@ -37,11 +37,11 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("room", SHOWN)
-def test_what_a_user_calls_first_has_an_example(room):
-    tests = doctest.DocTestFinder().find(getattr(vaecourse, room))
-    shown = {test.name.removeprefix(f"vaecourse.{room}.") for test in tests if test.examples}
-    assert set(SHOWN[room].split()) <= shown
+@pytest.mark.parametrize("module", SHOWN)
+def test_what_a_user_calls_first_has_an_example(module):
+    tests = doctest.DocTestFinder().find(getattr(vaecourse, module))
+    shown = {test.name.removeprefix(f"vaecourse.{module}.") for test in tests if test.examples}
+    assert set(SHOWN[module].split()) <= shown
 
 
 def test_an_example_that_prints_something_else_is_seen(tmp_path, monkeypatch, capsys):

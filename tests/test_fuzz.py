@@ -417,7 +417,7 @@ def test_curve_and_dreg_have_the_value_of_the_plain_bound(law, n, m, K, seed):
         close(curve.lower[0], hierarchical.lower_bound(log_ratio), 1e-3)
 
 
-# Every bad argument is named; those of other rooms stand in their own tests -----------------------------------------
+# Every bad argument is named; those of other modules stand in their own tests -----------------------------------------
 
 LOG_W = torch.zeros(2, 3, 4)
 MKB = ranks(3) + [LOG_W + math.inf]

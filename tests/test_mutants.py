@@ -1,4 +1,4 @@
-"""The tool that plants bugs: it knows every room, and its list of excused survivors is about code that exists."""
+"""The tool that plants bugs: it knows every module, and its list of excused survivors is about code that exists."""
 
 import tomllib
 
@@ -6,7 +6,7 @@ import pytest
 
 from tools import ending, mutants
 
-LISTED = [(room, row) for room, rows in tomllib.loads(mutants.KNOWN.read_text()).items() for row in rows]
+LISTED = [(module, row) for module, rows in tomllib.loads(mutants.KNOWN.read_text()).items() for row in rows]
 DIFFERENCE = """\
 --- vaecourse/bounds.py
 +++ vaecourse/bounds.py
@@ -17,21 +17,21 @@ DIFFERENCE = """\
 """
 
 
-def source(room):
-    place = mutants.ROOT / "vaecourse" / room
+def source(module):
+    place = mutants.ROOT / "vaecourse" / module
     files = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
     return "\n".join(file.read_text() for file in files)
 
 
-@pytest.mark.parametrize("room", mutants.ROOMS)
-def test_every_room_has_code_and_tests(room):
-    assert source(room)
-    assert all((mutants.ROOT / path).exists() for path in mutants.ROOMS[room])
+@pytest.mark.parametrize("module", mutants.MODULES)
+def test_every_module_has_code_and_tests(module):
+    assert source(module)
+    assert all((mutants.ROOT / path).exists() for path in mutants.MODULES[module])
 
 
-@pytest.mark.parametrize(("room", "row"), LISTED)
-def test_an_excused_survivor_is_about_a_line_that_exists_and_says_why(room, row):
-    lines = " ".join(line.strip() for line in source(room).splitlines())
+@pytest.mark.parametrize(("module", "row"), LISTED)
+def test_an_excused_survivor_is_about_a_line_that_exists_and_says_why(module, row):
+    lines = " ".join(line.strip() for line in source(module).splitlines())
     assert row["before"] in lines, "the line has changed: run `make mutants` and look at it again"
     assert row["why"].endswith(".") and row["after"] and row["before"] not in row["after"]
 
@@ -61,7 +61,7 @@ def test_a_device_is_excused_and_nothing_else_in_its_line(after, known):
     ("total", "survivors", "known", "passed"),
     [(100, 5, 5, True), (100, 6, 6, False), (100, 1, 0, False), (0, 0, 0, False)],
 )
-def test_a_room_passes_with_few_survivors_all_of_them_listed(total, survivors, known, passed):
+def test_a_module_passes_with_few_survivors_all_of_them_listed(total, survivors, known, passed):
     report = mutants.Report("bounds", total, [mutants.Mutant("a", "x", "y")] * survivors, known)
     assert report.passed == passed
 

@@ -26,7 +26,7 @@ ROOT = chapter.ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGE = ROOT / "vaecourse"
 
-# The floors of the package: a room uses its own floor and those under it, and there is no circle among rooms.
+# The floors of the package: a module uses its own floor and those under it, and there is no circle among modules.
 
 
 def floors() -> dict[str, int]:
@@ -502,17 +502,17 @@ def test_importing_the_package_brings_no_plotting_and_no_widgets():
     assert said.stdout.strip() == "[]"
 
 
-def test_a_room_is_there_when_it_is_asked_for_and_not_before():
+def test_a_module_is_there_when_it_is_asked_for_and_not_before():
     table = re.findall(r"^``(\w+)``|; ``(\w+)`` is", vaecourse.__doc__, flags=re.MULTILINE)
-    assert sorted(vaecourse.ROOMS) == sorted(max(row) for row in table)
+    assert sorted(vaecourse.MODULES) == sorted(max(row) for row in table)
     code = """
 import sys, vaecourse
 loaded = [name for name in sys.modules if name.startswith("vaecourse.") or name == "torch"]
 assert loaded == [], loaded
-assert set(vaecourse.ROOMS) <= set(dir(vaecourse)) and "__version__" in dir(vaecourse)
+assert set(vaecourse.MODULES) <= set(dir(vaecourse)) and "__version__" in dir(vaecourse)
 assert [name for name in sys.modules if name.startswith("vaecourse.")] == []  # to list them brings none
-for room in vaecourse.ROOMS:
-    assert getattr(vaecourse, room) is sys.modules["vaecourse." + room]
+for module in vaecourse.MODULES:
+    assert getattr(vaecourse, module) is sys.modules["vaecourse." + module]
 print(vaecourse.bounds.elbo.__module__)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -520,16 +520,16 @@ print(vaecourse.bounds.elbo.__module__)
     assert said.stdout.strip() == "vaecourse.bounds"
 
 
-def test_a_room_that_is_not_there_is_a_sentence():
-    with pytest.raises(AttributeError, match="no attribute 'bonds'; its rooms are bounds, .*train$"):
+def test_a_module_that_is_not_there_is_a_sentence():
+    with pytest.raises(AttributeError, match="no attribute 'bonds'; its modules are bounds, .*train$"):
         vaecourse.bonds  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'bonds'"):
         from vaecourse import bonds  # noqa: F401
 
 
-def test_a_type_checker_knows_the_rooms(tmp_path):
+def test_a_type_checker_knows_the_modules(tmp_path):
     file = tmp_path / "asks.py"
-    lines = ["import vaecourse", *(f"vaecourse.{room}" for room in vaecourse.ROOMS)]
+    lines = ["import vaecourse", *(f"vaecourse.{module}" for module in vaecourse.MODULES)]
     file.write_text("\n".join([*lines, "reveal_type(vaecourse.bounds.elbo)", "vaecourse.bounds.elbow", ""]))
     command = [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", file]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
@@ -538,8 +538,8 @@ def test_a_type_checker_knows_the_rooms(tmp_path):
     assert len(errors) == 1 and f"asks.py:{len(lines) + 2}" in errors[0] and "elbow" in errors[0], said
 
 
-def rooms_used(file: Path) -> set[str]:
-    """The rooms of the package that a file imports."""
+def modules_used(file: Path) -> set[str]:
+    """The modules of the package that a file imports."""
     used = set()
     for node in ast.walk(ast.parse(file.read_text())):
         names = []
@@ -552,25 +552,25 @@ def rooms_used(file: Path) -> set[str]:
     return used
 
 
-def rooms() -> dict[str, set[str]]:
-    """Each room, a module or a folder, and the other rooms that it uses."""
+def modules() -> dict[str, set[str]]:
+    """Each module of the package, a file or a folder, and the other modules that it uses."""
     found: dict[str, set[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
-        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room != "__init__":
-            found[room] = found.get(room, set()) | rooms_used(file) - {room}
+        module = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if module != "__init__":
+            found[module] = found.get(module, set()) | modules_used(file) - {module}
     return found
 
 
-def test_a_room_uses_only_its_own_floor_and_those_under_it():
-    for room, used in rooms().items():
-        assert room in FLOORS, f"vaecourse.{room} has no floor; give it one in docs/architecture.md"
+def test_a_module_uses_only_its_own_floor_and_those_under_it():
+    for module, used in modules().items():
+        assert module in FLOORS, f"vaecourse.{module} has no floor; give it one in docs/architecture.md"
         for other in used - {"__version__"}:
-            assert FLOORS[other] <= FLOORS[room], f"vaecourse.{room} imports vaecourse.{other}, which is above it"
+            assert FLOORS[other] <= FLOORS[module], f"vaecourse.{module} imports vaecourse.{other}, which is above it"
 
 
 def test_the_page_names_no_module_that_is_not_there_and_nothing_looks_out_of_the_package():
-    assert FLOORS.keys() == rooms().keys()
+    assert FLOORS.keys() == modules().keys()
     for file in sorted(PACKAGE.rglob("*.py")):
         outside = r"^\s*(?:import|from) (tools|site|tests|benchmarks)\b"
         assert not re.search(outside, file.read_text(), flags=re.MULTILINE), file
@@ -584,7 +584,9 @@ def tools_used(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "uses", [rooms(), {file.stem: tools_used(file) for file in (ROOT / "tools").glob("*.py")}], ids=["package", "tools"]
+    "uses",
+    [modules(), {file.stem: tools_used(file) for file in (ROOT / "tools").glob("*.py")}],
+    ids=["package", "tools"],
 )
 def test_no_modules_import_each_other_in_a_circle(uses):
     left = dict(uses)
@@ -596,10 +598,10 @@ def test_no_modules_import_each_other_in_a_circle(uses):
 
 def test_only_plots_and_labs_draw():
     for file in sorted(PACKAGE.rglob("*.py")):
-        room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        module = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
         names = set(re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), flags=re.MULTILINE))
         drawing = names & {"matplotlib", "ipywidgets", "anywidget", "IPython", "PIL"}
-        assert not drawing or room in {"plots", "labs"}, f"vaecourse.{room} imports {sorted(drawing)}"
+        assert not drawing or module in {"plots", "labs"}, f"vaecourse.{module} imports {sorted(drawing)}"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_every_paper_is_there_once_with_all_chapters_that_name_it():
     assert "[00](chapters/00" in burda and "[03](chapters/03" in burda
 
 
-def test_every_room_of_the_package_has_a_page():
-    assert {"bounds", "objectives", "exact", "labs"} <= set(site.rooms())
-    for room in site.rooms():
-        assert f"automodule:: vaecourse.{room}" in site.api_page(room)
+def test_every_module_of_the_package_has_a_page():
+    assert {"bounds", "objectives", "exact", "labs"} <= set(site.modules())
+    for module in site.modules():
+        assert f"automodule:: vaecourse.{module}" in site.api_page(module)

@@ -1,13 +1,13 @@
 """Mutation testing: plant every small bug that a machine can think of, and see whether the tests notice.
 
-    python -m tools.mutants                    every room of ROOMS, which takes hours
-    python -m tools.mutants bounds exact       these rooms
-    python -m tools.mutants --sample 400 exact some of the room's bugs, drawn at random, for an estimate
+    python -m tools.mutants                    every module of MODULES, which takes hours
+    python -m tools.mutants bounds exact       these modules
+    python -m tools.mutants --sample 400 exact some of the module's bugs, drawn at random, for an estimate
     python -m tools.mutants --again exact      the unlisted survivors of its last run, with today's tests
 
 mutmut changes one operator, number, name or argument at a time and runs the tests that reach it. A bug that no test
 notices is a *survivor*. tools/mutants.toml lists those that change nothing a test could or should see, each with its
-reason; the others are printed as they stand in the code. The exit code is 1 if a room's score is below LEAST, or if a
+reason; the others are printed as they stand in the code. The exit code is 1 if a module's score is below LEAST, or if a
 survivor is not listed. What --again needs is kept in build/mutants-ROOM; the package itself is never touched.
 """
 
@@ -31,7 +31,7 @@ from tools import ending, made
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = ROOT / "tools/mutants.toml"
 LEAST = 0.95  # of the mutants are noticed
-ROOMS = {  # room of the package: the tests that must notice
+MODULES = {  # module of the package: the tests that must notice
     "bounds": ["tests/test_bounds.py"],
     "objectives": ["tests/test_objectives.py"],
     "gradients": ["tests/test_gradients.py"],
@@ -88,9 +88,9 @@ class Mutant(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What became of a room's mutants."""
+    """What became of a module's mutants."""
 
-    room: str
+    module: str
     total: int
     survivors: list[Mutant]
     known: int  # of the survivors, those that are listed with a reason
@@ -108,23 +108,23 @@ class Report(NamedTuple):
         noticed = self.total - len(self.survivors)
         drawn = f", drawn from {self.planted}" if self.planted else ""
         score = f"{noticed:5} of {self.total:5} noticed{drawn}, {self.score:6.1%}"
-        return f"{self.room:13} {score}; {self.known} survivors listed"
+        return f"{self.module:13} {score}; {self.known} survivors listed"
 
 
-def test(bench: Path, room: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
-    """Plant the bugs of one room in a copy of the package, in the empty folder ``bench``, and run its tests on each, on
+def test(bench: Path, module: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
+    """Plant the bugs of one module in a copy of the package, in the empty folder ``bench``, and run its tests on each, on
     a sample of so many, or again on the unlisted few."""
     if again:
-        refuse_old_bench(last_bench(room), room)
-        shutil.copytree(last_bench(room), bench, symlinks=True, dirs_exist_ok=True)
+        refuse_old_bench(last_bench(module), module)
+        shutil.copytree(last_bench(module), bench, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(bench / "tests")
         shutil.copytree(ROOT / "tests", bench / "tests")
-        names = [mutant.name for mutant in survivors(bench) if not is_known(room, mutant)]
+        names = [mutant.name for mutant in survivors(bench) if not is_known(module, mutant)]
     else:
         for part in ("vaecourse", "tests", "benchmarks", "README.md", "LICENSE"):
             source = ROOT / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, bench / part)
-        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings(room)
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings(module)
         (bench / "pyproject.toml").write_text(project, encoding="utf-8")
         names = []
         if sample:
@@ -135,19 +135,19 @@ def test(bench: Path, room: str, workers: int, again: bool = False, sample: int 
         with open(bench / "log", "w", encoding="utf-8") as log:
             mutmut(bench, "run", "--max-children", str(workers), *names, stdout=log)
         if "Failed to run clean test" in (bench / "log").read_text(encoding="utf-8", errors="replace"):
-            raise ending.Refused(f"the tests of {room} fail with no bug planted.\n{end_of_log(bench)}")
+            raise ending.Refused(f"the tests of {module} fail with no bug planted.\n{end_of_log(bench)}")
     codes = exit_codes(bench)
     run = [name for name, code in codes.items() if code not in NOT_RUN]
     if not run or not set(names or codes) <= set(run) and not again:
-        raise ending.Refused(f"mutmut did not run all mutants of {room}.\n{end_of_log(bench)}")
+        raise ending.Refused(f"mutmut did not run all mutants of {module}.\n{end_of_log(bench)}")
     left = survivors(bench)
     planted_in_all = len(codes) if len(run) < len(codes) else None
-    return Report(room, len(run), left, sum(is_known(room, mutant) for mutant in left), planted_in_all)
+    return Report(module, len(run), left, sum(is_known(module, mutant) for mutant in left), planted_in_all)
 
 
-def last_bench(room: str) -> Path:
-    """Where the last run of a room was."""
-    return made.BUILD / f"mutants-{room}"
+def last_bench(module: str) -> Path:
+    """Where the last run of a module was."""
+    return made.BUILD / f"mutants-{module}"
 
 
 def end_of_log(bench: Path) -> str:
@@ -156,20 +156,20 @@ def end_of_log(bench: Path) -> str:
     return "".join(log.read_text(encoding="utf-8", errors="replace").splitlines(True)[-30:]) if log.exists() else ""
 
 
-def refuse_old_bench(bench: Path, room: str) -> None:
-    """Say so if the room has no bench yet, or has changed since its bugs were planted."""
-    planted = [path for path in (bench / "vaecourse").rglob("*.py") if is_of(path.relative_to(bench), room)]
+def refuse_old_bench(bench: Path, module: str) -> None:
+    """Say so if the module has no bench yet, or has changed since its bugs were planted."""
+    planted = [path for path in (bench / "vaecourse").rglob("*.py") if is_of(path.relative_to(bench), module)]
     if not planted or not (bench / "mutants").is_dir():
-        raise ending.Refused(f"--again needs a first run: python -m tools.mutants {room}")
+        raise ending.Refused(f"--again needs a first run: python -m tools.mutants {module}")
     for path in planted:
         now = ROOT / path.relative_to(bench)
         if not now.exists() or now.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
-            raise ending.Refused(f"{now} has changed since its bugs were planted: python -m tools.mutants {room}")
+            raise ending.Refused(f"{now} has changed since its bugs were planted: python -m tools.mutants {module}")
 
 
-def is_of(path: Path, room: str) -> bool:
-    """Whether vaecourse/... is a file of the room."""
-    return path.with_suffix("").parts[1] == room
+def is_of(path: Path, module: str) -> bool:
+    """Whether vaecourse/... is a file of the module."""
+    return path.with_suffix("").parts[1] == module
 
 
 def exit_codes(bench: Path) -> dict[str, int | None]:
@@ -188,14 +188,14 @@ def survivors(bench: Path) -> list[Mutant]:
     return [changed_lines(name, difference) for name, difference in json.loads(shown.stdout).items()]
 
 
-def settings(room: str) -> str:
+def settings(module: str) -> str:
     """What mutmut must know, for the end of the copy's pyproject.toml."""
-    package = ROOT / "vaecourse" / room
-    source = f"vaecourse/{room}" if package.is_dir() else f"vaecourse/{room}.py"
-    words = ["-p", "no:cacheprovider", "-q"] + (["-k", f"not ({' or '.join(SLOW[room])})"] if room in SLOW else [])
+    package = ROOT / "vaecourse" / module
+    source = f"vaecourse/{module}" if package.is_dir() else f"vaecourse/{module}.py"
+    words = ["-p", "no:cacheprovider", "-q"] + (["-k", f"not ({' or '.join(SLOW[module])})"] if module in SLOW else [])
     return (
         f"\n[tool.mutmut]\nsource_paths = {json.dumps([source])}\n"
-        f"pytest_add_cli_args_test_selection = {json.dumps(ROOMS[room])}\n"
+        f"pytest_add_cli_args_test_selection = {json.dumps(MODULES[module])}\n"
         f"pytest_add_cli_args = {json.dumps(words)}\n"
         f"timeout_multiplier = {PATIENCE}\ntimeout_constant = 2.0\n"
         'also_copy = ["vaecourse", "tests", "benchmarks", "README.md", "LICENSE"]\n'
@@ -220,14 +220,14 @@ def changed_lines(name: str, difference: str) -> Mutant:
     return Mutant(name, lines("-"), lines("+"))
 
 
-def is_known(room: str, mutant: Mutant) -> bool:
+def is_known(module: str, mutant: Mutant) -> bool:
     """Whether the survivor is listed, with a reason, in tools/mutants.toml, or is about the device.
 
     A device that is left out or None is the CPU, and tests know no other.
     """
     if without_device(mutant.before) == without_device(mutant.after):
         return True
-    listed = tomllib.loads(KNOWN.read_text(encoding="utf-8")).get(room, [])
+    listed = tomllib.loads(KNOWN.read_text(encoding="utf-8")).get(module, [])
     return any(mutant.before == row["before"] and mutant.after in row["after"] for row in listed)
 
 
@@ -239,20 +239,20 @@ def without_device(line: str) -> str:
 @ending.told("mutants")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], default=list(ROOMS), metavar="room")
+    parser.add_argument("modules", nargs="*", choices=[[], *MODULES], default=list(MODULES), metavar="module")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="only the last run's survivors that are not listed")
-    parser.add_argument("--sample", type=int, metavar="N", help="N of a room's bugs, drawn at random")
+    parser.add_argument("--sample", type=int, metavar="N", help="N of a module's bugs, drawn at random")
     options = parser.parse_args(arguments)
     outcome = Counter[bool]()
-    for room in options.rooms:
+    for module in options.modules:
         if options.again:
-            refuse_old_bench(last_bench(room), room)
-        with made.building(last_bench(room), anew=True) as bench:
-            report = test(bench, room, options.workers, options.again, options.sample)
+            refuse_old_bench(last_bench(module), module)
+        with made.building(last_bench(module), anew=True) as bench:
+            report = test(bench, module, options.workers, options.again, options.sample)
         print(report, flush=True)
         for mutant in report.survivors:
-            if not is_known(room, mutant):
+            if not is_known(module, mutant):
                 print(f"  survivor {mutant}", flush=True)
         outcome[report.passed] += 1
     return int(outcome[False] > 0)

@@ -4,7 +4,7 @@
     python -m tools.site --repository https://github.com/ME/COURSE     with buttons for Binder and Colab
 
 Sphinx reads a folder that is laid out here: the chapters as they are stored (nothing is run), with what a page needs
-and a notebook does not have; a page for each room of the package; the references of all chapters as one list.
+and a notebook does not have; a page for each module of the package; the references of all chapters as one list.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
-    found |= {f"api/{room}.rst": api_page(room) for room in rooms()}
+    found |= {f"api/{module}.rst": api_page(module) for module in modules()}
     return found
 
 
@@ -188,33 +188,33 @@ def _surname(line: str) -> str:
 # The package ---------------------------------------------------------------------------------------------------------
 
 
-def rooms() -> dict[str, str]:
-    """The package's rooms and what they hold, as its own docstring says it."""
+def modules() -> dict[str, str]:
+    """The package's modules and what they hold, as its own docstring says it."""
     rows = re.findall(r"^``(\w+)`` +(.+)$", vaecourse.__doc__, flags=re.MULTILINE)
     return dict(rows)
 
 
 def api_list() -> str:
-    rows = "\n".join(f"| [{room}](api/{room}.rst) | {holds} |" for room, holds in rooms().items())
-    return f"\n| room | what it holds |\n|---|---|\n{rows}\n"
+    rows = "\n".join(f"| [{module}](api/{module}.rst) | {holds} |" for module, holds in modules().items())
+    return f"\n| module | what it holds |\n|---|---|\n{rows}\n"
 
 
 # The other files there are experiments, answers, and how a row becomes a loss.
 INSIDE = {"labs": ["frame", "controls"], "checks": ["frame"], "objectives": ["table"]}
 
 
-def api_page(room: str) -> str:
-    """One page for a room: its docstring, and every public function and class of it with signature and docstring."""
-    module = importlib.import_module(f"vaecourse.{room}")
+def api_page(name: str) -> str:
+    """One page for a module: its docstring, and every public function and class of it with signature and docstring."""
+    module = importlib.import_module(f"vaecourse.{name}")
     prefix = f"{module.__name__}."
     inside = [found.name for found in pkgutil.walk_packages(getattr(module, "__path__", []), prefix)]
-    names = [module.__name__, *([prefix + name for name in INSIDE[room]] if room in INSIDE else inside)]
-    blocks = [f"{room}\n{'=' * len(room)}"]
-    for name in names:
+    names = [module.__name__, *([prefix + file for file in INSIDE[name]] if name in INSIDE else inside)]
+    blocks = [f"{name}\n{'=' * len(name)}"]
+    for file in names:
         if len(names) > 1:
-            blocks.append(f"{name}\n{'-' * len(name)}")
-        own = "\n   :ignore-module-all:" if name == module.__name__ and inside else ""  # its files have the others
-        blocks.append(f".. automodule:: {name}{own}")
+            blocks.append(f"{file}\n{'-' * len(file)}")
+        own = "\n   :ignore-module-all:" if file == module.__name__ and inside else ""  # its files have the others
+        blocks.append(f".. automodule:: {file}{own}")
     return "\n\n".join(blocks) + "\n"
 
 

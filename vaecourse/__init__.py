@@ -4,7 +4,7 @@ Log-weights are the currency. One tensor, ``log_w[M, K, B] = log p(x, z) - log q
 estimates, K importance samples in each, and B data points. A model makes log-weights; a bound reduces them to ``[B]``.
 
 =================  ==========================================================================================
-room               what it holds
+module             what it holds
 =================  ==========================================================================================
 ``bounds``         ELBO, IWAE, MIWAE, CIWAE, VR-IWAE, the jackknife, the effective sample size
 ``divergences``    kernels and MMD, KL and JS by a discriminator, the minibatch KL, the Stein direction
@@ -50,20 +50,20 @@ if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import reproduce as reproduce
     from vaecourse import train as train
 
-ROOMS = (
+MODULES = (
     "bounds checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
     "plots priors recorded reproduce train"
 ).split()
 
 
 def __getattr__(name):  # type: ignore[no-untyped-def] # Python 2.7 reads this file, too, before it hears that it is too old
-    """Import a room when it is first asked for, so that ``import vaecourse`` takes no time: ``vaecourse.bounds``."""
-    if name not in ROOMS:
-        raise AttributeError("module 'vaecourse' has no attribute %r; its rooms are %s" % (name, ", ".join(ROOMS)))
+    """Import a module when it is first asked for, so that ``import vaecourse`` takes no time: ``vaecourse.bounds``."""
+    if name not in MODULES:
+        raise AttributeError("module 'vaecourse' has no attribute %r; its modules are %s" % (name, ", ".join(MODULES)))
     import importlib
 
     return importlib.import_module("vaecourse." + name)
 
 
 def __dir__():  # type: ignore[no-untyped-def]
-    return sorted(set(globals()) | set(ROOMS))
+    return sorted(set(globals()) | set(MODULES))

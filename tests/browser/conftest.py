@@ -18,24 +18,24 @@ class RoomByRoom(LoadScopeScheduling):
     """In place of xdist's own groups, which it writes into node ids: since pytest 9.2 these cannot be changed.
 
     One worker builds the site and opens every page of it from disk, another has jupyterlab/ and its kernels. Whoever is
-    first ready takes what comes next in ``ROOMS``; short ones come last, so that both end together.
+    first ready takes what comes next in ``GROUPS``; short ones come last, so that both end together.
     """
 
     def _split_scope(self, nodeid):
-        return room(nodeid)
+        return group(nodeid)
 
 
-ROOMS = "pages/test_site.py jupyterlab served decks pages/test_site_labs.py pages/test_accessibility.py".split()
+GROUPS = "pages/test_site.py jupyterlab served decks pages/test_site_labs.py pages/test_accessibility.py".split()
 
 
-def room(nodeid):
+def group(nodeid):
     """The folder of a test of the browser; of pages/ the file, for all of its files find the one site built."""
     folder, _, file = nodeid.split("::")[0].removeprefix("tests/browser/").rpartition("/")
     return f"{folder}/{file}" if folder == "pages" else folder
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: ROOMS.index(room(item.nodeid)) if room(item.nodeid) in ROOMS else -1)
+    items.sort(key=lambda item: GROUPS.index(group(item.nodeid)) if group(item.nodeid) in GROUPS else -1)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -47,7 +47,9 @@ def open_page(chromium, book):
 
 def names() -> list[str]:
     """Every page of book.yml, and a few of the package: all of those come from one mould."""
-    return [f"{name}.html" for name in site.listed()] + [f"api/{room}.html" for room in ("bounds", "models", "labs")]
+    return [f"{name}.html" for name in site.listed()] + [
+        f"api/{module}.html" for module in ("bounds", "models", "labs")
+    ]
 
 
 CHAPTERS = [name for name in names() if name.startswith("chapters/0")]
