@@ -19,6 +19,7 @@ from vaecourse.models import VAE, standard_normal_log_prob
 
 def gaussian_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`, summed over L. Shapes: broadcast to ``[..., L] -> [...]``."""
+    log_std = arguments.at_least_float32(log_std)
     return standard_normal_log_prob((z - mean) * (-log_std).exp()) - log_std.sum(-1)
 
 

@@ -74,8 +74,10 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     where :math:`\bar U_{K-j}` is the mean of the bound over all subsets of psi_0 and K - j of the others: without
     psi_0 a subset would give a lower bound. The cost grows with the number of subsets, K choose ``order``.
 
-    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` unless 0 <= order <= K. Source: arXiv 1905.03290, section
-    4.2 ("Debiasing"), after Nowozin 2018 (ICLR, openreview HyZoi-WRb).
+    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` unless 0 <= order <= K, and where the ratio of psi_0 is 0
+    and at most ``order`` of the others are above it: some subset then has the bound -inf, and of -inf times
+    coefficients of both signs nothing is left that would estimate log q(z). Source: arXiv 1905.03290, section 4.2
+    ("Debiasing"), after Nowozin 2018 (ICLR, openreview HyZoi-WRb).
 
     >>> jackknife(torch.zeros(5, 2), order=2)
     tensor([0., 0.])
@@ -84,6 +86,8 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     n = len(log_ratio)
     if arguments.count("order", order, at_least=0) >= n:
         raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
+    if order > 0:
+        _some_above_zero(log_ratio, order)
     device, dtype, log_ratio = (
         log_ratio.device,
         log_ratio.dtype,
@@ -93,6 +97,18 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     for j, coefficient in enumerate(jackknife_coefficients(n, order)):
         value = value + coefficient * _mean_over_subsets(log_ratio, j)
     return value.to(device, dtype)
+
+
+def _some_above_zero(log_ratio: Tensor, order: int) -> None:
+    """Refuse a psi_0 without a ratio above zero that has not more than ``order`` others with one."""
+    if not arguments.is_concrete(log_ratio):
+        return
+    above = log_ratio[1:] > -math.inf
+    if ((log_ratio[0] == -math.inf) & (above.sum(0) <= order)).any():
+        raise arguments.NotFinite(
+            f"log_ratio must have psi_0 or at least order + 1 = {order + 1} others above -inf for a jackknife of order "
+            f"{order}, got a psi_0 at -inf with fewer: a subset without them has the bound -inf."
+        )
 
 
 def _mean_over_subsets(log_ratio: Tensor, left_out: int) -> Tensor:
