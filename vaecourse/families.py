@@ -131,7 +131,7 @@ def _slopes(log_q: Tensor, leaves: list[Tensor]) -> tuple[Tensor | None, ...]:
     try:
         return torch.autograd.grad(log_q.sum(), leaves, allow_unused=True)
     except RuntimeError as failure:
-        if "Checkpointing is not compatible" not in str(failure):
+        if not graph.is_of_checkpoint(failure):
             raise
         raise ValueError(
             "posterior must not go through a torch.utils.checkpoint with use_reentrant=True on the way from z to log "

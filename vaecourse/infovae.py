@@ -296,7 +296,7 @@ def fit(model: VAE, data: Tensor | Images, objective: InfoVAE, epochs: int, *, M
 
 def _codes(
     model: VAE, x: Tensor, M: int, generator: torch.Generator | None
-) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor] | None]:
+) -> tuple[Any, Tensor, tuple[Tensor, Tensor] | None]:
     """z ``[M, 1, B, L]``, its log q(z | x) ``[M, 1, B]``, and the Gaussian that drew it, if ``VAE`` itself does."""
     if has_own(model, "draw", VAE) or has_own(model, "propose", LatentVariableModel):
         z, log_q = model.propose(x, M, 1, generator=generator)

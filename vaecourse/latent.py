@@ -91,7 +91,11 @@ class LatentVariableModel(nn.Module):
     def weigher(self, x: Data) -> Callable[[int, int, torch.Generator | None], Tensor]:
         """``log_weights`` as a function of M, K and the generator: for one x and many samples."""
         if has_own(self, "propose", LatentVariableModel):
-            return lambda M, K, generator=None: self._weighed(x, *self.propose(x, M, K, generator=generator))
+
+            def of_propose(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+                return self._weighed(x, *self.propose(x, M, K, generator=generator))
+
+            return of_propose
         weigh = self.weigh(x)
 
         def log_w(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:

@@ -46,9 +46,10 @@ def must_have_no_score(name: str, log_q: Tensor, z: Latent) -> None:
                 "on the way back, when its parameters are not held fixed: compute log q without it for this objective."
             )
         if hasattr(node, "variable") and not any(node.variable is part for part in drawn):
-            if any(node in views_of(part) for part in drawn for node in nodes(log_q, same)):
+            if passes_by(log_q, [part for part in drawn if part.grad_fn], log_q.shape):
                 raise ValueError(
-                    f"{name} must be computed from this z, from each part of it, and not from what it is a view of."
+                    f"{name} must be computed from this z, from each part of it, and not from what it is a view or a "
+                    "function of: give the z, or the tuple, that all of it is computed from."
                 )
             raise ValueError(
                 f"{name} must hold the parameters of q fixed, and x where a network made it, so that log q moves with "
@@ -100,6 +101,11 @@ def _is_of_samples(node: Any, shape: torch.Size) -> bool:
     return any(tuple(made.shape[: len(axes)]) == axes for made in node._input_metadata for axes in folded)
 
 
+def is_of_checkpoint(failure: RuntimeError) -> bool:
+    """Whether a checkpoint with use_reentrant=True says that it cannot give the gradient of one tensor alone."""
+    return "checkpoint" in str(failure).lower() and ".grad()" in str(failure)
+
+
 RESHAPES = "View UnsafeView ReshapeAlias Alias Permute Transpose T Unsqueeze Squeeze Expand Clone Contiguous".split()
 PIECES = "Split SplitWithSizes Slice Select Unbind Diagonal Unfold AsStrided Narrow Chunk ViewAsReal Values".split()
 """What gives a view, as ``torch.Tensor._is_view`` has it: of all numbers in another shape, and of some of them."""
@@ -133,7 +139,7 @@ def nodes(end: Tensor, until: set[Any], through: Collection[tuple[Any, int]] = (
 
     ``through`` is the same for one of the outputs of a node.
     """
-    known, waiting = until | {None}, [(end.grad_fn, end.output_nr)]
+    known, waiting = until | {None}, list[Any]([(end.grad_fn, end.output_nr)])
     for node, output in waiting:  # which grows
         if node not in known and (node, output) not in through:
             known.add(node)
