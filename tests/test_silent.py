@@ -19,7 +19,7 @@ from torch.distributions import (
 from torch.distributions.transforms import AffineTransform, TanhTransform
 from torch.utils.checkpoint import checkpoint
 
-from vaecourse import arguments, bounds, exact, families, hierarchical, models, objectives, priors
+from vaecourse import arguments, bounds, divergences, exact, families, hierarchical, models, objectives, priors
 from vaecourse.models import VAE, DeepLatentVariableModel, OverSamples
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -699,3 +699,23 @@ def test_a_density_with_an_axis_too_many_is_refused(law, tau, words, K):
         ):
             ratio(law, tau(), z, psi, K)
         assert ratio(exact.MeanMixture(1), Summed(), z, psi, K).shape[-1] == 4
+
+
+# Second derivatives --------------------------------------------------------------------------------------------------
+
+
+def test_what_goes_forwards_is_refused_and_two_ways_back_are_not():
+    """As the docstrings say: PyTorch has no forward mode for these, and ``jacrev`` of ``grad`` is the Hessian."""
+    model = VAE(D, L, (3,)).double()
+    eps = model.noise(X, 1, 2, seeded())
+    loss = lambda mean: objectives.at(model, X, "elbo", mean + eps, -eps.square().sum(-1) / 2, 1, 2).loss
+    at = torch.zeros(L, dtype=torch.float64)
+    for forwards in (lambda: torch.func.hessian(loss)(at), lambda: torch.func.jvp(loss, (at,), (at,))):
+        with pytest.raises(NotImplementedError):
+            forwards()
+    assert torch.func.jacrev(torch.func.grad(loss))(at).shape == (L, L)
+    cloud = torch.randn(4, L, generator=seeded()).requires_grad_()
+    kernel = lambda x, y: divergences.rbf(x, y, 1.0)
+    (once,) = torch.autograd.grad(divergences.mmd2(cloud, cloud.detach() + 1, kernel), cloud, create_graph=True)
+    with pytest.raises((RuntimeError, NotImplementedError), match="cdist_backward"):
+        torch.autograd.grad(once.sum(), cloud)

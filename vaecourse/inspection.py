@@ -62,10 +62,15 @@ def _ownership(model: LatentVariableModel) -> list[str]:
         sentences.append(f"{', '.join(both)}: in theta and in phi, so an optimiser for each would move it twice.")
     if neither:
         sentences.append(f"{', '.join(neither)}: neither in theta nor in phi, so nothing trains it by name.")
-    looks_at = getattr(getattr(model, "prior", None), "_looks_at", ())  # a VampPrior's encoder
-    if any(all(network is not module for module in model.modules()) for network in looks_at):
+    if any(all(network is not module for module in model.modules()) for network in _looked_at(model)):
         sentences.append("prior looks at an encoder that is not the model's: give both the very same module.")
     return sentences
+
+
+def _looked_at(model: LatentVariableModel) -> tuple[nn.Module, ...]:
+    """A VampPrior's encoder."""
+    networks: tuple[nn.Module, ...] = getattr(getattr(model, "prior", None), "_looks_at", ())
+    return networks
 
 
 def _samples(model: LatentVariableModel, x: Data, M: int, K: int) -> list[str]:
@@ -85,6 +90,7 @@ def _strangers(model: LatentVariableModel, x: Data, *of: Tensor) -> list[str]:
     """Parameters that move log p or log q and are not the model's, nor behind x."""
     given = [leaf for part in parts(x) if isinstance(part, Tensor) for leaf in graph.leaves(part)]
     known = {id(one) for one in (*model.parameters(), *given)}
+    known |= {id(one) for network in _looked_at(model) for one in network.parameters()}  # ``_ownership`` has said it
     others = {id(leaf): leaf for log in of if log.requires_grad for leaf in graph.leaves(log) if id(leaf) not in known}
     if not others:
         return []

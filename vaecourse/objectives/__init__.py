@@ -133,8 +133,10 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     Arguments:
         log_p: :math:`\log p(x, z_{mk})`, ``[M, K, B]``, computed from this ``z``. Samples must not meet in it.
         log_q: :math:`\log q(z_{mk} | x)`, ``[M, K, B]``. For a row without the score term (stl, dreg) its parameters
-            are to be held fixed, so that its gradient flows through z alone. For the others a log q without a gradient
-            is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a ``detach``.
+            are to be held fixed, so that its gradient flows through z alone; not by ``functional_call`` around a
+            ``torch.utils.checkpoint``, which asks it once more when that is over. For the others a log q without a
+            gradient is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a
+            ``detach``.
         z: the reparameterised samples ``[M, K, B, ...]``, or a tuple of such.
 
     A row with b != a (piwae, dreg) costs one more backward pass from log p to z. It needs the z that log p was computed
