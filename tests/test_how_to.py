@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from benchmarks import half_precision
-from tools.notebooks import ROOT
+from tools.chapter import ROOT
 
 FOLDER = ROOT / "docs/how-to"
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "index")

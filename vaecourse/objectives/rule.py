@@ -53,7 +53,7 @@ def _bound(row: Objective, log_w: Tensor) -> Tensor:
         raise ValueError(
             f"the bound of {row.name!r} must give one number for each point, [B] = {list(log_w.shape[2:])}, got {got}."
         )
-    if arguments.is_concrete(bound) and bound.device.type == "cpu" and not bound.isfinite().all():
+    if arguments.is_concrete(bound) and bound.device.type == "cpu" and not math.isfinite(bound.detach().sum()):
         _say_why(row, log_w, bound)
     return bound
 
