@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, TransformedDistribution
 from torch.distributions.transforms import AffineTransform, TanhTransform
 
-from vaecourse import arguments, composition, evaluate, gradients, models, objectives
+from vaecourse import arguments, evaluate, gradients, inspection, models, objectives
 from vaecourse.models import DeepLatentVariableModel, OverSamples
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -291,7 +291,7 @@ def test_bad_parts_are_refused():
     with pytest.raises(arguments.NotFinite, match="log_w is -inf for all K samples of point 2 .m = 1"):
         log_p = torch.zeros(M, K, B)
         log_p[1, :, 2] = -torch.inf
-        objectives.surrogate(log_p, torch.zeros(M, K, B), torch.zeros(M, K, B, L), "iwae")
+        objectives.surrogate(log_p, torch.zeros(M, K, B), torch.zeros(M, K, B, L), "miwae")
 
 
 def test_a_learned_prior_is_called_and_trained():
@@ -342,18 +342,17 @@ class Dropping(nn.Module):
         return self.network(x * kept)
 
 
-def test_both_passes_of_q_have_one_dropout_on_any_device(monkeypatch):
-    """A GPU is played by another generator, and asked of as one is."""
-    there, device = seeded(8), torch.device("cuda", 0)
-    state = (lambda at: there.get_state(), lambda new, at: there.set_state(new))
-    monkeypatch.setitem(composition.GENERATORS, "cuda", state)
-    monkeypatch.setattr(composition, "_places", lambda *_: {torch.device("cpu"), device})
+def test_z_is_drawn_and_weighed_by_one_q_with_one_dropout():
+    """On any device: there is one pass of the encoder, whether phi is held fixed in log q or not."""
+    there = seeded(8)
     model = DeepLatentVariableModel(decoder(), Dropping(there)).double()
     for generator in (None, seeded()):
         model.posterior.seen.clear()
-        model.propose(X, M, K, keeps_score=False, generator=generator)
-        first, second = model.posterior.seen
-        assert torch.equal(first, second)
+        state = there.get_state()
+        z, log_q = model.propose(X, M, K, keeps_score=False, generator=generator)
+        (first,) = model.posterior.seen
+        there.set_state(state)
+        torch.testing.assert_close(log_q, model.posterior(X).log_prob(z))
         model.propose(X, M, K, keeps_score=False, generator=generator)
         assert not torch.equal(model.posterior.seen[2], first)  # and goes on where the first pass left it
 
@@ -361,22 +360,24 @@ def test_both_passes_of_q_have_one_dropout_on_any_device(monkeypatch):
 def test_the_places_of_a_model_are_those_of_its_tensors_and_of_x():
     model = DeepLatentVariableModel(decoder(), Gaussian(nn.Linear(D, 2 * L)))
     cpu, meta = torch.device("cpu"), torch.device("meta")
-    assert composition._places(model, X) == {cpu}
-    assert composition._places(model, (X, X.to(meta))) == {cpu, meta}
-    assert composition._places(model.to(meta), X) == {cpu, meta}
-    assert composition._places(nn.Identity(), X) == {cpu}
-    assert composition.GENERATORS["cuda"] == (torch.cuda.get_rng_state, torch.cuda.set_rng_state)
+    assert inspection._places(model, X) == {cpu}
+    assert inspection._places(model, (X, X.to(meta))) == {cpu, meta}
+    assert inspection._places(model.to(meta), X) == {cpu, meta}
+    assert inspection._places(nn.Identity(), X) == {cpu}
+    assert inspection.GENERATORS["cuda"] == (torch.cuda.get_rng_state, torch.cuda.set_rng_state)
 
 
 @pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
-def test_both_passes_of_q_have_the_same_spectral_norm(norm):
-    """A pass in train mode takes a step of the power iteration: the second one must not take another."""
+def test_z_is_drawn_and_weighed_at_one_spectral_norm(norm):
+    """A pass in train mode takes a step of the power iteration: there must not be another one for log q."""
     torch.manual_seed(3)
     model = DeepLatentVariableModel(decoder(), Gaussian(norm(nn.Linear(D, 2 * L)))).double()
     seen = []
     model.posterior.network.register_forward_hook(lambda module, given, out: seen.append(out.detach().clone()))
-    model.propose(X, M, K, keeps_score=False)
-    torch.testing.assert_close(*seen, rtol=1e-12, atol=1e-12)
+    z, log_q = model.propose(X, M, K, keeps_score=False)
+    mean, log_std = seen[0].chunk(2, -1)
+    assert len(seen) == 1
+    torch.testing.assert_close(log_q, Normal(mean, log_std.exp()).log_prob(z).sum(-1), rtol=1e-12, atol=1e-12)
     buffers = [buffer.clone() for buffer in model.buffers()]
     model.log_weights(X, M, K)
     assert not all(map(torch.equal, buffers, model.buffers()))  # the first pass moves them, as ever

@@ -112,7 +112,7 @@ class Report(NamedTuple):
 
 
 def test(bench: Path, module: str, workers: int, again: bool = False, sample: int | None = None) -> Report:
-    """Plant the bugs of one module in a copy of the package, in the empty folder ``bench``, and run its tests on each, on
+    """Plant the bugs of one module in a copy of the package, in the empty folder ``bench``; run its tests on each, on
     a sample of so many, or again on the unlisted few."""
     if again:
         refuse_old_bench(last_bench(module), module)

@@ -1,4 +1,4 @@
-r"""A latent-variable model put together from a prior, a likelihood and a posterior family, and a check of any model.
+r"""A latent-variable model put together from a prior, a likelihood and a posterior family.
 
 Anything with ``log_prob`` and ``rsample`` serves: torch.distributions, a flow, a class of one's own. Any event shape,
 one latent variable or a tuple of several. Axes: M, K, B, then those of the event. Everything is in nats.
@@ -7,15 +7,15 @@ one latent variable or a tuple of several. Axes: M, K, B, then those of the even
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from vaecourse import arguments, objectives
-from vaecourse.latent import Data, Latent, LatentVariableModel, parts
+from vaecourse import arguments, families
+from vaecourse.latent import Data, Latent, LatentVariableModel, each_part, has_own, parts
 
 ONE_NUMBER = (
     "torch.distributions.Independent sums over the axes of an event; a network that flattens leading axes needs "
@@ -31,12 +31,13 @@ class DeepLatentVariableModel(LatentVariableModel):
             ``Independent(Bernoulli(logits=...), 3)``; or it has ``log_prob(x, z)`` itself.
         posterior: a module. ``posterior(x)`` is a distribution with batch axes [B], ``rsample`` and ``log_prob``.
         prior: a distribution, or anything else with ``log_prob(z)``; or a module that returns one, called without
-            arguments. A standard normal over the last axis if not given.
+            arguments, which is how a prior learns. A standard normal over the last axis if not given.
 
     z is what ``rsample([M, K])`` gives: a tensor ``[M, K, B, ...]`` or a tuple of such. x is a tensor ``[B, ...]`` or
     whatever posterior and likelihood take, for instance a pair (x, mask). theta are the parameters of prior and
     likelihood, phi those of the posterior; for a row without the score term phi is held fixed here, in any posterior.
-    Draws come from PyTorch's global generator, seeded by ``generator`` if one is given and left as it was.
+    Under autocast the networks are half, and z, log q, log p(z) and the log_prob of a likelihood float32. Draws come
+    from PyTorch's global generator, seeded by ``generator`` if one is given and left as it was.
     Source: arXiv 1312.6114, section 2.1; the name, arXiv 1802.04826.
 
     >>> from torch.distributions import Independent, Normal
@@ -56,18 +57,20 @@ class DeepLatentVariableModel(LatentVariableModel):
         if not (prior is None or hasattr(prior, "log_prob") or isinstance(prior, nn.Module)):
             raise TypeError(f"prior must have log_prob, or be a module that gives it, got {type(prior).__name__}.")
         self.likelihood, self.posterior, self.prior = likelihood, posterior, prior
+        families.must_be_trained("prior", prior, self)
 
     def log_joint(self, x: Data, z: Latent) -> Tensor:
         """log p(x, z) = log p(z) + log p(x | z). Shapes: ``[B, ...], [M, K, B, ...] -> [M, K, B]``."""
-        log_prior, direct = self._log_prior(z), getattr(self.likelihood, "log_prob", None)
+        autocast = self._autocast(x)
+        log_prior, direct = self._log_prior(z, autocast), getattr(self.likelihood, "log_prob", None)
         if direct is None:
-            p = self.likelihood(z)
+            p = families.asked_at(self.likelihood(z), autocast)
             _one_number_each(getattr(p, "batch_shape", log_prior.shape), log_prior.shape)
-            log_p: Tensor = p.log_prob(x)
+            log_p: Tensor = families.without(autocast, p.log_prob, x)
         else:
             log_p = direct(x, z)
         _one_number_each(log_p.shape, log_prior.shape)
-        return log_p + log_prior
+        return arguments.at_least_float32(log_p) + log_prior
 
     def propose(
         self, x: Data, M: int, K: int, keeps_score: bool = True, generator: torch.Generator | None = None
@@ -75,27 +78,22 @@ class DeepLatentVariableModel(LatentVariableModel):
         """M K fresh samples of q(z | x) and their log q. Shapes: ``[B, ...] -> [M, K, B, ...], [M, K, B]``."""
         shape = torch.Size((arguments.count("M", M), arguments.count("K", K)))
         with _seeded(generator):
-            before = None if keeps_score else _Before(self, x)
-            q = self._family(x)
-            if keeps_score and hasattr(q, "rsample_and_log_prob"):  # a flow goes one way for both
-                drawn: tuple[Latent, Tensor] = q.rsample_and_log_prob(shape)
-                return drawn
-            z = q.rsample(shape)
-        return z, q.log_prob(z) if before is None else self._log_q_at_fixed_phi(x, z, before)
+            return self._drawn(self._family(x), shape, keeps_score, self._autocast(x))
 
     def log_weights(self, x: Data, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """log w = log p(x, z) - log q(z | x) at M K fresh samples of q. Shapes: ``[B, ...] -> [M, K, B]``."""
-        z, log_q = self.propose(x, M, K, generator=generator)
-        return self.log_joint(x, z) - log_q
+        return self._weighed(x, *self.propose(x, M, K, generator=generator))
 
     def weigher(self, x: Data) -> Callable[[int, int, torch.Generator | None], Tensor]:
-        """As in ``LatentVariableModel``: x is encoded here, once."""
-        q = self._family(x)
+        """As in ``LatentVariableModel``: x is encoded here, once, but for a ``propose`` of one's own."""
+        if has_own(self, "propose", DeepLatentVariableModel):
+            return super().weigher(x)
+        q, autocast = self._family(x), self._autocast(x)
 
         def log_w(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
             with _seeded(generator):
-                z = q.rsample(torch.Size((M, K)))
-            return self.log_joint(x, z) - q.log_prob(z)
+                drawn = self._drawn(q, torch.Size((M, K)), True, autocast)
+            return self._weighed(x, *drawn)
 
         return log_w
 
@@ -109,14 +107,15 @@ class DeepLatentVariableModel(LatentVariableModel):
         mine = {id(p) for p in self.posterior.parameters()}
         return {name: p for name, p in self.named_parameters() if id(p) in mine}
 
-    def _log_prior(self, z: Latent) -> Tensor:
+    def _log_prior(self, z: Latent, autocast: str | None) -> Tensor:
         if self.prior is None:
             if isinstance(z, tuple):
                 raise TypeError("prior must be given for several latent variables: one with log_prob of the tuple z.")
+            z = arguments.at_least_float32(z)
             return torch.distributions.Normal(z.new_zeros(()), 1.0).log_prob(z).sum(-1)
-        prior = self.prior if hasattr(self.prior, "log_prob") else self.prior()
-        log_p: Tensor = prior.log_prob(z)
-        return log_p
+        prior = families.asked_at(self.prior if hasattr(self.prior, "log_prob") else self.prior(), autocast)
+        log_p: Tensor = families.without(autocast, prior.log_prob, z)
+        return arguments.at_least_float32(log_p)
 
     def _family(self, x: Data) -> Any:
         q = self.posterior(x)
@@ -125,14 +124,36 @@ class DeepLatentVariableModel(LatentVariableModel):
                 f"posterior must give a distribution with rsample, got {type(q).__name__}, whose samples cannot be "
                 "reparameterised: see gradients.score_function."
             )
-        return q
+        if biased := families.passes_straight_through(q):
+            raise TypeError(
+                f"posterior must give a distribution whose rsample has the gradient of its samples, got {biased}, "
+                "which passes a biased one straight through: see gradients.score_function, or take a relaxed one."
+            )
+        return families.asked_at(q, self._autocast(x))
 
-    def _log_q_at_fixed_phi(self, x: Data, z: Latent, before: _Before) -> Tensor:
-        """log q(z | x) from a second pass that begins as the first did; parameters and statistics stay as they are."""
-        fixed = {f"posterior.{name}": p.detach() for name, p in self.posterior.named_parameters()}
-        with _drawing_from(before.generators):
-            log_q: Tensor = functional_call(_LogProb(self.posterior), fixed | before.buffers, (x, z))
-            return log_q
+    def _drawn(self, q: Any, shape: torch.Size, keeps_score: bool, autocast: str | None) -> tuple[Latent, Tensor]:
+        """Samples of q and their log q, in float32 at least; z as the likelihood's networks know it."""
+
+        def draw() -> tuple[Latent, Tensor]:
+            if keeps_score and hasattr(q, "rsample_and_log_prob"):  # a flow goes one way for both
+                drawn: tuple[Latent, Tensor] = q.rsample_and_log_prob(shape)
+                return drawn
+            z = each_part(q.rsample(shape), self._as_known if autocast is None else arguments.at_least_float32)
+            return z, q.log_prob(z) if keeps_score else families.log_prob_at_fixed(q, z)
+
+        z, log_q = families.without(autocast, draw)
+        return z, arguments.at_least_float32(log_q)
+
+    def _as_known(self, z: Tensor) -> Tensor:
+        """z in half precision for a likelihood that is half as a whole."""
+        known = next((p.dtype for p in self.likelihood.parameters() if p.is_floating_point()), z.dtype)
+        return z.to(known) if known.itemsize < 4 else z
+
+    def _autocast(self, x: Data) -> str | None:
+        """The kind of device that the model is on, if autocast is on there."""
+        tensors = (one for one in itertools.chain(parts(x), self.parameters()) if isinstance(one, Tensor))
+        kind = next((one.device.type for one in tensors), "cpu")
+        return kind if torch.is_autocast_enabled(kind) else None
 
 
 def _one_number_each(found: torch.Size, wanted: torch.Size) -> None:
@@ -141,59 +162,6 @@ def _one_number_each(found: torch.Size, wanted: torch.Size) -> None:
             f"likelihood and prior must give one number for each sample, got shapes {list(found)} and {list(wanted)}. "
             f"{ONE_NUMBER}"
         )
-
-
-GENERATORS: dict[str, tuple[Callable[..., Tensor], Callable[..., object]]] = {
-    "cpu": (lambda device: torch.get_rng_state(), lambda state, device: torch.set_rng_state(state)),
-    "cuda": (torch.cuda.get_rng_state, torch.cuda.set_rng_state),
-    "mps": (lambda device: torch.mps.get_rng_state(), lambda state, device: torch.mps.set_rng_state(state)),
-}
-"""How the state of PyTorch's generator of a device is read, and set: what dropout on that device draws from."""
-
-
-class _Before:
-    """Whence a pass of q begins: the generators, and the buffers, which spectral_norm moves in train mode."""
-
-    def __init__(self, model: DeepLatentVariableModel, x: Data) -> None:
-        self.generators = _states(_places(model, x))
-        self.buffers = {f"posterior.{name}": buffer.clone() for name, buffer in model.posterior.named_buffers()}
-
-
-def _places(model: nn.Module, x: Data) -> set[torch.device]:
-    """The CPU, and the devices that the model and x live on."""
-    several = x if isinstance(x, tuple | list) else (x,)
-    tensors = [part for part in several if isinstance(part, Tensor)]
-    return {torch.device("cpu")}.union(t.device for t in (*tensors, *model.parameters(), *model.buffers()))
-
-
-def _states(devices: Iterable[torch.device]) -> dict[torch.device, Tensor]:
-    """The states of the generators of these devices."""
-    return {device: GENERATORS[device.type][0](device) for device in devices if device.type in GENERATORS}
-
-
-@contextlib.contextmanager
-def _drawing_from(states: dict[torch.device, Tensor]) -> Iterator[None]:
-    """The generators in these states; afterwards again in those that they are in now."""
-    now = _states(states)
-    try:
-        for device, state in states.items():
-            GENERATORS[device.type][1](state, device)
-        yield
-    finally:
-        for device, state in now.items():
-            GENERATORS[device.type][1](state, device)
-
-
-class _LogProb(nn.Module):
-    """log q(z | x) as a module's forward: some distributions ask their networks only when they are asked."""
-
-    def __init__(self, posterior: nn.Module) -> None:
-        super().__init__()
-        self.posterior = posterior
-
-    def forward(self, x: Data, z: Latent) -> Tensor:
-        log_q: Tensor = self.posterior(x).log_prob(z)
-        return log_q
 
 
 class OverSamples(nn.Module):
@@ -229,78 +197,3 @@ def _seeded(generator: torch.Generator | None) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
-
-
-def check(model: LatentVariableModel, x: Data, M: int = 2, K: int = 3) -> list[str]:
-    """What is wrong with a model, a sentence each; an empty list if nothing was found.
-
-    Looks at the shapes of log p, log q and z; at NaN and inf; whether theta and phi cover every parameter once; whether
-    phi is really held fixed for rows without the score term; whether a ``VampPrior`` looks at the model's own encoder;
-    and whether samples meet, as they do in a decoder with BatchNorm in train mode: piwae and dreg then have another
-    gradient. The model and PyTorch's generators are left as they were. Raises ``TypeError`` for what is no model.
-
-    >>> from vaecourse.models import VAE
-    >>> check(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64))
-    []
-    """
-    if not isinstance(model, LatentVariableModel):
-        raise TypeError(f"model must be a LatentVariableModel, got {type(model).__name__}.")
-    found = _ownership(model)
-    kept = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    try:
-        with torch.enable_grad(), _drawing_from(_states(_places(model, x))):
-            found += _samples(model, x, M, K)
-    except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:
-        found.append(f"{type(error).__name__}: {error}")
-    finally:
-        for name, buffer in model.named_buffers():
-            buffer.data.copy_(kept[name])
-    return found
-
-
-def _ownership(model: LatentVariableModel) -> list[str]:
-    theta, phi = model.theta(), model.phi()
-    named = dict(model.named_parameters())
-    both = sorted(theta.keys() & phi.keys() | {n for n, p in theta.items() if any(p is q for q in phi.values())})
-    neither = sorted(named.keys() - theta.keys() - phi.keys())
-    sentences = []
-    if both:
-        sentences.append(f"{', '.join(both)}: in theta and in phi, so an optimiser for each would move it twice.")
-    if neither:
-        sentences.append(f"{', '.join(neither)}: neither in theta nor in phi, so nothing trains it by name.")
-    looks_at = getattr(getattr(model, "prior", None), "_looks_at", ())  # a VampPrior's encoder
-    if any(all(network is not module for module in model.modules()) for network in looks_at):
-        sentences.append("prior looks at an encoder that is not the model's: give both the very same module.")
-    return sentences
-
-
-def _samples(model: LatentVariableModel, x: Data, M: int, K: int) -> list[str]:
-    sentences = []
-    for row in (objectives.get("miwae"), objectives.get("dreg")):
-        try:
-            objectives.estimate(model, x, row, M, K)
-        except ValueError as error:
-            sentences.append(f"{row.name}: {error}")
-    if sentences:
-        return sentences
-    z, _ = model.propose(x, M, K)
-    return _meeting(model, x, z)
-
-
-def _meeting(model: LatentVariableModel, x: Data, z: Latent) -> list[str]:
-    """Whether log p of one sample moves with another sample, or with another point's."""
-    leaves = tuple(part.detach().requires_grad_() for part in parts(z))
-    log_p = model.log_joint(x, leaves if isinstance(z, tuple) else leaves[0])
-    if not log_p.requires_grad:
-        return []
-    slopes = torch.autograd.grad(log_p[0, 0, 0], leaves, allow_unused=True)
-    for slope in slopes:
-        if slope is None:
-            continue
-        others = slope.detach().clone()
-        others[0, 0, 0] = 0
-        if others.abs().max() > 0:
-            guilty = [n or "model" for n, m in model.named_modules() if m.training and "BatchNorm" in type(m).__name__]
-            cause = f" {', '.join(guilty)} in train mode does that: use eval mode, or LayerNorm." if guilty else ""
-            return [f"samples meet in log p(x, z): piwae and dreg would have another gradient for phi.{cause}"]
-    return []

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from vaecourse import arguments, bounds, objectives
-from vaecourse.latent import Data, LatentVariableModel
+from vaecourse.latent import Data, LatentVariableModel, has_own
 
 BASELINES = ["none", "mean", "leave_one_out", "optimal"]
 
@@ -166,17 +166,18 @@ def signal_to_noise(
     and not with ``draws``. A parameter whose gradient never varies has SNR inf, one whose gradient is always 0 has nan.
     One that is frozen is measured as if it were free. Dropout has a new mask in each estimate, from PyTorch's global
     generator. What ``vmap`` cannot take, such as BatchNorm in training mode or a row that asks autograd for its
-    weights, is taken one at a time, which is slower. The model is left as it was.
+    weights, is taken one at a time, which is slower, and so is a model with a ``propose`` of its own. The model is left
+    as it was.
 
     Shapes: ``[B, D]`` -> flat vectors with one entry per parameter, in the order of ``model.theta()`` and
-    ``model.phi()``. Raises as ``objectives.get`` does, and ``ValueError`` for draws < 2, chunk < 1 and a gradient that
-    is NaN. Source: arXiv 1802.04537, section 3.
+    ``model.phi()``. Raises as ``objectives.estimate`` does, and ``ValueError`` for draws < 2, chunk < 1 and a gradient
+    that is NaN. Source: arXiv 1802.04537, section 3.
     """
     row = objectives.get(objective)
     arguments.count("draws", draws, at_least=2), arguments.count("chunk", chunk)
     moments = [_Moments(), _Moments()]
     for start in range(0, draws, chunk):
-        estimates = _gradients(model, x, row, M, K, min(chunk, draws - start), generator)
+        estimates = _gradients(model, x, row, M, K, min(chunk, draws - start), generator, start == 0)
         for moment, gradients in zip(moments, estimates):
             moment.add(arguments.vectors("the gradient", gradients))
     return SignalToNoise(*(moment.signal_to_noise() for moment in moments))
@@ -190,6 +191,7 @@ def _gradients(
     K: int,
     n: int,
     generator: torch.Generator | None,
+    is_first: bool,
 ) -> tuple[Tensor, Tensor]:
     """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
     loss = _Loss(model, row, M, K, generator)
@@ -204,25 +206,41 @@ def _gradients(
 
     def alone(eps: Tensor | None) -> tuple[Tensor, Tensor]:
         leaves = {name: p.clone().requires_grad_() for half in named for name, p in half.items()}
-        with torch.enable_grad():
-            value = functional_call(loss, leaves | {name: buffer.clone() for name, buffer in kept.items()}, (x, eps))
-        slopes = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, materialize_grads=True)
-        return halves(dict(zip(leaves, slopes)))
+        buffers = {name: buffer.clone() for name, buffer in kept.items()}
+        others = {f"loss.{name}": tensor for name, tensor in (leaves | buffers).items()}
+        return halves(dict(zip(leaves, functional_call(_Slopes(loss), others, (x, eps, list(leaves.values()))))))
 
-    if type(model).noise is LatentVariableModel.noise:  # it draws by itself, once at a time
+    if has_own(model, "propose", LatentVariableModel):  # it draws by itself, once at a time
         return _stacked(alone(None) for _ in range(n))
     noise = torch.stack([model.noise(x, M, K, generator) for _ in range(n)])
-    try:
-        return vmap(once, randomness="different")(noise)
-    except RuntimeError as failure:
-        if arguments.is_of_memory(failure):
-            raise
-    return _stacked(alone(eps) for eps in noise)
+    looked_at = [alone(eps) for eps in noise[: int(is_first)]]  # vmap shows nobody what log q hangs on
+    noise = noise[len(looked_at) :]
+    if len(noise):
+        try:
+            theta, phi = vmap(once, randomness="different")(noise)
+            return _stacked([*looked_at, *zip(theta, phi)])
+        except RuntimeError as failure:
+            if arguments.is_of_memory(failure):
+                raise
+    return _stacked([*looked_at, *(alone(eps) for eps in noise)])
 
 
 def _stacked(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     theta, phi = zip(*pairs)
     return torch.stack(theta), torch.stack(phi)
+
+
+class _Slopes(nn.Module):
+    """The gradient of a loss while its parameters are others: a checkpoint asks for them on the way back, too."""
+
+    def __init__(self, loss: _Loss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, x: Data, eps: Tensor | None, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+        """One for each of the leaves."""
+        with torch.enable_grad():
+            return torch.autograd.grad(self.loss(x, eps), leaves, allow_unused=True, materialize_grads=True)
 
 
 class _Loss(nn.Module):

@@ -30,6 +30,7 @@ from torch.func import functional_call
 
 from vaecourse import arguments, descent, divergences, train
 from vaecourse.data import Images
+from vaecourse.latent import LatentVariableModel, has_own
 from vaecourse.models import VAE, standard_normal_log_prob
 
 
@@ -264,11 +265,7 @@ class InfoVAE:
         divergence or x or a code is not finite, and ``TypeError`` for ``kl-minibatch`` and a model whose ``draw`` is
         not that of ``VAE``.
         """
-        eps = model.noise(x, M, 1, generator)
-        arguments.finite("x", x)
-        usual = getattr(model.draw, "__func__", None) is VAE.draw
-        gaussian = model.encode(x) if usual else None
-        z, log_q = model.draw(x, eps) if gaussian is None else _drawn(*gaussian, eps)  # [M, 1, B, L], [M, 1, B]
+        z, log_q, gaussian = _codes(model, x, M, generator)
         reconstruction = model.log_likelihood(x, z).mean((0, 1))
         rate = (log_q - model.prior.log_prob(z)).mean((0, 1))
         loss = (self.of_rate * rate - reconstruction).mean()
@@ -299,9 +296,19 @@ def fit(model: VAE, data: Tensor | Images, objective: InfoVAE, epochs: int, *, M
     return train.fit(model, data, objective, M, 1, epochs, **how)
 
 
-def _drawn(mean: Tensor, log_std: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-    """``VAE.draw`` from what ``encode`` has said already: samples, and their log q(z | x)."""
-    return mean + log_std.exp() * eps, standard_normal_log_prob(eps) - log_std.sum(-1)
+def _codes(
+    model: VAE, x: Tensor, M: int, generator: torch.Generator | None
+) -> tuple[Any, Tensor, tuple[Tensor, Tensor] | None]:
+    """z ``[M, 1, B, L]``, its log q(z | x) ``[M, 1, B]``, and the Gaussian that drew it, if ``VAE`` itself does."""
+    if has_own(model, "draw", VAE) or has_own(model, "propose", LatentVariableModel):
+        z, log_q = model.propose(x, M, 1, generator=generator)
+        arguments.finite("x", x)
+        return z, log_q, None
+    eps = model.noise(x, M, 1, generator)
+    arguments.finite("x", x)
+    mean, log_std = map(arguments.at_least_float32, model.encode(x))
+    z = (mean + log_std.exp() * eps).to(eps.dtype)
+    return z, standard_normal_log_prob(eps) - log_std.sum(-1), (mean, log_std)
 
 
 def _lengths(name: str, lengths: float | Sequence[float] | None) -> list[float]:

@@ -40,12 +40,15 @@ def standard_normal(shape: Sequence[int], like: Tensor, generator: torch.Generat
 class LatentVariableModel(nn.Module):
     """A p(x, z) with a q(z | x). A subclass says how; the log-weights follow.
 
+    It has ``log_joint``, ``theta``, ``phi``, and either ``draw`` with ``noise`` or ``propose`` alone. Whoever has a
+    ``propose`` of its own (antithetic pairs, a defensive mixture) is trained, evaluated and measured with that one.
+
     theta are the parameters of p, phi those of q. Axes: M, K, B, then D (data) or L (latent). Everything is in nats.
     """
 
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """The noise that M K samples of each data point are made of. Shapes: ``[B, D] -> [M, K, B, L]``."""
-        raise NotImplementedError
+        raise _lacks(self, "noise(x, M, K, generator), what samples are made of; or propose, which draws them itself")
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """Reparameterised samples and their log q(z | x). Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
@@ -53,7 +56,7 @@ class LatentVariableModel(nn.Module):
         With ``keeps_score=False`` phi is held fixed inside log q, so that only the path through z is left of its
         gradient (arXiv 1703.09194).
         """
-        raise NotImplementedError
+        raise _lacks(self, "draw(x, eps, keeps_score), samples and their log q; or propose, which draws them itself")
 
     def propose(
         self, x: Data, M: int, K: int, keeps_score: bool = True, generator: torch.Generator | None = None
@@ -66,15 +69,15 @@ class LatentVariableModel(nn.Module):
 
     def log_joint(self, x: Any, z: Any) -> Tensor:
         """log p(x, z). Shapes: ``[B, D], [..., B, L] -> [..., B]``."""
-        raise NotImplementedError
+        raise _lacks(self, "log_joint(x, z), the log p(x, z) of each sample")
 
     def theta(self) -> dict[str, nn.Parameter]:
         """The generative parameters by name."""
-        raise NotImplementedError
+        raise _lacks(self, "theta(), its generative parameters by name")
 
     def phi(self) -> dict[str, nn.Parameter]:
         """The inference parameters by name."""
-        raise NotImplementedError
+        raise _lacks(self, "phi(), its inference parameters by name")
 
     def forward(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """log p(x, z) and log q(z | x) at the samples made of ``eps``: ``[B, D], [M, K, B, L] -> 2 x [M, K, B]``."""
@@ -87,6 +90,12 @@ class LatentVariableModel(nn.Module):
 
     def weigher(self, x: Data) -> Callable[[int, int, torch.Generator | None], Tensor]:
         """``log_weights`` as a function of M, K and the generator: for one x and many samples."""
+        if has_own(self, "propose", LatentVariableModel):
+
+            def of_propose(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+                return self._weighed(x, *self.propose(x, M, K, generator=generator))
+
+            return of_propose
         weigh = self.weigh(x)
 
         def log_w(M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
@@ -99,12 +108,23 @@ class LatentVariableModel(nn.Module):
 
         Shapes: ``[B, D]`` -> a function ``[M, K, B, L] -> [M, K, B]``.
         """
+        return lambda eps: self._weighed(x, *self.draw(x, eps))
 
-        def log_w(eps: Tensor) -> Tensor:
-            log_p, log_q = self(x, eps)
-            return log_p - log_q
+    def _weighed(self, x: Data, z: Latent, log_q: Tensor) -> Tensor:
+        return self.log_joint(x, z) - log_q
 
-        return log_w
+
+def has_own(model: object, method: str, *but: type) -> bool:
+    """Whether a model has a method of its own, in its class or on the instance, and not that of one of these classes.
+
+    What does its work in a shorter way asks this first: the short way is that of the method it knows.
+    """
+    mine = getattr(model, method)
+    return all(getattr(mine, "__func__", None) is not vars(kind).get(method) for kind in but)
+
+
+def _lacks(model: object, what: str) -> NotImplementedError:
+    return NotImplementedError(f"model must have {what}: {type(model).__name__} has none.")
 
 
 @contextmanager

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as every
 
-from vaecourse import arguments, bernoulli
-from vaecourse.composition import DeepLatentVariableModel, OverSamples, check
-from vaecourse.latent import LatentVariableModel, standard_normal
+from vaecourse import arguments, bernoulli, families
+from vaecourse.composition import DeepLatentVariableModel, OverSamples
+from vaecourse.inspection import check
+from vaecourse.latent import LatentVariableModel, each_part, has_own, standard_normal
 
 __all__ = ["VAE", "DeepLatentVariableModel", "LatentVariableModel", "OverSamples", "Prior", "StandardNormal", "check"]
 
@@ -63,6 +64,7 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 def gaussian_log_prob(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`, summed over L. Shapes: broadcast to ``[..., L] -> [...]``."""
+    log_std = arguments.at_least_float32(log_std)
     return standard_normal_log_prob((z - mean) * (-log_std).exp()) - log_std.sum(-1)
 
 
@@ -114,6 +116,7 @@ class VAE(LatentVariableModel):
         self.encoder = mlp([data_dim, *self.hidden, 2 * latent_dim]) if encoder is None else encoder
         self.decoder = mlp([latent_dim, *reversed(self.hidden), data_dim]) if decoder is None else decoder
         self.prior: Prior = StandardNormal() if prior is None else prior
+        families.must_be_trained("prior", prior, self)
         if likelihood == "gaussian":
             self.log_noise = nn.Parameter(torch.zeros(()))  # log of the standard deviation of a pixel
 
@@ -137,20 +140,25 @@ class VAE(LatentVariableModel):
         With ``keeps_score=False`` mu and sigma are held fixed inside log q.
         Shapes: ``[B, D], [M, K, B, L] -> [M, K, B, L], [M, K, B]``.
         """
-        mean, log_std = self.encode(x)
-        z = mean + log_std.exp() * eps
+        mean, log_std = each_part(self.encode(x), arguments.at_least_float32)
+        z = (mean + log_std.exp() * eps).to(eps.dtype)
         if not keeps_score:
             log_std = log_std.detach()
             eps = eps.detach() + (z - z.detach()) * (-log_std).exp()  # (z - mean) / sigma, without its rounding
         return z, standard_normal_log_prob(eps) - log_std.sum(-1)
 
     def weigh(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        """log w as a function of the noise; x is encoded here, once. Shapes as in ``LatentVariableModel.weigh``."""
-        mean, log_std = self.encode(x)
+        """log w as a function of the noise; x is encoded here, once, but for a ``draw`` of one's own.
+
+        Shapes as in ``LatentVariableModel.weigh``.
+        """
+        if has_own(self, "draw", VAE):
+            return super().weigh(x)
+        mean, log_std = each_part(self.encode(x), arguments.at_least_float32)
 
         def log_w(eps: Tensor) -> Tensor:
             log_q = standard_normal_log_prob(eps) - log_std.sum(-1)
-            return self.log_joint(x, mean + log_std.exp() * eps) - log_q
+            return self.log_joint(x, (mean + log_std.exp() * eps).to(eps.dtype)) - log_q
 
         return log_w
 

@@ -25,7 +25,8 @@ def mmd2(x: Tensor, y: Tensor, kernel: Kernel, unbiased: bool = True) -> Tensor:
     would bias it. V keeps the pairs i = j and divides by N^2 and P^2: it is never negative, and too high by
     (1/N + 1/P) (1 - E k(x, x')) if both clouds come from one law and k(x, x) = 1.
 
-    Time and memory grow with (N + P)^2: for its gradient, two numbers are kept for each pair of points.
+    Time and memory grow with (N + P)^2: for its gradient, two numbers are kept for each pair of points. It has one
+    derivative: for a second one, and for ``torch.func.jvp``, PyTorch raises that its ``_cdist_backward`` has none.
     Shapes: ``[N, L], [P, L]`` -> a scalar. Raises ``ValueError`` for different widths, for points that are not finite,
     and for the U-statistic of fewer than two points. Source: Gretton et al. 2012, eq. 3 and 5.
 

@@ -73,11 +73,13 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     where :math:`\bar U_{K-j}` is the mean of the bound over all subsets of psi_0 and K - j of the others: without
     psi_0 a subset would give a lower bound. The cost grows with the number of subsets, K choose ``order``.
 
-    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` unless 0 <= order <= K. Source: arXiv 1905.03290, section
-    4.2 ("Debiasing"), after Nowozin 2018 (ICLR, openreview HyZoi-WRb).
+    Shapes: ``[K + 1, ...] -> [...]``. Raises ``ValueError`` unless 0 <= order <= K, and where the ratio of psi_0 is 0
+    and at most ``order`` of the others are above it: some subset then has the bound -inf, and of -inf times
+    coefficients of both signs nothing is left that would estimate log q(z). Source: arXiv 1905.03290, section 4.2
+    ("Debiasing"), after Nowozin 2018 (ICLR, openreview HyZoi-WRb).
 
-    >>> jackknife(torch.zeros(5, 2), order=2)
-    tensor([0., 0.])
+    >>> jackknife(torch.full((5, 2), 3.0), order=2)
+    tensor([3., 3.])
     """
     log_ratio = _checked(log_ratio)
     n = len(log_ratio)
@@ -85,6 +87,7 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
         raise ValueError(f"order must be at most K = {n - 1}, got {order}: each order leaves out one more of psi_1..K.")
     if order == 0:
         return log_mean(log_ratio, 0)
+    _some_above_zero(log_ratio, order)
     exact = arguments.in_float64(log_ratio).reshape(1, n, -1)  # its coefficients cancel; [1, K + 1, B]
     top = exact.detach().amax(1, keepdim=True).clamp_min(torch.finfo(exact.dtype).min)
     above_zero = exact > -math.inf
@@ -93,6 +96,18 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     coefficients = jackknife_coefficients(n, order)
     value = sum(c * mean_over_subsets(centred, j, kept=1) for j, c in enumerate(coefficients))  # [1, B]
     return (top[0, 0] + value).view(log_ratio.shape[1:]).to(log_ratio)
+
+
+def _some_above_zero(log_ratio: Tensor, order: int) -> None:
+    """Refuse a psi_0 without a ratio above zero that has not more than ``order`` others with one."""
+    if not arguments.is_concrete(log_ratio):
+        return
+    above = log_ratio[1:] > -math.inf
+    if ((log_ratio[0] == -math.inf) & (above.sum(0) <= order)).any():
+        raise arguments.NotFinite(
+            f"log_ratio must have psi_0 or at least order + 1 = {order + 1} others above -inf for a jackknife of order "
+            f"{order}, got a psi_0 at -inf with fewer: a subset without them has the bound -inf."
+        )
 
 
 def _checked(log_ratio: Tensor, at_least: int = 0) -> Tensor:

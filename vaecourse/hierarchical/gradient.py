@@ -8,7 +8,7 @@ from torch import Tensor
 from vaecourse import arguments
 from vaecourse.hierarchical.bounds import upper_bound
 from vaecourse.hierarchical.law import InverseModel, Law
-from vaecourse.hierarchical.ratios import log_ratio, log_ratios, pair
+from vaecourse.hierarchical.ratios import log_joint, log_ratio, log_ratios, one_each, pair
 
 
 def dreg(
@@ -36,8 +36,8 @@ def dreg(
     psi = tau.sample(z, K, generator)  # [K, ..., P]
     leaf = psi.detach().requires_grad_()
     first = log_ratio(law, tau, z, psi_0.unsqueeze(0))  # [1, ...]
-    joint = law.log_mixing(leaf) + law.log_conditional(z, leaf)  # [K, ...]
-    others = joint - tau.log_prob(leaf, z)
+    joint = log_joint(law, z, leaf)  # [K, ...]
+    others = joint - one_each("tau.log_prob", tau.log_prob(leaf, z), z, leaf)
     log_r = torch.cat([first, others]).detach()  # [K + 1, ...]
     share = log_r.softmax(0)
     (path,) = torch.autograd.grad(_weighed(share[1:].square(), others).sum(), leaf, retain_graph=True)

@@ -44,7 +44,25 @@ def log_ratio(law: Law, tau: InverseModel, z: Tensor, psi: Tensor) -> Tensor:
     """log q(psi) + log q(z | psi) - log tau(psi | z). Shapes: ``[..., L], [K, ..., P] -> [K, ...]``."""
     arguments.has("law", law, "log_mixing", "log_conditional")
     arguments.has("tau", tau, "sample", "log_prob")
-    return law.log_mixing(psi) + law.log_conditional(z, psi) - tau.log_prob(psi, z)
+    joint = log_joint(law, z, psi)
+    return joint - one_each("tau.log_prob", tau.log_prob(psi, z), z, psi)
+
+
+def log_joint(law: Law, z: Tensor, psi: Tensor) -> Tensor:
+    """log q(psi) + log q(z | psi). Shapes: ``[..., L], [K, ..., P] -> [K, ...]``."""
+    mixing = one_each("law.log_mixing", law.log_mixing(psi), z, psi)
+    return mixing + one_each("law.log_conditional", law.log_conditional(z, psi), z, psi)
+
+
+def one_each(name: str, found: Tensor, z: Tensor, psi: Tensor) -> Tensor:
+    """What a density says, if it is one number for each psi: what has an axis more would broadcast, silently."""
+    whole = torch.broadcast_shapes(z.shape[:-1], psi.shape[:-1])
+    if found.shape not in (whole, psi.shape[:-1]):
+        raise ValueError(
+            f"{name} must give one number for each psi, {list(whole)}, got {list(found.shape)}: torch.distributions "
+            "need .sum(-1), or Independent, over the last axis."
+        )
+    return found
 
 
 class Curve(NamedTuple):

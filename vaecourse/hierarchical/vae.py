@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from vaecourse import arguments
 from vaecourse.hierarchical.bounds import upper_bound
-from vaecourse.latent import LatentVariableModel, standard_normal
+from vaecourse.latent import standard_normal
 from vaecourse.models import VAE, Prior, gaussian_log_prob, mlp, standard_normal_log_prob
 
 TAUS = ["learned", "prior"]
@@ -35,9 +35,14 @@ class Gaussian(NamedTuple):
     mean: Tensor
     log_std: Tensor
 
+    @classmethod
+    def of(cls, both: Tensor) -> Gaussian:
+        """From a network's output, means beside log standard deviations, in float32 at least."""
+        return cls(*arguments.at_least_float32(both).chunk(2, -1))
+
     def at(self, eps: Tensor) -> Tensor:
         r""":math:`\mu + \sigma \epsilon`."""
-        return self.mean + self.log_std.exp() * eps
+        return (self.mean + self.log_std.exp() * eps).to(eps.dtype)
 
     def log_prob(self, z: Tensor) -> Tensor:
         r""":math:`\log N(z; \mu, \mathrm{diag}\, \sigma^2)`. Shapes: ``[..., P] -> [...]``."""
@@ -172,8 +177,6 @@ class HierarchicalVAE(VAE):
         """``inner``, ``shared`` and ``gradient``, which decide how the same weights are trained."""
         return {"inner": self.inner, "shared": self.shared, "gradient": self.gradient}
 
-    weigh = LatentVariableModel.weigh
-
     def noise(self, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal noise for z, psi_0, and the inner psi, side by side: ``[M, K, B, L + P + inner P]``."""
         shape = arguments.count("M", M), arguments.count("K", K), len(self._data(x))
@@ -200,7 +203,7 @@ class HierarchicalVAE(VAE):
             )
         eps_z, eps_psi = eps.split([self.latent_dim, eps.shape[-1] - self.latent_dim], -1)
         eps_0, eps_psi = eps_psi.split([self.mixing_dim, eps_psi.shape[-1] - self.mixing_dim], -1)
-        mixing = Gaussian(*self.encoder.mixing(self._data(x)).chunk(2, -1))  # [B, P]
+        mixing = Gaussian.of(self.encoder.mixing(self._data(x)))  # [B, P]
         from_x = self.encoder.conditional.project(x)  # [B, H], once for every psi
         psi_0 = mixing.at(eps_0)
         conditional = self._conditional(from_x, psi_0)
@@ -225,11 +228,11 @@ class HierarchicalVAE(VAE):
 
     def _conditional(self, from_x: Tensor, psi: Tensor) -> Gaussian:
         """q(z | psi, x). Shapes: ``[B, H], [..., B, P] -> [..., B, L]``."""
-        return Gaussian(*self.encoder.conditional(from_x, psi).chunk(2, -1))
+        return Gaussian.of(self.encoder.conditional(from_x, psi))
 
     def _inverse(self, x: Tensor, z: Tensor, mixing: Gaussian) -> Gaussian:
         """tau(psi | z, x): q(psi | x), moved and stretched by what z says. Shapes: ``[..., B, L] -> [..., B, P]``."""
         if self.tau == "prior":
             return mixing
         shift, stretch = self.encoder.inverse(self.encoder.inverse.project(x), z).chunk(2, -1)
-        return Gaussian(mixing.at(shift), mixing.log_std + stretch)
+        return Gaussian(mixing.mean + mixing.log_std.exp() * shift, mixing.log_std + stretch)

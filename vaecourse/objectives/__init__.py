@@ -9,7 +9,8 @@ phi-gradient, and whether the score term of log q is kept.
 with reparameterised :math:`z_{mk}(\phi)`. ``TABLE`` holds the rows; the weights below carry no gradient. ``loss`` is a
 scalar to scale, to add to, to accumulate, and to take through ``torch.func`` or ``torch.compile``. It has one
 derivative: a second one would lack that of the weights and raises ``RuntimeError``, but for elbo, whose weights are
-numbers. (A second ``torch.func.grad`` inside one ``torch.compile`` is not seen.)
+numbers. (A second ``torch.func.grad`` inside one ``torch.compile`` is not seen.) ``torch.func.hessian`` and ``jvp``,
+which go forwards, raise PyTorch's ``NotImplementedError``, for elbo too: there take ``torch.func.grad`` twice.
 
 table.py has the rows, rule.py the backward pass that serves each of them, graph.py what is asked of autograd's graph.
 """
@@ -90,9 +91,14 @@ def estimate(
     r"""``loss`` with the bound ``[B]``, the log-weights ``[M, K, B]`` and the samples z ``[M, K, B, ...]`` behind it.
 
     Log-weights and bound are at least float32, whatever the model computes in. Raises as ``get`` and the model do;
-    ``ValueError`` where the model's log-densities are not ``[M, K, B]``, for a point or a group whose weights are all
-    zero, and for a row without the score term if the model's log q keeps it, hides it in a checkpoint with
-    ``use_reentrant=True``, or does not move with z; ``NotFinite`` for NaN.
+    ``ValueError`` where the model's log-densities are not ``[M, K, B]``, for a row of one's own whose bound is not
+    ``[B]``, and for a row without the score term if the model's log q keeps it, hides it in a checkpoint with
+    ``use_reentrant=True``, or does not move with z; ``NotFinite`` for NaN, and for a bound of -inf: that of the elbo
+    where a weight is zero, of miwae where all K of a group are, of iwae where all M K of a point are.
+
+    What asks autograd's graph or the numbers holds in eager mode alone, and that of a bound of -inf on a CPU alone, as
+    a look at a GPU's numbers would wait for it. Inside ``torch.compile`` and ``torch.func`` a bound is then -inf, and a
+    score term that a model forgot to leave out is there: call ``models.check`` once before.
     """
     row = get(objective)
     _is_model(model)
@@ -127,14 +133,17 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
     Arguments:
         log_p: :math:`\log p(x, z_{mk})`, ``[M, K, B]``, computed from this ``z``. Samples must not meet in it.
         log_q: :math:`\log q(z_{mk} | x)`, ``[M, K, B]``. For a row without the score term (stl, dreg) its parameters
-            are to be held fixed, so that its gradient flows through z alone. For the others a log q without a gradient
-            is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a ``detach``.
+            are to be held fixed, so that its gradient flows through z alone; not by ``functional_call`` around a
+            ``torch.utils.checkpoint``, which asks it once more when that is over. For the others a log q without a
+            gradient is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a
+            ``detach``.
         z: the reparameterised samples ``[M, K, B, ...]``, or a tuple of such.
 
     A row with b != a (piwae, dreg) costs one more backward pass from log p to z. It needs the z that log p was computed
-    from, not a view of it nor what comes with log p out of one compiled function: else it raises ``ValueError``. Under
-    ``torch.compile`` this pass breaks the graph. Raises as ``estimate`` does, and ``ValueError`` for a z without a
-    gradient where log q has one.
+    from, all of it and nothing that comes before it: not a view or slices of it, not its logarithm, nor what comes with
+    log p out of one compiled function. Else it raises ``ValueError``: what is known as a sample is what begins with the
+    axes [M, K, B], also folded. Under ``torch.compile`` this pass breaks the graph. Raises as ``estimate`` does, and
+    ``ValueError`` for a z without a gradient where log q has one.
 
     >>> mean = torch.zeros(5, 2, requires_grad=True)
     >>> z = mean + torch.randn(3, 4, 5, 2)

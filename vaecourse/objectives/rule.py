@@ -25,13 +25,46 @@ from vaecourse.objectives.table import Estimate, Objective, uniform
 def estimated(row: Objective, log_p: Tensor, log_q: Tensor, z: Latent, passengers: tuple[Tensor, ...] = ()) -> Estimate:
     wide = arguments.at_least_float32
     log_w = arguments.log_weights(wide(log_p.detach()) - wide(log_q.detach()))
-    _must_have_weight(log_w)
     with contextlib.nullcontext() if torch.compiler.is_compiling() else arguments.looked_at():
-        bound, (a, b) = row.value(log_w), _weights(row, log_w)
+        bound, (a, b) = _bound(row, log_w), _weights(row, log_w)
     if passengers:  # so that b / a is finite where a underflows: it changes no sum
         a = torch.where(a.abs() < 1e-20, torch.full_like(a, 1e-20).copysign(a), a)
     minus_mean = _Loss.apply(log_p, log_q, bound, a, b, row.theta is uniform and not row.turns, *passengers)
     return Estimate(minus_mean, bound, log_w, each_part(z, Tensor.detach))
+
+
+def _bound(row: Objective, log_w: Tensor) -> Tensor:
+    """What a row's bound says, if it is a number for each point; on a CPU, if it is finite, so that it has a gradient.
+
+    A look at a GPU's numbers would wait for it.
+    """
+    bound = row.value(log_w)
+    if not isinstance(bound, Tensor) or bound.shape != log_w.shape[2:]:
+        got = list(bound.shape) if isinstance(bound, Tensor) else type(bound).__name__
+        raise ValueError(
+            f"the bound of {row.name!r} must give one number for each point, [B] = {list(log_w.shape[2:])}, got {got}."
+        )
+    if arguments.is_concrete(bound) and bound.device.type == "cpu" and not math.isfinite(bound.detach().sum()):
+        _say_why(row, log_w, bound)
+    return bound
+
+
+def _say_why(row: Objective, log_w: Tensor, bound: Tensor) -> None:
+    """Which weights of zero make a bound -inf."""
+    point = int(bound.isfinite().logical_not().nonzero()[0])
+    zero, value = log_w[:, :, point] == -math.inf, bound[point].item()  # [M, K]
+    if (dead := zero.all(1)).any():
+        which = f"log_w is -inf for all K samples of point {point} (m = {int(dead.nonzero()[0])})"
+    elif zero.any():
+        which = "log_w is -inf for a sample of point {} (m = {}, k = {})".format(point, *zero.nonzero()[0].tolist())
+    else:
+        raise arguments.NotFinite(
+            f"the bound of {row.name!r} is {value:g} for point {point}, whose weights are finite."
+        )
+    raise arguments.NotFinite(
+        f"{which}: the bound of {row.name!r} is {value:g} and has no gradient. q puts no sample where p(x, z) > 0, or "
+        "log p(x, z) underflows."
+    )
 
 
 def _weights(row: Objective, log_w: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,28 +93,17 @@ def by_a_second_pass(found: Estimate, row: Objective, log_p: Tensor, z: Latent, 
     slopes: tuple[Tensor | None, ...] = (None,) * len(moving)
     if log_p.requires_grad:
         slopes = torch.autograd.grad(log_p, moving, (b - a).to(log_p.dtype), retain_graph=True, allow_unused=True)
-    if is_given and (any(slope is None for slope in slopes) or graph.passes_by(log_p, moving)):
+    if is_given and (any(slope is None for slope in slopes) or graph.passes_by(log_p, moving, log_p.shape)):
         raise ValueError(
-            "log_p must be computed from this z, from each part of it, and not from what it is a view of, nor together "
-            "with it in one compiled function: this objective has weights of its own for phi, which go along z."
+            "log_p must be computed from this z, from each part of it, and not from what it is a view or a function "
+            "of, nor together with it in one compiled function: this objective has weights of its own for phi, which "
+            "go along z. Give the z, or the tuple, that all of log p is computed from."
         )
     loss = found.loss
     for part, slope in zip(moving, slopes):
         if slope is not None:
             loss = loss - (slope.to(loss.dtype) * (part - part.detach())).sum() / log_p.shape[-1]
     return found._replace(loss=loss)
-
-
-def _must_have_weight(log_w: Tensor) -> None:
-    """Refuse a group of K samples whose weights are all 0: its bound is -inf, and has no gradient."""
-    if arguments.is_concrete(log_w) and log_w.device.type == "cpu":  # a look at a GPU's numbers would wait for it
-        dead = log_w.amax(1) == -math.inf
-        if dead.any():
-            m, b = dead.nonzero()[0].tolist()
-            raise arguments.NotFinite(
-                f"log_w is -inf for all K samples of point {b} (m = {m}): the bound is -inf and has no gradient. "
-                "q puts no sample where p(x, z) > 0, or log p(x, z) underflows."
-            )
 
 
 class _Seen(Function):
@@ -101,7 +123,7 @@ class _Seen(Function):
     def backward(context: Any, gradient: Tensor | None, ratio: Tensor | None) -> tuple[Tensor | None, None]:
         if gradient is None or ratio is None:
             return gradient, None
-        return (_beside(ratio, gradient) * gradient).to(gradient.dtype), None
+        return (beside(ratio, gradient) * gradient).to(gradient.dtype), None
 
 
 class _Loss(Function):
@@ -123,14 +145,14 @@ class _Loss(Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b, log_p, log_q = context.saved_tensors
         if torch.is_grad_enabled() and not context.constant:  # create_graph=True
-            moves = _Once.apply(log_p, log_q)
+            moves = Once.apply(log_p, log_q)
             a, b = a + moves, b + moves
         scale = gradient / a.shape[-1]
         ratios = [b / a] * context.passengers if context.passengers else []
         return (-scale * a).to(log_p.dtype), (scale * b).to(log_q.dtype), None, None, None, None, *ratios
 
 
-class _Once(Function):
+class Once(Function):
     """A zero that stands for how the weights move with log p and log q; backwards, a refusal: they are held fixed."""
 
     generate_vmap_rule = True
@@ -160,6 +182,6 @@ def watched(z: Latent, shape: torch.Size) -> tuple[Latent, tuple[Tensor, ...]]:
     return tuple(seen for seen, _ in pairs), tuple(passenger for _, passenger in pairs)
 
 
-def _beside(weights: Tensor, z: Tensor) -> Tensor:
+def beside(weights: Tensor, z: Tensor) -> Tensor:
     """``[M, K, B]`` with as many axes of length 1 behind it as ``z [M, K, B, ...]`` has."""
     return weights.reshape(*weights.shape, *[1] * (z.dim() - weights.dim()))
