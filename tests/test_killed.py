@@ -83,7 +83,7 @@ def in_a_write(count: int) -> None:
         file = builtins.open(*args)
         return Half(file) if next(opened, None) is None else file
 
-    files.open = opening
+    files.whole.open = opening
 
 
 MOMENTS: dict[str, Callable[[int], None]] = {
@@ -91,7 +91,7 @@ MOMENTS: dict[str, Callable[[int], None]] = {
     "in a write": in_a_write,
     "before it is on the disk": lambda count: before(files.os, "fsync", count),
     "before it has its name": lambda count: before(files.os, "replace", count),
-    "after it has its name": lambda count: before(files, "_sync_folder", count),
+    "after it has its name": lambda count: before(files.whole, "_sync_folder", count),
     "by the clock": lambda count: None,  # its parent's
 }
 

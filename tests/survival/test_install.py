@@ -26,7 +26,8 @@ def course(tmp_path):
 
 def copy_into(folder):
     tools = [f"tools/{name}.py" for name in ("__init__", *"bootstrap clean ending made temporary unfinished".split())]
-    package = [f"vaecourse/{name}.py" for name in ("__init__", "files", "foreign")]
+    package = [f"vaecourse/{name}.py" for name in ("__init__", "foreign")]
+    package += [f"vaecourse/files/{name}.py" for name in ("__init__", "locks", "marks", "whole")]
     names = ["Makefile", "pyproject.toml", *tools, *package]
     for name in [*names, *(f"pins/{path.name}" for path in (ROOT / "pins").glob("*.txt"))]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
