@@ -187,6 +187,7 @@ def test_a_strangers_file_that_has_the_locks_name_stays(installing):
 def stopped(course):
     """A course whose .venv was begun, and the installation killed before it had said that all is installed."""
     program = f"#!{sys.executable}\nimport os, sys, venv\n"
+    program += "sys.argv[1:2] == ['--silent'] and sys.exit()\n"  # make is asked for pip alone first
     program += "venv.main(['--without-pip', '.venv']) if sys.argv[1:3] == ['-m', 'venv'] else None\n"
     program += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]]) if sys.argv[1] != '-m' else None\n"
     (course / "python").write_text(program)
