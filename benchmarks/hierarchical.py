@@ -46,12 +46,12 @@ class Unsplit(nn.Module):
 
 def step_of(model: VAE) -> Callable[[Tensor], None]:
     """One step of Adam."""
-    climber = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters())
 
     def step(x: Tensor) -> None:
-        climber.zero_grad()
+        optimizer.zero_grad()
         objectives.backward(model, x, "elbo", 1, 1)
-        climber.step()
+        optimizer.step()
 
     return step
 

@@ -38,13 +38,13 @@ def stepper(M: int, K: int, B: int, D: int) -> Callable[[], float]:
     """A step that returns its seconds of the processor."""
     torch.manual_seed(0)
     model, x = VAE(D, 50, hidden=(200, 200)), torch.rand(B, D).round()
-    climber, row = torch.optim.Adam(model.parameters(), lr=1e-4), objectives.get("piwae")
+    optimizer, row = torch.optim.Adam(model.parameters(), lr=1e-4), objectives.get("piwae")
 
     def step() -> float:
         start = time.process_time()
-        climber.zero_grad()
+        optimizer.zero_grad()
         objectives.backward(model, x, row, M, K)
-        climber.step()
+        optimizer.step()
         return time.process_time() - start
 
     return step

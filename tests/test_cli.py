@@ -600,7 +600,7 @@ def test_a_model_of_another_precision_is_evaluated(tmp_path, kind):
     model, file = VAE(64, 2, (8,)).to(getattr(torch, kind)), tmp_path / "file.safetensors"
     if kind != "float64":  # no such training: its file is made by hand
         run_of = checkpoint.Checkpoint(file, {"model": {"config": model.config(), "dtype": kind}}, model, None, {})
-        run_of.climber = torch.optim.Adam(model.parameters())
+        run_of.optimizer = torch.optim.Adam(model.parameters())
         run_of.save([])
     else:
         x = torch.rand(20, 64, dtype=torch.float64)

@@ -204,10 +204,10 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path):
 def test_a_checkpoint_that_a_run_goes_on_from_is_not_held_open(tmp_path):
     """Windows could not replace it."""
     run(epochs=1, checkpoint=tmp_path / "file")
-    climber = torch.optim.Adam(new_model().parameters())
+    optimizer = torch.optim.Adam(new_model().parameters())
     kept = checkpoint.Checkpoint(
-        tmp_path / "file", checkpoint.read(tmp_path / "file")[1]["settings"], new_model(), climber, {}
+        tmp_path / "file", checkpoint.read(tmp_path / "file")[1]["settings"], new_model(), optimizer, {}
     )
     kept.resume(1)
     maps = Path("/proc/self/maps")
-    assert climber.state_dict()["state"] and (not maps.exists() or str(tmp_path) not in maps.read_text())
+    assert optimizer.state_dict()["state"] and (not maps.exists() or str(tmp_path) not in maps.read_text())

@@ -170,7 +170,7 @@ def test_no_gradient_leaks_between_the_vae_and_its_discriminator(kind):
     objective = InfoVAE(f"{kind}-adversarial", alpha=1.0, lambda_=10.0, steps=1)
     objective.backward(model, x, seeded(), M)
     discriminator = objective.divergence.discriminator
-    objective.divergence.climber.step = lambda: None  # it stays as it is from here on
+    objective.divergence.optimizer.step = lambda: None  # it stays as it is from here on
     model.zero_grad()
     objective.backward(model, x, seeded(), M)
     found, of_discriminator = gradients(model), gradients(discriminator)
@@ -367,15 +367,15 @@ def test_each_divergence_drives_the_codes_to_the_prior(name):
     for objective in (InfoVAE(name, 1.0, lambda_), None):
         model, generator = far_from_the_prior(), torch.Generator().manual_seed(0)
         before = aggregate_kl(model)
-        climber = torch.optim.Adam(model.phi().values(), lr=0.02)
+        optimizer = torch.optim.Adam(model.phi().values(), lr=0.02)
         for _ in range(300):
             x = torch.randn(100, 2, generator=generator)
-            climber.zero_grad()
+            optimizer.zero_grad()
             if objective is None:
                 (-model.log_likelihood(x, model.draw(x, model.noise(x, 1, 1, generator))[0]).mean()).backward()
             else:
                 objective.backward(model, x, generator)
-            climber.step()
+            optimizer.step()
         ends.append(aggregate_kl(model))
     assert before > 1.5
     assert ends[0] < 0.05 * before, ends

@@ -63,7 +63,7 @@ class Checkpoint:
     path: Path
     settings: dict[str, Any]
     model: nn.Module
-    climber: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     known: files.Known = field(default_factory=dict)  # the file as this run wrote or read it
     owner: str | None = None  # a setting that a file must share to be replaced by this run
@@ -84,7 +84,7 @@ class Checkpoint:
     def tensors(self) -> dict[str, Tensor]:
         """Copies of the weights and of the states of the optimizer and of the generators, which ``take`` takes."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, state in self.climber.state_dict()["state"].items():
+        for index, state in self.optimizer.state_dict()["state"].items():
             for name, value in state.items():
                 if value is not None:
                     tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
@@ -118,7 +118,7 @@ class Checkpoint:
         """
         before = files.stamp(self.path) if _is_there(self.path) else None
         own = sum(tensor.nbytes for tensor in self.model.state_dict().values())
-        tried = _Tried(self.climber)
+        tried = _Tried(self.optimizer)
         tensors, run = read(self.path, functools.partial(self._compare, tried), max(LARGEST, 16 * own))
         _same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))
         if epochs is not None and len(run["history"]) > epochs:
@@ -136,7 +136,7 @@ class Checkpoint:
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Go on from these tensors, which ``read`` has returned."""
         self.model.load_state_dict(part(tensors, "model."))
-        self.climber.load_state_dict({**self.climber.state_dict(), "state": _states(tensors)})
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": _states(tensors)})
         for name, generator in self.generators.items():
             generator.set_state(tensors[f"random.{name}"])
 
@@ -145,7 +145,7 @@ class Checkpoint:
         wanted = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         wanted |= {f"random.{name}": generator.get_state() for name, generator in self.generators.items()}
         said = compare(found, head_of(wanted), ("model.", "random.") if self.generators else ("model.",))
-        if said is None and tried.state is not None and _is_torchs(self.climber):
+        if said is None and tried.state is not None and _is_torchs(self.optimizer):
             there = {key.split(".")[1] for key in found if key.startswith("optimizer.")}  # a weight may have no state
             states = {
                 f"optimizer.{index}.{name}": torch.as_tensor(value)
@@ -166,26 +166,26 @@ class Checkpoint:
         for name, generator in self.generators.items():
             if not _is_state(tensors[f"random.{name}"], generator.device):
                 yield f"random.{name} is no state of a generator"
-        weights = sum(len(group["params"]) for single in _singles(self.climber) for group in single.param_groups)
+        weights = sum(len(group["params"]) for single in _singles(self.optimizer) for group in single.param_groups)
         for name, tensor in part(tensors, "optimizer.").items():
             if int(name.split(".")[0]) >= weights:
                 yield f"optimizer.{name} is of no weight that there is"
-            elif _is_torchs(self.climber) and not tensor.isfinite().all():
+            elif _is_torchs(self.optimizer) and not tensor.isfinite().all():
                 yield f"optimizer.{name} has entries that are not finite"
-            elif _is_torchs(self.climber) and name.endswith(".step") and not _is_steps(tensor.item()):
+            elif _is_torchs(self.optimizer) and name.endswith(".step") and not _is_steps(tensor.item()):
                 yield f"optimizer.{name} is {tensor.item():g}, and no number of steps"
         if tried.state is not None and not tried.goes_on_from(tensors):
             yield "the optimizer cannot go on from its state"
 
 
-def _singles(climber: Any) -> Sequence[torch.optim.Optimizer]:
+def _singles(optimizer: Any) -> Sequence[torch.optim.Optimizer]:
     """The optimizers that are kept as this one."""
-    return getattr(climber, "climbers", (climber,))
+    return getattr(optimizer, "optimizers", (optimizer,))
 
 
-def _is_torchs(climber: Any) -> bool:
+def _is_torchs(optimizer: Any) -> bool:
     """Whether the names and types of its states are known after one step; somebody else's may change them later."""
-    return all(type(single).__module__.startswith("torch.optim") for single in _singles(climber))
+    return all(type(single).__module__.startswith("torch.optim") for single in _singles(optimizer))
 
 
 def _is_steps(value: float) -> bool:
@@ -199,27 +199,27 @@ class _Tried:
     ``state`` is that after the first; None for an optimizer that cannot take such a step.
     """
 
-    def __init__(self, climber: Any) -> None:
-        self.climber: Any = None
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer: Any = None
         self.state: dict[int, Any] | None = None
         with _aside():
-            self.climber = copy.deepcopy(climber)
+            self.optimizer = copy.deepcopy(optimizer)
             if self._step():
-                self.state = self.climber.state_dict()["state"]
+                self.state = self.optimizer.state_dict()["state"]
 
     def goes_on_from(self, tensors: dict[str, Tensor]) -> bool:
         """Whether it takes a step from the state in these tensors, to weights that are finite."""
         with _aside():
             state = _states({name: x.clone() for name, x in tensors.items() if name.startswith("optimizer.")})
-            self.climber.load_state_dict({**self.climber.state_dict(), "state": state})
+            self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
             return self._step()
         return False
 
     def _step(self) -> bool:
-        weights = [w for single in _singles(self.climber) for group in single.param_groups for w in group["params"]]
+        weights = [w for single in _singles(self.optimizer) for group in single.param_groups for w in group["params"]]
         for weight in weights:
             weight.grad = torch.zeros_like(weight) if weight.requires_grad else None
-        for single in _singles(self.climber):
+        for single in _singles(self.optimizer):
             single.step()
         return all(bool(weight.isfinite().all()) for weight in weights)
 

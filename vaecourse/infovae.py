@@ -164,7 +164,7 @@ class Adversarial:
         discriminator = self._prepared(z)
         with torch.enable_grad():
             for _ in range(self.steps):
-                descent.step(self.climber, discriminator.parameters(), lambda: _tell_apart(discriminator, z, drawn()))
+                descent.step(self.optimizer, discriminator.parameters(), lambda: _tell_apart(discriminator, z, drawn()))
         held = {name: parameter.detach() for name, parameter in discriminator.named_parameters()}
         logits_q = functional_call(discriminator, held, (z,))
         if self.kind == "kl":
@@ -179,7 +179,7 @@ class Adversarial:
         if self.discriminator is None:
             with descent.seeded(self.seed):
                 self.discriminator = divergences.Discriminator(z.shape[1], self.hidden).to(z)
-            self.climber = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, betas=(0.5, 0.99))
+            self.optimizer = torch.optim.Adam(self.discriminator.parameters(), self.learning_rate, betas=(0.5, 0.99))
         return self.discriminator
 
 
@@ -278,7 +278,9 @@ class InfoVAE:
         loss.backward()
         return Terms(reconstruction.detach(), rate.detach(), divergence.detach())
 
-    def climb(self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor:
+    def gradients_and_bound(
+        self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
+    ) -> Tensor:
         """As ``backward``; return the ELBO of each point, ``[B]``. What ``train.fit`` asks of an objective; K is 1."""
         terms = self.backward(model, x, generator, M)
         return terms.reconstruction - terms.rate

@@ -25,13 +25,15 @@ from vaecourse.models import VAE
 from vaecourse.objectives import Objective
 
 
-class Climbable(Protocol):
+class GradientsAndBound(Protocol):
     """An objective beside the table, as ``infovae.InfoVAE`` is: it fills ``.grad`` itself and returns the ELBO, [B]."""
 
     name: str
     parameters: dict[str, Any]
 
-    def climb(self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None) -> Tensor: ...
+    def gradients_and_bound(
+        self, model: VAE, x: Tensor, M: int, K: int, generator: torch.Generator | None = None
+    ) -> Tensor: ...
 
     def begin(self, M: int, K: int, smallest: int, saved: bool) -> None: ...
 
@@ -114,7 +116,7 @@ def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer
 def fit(
     model: LatentVariableModel,
     data: Tensor | tuple[Tensor, ...] | Images | Iterable[Any],
-    objective: str | Objective | Climbable,
+    objective: str | Objective | GradientsAndBound,
     M: int,
     K: int,
     epochs: int,
@@ -207,7 +209,7 @@ class _Run(NamedTuple):
     """What every step of a run needs."""
 
     model: LatentVariableModel
-    row: Objective | Climbable
+    row: Objective | GradientsAndBound
     M: int
     K: int
     optimizer: torch.optim.Optimizer
@@ -418,7 +420,7 @@ def _backward(run: _Run, x: Data) -> float:
     if isinstance(run.row, Objective):
         value = objectives.backward(run.model, x, run.row, run.M, run.K, run.noise)
     else:
-        value = run.row.climb(run.model, x, run.M, run.K, run.noise)  # type: ignore[arg-type] # it says what it needs
+        value = run.row.gradients_and_bound(run.model, x, run.M, run.K, run.noise)  # type: ignore[arg-type] # it says what it needs
     total = float(value.sum())
     if not math.isfinite(total):
         raise FloatingPointError(f"the bound is {total}.")

@@ -124,12 +124,12 @@ def test_large_logits_do_not_overflow():
 def test_discriminator_learns_the_log_ratio():
     torch.manual_seed(0)
     discriminator, generator = Discriminator(1), torch.Generator().manual_seed(0)
-    climber = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(discriminator.parameters(), lr=3e-3)
     normal = lambda n: torch.randn(n, 1, generator=generator)
     for _ in range(600):
-        climber.zero_grad()
+        optimizer.zero_grad()
         discriminator_loss(discriminator(0.8 + 0.6 * normal(200)), discriminator(normal(250))).backward()
-        climber.step()
+        optimizer.step()
     at = torch.linspace(-0.5, 2.0, 30)
     with torch.no_grad():
         error = discriminator(at.unsqueeze(1)) - log_ratio(at.double())

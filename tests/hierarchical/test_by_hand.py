@@ -165,7 +165,7 @@ def test_a_sampler_is_trained_by_adam_with_a_rate_that_falls_to_a_tenth(tau):
     assert [step for step, _ in seen] == [0, 1, 2, 3] and all(fitted is found for _, fitted in seen)
     torch.manual_seed(4)
     sampler, inverse, generator = samplers.NeuralSampler(), samplers.GaussianInverse(), seeded(4)
-    climber = torch.optim.Adam([*sampler.parameters(), *inverse.parameters()])
+    optimizer = torch.optim.Adam([*sampler.parameters(), *inverse.parameters()])
     for step in range(steps):
         z, psi_0 = sampler.sample(6, generator)
         if tau == "learned":
@@ -173,10 +173,10 @@ def test_a_sampler_is_trained_by_adam_with_a_rate_that_falls_to_a_tenth(tau):
         else:
             prior = MixingPrior(sampler)
             u = hierarchical.upper_bound(hierarchical.log_ratios(sampler, prior, z, psi_0, 2, generator))
-        climber.zero_grad()
+        optimizer.zero_grad()
         (-(target.log_unnormalised(z) - u).mean()).backward()
-        climber.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
-        climber.step()
+        optimizer.param_groups[0]["lr"] = rate * (1 - 0.9 * step / steps)
+        optimizer.step()
     pairs = [(found.sampler, sampler), *([(found.tau, inverse)] if tau == "learned" else [])]
     for one, other in pairs:
         for a, b in zip(one.parameters(), other.parameters(), strict=True):

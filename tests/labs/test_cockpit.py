@@ -128,9 +128,9 @@ def test_it_goes_on_to_the_same_bits(tmp_path):
 
 def everything(trainer):
     """All numbers that the next step depends on."""
-    module, climber = trainer.kept()
+    module, optimizer = trainer.kept()
     kept = [*module.state_dict().values(), trainer.random.get_state()]
-    return [kept, [s for state in climber.state_dict()["state"].values() for s in state.values()]]
+    return [kept, [s for state in optimizer.state_dict()["state"].values() for s in state.values()]]
 
 
 @pytest.mark.parametrize("divergence", ["mmd-imq", "js-adversarial"])

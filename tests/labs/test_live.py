@@ -27,7 +27,7 @@ class Line(nn.Module):
 NEVER = 10**6  # a step that no test reaches, however fast the machine
 
 
-class Climber(Trainer):
+class GoalTrainer(Trainer):
     """Moves a point towards ``goal``, with noise of its own; ``breaks`` is the step at which it goes wrong."""
 
     columns = ["distance", "goal"]
@@ -50,7 +50,7 @@ class Climber(Trainer):
         return [distance, settings["goal"]]
 
 
-class Climb(Training):
+class GoalTraining(Training):
     title = "A climb"
     controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, NEVER, default=NEVER)]
     presets = {"down": {"goal": -1.0}}
@@ -58,7 +58,7 @@ class Climb(Training):
     still_steps = 10
 
     def begin(self, seed):
-        return Climber(seed)
+        return GoalTrainer(seed)
 
     def look(self, trainer, settings):
         return trainer.steps, trainer.model.at.detach().numpy().copy(), settings["goal"]
@@ -77,7 +77,7 @@ class Climb(Training):
 
 @pytest.fixture
 def lab():
-    made = Climb().live()
+    made = GoalTraining().live()
     yield made
     made.close()
 
@@ -118,13 +118,13 @@ async def until(condition, seconds=20.0):
 
 
 def test_same_seed_same_settings_same_bits():
-    one, same, other = (Climber(seed).train(GOAL, 23) for seed in (3, 3, 4))
+    one, same, other = (GoalTrainer(seed).train(GOAL, 23) for seed in (3, 3, 4))
     assert torch.equal(parameters(one), parameters(same)) and one.history == same.history
     assert not torch.equal(parameters(one), parameters(other))
 
 
 def test_measuring_leaves_the_training_alone():
-    one, pieces = Climber(0).train(GOAL, 20), Climber(0)
+    one, pieces = GoalTrainer(0).train(GOAL, 20), GoalTrainer(0)
     for _ in range(20):
         pieces.train(GOAL, 1)
     assert torch.equal(parameters(one), parameters(pieces))
@@ -133,7 +133,7 @@ def test_measuring_leaves_the_training_alone():
 
 
 def test_the_next_step_has_the_new_setting():
-    trainer, settings = Climber(0), dict(GOAL)
+    trainer, settings = GoalTrainer(0), dict(GOAL)
     for step, _ in enumerate(trainer.work(lambda: settings, 12)):
         settings["goal"] = float(step)  # turned after each piece of work, measurements among them
     assert len(trainer.seen) == 12
@@ -145,10 +145,10 @@ def test_the_next_step_has_the_new_setting():
 
 
 def test_a_saved_run_goes_on_to_the_same_bits(tmp_path):
-    whole = Climber(5).train(GOAL, 20).train({**GOAL, "goal": -1.0}, 20)
-    half = Climber(5).train(GOAL, 20)
+    whole = GoalTrainer(5).train(GOAL, 20).train({**GOAL, "goal": -1.0}, 20)
+    half = GoalTrainer(5).train(GOAL, 20)
     half.save(tmp_path / "run", {**GOAL, "goal": 0.5})
-    taken_up = Climber(0)
+    taken_up = GoalTrainer(0)
     assert taken_up.load(tmp_path / "run") == {**GOAL, "goal": 0.5}
     taken_up.train({**GOAL, "goal": -1.0}, 20)
     assert torch.equal(parameters(whole), parameters(taken_up))
@@ -224,7 +224,7 @@ def test_a_training_that_goes_on_makes_no_copies_of_its_files(started, lab):
         lab.load(started / "one.safetensors")
         lab.step(1)
         lab.save(started / "one.safetensors")
-        next_run = Climber(0)  # of the cell, see TrainingPanel.go_on
+        next_run = GoalTrainer(0)  # of the cell, see TrainingPanel.go_on
         next_run.go_on_from(lab.trainer)
         next_run.train(GOAL, 1).save(started / "one.safetensors", GOAL)
     assert steps_in(started / "one.safetensors") == 5 and not (started / "kept").exists()
@@ -304,14 +304,14 @@ def test_a_file_with_other_controls_changes_nothing(tmp_path, lab, controls):
 
 
 def test_no_steps_measure_and_do_not_fail(lab):
-    assert Climber(0).train(GOAL, 0).history[0][0] == 0
+    assert GoalTrainer(0).train(GOAL, 0).history[0][0] == 0
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         lab.step(0)
     assert lab.failure is None
 
 
 def test_a_gradient_that_is_not_finite_is_not_taken():
-    trainer = Climber(0).train(GOAL, 3)
+    trainer = GoalTrainer(0).train(GOAL, 3)
     before = parameters(trainer)
     with pytest.raises(FloatingPointError, match="not finite"):
         trainer.train({**GOAL, "goal": float("inf")}, 1)
@@ -319,7 +319,7 @@ def test_a_gradient_that_is_not_finite_is_not_taken():
 
 
 def test_a_long_history_is_thinned_and_keeps_its_ends():
-    trainer = Climber(0)
+    trainer = GoalTrainer(0)
     trainer.every = 1
     trainer.train({**GOAL, "breaks": -1}, 3 * LONGEST)
     steps, values = trainer.curve("distance")
@@ -356,7 +356,7 @@ def test_training_is_the_same_live_and_by_itself(lab):
         await until(lambda: not lab.running)
 
     on_a_loop(scenario)
-    assert torch.equal(parameters(lab.trainer), parameters(Climber(0).train(GOAL, 33)))
+    assert torch.equal(parameters(lab.trainer), parameters(GoalTrainer(0).train(GOAL, 33)))
 
 
 def test_pictures_and_sentences_are_few(lab, monkeypatch):
@@ -423,7 +423,7 @@ def test_seed_and_steps_are_whole_numbers(lab, bad):
 
     on_a_loop(scenario)
     before = lab.transport.state, parameters(lab.trainer)
-    for what, call in (("seed", lab.renew), ("steps", lab.step), ("steps", lab.start), ("seed", Climber)):
+    for what, call in (("seed", lab.renew), ("steps", lab.step), ("steps", lab.start), ("seed", GoalTrainer)):
         with pytest.raises((TypeError, ValueError), match=f"^{what} must be (a whole number|at least|at most)"):
             call(bad)
     with pytest.raises((TypeError, ValueError), match="^steps must be"):
@@ -435,7 +435,7 @@ def test_seed_and_steps_are_whole_numbers(lab, bad):
 def test_a_file_with_a_wrong_number_changes_nothing(tmp_path, lab, name):
     lab.step(2)
     for number, bad in enumerate(("3", 2.5, None, -1, 10**12)):
-        other = Climber(1).train(GOAL, 3)
+        other = GoalTrainer(1).train(GOAL, 3)
         setattr(other, name, bad)
         other.save(tmp_path / f"run {number}", GOAL)
         with pytest.raises(ValueError, match=f"run {number} .*{name}"):
@@ -481,7 +481,7 @@ def test_each_widget_has_its_own_messages(lab, started):
 @pytest.mark.parametrize("value", ["1", "yes"])
 def test_no_file_is_reached_while_presenting(lab, started, monkeypatch, value):
     monkeypatch.setenv("VAECOURSE_PRESENTING", value)
-    shown = Climb().live()
+    shown = GoalTraining().live()
     try:
         assert shown.store is None
         assert not any(type(widget).__name__ == "Store" for widget in everything(shown.widget))
@@ -498,7 +498,7 @@ def test_no_file_is_reached_while_presenting(lab, started, monkeypatch, value):
 @pytest.mark.parametrize("value", ["", "0"])
 def test_presenting_can_be_left_off(monkeypatch, value):
     monkeypatch.setenv("VAECOURSE_PRESENTING", value)
-    made = Climb().live()
+    made = GoalTraining().live()
     assert made.store in everything(made.widget)
     made.close()
 
@@ -519,12 +519,12 @@ def test_the_panel_says_which_file_it_was(lab, started):
 
 def test_one_trains_at_a_time(lab):
     async def scenario():
-        second = Climb().live()
+        second = GoalTraining().live()
         lab.start()
         await until(lambda: lab.trainer.steps > 3)
         second.start()
         assert not lab.running and "another lab" in lab.transport.state
-        third = Climb().live()  # what running the cell again does
+        third = GoalTraining().live()  # what running the cell again does
         assert not second.running and "opened again" in second.transport.state
         for made in (second, third):
             made.close()
@@ -535,7 +535,7 @@ def test_one_trains_at_a_time(lab):
 @pytest.mark.parametrize("end", ["close", "reset", "renew", "close_all"])
 def test_nothing_is_left(end):
     async def scenario():
-        made = Climb().live()
+        made = GoalTraining().live()
         made.start()
         await until(lambda: made.trainer.steps > 3)
         match end:
@@ -679,7 +679,7 @@ def test_a_cell_does_not_come_between(lab, monkeypatch):
 
         return watched
 
-    monkeypatch.setattr(Climber, "backward", alone("step", Climber.backward))
+    monkeypatch.setattr(GoalTrainer, "backward", alone("step", GoalTrainer.backward))
     monkeypatch.setattr(type(lab), "_draw", alone("draw", type(lab)._draw))
 
     def cell():
@@ -705,7 +705,7 @@ def test_a_cell_ends_what_the_page_began(lab, end):
             "pause": lab.pause,
             "close": lab.close,
             "renew": lambda: lab.renew(3),
-            "again": lambda: Climb().live().close(),
+            "again": lambda: GoalTraining().live().close(),
         }[end]()
         assert not lab.running
         time.sleep(0.05)

@@ -31,7 +31,7 @@ import safetensors.torch
 import torch
 from typer.testing import CliRunner
 
-from tests.labs.test_live import GOAL, Climber
+from tests.labs.test_live import GOAL, GoalTrainer
 from tests.test_data import contents, idx, server, source  # noqa: F401 - fixtures
 from tests.test_train import X, new_model, run, same
 from vaecourse import checkpoint, data, description, doctor, recorded, reproduce, train
@@ -117,13 +117,13 @@ def files(tmp_path_factory):
     """A checkpoint of ``fit`` and one of a lab."""
     folder = tmp_path_factory.mktemp("good")
     run(epochs=2, checkpoint=folder / "fit", held_out=X[:11])
-    Climber(3).train(GOAL, 12).save(folder / "lab", GOAL)
+    GoalTrainer(3).train(GOAL, 12).save(folder / "lab", GOAL)
     return {name: (folder / name).read_bytes() for name in ("fit", "lab")}
 
 
 def state_of(kept):
     """All that a refused file must leave alone, bit for bit."""
-    states = [kept.model.state_dict(), kept.climber.state_dict(), [g.get_state() for g in kept.generators.values()]]
+    states = [kept.model.state_dict(), kept.optimizer.state_dict(), [g.get_state() for g in kept.generators.values()]]
     return copy.deepcopy(states + [torch.default_generator.get_state()])
 
 
@@ -140,12 +140,12 @@ def equal(one, other):
 def resume(path):
     """``Checkpoint.resume`` of a run that is under way; a refusal leaves model, optimizer and generators alone."""
     model, settings = new_model(), parsed_settings
-    climber = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for weight in model.parameters():
         weight.grad = torch.ones_like(weight)
-    climber.step()
+    optimizer.step()
     generators = {name: torch.Generator().manual_seed(9) for name in ("pixels", "noise", "layers")}
-    kept = checkpoint.Checkpoint(path, settings, model, climber, generators)
+    kept = checkpoint.Checkpoint(path, settings, model, optimizer, generators)
     before = state_of(kept)
     try:
         kept.resume(4)
@@ -172,7 +172,7 @@ def fit(path):
 
 
 def lab(path):
-    trainer = Climber(0).train(GOAL, 4)
+    trainer = GoalTrainer(0).train(GOAL, 4)
     before = [getattr(trainer, name) for name in ("steps", "seed", "history", "turns", "_before")]
     states = state_of(trainer._checkpoint(path))
     try:
@@ -291,7 +291,7 @@ NO_MODEL = {
 }  # fmt: skip
 
 ADAM = "optimizer.0."
-NO_CLIMBER = {
+NO_OPTIMIZER = {
     "index far": tensor("optimizer.99.step", torch.ones(())),
     "index huge": tensor("optimizer.9999999999999.step", torch.ones(())),
     "index negative": tensor("optimizer.-1.step", torch.ones(())),
@@ -377,8 +377,8 @@ NO_LAB = {
 FORGED = {f"run, {name}": ("fit", change, [train.load, fit, resume]) for name, change in NO_RUN.items()}
 FORGED |= {f"lab's run, {name}": ("lab", change, [lab]) for name, change in NO_RUN.items() if name != "rows numbers"}
 FORGED |= {f"model, {name}": ("fit", change, [train.load, fit, resume]) for name, change in NO_MODEL.items()}
-FORGED |= {f"optimizer, {name}": ("fit", change, [fit, resume]) for name, change in NO_CLIMBER.items()}
-FORGED |= {f"lab's optimizer, {n}": ("lab", c, [lab]) for n, c in NO_CLIMBER.items() if n != "exp_avg flat"}  # it is
+FORGED |= {f"optimizer, {name}": ("fit", change, [fit, resume]) for name, change in NO_OPTIMIZER.items()}
+FORGED |= {f"lab's optimizer, {n}": ("lab", c, [lab]) for n, c in NO_OPTIMIZER.items() if n != "exp_avg flat"}  # it is
 FORGED |= {f"generator, {n}": ("fit", c, [fit, resume]) for n, c in generator_states("pixels").items()}
 FORGED |= {f"lab's generator, {n}": ("lab", c, [lab]) for n, c in generator_states("trainer").items()}
 FORGED |= {f"history, {name}": ("fit", change, [fit, resume]) for name, change in NO_EPOCH.items() if name != "list"}
@@ -520,8 +520,8 @@ except ValueError as failure:
 def test_a_checkpoint_cut_short_while_it_is_read_does_not_end_the_process(tmp_path, place):
     """A file mapped into memory loses its pages then, and the process ends by SIGBUS."""
     model, file = VAE(400, 20, (400,)), tmp_path / "big"
-    climber = torch.optim.Adam(model.parameters())
-    checkpoint.Checkpoint(file, {"model": "big"}, model, climber, {}).save([])
+    optimizer = torch.optim.Adam(model.parameters())
+    checkpoint.Checkpoint(file, {"model": "big"}, model, optimizer, {}).save([])
     assert file.stat().st_size > 10**6
     command = [sys.executable, "-c", CUT_WHILE_IT_IS_READ, file, place]
     ended = subprocess.run(command, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.labs.test_live import GOAL, Climber
+from tests.labs.test_live import GOAL, GoalTrainer
 from tests.survival.test_two_writers import SMALL, call
 from tests.test_train import new_model, run
 from tools import contents, made
@@ -71,9 +71,9 @@ def test_a_checkpoint_of_a_run_and_of_a_lab(tmp_path, name):
     run(new_model(), epochs=1, checkpoint=path)
     assert os.listdir(tmp_path) == [path.name]
     path.unlink()
-    trainer = Climber(3).train(GOAL, 12)
+    trainer = GoalTrainer(3).train(GOAL, 12)
     trainer.save(path, GOAL)
-    Climber(0).train(GOAL, 4).save(path, GOAL)  # another training: the first one is kept
+    GoalTrainer(0).train(GOAL, 4).save(path, GOAL)  # another training: the first one is kept
     assert sorted(os.listdir(tmp_path)) == sorted(["kept", path.name]) and len(os.listdir(tmp_path / "kept")) == 1
 
 

@@ -86,4 +86,4 @@ class InfoTrainer(Trainer):
 
     def kept(self) -> tuple[nn.Module, AnyOptimizer]:
         both = nn.ModuleDict({"vae": self.model, "critic": self.critic.module})
-        return both, Optimizers(self.climber, self.critic.climber)
+        return both, Optimizers(self.optimizer, self.critic.optimizer)

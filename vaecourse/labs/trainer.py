@@ -27,30 +27,32 @@ MOST_STEPS = 10**9  # weeks of training: whoever asks for more has mistyped
 class Optimizers:
     """Optimisers whose states are kept as one, in a checkpoint."""
 
-    def __init__(self, *climbers: torch.optim.Optimizer) -> None:
-        self.climbers = climbers
+    def __init__(self, *optimizers: torch.optim.Optimizer) -> None:
+        self.optimizers = optimizers
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[int, Any] = {}
-        for before, climber in self._numbered():
-            state |= {before + index: kept for index, kept in climber.state_dict()["state"].items()}
+        for before, optimizer in self._numbered():
+            state |= {before + index: kept for index, kept in optimizer.state_dict()["state"].items()}
         return {"state": state}
 
     def load_state_dict(self, kept: Mapping[str, Any]) -> None:
-        for before, climber in self._numbered():
-            own = {index - before: s for index, s in kept["state"].items() if before <= index < before + _size(climber)}
-            climber.load_state_dict({**climber.state_dict(), "state": own})
+        for before, optimizer in self._numbered():
+            own = {
+                index - before: s for index, s in kept["state"].items() if before <= index < before + _size(optimizer)
+            }
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": own})
 
     def _numbered(self) -> Iterator[tuple[int, torch.optim.Optimizer]]:
         """Each optimiser, and how many parameters come before its own."""
         before = 0
-        for climber in self.climbers:
-            yield before, climber
-            before += _size(climber)
+        for optimizer in self.optimizers:
+            yield before, optimizer
+            before += _size(optimizer)
 
 
-def _size(climber: torch.optim.Optimizer) -> int:
-    return sum(len(group["params"]) for group in climber.param_groups)
+def _size(optimizer: torch.optim.Optimizer) -> int:
+    return sum(len(group["params"]) for group in optimizer.param_groups)
 
 
 AnyOptimizer = torch.optim.Optimizer | Optimizers
@@ -71,7 +73,7 @@ class Trainer:
     def __init__(self, model: nn.Module, pixels: Tensor, seed: int, batch_size: int = 100, rate: float = 5e-3) -> None:
         seed = whole("seed", seed, 0, LARGEST_SEED)
         self.model, self.pixels, self.seed, self.batch_size = model, pixels, seed, batch_size
-        self.climber = torch.optim.Adam(model.parameters(), lr=rate)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=rate)
         self.random = torch.Generator().manual_seed(seed)
         self.steps = 0
         self.history: list[list[float]] = []
@@ -99,7 +101,7 @@ class Trainer:
         self._before = settings
         batch = torch.randperm(len(self.pixels), generator=self.random)[: self.batch_size]
         x = data.binarise(self.pixels[batch], self.random)
-        descent.step(self.climber, self.model.parameters(), lambda: self.backward(x, settings))
+        descent.step(self.optimizer, self.model.parameters(), lambda: self.backward(x, settings))
         self.steps += 1
 
     @property
@@ -144,7 +146,7 @@ class Trainer:
 
     def kept(self) -> tuple[nn.Module, AnyOptimizer]:
         """All weights that a file must hold, and all optimisers."""
-        return self.model, self.climber
+        return self.model, self.optimizer
 
     def save(self, path: str | Path, settings: Settings, tell: Callable[[str], object] = files.say) -> None:
         """Keep the whole state in a file, and the controls with it.
@@ -203,12 +205,12 @@ class Trainer:
         return saved
 
     def _checkpoint(self, path: str | Path) -> checkpoint.Checkpoint:
-        module, climber = self.kept()
+        module, optimizer = self.kept()
         shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
         generators = {"trainer": self.random}
         row = functools.partial(_is_measured, columns=len(self.columns))
-        return checkpoint.Checkpoint(Path(path), settings, module, climber, generators, self.known, "trainer", row)  # type: ignore[arg-type]
+        return checkpoint.Checkpoint(Path(path), settings, module, optimizer, generators, self.known, "trainer", row)  # type: ignore[arg-type]
 
 
 def thinned(turns: list[int]) -> list[int]:

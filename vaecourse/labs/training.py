@@ -2,14 +2,14 @@
 
 .. code-block:: python
 
-    class Climber(Trainer):                        # what is trained, without any widget: seeded, saved, tested
+    class BoundTrainer(Trainer):                        # what is trained, without any widget: seeded, saved, tested
         columns = ["bound"]
         def backward(self, x, settings): ...       # fill .grad of the loss under the controls as they stand
         def measure(self, settings): yield; ...; return [value]   # in pieces; the numbers of ``columns``
 
     class LatentSpace(Training):
         controls, presets, stills = ...            # as in every lab
-        def begin(self, seed): return Climber(...) # untrained
+        def begin(self, seed): return BoundTrainer(...) # untrained
         def look(self, trainer, settings): ...     # -> what ``update`` and ``sentence`` need; a few milliseconds
 
 The training lives on the event loop that hears the page: a piece of work, a few milliseconds long, then whatever has
