@@ -700,7 +700,7 @@ for K, shared in ((1, False), (4, False), (20, False), (4, True)):
     assert abs(z_score(weight, 1.0)) < 4 and bound.mean() < log_p
 no_psi_0 = (log_joint - (log_r[1:].logsumexp(0) - math.log(4)) - log_p).exp().mean(0)
 print(f"K =  4, psi_0 dropped:  E[w]/p(x) = {no_psi_0.mean():.4f}, too much")
-assert z_score(no_psi_0, 1.1) > 4  # A20 again
+assert z_score(no_psi_0, 1.1) > 4  # without psi_0, again
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # $\mathbb E[w] = p(x)$ in the first four rows, with shared $\psi$ too. Without $\psi_0$ the mean is more than a tenth too large: such an "estimate of $\log p(x)$" passes the truth once $M$ is large.

@@ -171,7 +171,7 @@ def test_iwae_has_the_exact_expectation(K):
 
 
 def test_the_test_can_tell_known_wrong_bounds():
-    """ERRATA A1, A10, A14: each of them fails the test above by far."""
+    """Faults of known code: each of them fails the test above by far."""
     log_w = estimates(5)[0]  # [K, n]
     right = truth(5)
     assert_not_mean(log_w.logsumexp(0), right)  # missing log K

@@ -78,7 +78,7 @@ def test_unbiased_baselines_have_the_exact_gradient_as_mean(case, kind, samples_
 
 @pytest.mark.parametrize("samples_each", [2, 5])
 def test_mean_baseline_shrinks_by_exactly_one_over_K(case, samples_each):
-    """ERRATA B31: a sample in its own baseline."""
+    """A sample in its own baseline, a known fault."""
     truth = exact_gradient(case)
     gradient = estimates(case, "mean", samples_each)
     assert_mean(gradient, truth * (samples_each - 1) / samples_each)
@@ -185,7 +185,7 @@ def test_a_baseline_carries_no_gradient(case):
 
 
 def test_score_function_ignores_the_gradient_of_log_w(case):
-    """ERRATA A2: log w is the reward, a number."""
+    """Log w is the reward, a number."""
     found = []
     for stop in (False, True):
         mean, _, log_w, log_q = samples(case, M, K, seed=8)
@@ -210,7 +210,7 @@ def test_log_variance_of_two_samples():
 
 
 def test_log_variance_by_quadrature_has_minus_the_elbo_s_gradient():
-    """ERRATA B36, with no sampling: grad of half Var_r[log w] at r = q, r fixed, on the reference case."""
+    """With no sampling: grad of half Var_r[log w] at r = q, r fixed, on the reference case."""
     model, x, mean, std = exact.reference(torch.float64)
     t = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
     mass = torch.exp(-0.5 * t**2) / math.sqrt(2 * math.pi) * (t[1] - t[0])
@@ -309,7 +309,7 @@ def test_signal_to_noise_scales_as_the_theorem_says(reference, name, part, power
 
 
 def test_signal_to_noise_is_never_signed_and_leaves_no_gradient_behind(reference):
-    """ERRATA B1: on the reference case the signed ratio for q's mean is negative."""
+    """On the reference case the signed ratio for q's mean is negative."""
     vae, x = reference
     vae.zero_grad()
     found = gradients.signal_to_noise(vae, x, "elbo", 1, 1, draws=50, generator=torch.Generator().manual_seed(3))

@@ -67,7 +67,7 @@ def test_coefficients(alpha, lambda_, expected):
 
 @pytest.mark.parametrize("make", [coefficients, partial(InfoVAE, "mmd-imq")])
 def test_negative_coefficients_are_refused(make):
-    with pytest.raises(ValueError, match=r"= -0.999 of D\(q\(z\) \|\| p\) would reward"):  # ERRATA A11
+    with pytest.raises(ValueError, match=r"= -0.999 of D\(q\(z\) \|\| p\) would reward"):
         make(0.0, 1e-3)
     with pytest.raises(ValueError, match=r"alpha must be at most 1, got 1.5: the coefficient 1 - alpha = -0.5"):
         make(1.5, 10.0)

@@ -259,7 +259,7 @@ def test_dreg_has_the_mean_of_the_iwae_gradient_and_stl_has_not(M, K):
 
 
 def test_axes_are_estimates_then_samples():
-    """ERRATA A8: with M and K swapped the encoder's gradient at (1, 50) is that of the ELBO-like MIWAE(50, 1)."""
+    """A known fault: with M and K swapped the encoder's gradient at (1, 50) is that of the ELBO-like MIWAE(50, 1)."""
     right = mean_gradients("miwae", M=1, K=50, n=20_000)
     assert_mean(right, mean_gradients("iwae", M=1, K=50, n=400_000, seed=9).mean().item())
     assert_not_mean(right, mean_gradients("miwae", M=50, K=1, n=20_000).mean().item())

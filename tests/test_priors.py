@@ -44,7 +44,7 @@ def test_the_density_of_a_mixture_is_that_of_torch():
 
 
 def test_a_mixture_integrates_to_one_and_has_no_ghost_modes():
-    """ERRATA A16: a logsumexp for each dimension puts mass at the corners that no component has."""
+    """A known fault: a logsumexp for each dimension puts mass at the corners that no component has."""
     mean = torch.tensor([[3.0, 3.0], [-3.0, -3.0]], dtype=torch.float64)
     log_std = torch.full_like(mean, -0.7)
     side = torch.linspace(-8, 8, 401, dtype=torch.float64)
@@ -155,7 +155,7 @@ def test_both_bounds_have_the_means_that_enumeration_gives():
     assert exact_bounds(log_q, "lower") < q.log_prob(z) < exact_bounds(log_q, "upper")
     assert_not_mean(upper, q.log_prob(z))
     assert_not_mean(lower, q.log_prob(z))
-    without = q.log_ratios(points, index, 2, generator)[1:].logsumexp(0) - math.log(2)  # ERRATA A20: psi_0 dropped
+    without = q.log_ratios(points, index, 2, generator)[1:].logsumexp(0) - math.log(2)  # a known fault: psi_0 dropped
     assert_not_mean(without, exact_bounds(log_q, "upper"))
 
 
@@ -176,7 +176,7 @@ def test_bounds_close_on_the_density_from_both_sides():
 
 
 def test_only_the_lower_bound_may_be_a_prior():
-    """ERRATA B20: on a model whose log p(x) is exact, an upper bound of log p(z) lifts the 'ELBO' above it."""
+    """On a model whose log p(x) is exact, an upper bound of log p(z) lifts the 'ELBO' above it."""
     mean = torch.tensor([[-2.0], [2.0]], dtype=torch.float64)
     prior = AggregatePosterior(mean, torch.zeros(2, 1, dtype=torch.float64))
     noise, x = 0.5, torch.tensor([0.7], dtype=torch.float64)  # x | z ~ N(z, noise)

@@ -226,7 +226,7 @@ def test_laplace_is_what_its_experiment_makes():
 
 
 def test_laplace_reproduces_sivi():
-    """ERRATA B20's row, whose standard errors are .02 to .06, and U_0 in closed form."""
+    """SIVI on the Laplace law: its standard errors are .02 to .06, and U_0 is known in closed form."""
     sivi = toy.averages(recorded.load("laplace_steps"))[0]
     known = [-73.85, -74.52, -75.63, -76.22, -77.14, -77.77, -78.41, -80.53]
     assert sivi.K == (0, 1, 5, 10, 25, 50, 100, 1000) and sivi.exact == pytest.approx(-84.657, abs=1e-3)

@@ -38,7 +38,7 @@ def test_formulas_pair_by_pair():
 
 
 def test_known_wrong_forms_are_told_apart():
-    """ERRATA A7: exp(-r^2 / sigma), coded as exp(-r^2 / (2 L^2 v)) or divided by L twice, is blind at large L."""
+    """A known fault: exp(-r^2 / sigma), coded as exp(-r^2 / (2 L^2 v)) or divided by L twice, is blind at large L."""
     x, y = clouds(width=20)
     r2 = (x[:, None] - y).square().sum(-1)
     for wrong in ((-r2 / 1.3).exp(), (-r2 / (2 * 20**2 * 1.3)).exp(), (-r2 / (2 * 1.3**2 * 20)).exp()):

@@ -33,7 +33,7 @@ def test_u_statistic_is_unbiased(law, name):
     estimates, truth = draws(law, kernel), exact.gaussian_mmd2(*law, name, scale)
     assert_mean(estimates, truth)
     assert_not_mean(estimates, truth + 0.05)
-    assert_not_mean(estimates.clamp_min(0), truth) if law is H0 else None  # ERRATA A21: clipping biases it
+    assert_not_mean(estimates.clamp_min(0), truth) if law is H0 else None  # a known fault: clipping biases it
 
 
 @pytest.mark.parametrize("law", [H0, H1], ids=["null", "alternative"])
@@ -49,7 +49,7 @@ def test_v_statistic_is_too_high_by_what_it_says(law):
 
 
 def test_figures_of_errata_b11():
-    """n = 64, d = 20, IMQ: V is too high by (2/n)(1 - E k) = .0152 (B11 says .0156, which takes E k as 1/2), U by
+    """n = 64, d = 20, IMQ: V is too high by (2/n)(1 - E k) = .0152 (.0156 if E k is taken as 1/2), U by
     nothing, and its sd is 2.5e-3."""
     kernel = partial(imq, scale=40.0)
     null = torch.zeros(20, dtype=torch.float64), torch.ones(20, dtype=torch.float64)
@@ -89,7 +89,7 @@ def test_sums_pair_by_pair():
 
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_weight_does_not_vanish_with_n(unbiased):
-    """ERRATA A6: divided by n (n - 1) once too often, its value and gradient fade as the batch grows."""
+    """A known fault: divided by n (n - 1) once too often, its value and gradient fade as the batch grows."""
     generator = torch.Generator().manual_seed(0)
     for n in (20, 200):
         x = (torch.randn(n, L, generator=generator).double() + 2).requires_grad_()
@@ -132,7 +132,7 @@ def test_witness_point_by_point():
 
 
 def test_narrow_kernels_are_blind_in_many_dimensions():
-    """ERRATA B13: against N(0, 1.44 I) the IMQ kernel of scale 2 d sees more as d grows, the RBF of bandwidth d not."""
+    """Against N(0, 1.44 I) the IMQ kernel of scale 2 d sees more as d grows, the RBF of bandwidth d not."""
     z = {}
     for d in (2, 128):
         law = torch.zeros(d, dtype=torch.float64), torch.full((d,), 1.2, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The exact terms of InfoVAE: identities to 1e-10, sampling by z-score, and the figures of ERRATA B7 to B10; D != L."""
+"""The exact terms of InfoVAE: identities to 1e-10, sampling by z-score, and figures that are known; D != L."""
 
 import math
 
@@ -69,7 +69,7 @@ def test_both_decompositions_of_the_rate_and_of_the_elbo(case):
 
 
 def test_information_plus_log_likelihood_needs_the_decoders_kl(case):
-    """ERRATA B9: without the last term it is no identity."""
+    """Without the last term it is no identity."""
     left = case.mutual_information() - case.data_entropy()
     torch.testing.assert_close(left, case.reconstruction() + case.decoder_kl(), rtol=0, atol=1e-9)
     assert (left - case.reconstruction()).abs() > 0.1
@@ -77,7 +77,7 @@ def test_information_plus_log_likelihood_needs_the_decoders_kl(case):
 
 @pytest.mark.parametrize("alpha, lambda_", [(0.0, 1.0), (1.0, 3.0), (-0.5, 4.0), (0.7, 0.3)])
 def test_the_infovae_identity(case, alpha, lambda_):
-    """ERRATA B10, for every alpha and lambda."""
+    """For every alpha and lambda."""
     right = alpha * case.mutual_information() - case.decoder_kl() - lambda_ * case.aggregate_kl() - case.data_entropy()
     torch.testing.assert_close(case.objective(alpha, lambda_), right, rtol=0, atol=1e-9)
     lagrangian = case.reconstruction() - lambda_ * case.aggregate_kl()

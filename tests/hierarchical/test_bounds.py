@@ -52,7 +52,7 @@ def test_shapes_and_ratios_that_exp_would_not_survive(shape):
 @pytest.mark.parametrize("K", [0, 1, 5])
 @pytest.mark.parametrize("law", [GAUSSIAN, LAPLACE])
 def test_upper_bound_holds_at_every_z(law, K, z):
-    """B15: not only in the mean over z."""
+    """Not only in the mean over z."""
     found = errors(hierarchical.upper_bound, law, MixingPrior(law), *at(law, z, 8000), K)
     assert z_score(found, 0.0) > 8
 
@@ -81,7 +81,7 @@ def test_bounds_close_monotonically_on_the_exact_value(law):
 
 @pytest.mark.parametrize("z", FIXED[:2])
 def test_biases_are_those_of_chi_squared_and_the_midpoint_cancels_them(z):
-    """B17, at one z: + chi^2 / (2 (K + 1)) above, - chi^2 / (2 K) below."""
+    """At one z: + chi^2 / (2 (K + 1)) above, - chi^2 / (2 K) below."""
     K, n, tau = 100, 60_000, LinearInverse(0.7, 1.0)
     chi_squared = GAUSSIAN.chi_squared(torch.tensor(z), 0.7, 1.0).item()
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_posterior_as_tau_is_exact_in_every_draw(law, K):
 
 
 def test_without_psi_0_the_elbo_is_overestimated():
-    """A20, for a p(x, z) that is proportional to q(z): every nat above 0 is an ELBO too high."""
+    """Without psi_0, for a p(x, z) that is proportional to q(z): every nat above 0 is an ELBO too high."""
     z, psi_0 = GAUSSIAN.sample(20_000, generator())
     log_ratio = hierarchical.log_ratios(GAUSSIAN, MixingPrior(GAUSSIAN), z, psi_0, 5, generator(1))
     elbo_error = {
@@ -184,7 +184,7 @@ def test_jackknife_with_ratios_of_zero():
 
 
 def test_jackknife_is_nearer_and_no_bound():
-    """B18 on the reference model, x for z: U_4 is .073 too high, its jackknife .002 too *low*."""
+    """On the reference model, x for z: U_4 is .073 too high, its jackknife .002 too *low*."""
     model, x, mean, std = exact.reference(torch.float64)
     n, K = 400_000, 4
     z_0 = model.posterior(x).mean + model.covariance.sqrt() * torch.randn(1, n, 1, generator=generator()).double()

@@ -152,7 +152,7 @@ def test_the_exact_tau_makes_the_bound_exact():
 
 
 def test_the_bound_holds_at_every_single_z():
-    """ERRATA B15: for a z that is fixed, with psi_0 from q(psi | z, x)."""
+    """For a z that is fixed, with psi_0 from q(psi | z, x)."""
     model = linear("prior", inner=3)
     p, z = parts(model), torch.tensor([[1.2, -0.7]], dtype=torch.float64)
     slope = exact_inverse(model)["slope"]
@@ -168,13 +168,13 @@ def test_the_bound_holds_at_every_single_z():
         log_q = marginal(model, x).log_prob(z)
     assert lower.mean() < log_q < upper.mean()
     assert_not_mean(upper, log_q)
-    assert_not_mean(lower, log_q)  # ERRATA A20: without psi_0 it is a lower bound, and the "ELBO" lies too high
+    assert_not_mean(lower, log_q)  # a known fault: without psi_0 it is a lower bound, and the "ELBO" lies too high
 
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("tau", ["learned", "prior"])
 def test_every_weight_has_the_mean_p(tau, shared):
-    """ERRATA B16: the heart of M-IWHVI, psi of one's own or shared across m."""
+    """The heart of M-IWHVI: psi of its own for each m, or shared across m."""
     model = linear(tau, spread=0.4, inner=INNER, shared=shared)
     with torch.no_grad():  # near the posterior, so that no weight has an infinite variance
         decoder = model.decoder[0]

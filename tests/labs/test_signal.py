@@ -89,7 +89,7 @@ def test_rates():
 
 def test_reference_values_of_the_errata():
     assert signal.signal_to_noise("phi", 1, 1) == pytest.approx(0.79, abs=0.005)
-    assert signal.signal_to_noise("phi", 1, 256) == pytest.approx(0.0372, abs=1e-4)  # ERRATA B3: .036, by sampling
+    assert signal.signal_to_noise("phi", 1, 256) == pytest.approx(0.0372, abs=1e-4)  # .036 where it is sampled
     assert signal.signal_to_noise("theta", 1, 1) == pytest.approx(0.69, abs=0.005)
     assert signal.signal_to_noise("theta", 1, 256) == pytest.approx(4.66, abs=0.005)
 
