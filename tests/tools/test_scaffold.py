@@ -346,7 +346,7 @@ ALL_GREEN += [
     for exercise in [*EXERCISES.split(), "fifth"]
     for test in ("test_solution_passes", "test_stub_is_told_kindly")
 ]
-TO_FILL_IN = "tests/test_scaffold.py::test_nothing_is_left_to_fill_in"
+TO_FILL_IN = "tests/tools/test_scaffold.py::test_nothing_is_left_to_fill_in"
 
 
 def test_all_is_green_but_what_says_that_it_is_to_be_filled_in(copied):

@@ -24,7 +24,7 @@ from tests.test_train import X, new_model, run
 from vaecourse import checkpoint, files, reproduce
 from vaecourse.reproduce import scheduled_vaes, training
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EPOCHS = 80  # of five steps each: more than twenty lives can get through
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a process cannot be forked here")
@@ -132,7 +132,7 @@ def serve(work: str, file: str, deaths: list[tuple[str, int]], threads: int) -> 
 
 def let_them_die(work: Callable[[str], None], file: Path, deaths: list[tuple[str, int]]) -> None:
     arguments = json.dumps([work.__name__, str(file), deaths, torch.get_num_threads()])
-    program = "import json, sys; from tests.test_killed import serve; serve(*json.loads(sys.argv[1]))"
+    program = "import json, sys; from tests.survival.test_killed import serve; serve(*json.loads(sys.argv[1]))"
     ended = subprocess.run([sys.executable, "-c", program, arguments], cwd=ROOT, timeout=300, stderr=subprocess.PIPE)
     assert ended.returncode == 0, ended.stderr.decode()[-2000:]
 
