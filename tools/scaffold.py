@@ -323,7 +323,8 @@ def told(draft: Draft, left: list[str]) -> None:
         for name in names[new]:
             print(f"{what:8} {files.shown(name)}")
     there = Counter(line.split(":")[0] for line in unfilled(draft.root))
-    print(f'\nWhat is to fill in says so, "{chapter.TO_FILL_IN} ...";', "tests/tools/test_scaffold.py fails until it is:\n")
+    print(f'\nWhat is to fill in says so, "{chapter.TO_FILL_IN} ...".')
+    print("tests/tools/test_scaffold.py fails until it is:\n")
     for name in sorted({*names[True], *names[False]} & there.keys()):
         print(f"  {there[name]:3} in {name}")
     print("\nLeft to do:\n")
