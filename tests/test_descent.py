@@ -131,7 +131,7 @@ def test_no_training_takes_a_step_along_a_gradient_that_is_not_finite(training):
 MAY = {
     "descent.py": "here they are",
     "hierarchical/samplers.py": "L-BFGS asks for the gradient itself, as often as it likes",
-    "checkpoint.py": "an optimizer's copy is tried; nobody's layer draws what it draws",
+    "checkpoint/__init__.py": "an optimizer's copy is tried; nobody's layer draws what it draws",
     "composition.py": "seeded by a generator, where a distribution draws",
     "checks/frame.py": "a learner's function",
 }

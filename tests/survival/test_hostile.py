@@ -108,7 +108,7 @@ def forged(content, change):
     tensors, said = parsed(content)
     instead = change(tensors, said)
     text = instead if isinstance(instead, str) else json.dumps(said)
-    metadata = {"format": checkpoint.FORMAT, "run": text, "sha256": checkpoint._digest(tensors, text)}
+    metadata = {"format": checkpoint.FORMAT, "run": text, "sha256": checkpoint.digest(tensors, text)}
     return safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
 
@@ -506,8 +506,8 @@ def cut(*_):
 if place == "compare":
     compare = cut
 else:  # at the last moment before its values are looked at
-    compare, digest = None, checkpoint._digest
-    checkpoint._digest = lambda *arguments: (cut(), digest(*arguments))[1]
+    compare, digest = None, checkpoint.content.digest
+    checkpoint.content.digest = lambda *arguments: (cut(), digest(*arguments))[1]
 try:
     tensors, _ = checkpoint.read(file, compare)
     print("taken", sum(float(x.double().sum()) for x in tensors.values()) is not None)
