@@ -287,7 +287,7 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) 
         _look_again(root, changed, lock)
         _note_merge(folder, root)
         with signals.noted():
-            said = _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
+            said = _merge(folder, root, lock)
             with contextlib.suppress(OSError):  # the next update finds that all is written
                 (folder / files.KEPT / MERGING).unlink(missing_ok=True)
             return said
@@ -305,6 +305,31 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) 
                 say(sentence)
         raise
 
+
+def _merge(folder: Path, root: Path, lock: Sequence[int]) -> str:
+    """Let git write what it fetched; over nothing that it does not keep, not even what it was told to ignore."""
+    try:
+        return _git(root, "merge", "--ff-only", "--no-overwrite-ignore", "FETCH_HEAD", lock=lock)
+    except GitRefused as failure:
+        named = [name.strip() for block in IN_THE_WAY.findall(str(failure)) for name in block.splitlines()]
+        listed = ("ls-files", "-z", "--others", "--directory", "--", *named)
+        found = _git_bytes(root, "--literal-pathspecs", *listed).split(b"\0") if named else []
+        if not (yours := [os.fsdecode(name) for name in found if name]):
+            raise
+        if any(name.startswith(f"{folder.name}/{files.KEPT}") for name in yours):
+            cure = f"The copies of your answers are there, and stay. {BESIDE.format(folder=folder)}"
+        else:
+            move = f"mv -- {shlex.join(yours)} {shlex.quote(str(root.parent))}"
+            cure = f"Move it away: cd {shlex.quote(str(root))} && {move}\nThen the same command again."
+        raise GitRefused(
+            f"{failure}\nThe new version brings something else in the place of what git does not keep for you: "
+            f"{', '.join(map(files.shown, yours))}. Nothing of it was touched. {cure}"
+        ) from None
+
+
+# In what git says, the names of what it does not keep: a line each, behind a tab.
+IN_THE_WAY = re.compile(r"untracked (?:working tree files would be|files in them:).*\n((?:\t.*\n?)+)")
+BESIDE = f'Unpack the new version beside it, and there: python -m tools.answers back "{{folder}}/{PATTERN}"'
 
 # What git writes -----------------------------------------------------------------------------------------------------
 
@@ -399,8 +424,8 @@ def _undo(folder: Path, root: Path, lock: Sequence[int]) -> None:
 def _is_gits(root: Path, new: str, name: str) -> bool:
     """Whether a file is missing, or is the beginning of what a commit has; a power cut may leave zeros behind it."""
     path = root / name
-    if not os.path.lexists(path):
-        return True
+    if not os.path.lexists(path):  # and no file or link stands where its folder was
+        return all(above.is_dir() and not above.is_symlink() for above in _above(root, name) if os.path.lexists(above))
     if path.is_symlink() or not path.is_file():
         return False
     try:
@@ -408,6 +433,11 @@ def _is_gits(root: Path, new: str, name: str) -> bool:
     except GitRefused:  # that commit has no such file
         return False
     return path.stat().st_size <= len(whole) and whole.startswith(path.read_bytes().rstrip(b"\0"))
+
+
+def _above(root: Path, name: str) -> list[Path]:
+    """The folders in which a file of the course lies."""
+    return [root / folder for folder in Path(name).parents if folder.name]
 
 
 def _where(folder: Path, merged: bool) -> str:
@@ -537,7 +567,7 @@ def _look_again(root: Path, paths: Sequence[Path], lock: Sequence[int]) -> None:
 
 
 def _root(folder: Path) -> Path:
-    unpack = f'Unpack the new version beside it, and there: python -m tools.answers back "{folder}/{PATTERN}"'
+    unpack = BESIDE.format(folder=folder)
     try:
         root = Path(os.fsdecode(_run(folder, ["rev-parse", "--show-toplevel"]).rstrip(b"\n")))
     except ending.Refused:

@@ -561,7 +561,7 @@ END = "for later = 3\n"
 
 
 def sources(folder, version):
-    (folder / "vaecourse").mkdir(exist_ok=True)
+    (folder / "vaecourse/files").mkdir(parents=True, exist_ok=True)
     for name, lines in SOURCES.items():
         (folder / name).write_text(f"x = {version}\n" * lines)
     (folder / "go").chmod(0o755)
@@ -737,6 +737,103 @@ def test_a_change_of_ones_own_is_not_taken_away_and_merged_whatever_git_is_told(
     with pytest.raises(answers.ending.Refused, match="would be overwritten"):
         update(clone)
     assert (clone / "vaecourse/bounds.py").read_text() == "mine = 3\n" + "x = 1\n" * 299
+
+
+def is_ignored(clone, way, line, monkeypatch):
+    """Tell git to ignore what a line says, in one of the three places where it looks."""
+    place = {"everywhere": clone.parent / "ignore", "here": clone / ".git/info/exclude", "course": clone / ".gitignore"}
+    with open(place[way], "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    settings = clone.parent / "settings"
+    settings.write_text(f"[core]\n\texcludesFile = {clone.parent}/ignore\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+
+@pytest.mark.parametrize(
+    ("way", "mine", "theirs"),
+    [
+        ("everywhere", ".vscode/settings.json", ".vscode/settings.json"),
+        ("here", "notes.md", "notes.md"),
+        ("course", "notes.md", "notes.md"),
+        ("here", "mine/deep/draft.txt", "mine"),
+        ("here", "notes.md", "notes.md/of the course"),
+        ("here", "a repository/draft.txt", "a repository"),
+    ],
+)
+def test_what_git_ignores_and_the_new_version_brings_is_not_overwritten(course, way, mine, theirs, monkeypatch):
+    authors, clone, _ = course
+    if way == "course":
+        (authors / ".gitignore").write_text(f"kept/\n{mine.split('/')[0]}\n", encoding="utf-8")
+        git(authors, "commit", "--quiet", "--all", "-m", "ignored")
+        git(clone, "pull", "--quiet", "--ff-only")
+    else:
+        is_ignored(clone, way, mine.split("/")[0], monkeypatch)
+    (clone / mine).parent.mkdir(parents=True, exist_ok=True)
+    (clone / mine).write_text("typed for weeks", encoding="utf-8")
+    if "repository" in mine:
+        git(clone / mine.split("/")[0], "init", "--quiet")
+        git(clone / mine.split("/")[0], "add", ".")
+        git(clone / mine.split("/")[0], "commit", "--quiet", "-m", "mine")
+    (authors / theirs).parent.mkdir(parents=True, exist_ok=True)
+    (authors / theirs).write_text("the course's", encoding="utf-8")
+    git(authors, "add", "--force", theirs)
+    new_version(authors, text_before_everything)
+    before = everything(clone / "chapters")
+    with pytest.raises(
+        answers.ending.Refused, match="Nothing of it was touched. Move it away: cd .* && mv -- "
+    ) as told:
+        update(clone)
+    assert (clone / mine).read_text() == "typed for weeks" and everything(clone / "chapters") == before
+    line = str(told.value).partition("Move it away: ")[2].splitlines()[0]
+    subprocess.run(["sh", "-c", line], check=True)  # to the letter
+    update(clone)
+    assert (clone / theirs).read_text() == "the course's" and texts(clone / "chapters" / FOUR[0].name)[
+        1
+    ] == "New words."
+    moved = [path for path in clone.parent.rglob(Path(mine).name) if path.is_file() and clone not in path.parents]
+    assert [path.read_text() for path in moved if authors not in path.parents] == ["typed for weeks"]
+
+
+@pytest.mark.parametrize("what", ["a link", "a file"])
+def test_copies_of_answers_are_not_removed_for_what_a_new_version_has_in_their_place(course, what):
+    authors, clone, given = course
+    old = clone / "chapters/kept/00-old.ipynb"
+    old.parent.mkdir()
+    old.write_text("an older copy")
+    git(authors, "mv", "chapters", "lessons")
+    if what == "a link":
+        (authors / "chapters").symlink_to("lessons")
+    else:
+        (authors / "chapters").write_text("they are in lessons/")
+    git(authors, "add", ".")
+    git(authors, "commit", "--quiet", "-m", "moved")
+    before = everything(clone / "chapters")
+    with pytest.raises(answers.ending.Refused, match="copies of your answers are there, and stay. Unpack the new"):
+        update(clone)
+    assert everything(clone / "chapters") == before and old.read_text() == "an older copy"
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_stands_where_a_lost_files_folder_was_stays(sourced, hooked, what):
+    """After a git that was killed while it wrote: a file is missing, and somebody made another thing of its folder."""
+    authors, clone, given = sourced
+    script = hooked("merge", half(authors, clone) + "; kill -KILL $PPID; exit 1")
+    assert in_another_process(clone).returncode != 0
+    script.unlink()
+    time.sleep(0.3)
+    note = json.loads((clone / "chapters/kept/.merging.json").read_text())
+    name = next(name for name in note["files"] if "/" in name and not name.startswith("chapters"))
+    folder = clone / name.split("/")[0]
+    shutil.rmtree(folder)
+    if what == "file":
+        folder.write_text("mine")
+    else:
+        (clone.parent / "elsewhere").mkdir()
+        folder.symlink_to(clone.parent / "elsewhere")
+    with contextlib.suppress(answers.ending.Refused):
+        update(clone)
+    assert folder.read_text() == "mine" if what == "file" else folder.is_symlink() and not any(folder.iterdir())
+    assert everything(clone / "chapters").count("what the learner typed") >= len(FOUR)
 
 
 def test_a_course_inside_another_repository_is_not_updated(tmp_path):
