@@ -296,6 +296,8 @@ def being_made(parent: Path) -> list[str]:
 
 def _lives(lock: Path) -> bool:
     """Whether the process lives that says in the file of a lock that it holds it."""
+    if lock.is_file() and not os.access(lock, os.R_OK):  # another user's
+        return True
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
         return temporary.lives(json.loads(files.content(lock, LONGEST))["process"])
     return False

@@ -1269,6 +1269,15 @@ def test_a_notebook_with_odd_words_in_its_metadata_is_looked_at_without_a_failur
     assert not typed.is_untouched(path)
 
 
+def test_a_check_without_an_end_is_looked_at_once():
+    """Looking again from each of its beginnings to the end takes hours for as much as this."""
+    program = "from tools import typed; print(typed.CHECK.search('checks.ALL[\\'' * 250_000))"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "None\n"
+    for quote in "'\"":
+        assert typed.CHECK.search(f"checks.ALL[{quote}03.iwae_bound{quote}](f)")[2] == "03.iwae_bound"
+
+
 def test_back_looks_at_every_cell_a_few_times_however_many_were_typed(pair, monkeypatch):
     sum_of, asked = typed.sum_of, []
     monkeypatch.setattr(typed, "sum_of", lambda cell: asked.append(1) or sum_of(cell))
