@@ -79,6 +79,8 @@ def put(path: str, content: bytes, by: Path | None = None) -> None:
     try:
         files.replace(path, content) if by is None else files.replace_by(path, by)
     except OSError as failure:
+        if by is not None and not by.exists():  # it has its name, whatever the disk told
+            raise
         full = failure.errno in files.FULL
         if full or not os.path.isfile(path) or not os.access(path, os.W_OK) or not os.stat(path).st_mode & 0o222:
             raise

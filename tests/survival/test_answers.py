@@ -212,6 +212,48 @@ def test_a_chapter_that_went_leaves_the_copy(course, capsys):
     assert "My note 13, µ" in texts(copy)
 
 
+def test_answers_go_into_the_chapter_that_has_their_exercises_when_it_has_another_name(course, capsys):
+    authors, clone, given = course
+    path = FOUR[2]
+    git(authors, "mv", f"chapters/{path.name}", "chapters/09-called-otherwise.ipynb")
+    new_version(authors, text_before_everything)
+    update(clone)
+    here = clone / "chapters/09-called-otherwise.ipynb"
+    found = typed.read(here)
+    assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+    assert "My note 12, µ" in texts(here) and "09-called-otherwise.ipynb: 2 of 2" in capsys.readouterr().out
+    (copy,) = (clone / "chapters/kept").glob(f"{path.stem}-*.ipynb")
+    assert answers.chapter_of(copy, clone / "chapters") == here
+
+
+@pytest.mark.parametrize(
+    "more", [{"GIT_DIR": ".git"}, {"GIT_DIR": ".git", "GIT_WORK_TREE": "."}, {"GIT_INDEX_FILE": "x"}]
+)
+def test_a_repository_that_the_environment_names_is_not_taken_for_the_courses(course, monkeypatch, more):
+    """As in a hook or an alias of git's."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    update(clone)
+    for name in more:
+        monkeypatch.delenv(name)
+    assert "second" in git(clone, "log", "-1") and texts(clone / "chapters" / FOUR[0].name)[1] == "New words."
+
+
+def test_an_update_that_cannot_be_alone_says_what_is_the_matter(course, tmp_path):
+    _, clone, _ = course
+    with answers.files.locked(clone / "chapters/update", "updating the course"):
+        with pytest.raises(
+            answers.ending.Refused, match="Another update of .* is not at its end: it is this very proc"
+        ):
+            update(clone)
+    (clone / "chapters/.update.lock").write_text("a poem")
+    with pytest.raises(answers.ending.Refused, match=r"cannot keep a second one .* its lock is .*\.update\.lock\. "):
+        update(clone)
+    assert (clone / "chapters/.update.lock").read_text() == "a poem"
+
+
 def test_what_git_refuses_changes_nothing(course, monkeypatch, capsys):
     authors, clone, _ = course
     git(clone, "remote", "set-url", "origin", str(authors / "nowhere"))
@@ -369,7 +411,9 @@ def test_a_polite_end_while_git_writes_is_obeyed_when_it_has_written(course, hoo
     authors, clone, given = course
     new_version(authors, text_before_everything)
     script = hooked("merge", "kill -TERM $PPID")
-    assert in_another_process(clone).returncode != 0
+    ended = in_another_process(clone)
+    assert ended.returncode != 0 and "git had written the new version: it is here, but for the note" in ended.stdout
+    assert "before git began" not in ended.stdout
     assert "second" in git(clone, "log", "-1") and not list((clone / "chapters/kept").iterdir())
     assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
     script.unlink()

@@ -4,6 +4,7 @@ Nothing else writes: the last test finds every call that could.
 """
 
 import ast
+import errno
 import fcntl
 import json
 import os
@@ -118,6 +119,24 @@ def test_a_signed_text_knows_its_changes(tmp_path):
     file.write_text("| a |\n")
     with pytest.raises(files.NotOurs, match="not a text that vaecourse made"):
         write(file, files.signed("| c |"), kind=files.TEXT)
+
+
+@pytest.mark.parametrize("by", ["content", "part"])
+@pytest.mark.parametrize("done", [True, False])
+def test_a_renaming_that_is_done_and_told_as_a_failure_is_told_as_it_is(tmp_path, monkeypatch, by, done):
+    file, part, rename = tmp_path / "file", tmp_path / "part", os.replace
+    file.write_bytes(b"old")
+
+    def fails(old, new):
+        if done:
+            rename(old, new)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    part.write_bytes(b"new")
+    monkeypatch.setattr(files.whole.os, "replace", fails)
+    with pytest.raises(OSError, match="has the new content, but the disk" if done else "the file is as it was") as told:
+        files.replace(file, b"new") if by == "content" else files.replace_by(file, part)
+    assert told.value.errno == errno.EIO and file.read_bytes() == (b"new" if done else b"old")
 
 
 # Two writers ---------------------------------------------------------------------------------------------------------
