@@ -6,8 +6,9 @@
 
 An answer goes to the exercise of its name, wherever that stands in the chapter now. The chapter is the one of the
 notebook's name; where none has it any more, the one with most of its exercises. Where the exercise's own cell has
-changed as well, both stay, one after the other. A cell of one's own goes behind the cell that it stood behind. The course's own cells,
-changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever removed.
+changed as well, both stay, one after the other. A cell of one's own goes behind the cell that it stood behind. The
+course's own cells, changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever
+removed.
 
 A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
 an update, the next one begins with putting back what this one did not. A chapter that is gone by then, or damaged, is

@@ -266,6 +266,17 @@ def test_clean_leaves_a_folder_that_another_user_is_making(course, monkeypatch):
     assert (course / "build/slides/deep/page.html").exists()
 
 
+def test_a_lock_that_only_another_user_can_read_is_one_at_work(course, monkeypatch):
+    """Locks are of their user alone."""
+    write(course / "build/.slides.lock", "")
+    can = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).suffix != ".lock" and can(path, mode))
+    said = []
+    clean.build(course, said.append)
+    assert len(said) == 1 and "stays: slides is being made there" in said[0]
+    assert (course / "build/slides/deep/page.html").exists()
+
+
 def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch):
     before = below(course)
     with made.in_use("running JupyterLab"):

@@ -19,7 +19,7 @@ from vaecourse.files.whole import name as give_name
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 class Busy(OSError):
