@@ -138,7 +138,11 @@ def chapter_of(old: Path, folder: Path) -> Path:
 
 
 def _called_otherwise(old: Path, folder: Path) -> Path | None:
-    """The chapter that has most of a notebook's exercises, where none has its name any more."""
+    """The chapter that has most of a notebook's exercises, where none has its name any more; no copy of one's own."""
+    if not re.fullmatch(r"\d\d-[a-z\d-]+", old.stem) or any(
+        old.stem.startswith(path.stem) for path in notebooks(folder)
+    ):
+        return None
     mine, most = _exercises(old), 0
     chapter = None
     for path in notebooks(folder):
