@@ -4,9 +4,11 @@
     python -m tools.answers keep                    copies of the notebooks in which something was typed
     python -m tools.answers back FILE [FILE ...]    put the answers that are in these notebooks into the chapters
 
-An answer goes to the exercise of its name, wherever that stands now. Where the exercise's own cell has changed as well,
-both stay, one after the other. A cell of one's own goes behind the cell that it stood behind. The course's own cells,
-changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever removed.
+An answer goes to the exercise of its name, wherever that stands in the chapter now. The chapter is the one of the
+notebook's name; where none has it any more, the one with most of its exercises. Where the exercise's own cell has
+changed as well, both stay, one after the other. A cell of one's own goes behind the cell that it stood behind. The
+course's own cells, changed by hand, stay in the copies only. Every copy is in chapters/kept, and nothing there is ever
+removed.
 
 A notebook with answers is moved into chapters/kept by one renaming, and what is owed to it noted first: whatever ends
 an update, the next one begins with putting back what this one did not. A chapter that is gone by then, or damaged, is
@@ -128,9 +130,32 @@ def back(old: Path, folder: Path = CHAPTERS) -> Iterator[str]:
 def chapter_of(old: Path, folder: Path) -> Path:
     """The notebook in ``folder`` whose copy ``old`` is: 01-elbo-2026-11-26-101500.ipynb belongs to 01-elbo.ipynb."""
     found = [path for path in notebooks(folder) if re.fullmatch(re.escape(path.stem) + STAMP, old.stem)]
+    if not found and (other := _called_otherwise(old, folder)):
+        return other
     if not found:
         raise ending.Refused(f"{files.shown(old)} is of no chapter in {folder}: what is in it stays there.")
     return max(found, key=lambda path: len(path.stem))
+
+
+def _called_otherwise(old: Path, folder: Path) -> Path | None:
+    """The chapter that has most of a notebook's exercises, where none has its name any more; no copy of one's own."""
+    if not re.fullmatch(r"\d\d-[a-z\d-]+", old.stem) or any(
+        old.stem.startswith(path.stem) for path in notebooks(folder)
+    ):
+        return None
+    mine, most = _exercises(old), 0
+    chapter = None
+    for path in notebooks(folder):
+        if (common := len(mine & _exercises(path))) > most:
+            chapter, most = path, common
+    return chapter
+
+
+def _exercises(path: Path) -> set[str]:
+    try:
+        return set(typed.stubs(typed.read(path)))
+    except (OSError, ValueError):
+        return set()
 
 
 STAMP = r"(-20\d\d-\d\d-\d\d-\d{6}(-\d+)?)?"
@@ -251,8 +276,9 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
 
     If git cannot, all is as it was. Whatever ends it, it is said last where that is which was typed.
     """
-    with files.locked(folder / "update", "updating the course"):
+    with _alone(folder):
         root, merged = _root(folder), False
+        was = _version(root)
         _unfiltered.cache_clear()
         with _Signals() as signals:
             try:
@@ -265,12 +291,39 @@ def update(folder: Path = CHAPTERS, more: Sequence[str] = ()) -> None:
                     say(said)
                     settle(folder, root)
             except BaseException as failure:
-                where = _where(folder, merged)
+                where = _where(folder, merged, _version(root) != was)
                 if isinstance(failure, ending.Refused):
                     raise ending.Refused(f"{failure}\n{where}".rstrip()) from None
                 if where:
                     say(where)
                 raise
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While the block runs, no other update of this course does."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(files.locked(folder / "update", "updating the course"))
+        except files.Busy as busy:
+            raise ending.Refused(
+                f"Another update of {files.shown(folder.parent)} is not at its end: it is {busy.holder}. Nothing was "
+                "begun: the same command again when that has ended."
+            ) from None
+        except (OSError, ValueError) as failure:
+            raise ending.Refused(
+                f"The update cannot keep a second one of {files.shown(folder.parent)} out, and nothing was begun: its "
+                f"lock is {files.shown(folder / '.update.lock')}. {ending.sentence(failure)}"
+            ) from None
+        yield
+
+
+def _version(root: Path) -> str:
+    """The commit that is here; empty if git cannot say."""
+    try:
+        return _git(root, "rev-parse", "HEAD")
+    except ending.Refused:
+        return ""
 
 
 def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) -> str:
@@ -287,7 +340,7 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) 
         _look_again(root, changed, lock)
         _note_merge(folder, root)
         with signals.noted():
-            said = _git(root, "merge", "--ff-only", "FETCH_HEAD", lock=lock)
+            said = _merge(folder, root, lock)
             with contextlib.suppress(OSError):  # the next update finds that all is written
                 (folder / files.KEPT / MERGING).unlink(missing_ok=True)
             return said
@@ -305,6 +358,31 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: _Signals) 
                 say(sentence)
         raise
 
+
+def _merge(folder: Path, root: Path, lock: Sequence[int]) -> str:
+    """Let git write what it fetched; over nothing that it does not keep, not even what it was told to ignore."""
+    try:
+        return _git(root, "merge", "--ff-only", "--no-overwrite-ignore", "FETCH_HEAD", lock=lock)
+    except GitRefused as failure:
+        named = [name.strip() for block in IN_THE_WAY.findall(str(failure)) for name in block.splitlines()]
+        listed = ("ls-files", "-z", "--others", "--directory", "--", *named)
+        found = _git_bytes(root, "--literal-pathspecs", *listed).split(b"\0") if named else []
+        if not (yours := [os.fsdecode(name) for name in found if name]):
+            raise
+        if any(name.startswith(f"{folder.name}/{files.KEPT}") for name in yours):
+            cure = f"The copies of your answers are there, and stay. {BESIDE.format(folder=folder)}"
+        else:
+            move = f"mv -- {shlex.join(yours)} {shlex.quote(str(root.parent))}"
+            cure = f"Move it away: cd {shlex.quote(str(root))} && {move}\nThen the same command again."
+        raise GitRefused(
+            f"{failure}\nThe new version brings something else in the place of what git does not keep for you: "
+            f"{', '.join(map(files.shown, yours))}. Nothing of it was touched. {cure}"
+        ) from None
+
+
+# In what git says, the names of what it does not keep: a line each, behind a tab.
+IN_THE_WAY = re.compile(r"untracked (?:working tree files would be|files in them:).*\n((?:\t.*\n?)+)")
+BESIDE = f'Unpack the new version beside it, and there: python -m tools.answers back "{{folder}}/{PATTERN}"'
 
 # What git writes -----------------------------------------------------------------------------------------------------
 
@@ -399,8 +477,8 @@ def _undo(folder: Path, root: Path, lock: Sequence[int]) -> None:
 def _is_gits(root: Path, new: str, name: str) -> bool:
     """Whether a file is missing, or is the beginning of what a commit has; a power cut may leave zeros behind it."""
     path = root / name
-    if not os.path.lexists(path):
-        return True
+    if not os.path.lexists(path):  # and no file or link stands where its folder was
+        return all(above.is_dir() and not above.is_symlink() for above in _above(root, name) if os.path.lexists(above))
     if path.is_symlink() or not path.is_file():
         return False
     try:
@@ -410,14 +488,26 @@ def _is_gits(root: Path, new: str, name: str) -> bool:
     return path.stat().st_size <= len(whole) and whole.startswith(path.read_bytes().rstrip(b"\0"))
 
 
-def _where(folder: Path, merged: bool) -> str:
+def _above(root: Path, name: str) -> list[Path]:
+    """The folders in which a file of the course lies."""
+    return [root / folder for folder in Path(name).parents if folder.name]
+
+
+def _where(folder: Path, merged: bool, is_new: bool) -> str:
     """Where that is which was typed, after an update that did not come to its end."""
     waiting = [path.name for path, place in _owed(folder).items() if place.is_file()]
     if waiting:
         there = files.shown(folder / files.KEPT)
         return f"What you typed into {', '.join(waiting)} is in {there}: the next `make update` puts it back."
     missing = (folder / files.KEPT / MERGING).exists()  # of which the sentence was said
-    return "" if merged or missing else "Your notebooks are as they were before git began."
+    if merged or missing:
+        return ""
+    if is_new:
+        return (
+            "git had written the new version: it is here, but for the notebooks that you had changed. They are as they "
+            "were; the next `make update` puts the new ones in their place, with your answers."
+        )
+    return "Your notebooks are as they were before git began."
 
 
 def settle(folder: Path, root: Path) -> None:
@@ -537,7 +627,7 @@ def _look_again(root: Path, paths: Sequence[Path], lock: Sequence[int]) -> None:
 
 
 def _root(folder: Path) -> Path:
-    unpack = f'Unpack the new version beside it, and there: python -m tools.answers back "{folder}/{PATTERN}"'
+    unpack = BESIDE.format(folder=folder)
     try:
         root = Path(os.fsdecode(_run(folder, ["rev-parse", "--show-toplevel"]).rstrip(b"\n")))
     except ending.Refused:
@@ -663,7 +753,7 @@ def _run(folder: Path, words: Sequence[str], before: Sequence[str] = (), lock: S
             ["git", "-C", folder, *before, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"},
+            env={**_elsewhere_unset(), "LC_ALL": "C.UTF-8", "GIT_OPTIONAL_LOCKS": "0"},
             **own,
         )
     except FileNotFoundError as missing:
@@ -678,6 +768,12 @@ def _run(folder: Path, words: Sequence[str], before: Sequence[str] = (), lock: S
         command = next(word for word in words if not word.startswith("-"))
         raise GitRefused(f"git {command} said:\n{complaint.decode(errors='replace').strip()}")
     return printed
+
+
+def _elsewhere_unset() -> dict[str, str]:
+    """The environment without what names another repository: a hook or an alias of git's own sets it."""
+    places = ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "PREFIX", "NAMESPACE")
+    return {name: value for name, value in os.environ.items() if name not in {f"GIT_{place}" for place in places}}
 
 
 class _Signals:

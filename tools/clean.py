@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import csv
+import errno
 import filecmp
 import hashlib
 import os
@@ -225,12 +226,13 @@ def build(root: Path, tell: made.Tell) -> None:
         return
     for room in made.rooms(folder):  # that a kill left
         shutil.rmtree(room)
-    strangers = {file for path in folder.iterdir() if path.is_dir() for file in made.strangers(path)}
+    lists = {path.name: made.as_left(path) for path in folder.iterdir() if path.is_dir()}
 
     def is_own(path: Path) -> bool:
         if len(path.parts) == 1:
             return is_note(folder / path)
-        return folder / path not in strangers or is_copy(folder / path, folder / path.parts[0], root)
+        is_as_left = lists.get(path.parts[0], lambda _: False)
+        return is_as_left(folder / path) or is_copy(folder / path, folder / path.parts[0], root)
 
     remove(folder, is_own, tell)
 
@@ -266,12 +268,64 @@ def wheels(root: Path, tell: made.Tell) -> None:
 
 
 def remove(folder: Path, is_own: Callable[[Path], bool], tell: made.Tell, kept: Path | None = None) -> None:
-    """Remove ``folder`` after the files in it that are not ``is_own``, by their way from it, were moved aside."""
+    """Remove ``folder`` after the files in it that are not ``is_own``, by their way from it, were moved aside.
+
+    A program may save there meanwhile: so no file is removed but one that is as it was when it was looked at.
+    """
     if folder.is_symlink() or not folder.is_dir():
         return
-    strangers = [path for path in made.walk(folder) if is_other(path) or not is_own(path.relative_to(folder))]
-    made.move(strangers, folder, kept or folder.parent / made.files.KEPT / folder.name, tell)
-    shutil.rmtree(folder)
+    kept = kept or folder.parent / made.files.KEPT / folder.name
+    for turn in range(TURNS):
+        ours: dict[Path, Stamp] = {}
+        strangers = []
+        for path in made.walk(folder):
+            with contextlib.suppress(FileNotFoundError):  # its program has removed it
+                found = _stamp(path)  # before the look at what is in it
+                if is_other(path) or not is_own(path.relative_to(folder)):
+                    strangers.append(path)
+                else:
+                    ours[path] = found
+        made.move(strangers, folder, kept.with_name(f"{kept.name}-{turn}") if turn else kept, tell)
+        _remove(ours, folder, kept.with_name(f"{kept.name}-saved-{turn}"), tell)
+        try:
+            return _remove_empty(folder)
+        except OSError as failure:
+            if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    raise ending.Refused(f"{folder} stays, for a program writes there all the time: end that, then again.")
+
+
+TURNS = 20
+Stamp = tuple[int, int, int]
+
+
+def _stamp(path: Path) -> Stamp:
+    """By what a save is seen, whatever the name of the file is meanwhile."""
+    found = path.lstat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _remove(ours: dict[Path, Stamp], folder: Path, kept: Path, tell: made.Tell) -> None:
+    """Remove files that are as they were; each is taken out of its place first, where a program would save it."""
+    going = Path(tempfile.mkdtemp(prefix=".going-", dir=folder))  # a kill leaves one file in it, for the next to keep
+    one, saved = going / "one", going / "saved"
+    for path, before in ours.items():
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, one)
+            if _stamp(one) == before:
+                one.unlink()
+            else:
+                place = saved / path.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(one, place)
+    made.move(list(made.walk(saved)), saved, kept, tell, folder)
+    _remove_empty(going)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder in which there is no file. Raises ``OSError`` if there is one."""
+    for here, *_ in os.walk(folder, topdown=False):
+        os.rmdir(here)
 
 
 def is_other(path: Path) -> bool:

@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import stat
 import time
 import weakref
@@ -36,6 +37,10 @@ from tools import ending
 from vaecourse import files
 
 ABANDONED = 600  # seconds after which no further part of a file is waited for
+QUIET = 20  # seconds after which another page may begin: nothing that is sent tells two pages apart
+STILL_COMING = (
+    f"{{}} is coming from another page, or was until just now, and is not mixed with that: upload it {QUIET} s later."
+)
 NOT_JUPYTERS = "Jupyter's own way to write, which cannot be chosen here: ``Whole`` is another."
 
 
@@ -65,6 +70,8 @@ def stay_in(root: str, path: str) -> str:
 def put(path: str, content: bytes, by: Path | None = None) -> None:
     """Write a file whole or not at all; in place one that cannot be replaced: a hard link, or in a closed folder.
 
+    A kill in the middle of that leaves half a file. So all of it is in a copy before, which is removed after.
+
     Arguments:
         by: a file beside it in which the content is already, and no other then.
     """
@@ -72,17 +79,44 @@ def put(path: str, content: bytes, by: Path | None = None) -> None:
     try:
         files.replace(path, content) if by is None else files.replace_by(path, by)
     except OSError as failure:
+        if by is not None and not by.exists():  # it has its name, whatever the disk told
+            raise
         full = failure.errno in files.FULL
         if full or not os.path.isfile(path) or not os.access(path, os.W_OK) or not os.stat(path).st_mode & 0o222:
             raise
+        content = content if by is None else by.read_bytes()
         handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        with open(handle, "r+b", buffering=0) as file:
-            before, content = file.read(), content if by is None else by.read_bytes()
+        with open(handle, "r+b", buffering=0) as file, _copied(Path(path), content):
+            before = file.read()
             try:
                 _over(file, content)
             except OSError:  # a full disk has room for what was there
                 _over(file, before)
                 raise
+
+
+@contextlib.contextmanager
+def _copied(path: Path, content: bytes) -> Iterator[None]:
+    """While the block runs, the content is whole on the disk, too: in kept/ beside, or at home if that is closed."""
+    closed = not os.access(path.parent, os.W_OK)
+    folder = Path(jupyter_runtime_dir(), "saving") if closed else path.parent / files.KEPT
+    copy = folder / f"{files.short(path.stem)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{secrets.token_hex(4)}{path.suffix}"
+    try:
+        try:
+            files.own_folder(folder)
+            handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as failure:
+            if failure.errno in files.FULL:
+                raise
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            copy.unlink()
+            folder.rmdir()  # if nothing else is in it
 
 
 def _over(file: io.FileIO, content: bytes) -> None:
@@ -92,6 +126,7 @@ def _over(file: io.FileIO, content: bytes) -> None:
     while rest:
         rest = rest[file.write(rest) :]
     file.truncate(len(content))
+    os.fsync(file.fileno())
 
 
 class Whole:
@@ -154,13 +189,16 @@ class Uploads:
         if model.get("type") != "file" or model.get("format") not in ("text", "base64"):
             raise HTTPError(400, f"{path} cannot come in parts, for only a file can.")
         if number == 1:
+            if place in self.coming and time.monotonic() - self.coming[place].seen < QUIET:
+                raise HTTPError(409, STILL_COMING.format(path))
             forget(self.coming, place)
             self.run_pre_save_hooks(model=model, path=path)
         elif place not in self.coming or number not in (self.coming[place].next, -1):
+            forget(self.coming, place, old=False)  # whoever sends the others, it would be a mixture
             raise HTTPError(400, f"{path} was cut off while it came, and is as it was: upload it again.")
         try:
             with self.perm_to_403(place):
-                one = self.coming.setdefault(place, Upload(files.part_of(Path(place))))
+                one = self.coming.setdefault(place, Upload(files.part_of(Path(place)), seen=time.monotonic()))
                 await run_sync(one.add, model["content"], model["format"])
                 if number != -1:
                     return so_far(path)

@@ -220,12 +220,22 @@ def _take_back(path: Path, before: bytes | None, after: bytes, tell: Tell) -> No
 
 def strangers(folder: Path) -> list[Path]:
     """The files in ``folder`` that are not as the course left them; all of them if it left none."""
+    is_ours = as_left(folder)
+    return [path for path in walk(folder) if not is_ours(path)]
+
+
+def as_left(folder: Path) -> Callable[[Path], bool]:
+    """What tells whether a file in ``folder`` is as the course left it, at the moment when it is asked."""
     known = _known(folder)
-    return [path for path in walk(folder) if known.get(str(path.relative_to(folder))) != _stamp(path)]
+    return lambda path: known.get(str(path.relative_to(folder))) == _stamp(path)
 
 
-def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
-    """Move files of ``folder``, with the folders they are in, into a new folder that begins as ``to``; say where."""
+def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell, called: Path | None = None) -> None:
+    """Move files of ``folder``, with the folders they are in, into a new folder that begins as ``to``; say where.
+
+    Arguments:
+        called: what ``folder`` is called in the sentence, if not so.
+    """
     if not paths:
         return
     to = to.with_name(f"{files.short(to.name)}-{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}")
@@ -245,7 +255,7 @@ def move(paths: list[Path], folder: Path, to: Path, tell: Tell = tell) -> None:
         if moved:
             what = files.shown(moved[0].name)
             what = what if len(moved) == 1 else f"{len(moved)} files, {what} among them"
-            tell(f"{what} in {files.shown(folder)}: not known as made here. Moved to {files.shown(to)}.")
+            tell(f"{what} in {files.shown(called or folder)}: not known as made here. Moved to {files.shown(to)}.")
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -286,6 +296,8 @@ def being_made(parent: Path) -> list[str]:
 
 def _lives(lock: Path) -> bool:
     """Whether the process lives that says in the file of a lock that it holds it."""
+    if lock.is_file() and not os.access(lock, os.R_OK):  # another user's
+        return True
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
         return temporary.lives(json.loads(files.content(lock, LONGEST))["process"])
     return False

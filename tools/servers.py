@@ -19,6 +19,8 @@
 - a kernel starts, and JupyterLab starts one for each notebook that is opened, without a look at the modules beside the
   notebook. They can be imported once a cell runs, and stand in for no other module. It is of this Python, and of what
   the environment says where programs and libraries are, only whole addresses count: others are looked for there, too;
+- a kernel is of the Python that the server runs in, whatever else is called python3 where Jupyter looks, and it has no
+  debugger: that of ipykernel listens on a port at which any user of the machine can run code;
 - it reads no configuration file, so that none can open it by chance. The command line can, one option at a time.
 
 A server that is killed (SIGKILL) cannot end its kernels. They end by themselves: each looks for its parent
@@ -35,10 +37,11 @@ import signal
 import threading
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Template
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.services.sessions.handlers import SessionRootHandler
@@ -47,8 +50,10 @@ from tornado.httputil import HTTPServerRequest, url_concat
 from tornado.iostream import IOStream
 from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import HTTPError, RequestHandler, authenticated, stream_request_body
-from traitlets import Integer
+from traitlets import Integer, default
 from traitlets.config import Config
+
+from tools import ending
 
 CONNECTIONS = 256  # at once: a page of JupyterLab has six, and one for each kernel and terminal
 PATIENCE = 60  # seconds for the next request on a connection, and for its body
@@ -71,10 +76,18 @@ AT_THE_END = (
     "lambda path=__import__('sys').path: '' in path or path.append('')); "
     "__import__('os').environ.pop('PYTHONSAFEPATH', None) and None"
 )
+# And this before it, while the kernel takes no message yet: it answers none of a debugger's. debugpy listens on a port
+# where every user of the machine can run code, and goes on when the debugger is off again; and cells would be written
+# to a folder in /tmp whose name is known beforehand.
+NO_DEBUGGER = "setattr(__import__('ipykernel.debugger').debugger, '_is_debugpy_available', False); "
 
 
-SEARCHED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES")
-FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "PYTHONHOME", "PYTHONSTARTUP")
+JUPYTERS = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")  # lists of folders with programs for its pages and their settings
+LABS = ("JUPYTERLAB_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")  # one folder each, of the same
+LIBRARIES = ("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES")
+SEARCHED = ("PATH", "PYTHONPATH", *LIBRARIES, *JUPYTERS)
+OWN = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")  # ``ending`` looks at them, too
+FOLDERS = (*OWN, *LABS, "JUPYTER_TOKEN_FILE", "PYTHONHOME", "PYTHONSTARTUP")
 
 
 def whole_addresses() -> None:
@@ -91,6 +104,17 @@ def whole_addresses() -> None:
     for name in FOLDERS:
         if os.environ.get(name):
             os.environ[name] = os.path.abspath(os.environ[name])
+    for name in (*JUPYTERS, *LABS):
+        for part in filter(None, os.environ.get(name, "").split(os.pathsep if name in JUPYTERS else "\0")):
+            _refuse_where_others_write(name, part)
+
+
+def _refuse_where_others_write(name: str, folder: str) -> None:
+    """Raise ``Refused`` for a folder of Jupyter's in which another user can put what runs in its pages."""
+    if hasattr(os, "getuid"):
+        for way in dict.fromkeys((folder, os.path.realpath(folder))):
+            if why := ending._not_ours_alone(Path(way)):
+                raise ending.Refused(f"{why}, and what lies there would run as you: leave it out of {name}.")
 
 
 def settings(most: int, idle: int, look: int) -> Config:
@@ -102,6 +126,7 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.ServerApp.base_url = f"/{secrets.token_urlsafe(24)}/"
     settings.ServerApp.tornado_settings = {"headers": {"Referrer-Policy": "same-origin"}}
     settings.ServerApp.kernel_manager_class = Kernels
+    settings.ServerApp.kernel_spec_manager_class = Specs
     body = 64 * 2**20  # bytes, and they are read before they are refused
     settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = body
     settings.KernelSpecManager.allowed_kernelspecs = {"python3"}
@@ -126,6 +151,19 @@ class Full(HTTPError):
             f"{most} kernels are running, and this server has no more than that: "
             "close a page or shut a kernel down, then try again.",
         )
+
+
+class Specs(KernelSpecManager):
+    """The kernel of this very Python, whatever else has its name where Jupyter looks; and without a debugger's icon."""
+
+    @default("kernel_dirs")
+    def _no_other(self) -> list[str]:
+        return []
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        spec = super().get_kernel_spec(kernel_name)
+        spec.metadata["debugger"] = False
+        return spec
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -162,7 +200,10 @@ class Kernels(AsyncMappingKernelManager):
         with contextlib.suppress(NoSuchKernel):  # which is told by whoever starts it
             spec = self.kernel_spec_manager.get_kernel_spec(kernel_name or self.default_kernel_name)
             if any("ipykernel" in word for word in spec.argv):
-                words = ["--InteractiveShellApp.ignore_cwd=True", f"--InteractiveShellApp.code_to_run={AT_THE_END}"]
+                words = [
+                    "--InteractiveShellApp.ignore_cwd=True",
+                    f"--InteractiveShellApp.code_to_run={NO_DEBUGGER}{AT_THE_END}",
+                ]
                 own["extra_arguments"] = [*(extra_arguments or []), *words]
         return own
 

@@ -212,6 +212,48 @@ def test_a_chapter_that_went_leaves_the_copy(course, capsys):
     assert "My note 13, µ" in texts(copy)
 
 
+def test_answers_go_into_the_chapter_that_has_their_exercises_when_it_has_another_name(course, capsys):
+    authors, clone, given = course
+    path = FOUR[2]
+    git(authors, "mv", f"chapters/{path.name}", "chapters/09-called-otherwise.ipynb")
+    new_version(authors, text_before_everything)
+    update(clone)
+    here = clone / "chapters/09-called-otherwise.ipynb"
+    found = typed.read(here)
+    assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+    assert "My note 12, µ" in texts(here) and "09-called-otherwise.ipynb: 2 of 2" in capsys.readouterr().out
+    (copy,) = (clone / "chapters/kept").glob(f"{path.stem}-*.ipynb")
+    assert answers.chapter_of(copy, clone / "chapters") == here
+
+
+@pytest.mark.parametrize(
+    "more", [{"GIT_DIR": ".git"}, {"GIT_DIR": ".git", "GIT_WORK_TREE": "."}, {"GIT_INDEX_FILE": "x"}]
+)
+def test_a_repository_that_the_environment_names_is_not_taken_for_the_courses(course, monkeypatch, more):
+    """As in a hook or an alias of git's."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    update(clone)
+    for name in more:
+        monkeypatch.delenv(name)
+    assert "second" in git(clone, "log", "-1") and texts(clone / "chapters" / FOUR[0].name)[1] == "New words."
+
+
+def test_an_update_that_cannot_be_alone_says_what_is_the_matter(course, tmp_path):
+    _, clone, _ = course
+    with answers.files.locked(clone / "chapters/update", "updating the course"):
+        with pytest.raises(
+            answers.ending.Refused, match="Another update of .* is not at its end: it is this very proc"
+        ):
+            update(clone)
+    (clone / "chapters/.update.lock").write_text("a poem")
+    with pytest.raises(answers.ending.Refused, match=r"cannot keep a second one .* its lock is .*\.update\.lock\. "):
+        update(clone)
+    assert (clone / "chapters/.update.lock").read_text() == "a poem"
+
+
 def test_what_git_refuses_changes_nothing(course, monkeypatch, capsys):
     authors, clone, _ = course
     git(clone, "remote", "set-url", "origin", str(authors / "nowhere"))
@@ -369,7 +411,9 @@ def test_a_polite_end_while_git_writes_is_obeyed_when_it_has_written(course, hoo
     authors, clone, given = course
     new_version(authors, text_before_everything)
     script = hooked("merge", "kill -TERM $PPID")
-    assert in_another_process(clone).returncode != 0
+    ended = in_another_process(clone)
+    assert ended.returncode != 0 and "git had written the new version: it is here, but for the note" in ended.stdout
+    assert "before git began" not in ended.stdout
     assert "second" in git(clone, "log", "-1") and not list((clone / "chapters/kept").iterdir())
     assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
     script.unlink()
@@ -561,7 +605,7 @@ END = "for later = 3\n"
 
 
 def sources(folder, version):
-    (folder / "vaecourse").mkdir(exist_ok=True)
+    (folder / "vaecourse/files").mkdir(parents=True, exist_ok=True)
     for name, lines in SOURCES.items():
         (folder / name).write_text(f"x = {version}\n" * lines)
     (folder / "go").chmod(0o755)
@@ -737,6 +781,103 @@ def test_a_change_of_ones_own_is_not_taken_away_and_merged_whatever_git_is_told(
     with pytest.raises(answers.ending.Refused, match="would be overwritten"):
         update(clone)
     assert (clone / "vaecourse/bounds.py").read_text() == "mine = 3\n" + "x = 1\n" * 299
+
+
+def is_ignored(clone, way, line, monkeypatch):
+    """Tell git to ignore what a line says, in one of the three places where it looks."""
+    place = {"everywhere": clone.parent / "ignore", "here": clone / ".git/info/exclude", "course": clone / ".gitignore"}
+    with open(place[way], "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    settings = clone.parent / "settings"
+    settings.write_text(f"[core]\n\texcludesFile = {clone.parent}/ignore\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+
+
+@pytest.mark.parametrize(
+    ("way", "mine", "theirs"),
+    [
+        ("everywhere", ".vscode/settings.json", ".vscode/settings.json"),
+        ("here", "notes.md", "notes.md"),
+        ("course", "notes.md", "notes.md"),
+        ("here", "mine/deep/draft.txt", "mine"),
+        ("here", "notes.md", "notes.md/of the course"),
+        ("here", "a repository/draft.txt", "a repository"),
+    ],
+)
+def test_what_git_ignores_and_the_new_version_brings_is_not_overwritten(course, way, mine, theirs, monkeypatch):
+    authors, clone, _ = course
+    if way == "course":
+        (authors / ".gitignore").write_text(f"kept/\n{mine.split('/')[0]}\n", encoding="utf-8")
+        git(authors, "commit", "--quiet", "--all", "-m", "ignored")
+        git(clone, "pull", "--quiet", "--ff-only")
+    else:
+        is_ignored(clone, way, mine.split("/")[0], monkeypatch)
+    (clone / mine).parent.mkdir(parents=True, exist_ok=True)
+    (clone / mine).write_text("typed for weeks", encoding="utf-8")
+    if "repository" in mine:
+        git(clone / mine.split("/")[0], "init", "--quiet")
+        git(clone / mine.split("/")[0], "add", ".")
+        git(clone / mine.split("/")[0], "commit", "--quiet", "-m", "mine")
+    (authors / theirs).parent.mkdir(parents=True, exist_ok=True)
+    (authors / theirs).write_text("the course's", encoding="utf-8")
+    git(authors, "add", "--force", theirs)
+    new_version(authors, text_before_everything)
+    before = everything(clone / "chapters")
+    with pytest.raises(
+        answers.ending.Refused, match="Nothing of it was touched. Move it away: cd .* && mv -- "
+    ) as told:
+        update(clone)
+    assert (clone / mine).read_text() == "typed for weeks" and everything(clone / "chapters") == before
+    line = str(told.value).partition("Move it away: ")[2].splitlines()[0]
+    subprocess.run(["sh", "-c", line], check=True)  # to the letter
+    update(clone)
+    assert (clone / theirs).read_text() == "the course's" and texts(clone / "chapters" / FOUR[0].name)[
+        1
+    ] == "New words."
+    moved = [path for path in clone.parent.rglob(Path(mine).name) if path.is_file() and clone not in path.parents]
+    assert [path.read_text() for path in moved if authors not in path.parents] == ["typed for weeks"]
+
+
+@pytest.mark.parametrize("what", ["a link", "a file"])
+def test_copies_of_answers_are_not_removed_for_what_a_new_version_has_in_their_place(course, what):
+    authors, clone, given = course
+    old = clone / "chapters/kept/00-old.ipynb"
+    old.parent.mkdir()
+    old.write_text("an older copy")
+    git(authors, "mv", "chapters", "lessons")
+    if what == "a link":
+        (authors / "chapters").symlink_to("lessons")
+    else:
+        (authors / "chapters").write_text("they are in lessons/")
+    git(authors, "add", ".")
+    git(authors, "commit", "--quiet", "-m", "moved")
+    before = everything(clone / "chapters")
+    with pytest.raises(answers.ending.Refused, match="copies of your answers are there, and stay. Unpack the new"):
+        update(clone)
+    assert everything(clone / "chapters") == before and old.read_text() == "an older copy"
+
+
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_stands_where_a_lost_files_folder_was_stays(sourced, hooked, what):
+    """After a git that was killed while it wrote: a file is missing, and somebody made another thing of its folder."""
+    authors, clone, given = sourced
+    script = hooked("merge", half(authors, clone) + "; kill -KILL $PPID; exit 1")
+    assert in_another_process(clone).returncode != 0
+    script.unlink()
+    time.sleep(0.3)
+    note = json.loads((clone / "chapters/kept/.merging.json").read_text())
+    name = next(name for name in note["files"] if "/" in name and not name.startswith("chapters"))
+    folder = clone / name.split("/")[0]
+    shutil.rmtree(folder)
+    if what == "file":
+        folder.write_text("mine")
+    else:
+        (clone.parent / "elsewhere").mkdir()
+        folder.symlink_to(clone.parent / "elsewhere")
+    with contextlib.suppress(answers.ending.Refused):
+        update(clone)
+    assert folder.read_text() == "mine" if what == "file" else folder.is_symlink() and not any(folder.iterdir())
+    assert everything(clone / "chapters").count("what the learner typed") >= len(FOUR)
 
 
 def test_a_course_inside_another_repository_is_not_updated(tmp_path):
@@ -1170,6 +1311,15 @@ def test_a_notebook_with_odd_words_in_its_metadata_is_looked_at_without_a_failur
     found["cells"][3]["metadata"]["slideshow"] = {"slide_type": []}
     (path := tmp_path / "n.ipynb").write_text(json.dumps(found), encoding="utf-8")
     assert not typed.is_untouched(path)
+
+
+def test_a_check_without_an_end_is_looked_at_once():
+    """Looking again from each of its beginnings to the end takes hours for as much as this."""
+    program = "from tools import typed; print(typed.CHECK.search('checks.ALL[\\'' * 250_000))"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "None\n"
+    for quote in "'\"":
+        assert typed.CHECK.search(f"checks.ALL[{quote}03.iwae_bound{quote}](f)")[2] == "03.iwae_bound"
 
 
 def test_back_looks_at_every_cell_a_few_times_however_many_were_typed(pair, monkeypatch):

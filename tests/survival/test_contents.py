@@ -2,11 +2,16 @@
 
 import asyncio
 import base64
+import contextlib
 import errno
 import gc
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,6 +20,7 @@ from tornado.web import HTTPError
 
 from tools import contents, lab
 
+ROOT = Path(__file__).parents[2]
 NOTEBOOK = {"type": "notebook", "format": "json", "content": nbformat.v4.new_notebook()}
 TEXT = {"type": "file", "format": "text", "content": "written"}
 
@@ -129,6 +135,7 @@ def test_an_upload_has_the_files_name_when_all_of_it_has_come(chapters, name):
 def test_an_upload_that_is_cut_off_leaves_the_file_as_it_was_and_nothing_beside_it(chapters, monkeypatch):
     ours, before = manager(chapters), holds(chapters)
     asyncio.run(ours.save(part(1, "half"), "data/a.txt"))
+    monkeypatch.setattr(contents, "QUIET", -1)
     asyncio.run(ours.save(part(1, "begun anew, "), "data/a.txt"))  # the page was loaded again
     assert len(os.listdir(chapters / "data")) == 2
     with pytest.raises(HTTPError, match="cut off while it came, and is as it was: upload it again"):
@@ -145,6 +152,69 @@ def test_an_upload_that_is_cut_off_leaves_the_file_as_it_was_and_nothing_beside_
     del ours
     gc.collect()
     assert holds(chapters) == before
+
+
+def test_two_uploads_of_one_name_at_once_are_no_mixture(chapters):
+    ours, texts = manager(chapters), []
+    for number, who in ((1, "A"), (1, "B"), (2, "A"), (2, "B"), (-1, "A"), (-1, "B")):
+        if who in texts:
+            continue  # a page that was told no sends nothing more
+        try:
+            asyncio.run(ours.save(part(number, f"{who}{number} "), "data/a.txt"))
+        except HTTPError as refused:
+            assert refused.status_code == 409 and "coming from another page" in str(refused)
+            texts.append(who)
+    assert (chapters / "data/a.txt").read_text() == "A1 A2 A-1 " and texts == ["B"]
+    assert os.listdir(chapters / "data") == ["a.txt"]
+
+
+@pytest.mark.parametrize("order", ["A1 B1 A2 B2 A-1 B-1", "A1 B1 B2 A2 B-1 A-1", "A1 A2 B1 A3 B2 B-1"])
+def test_two_uploads_whose_pages_both_go_on_are_no_mixture(chapters, monkeypatch, order):
+    """The first was still for so long that the second might begin, and then goes on."""
+    monkeypatch.setattr(contents, "QUIET", -1)
+    ours = manager(chapters)
+    for word in order.split():
+        with contextlib.suppress(HTTPError):
+            asyncio.run(ours.save(part(int(word[1:]), word[0]), "data/a.txt"))
+    assert (chapters / "data/a.txt").read_text() == "the course's" and os.listdir(chapters / "data") == ["a.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("how", ["a second name", "a closed folder", "an upload"])
+def test_a_kill_in_the_middle_of_a_save_in_place_leaves_a_whole_copy(chapters, how, monkeypatch):
+    file, runtime = chapters / "data/a.txt", chapters.parent / "runtime"
+    file.write_text("what was there, and is longer")
+    if how == "a closed folder":
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+        closed = (
+            "access = os.access; os.access = lambda place, mode: Path(place) != path.parent and access(place, mode)"
+        )
+        closed += "; contents.files.replace = lambda *_: (_ for _ in ()).throw(PermissionError(13, 'closed'))"
+    else:
+        (chapters / "second.txt").hardlink_to(file)
+        closed = ""
+    by = "by = path.with_name('.part'); by.write_bytes(text)" if how == "an upload" else "by = None"
+    program = f"""
+import os, signal, sys
+from pathlib import Path
+from tools import contents
+path, text = Path(sys.argv[1]), b"what was typed " * 1000
+{closed}
+{by}
+def over(file, content):
+    file.seek(0)
+    file.write(content[:5])
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+contents._over = over
+contents.put(path, text, by)
+"""
+    ran = subprocess.run([sys.executable, "-c", program, file], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    place = runtime / "saving" if how == "a closed folder" else chapters / "data/kept"
+    (copy,) = place.iterdir()
+    assert copy.read_bytes() == b"what was typed " * 1000 and copy.suffix == ".txt"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
 def test_an_upload_for_which_there_is_no_room_is_told(chapters, monkeypatch):

@@ -4,6 +4,8 @@ Nothing else writes: the last test finds every call that could.
 """
 
 import ast
+import errno
+import fcntl
 import json
 import os
 import re
@@ -119,6 +121,24 @@ def test_a_signed_text_knows_its_changes(tmp_path):
         write(file, files.signed("| c |"), kind=files.TEXT)
 
 
+@pytest.mark.parametrize("by", ["content", "part"])
+@pytest.mark.parametrize("done", [True, False])
+def test_a_renaming_that_is_done_and_told_as_a_failure_is_told_as_it_is(tmp_path, monkeypatch, by, done):
+    file, part, rename = tmp_path / "file", tmp_path / "part", os.replace
+    file.write_bytes(b"old")
+
+    def fails(old, new):
+        if done:
+            rename(old, new)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    part.write_bytes(b"new")
+    monkeypatch.setattr(files.whole.os, "replace", fails)
+    with pytest.raises(OSError, match="has the new content, but the disk" if done else "the file is as it was") as told:
+        files.replace(file, b"new") if by == "content" else files.replace_by(file, part)
+    assert told.value.errno == errno.EIO and file.read_bytes() == (b"new" if done else b"old")
+
+
 # Two writers ---------------------------------------------------------------------------------------------------------
 
 HOLD = """
@@ -228,6 +248,68 @@ def test_four_processes_that_count_together_miss_nothing(tmp_path):
     processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]
     assert [process.wait(timeout=120) for process in processes] == [0] * 4
     assert file.read_text() == "160" and os.listdir(tmp_path) == ["count"]
+
+
+WITHOUT_LOCKS = """
+import errno, fcntl
+def flock(*_):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+fcntl.flock = flock
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_four_processes_that_count_together_on_a_disk_without_locks_miss_nothing(tmp_path):
+    file = tmp_path / "count"
+    file.write_text("0")
+    command = [sys.executable, "-c", WITHOUT_LOCKS + COUNT.replace("40", "20"), file]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]
+    assert [process.wait(timeout=120) for process in processes] == [0] * 4
+    assert file.read_text() == "80" and os.listdir(tmp_path) == ["count"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_a_disk_without_locks_has_one_that_a_kill_frees(tmp_path):
+    command = [sys.executable, "-c", WITHOUT_LOCKS + HOLD, tmp_path / "file"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        said = rf"file is in use by process {process.pid} on \S+, which has been training since"
+        assert second.returncode == 1 and re.search(said, second.stderr), second.stderr
+        process.kill()
+    assert (tmp_path / ".file.lock").exists()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    (tmp_path / ".file.lock").write_bytes(b"")  # as an earlier version left it
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights")
+def test_nobody_else_can_open_a_lock_and_so_hold_it(tmp_path, holder):
+    """Whoever can open it for reading can. It is made so, and one that was left otherwise becomes so."""
+    name = tmp_path / ".file.lock"
+    assert stat.S_IMODE(name.stat().st_mode) == 0o600
+    holder.kill()
+    holder.wait()
+    name.chmod(0o644)
+    with files.locked(tmp_path / "file", "saving", wait=10):
+        assert stat.S_IMODE(name.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+def test_a_lock_whose_writer_has_ended_is_not_told_as_his(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    with open(tmp_path / ".file.lock") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = (
+            f"in use by another process .the lock was left by process {holder.pid}, which has ended; if none of yours"
+        )
+        with pytest.raises(files.Busy, match=said), files.locked(tmp_path / "file", "saving"):
+            pass
 
 
 # Nobody else writes --------------------------------------------------------------------------------------------------

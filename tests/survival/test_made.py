@@ -266,6 +266,17 @@ def test_clean_leaves_a_folder_that_another_user_is_making(course, monkeypatch):
     assert (course / "build/slides/deep/page.html").exists()
 
 
+def test_a_lock_that_only_another_user_can_read_is_one_at_work(course, monkeypatch):
+    """Locks are of their user alone."""
+    write(course / "build/.slides.lock", "")
+    can = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).suffix != ".lock" and can(path, mode))
+    said = []
+    clean.build(course, said.append)
+    assert len(said) == 1 and "stays: slides is being made there" in said[0]
+    assert (course / "build/slides/deep/page.html").exists()
+
+
 def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch):
     before = below(course)
     with made.in_use("running JupyterLab"):
@@ -280,6 +291,45 @@ def test_clean_removes_nothing_while_a_lab_or_an_update_runs(course, monkeypatch
         with pytest.raises(ending.Refused, match="updating the course since"):
             clean.clean(course, pytest.fail)
     assert below(course) == before
+
+
+@pytest.mark.parametrize("how", ["in place", "by a new file", "a new file beside it"])
+@pytest.mark.parametrize("moment", ["the look", "the renaming", "another's renaming", "the last folder"])
+def test_what_is_saved_while_clean_is_at_work_goes_into_kept(course, monkeypatch, moment, how):
+    with made.building(course / "build/class") as room:
+        write(room / "deep/page.html", "made")
+        write(room / "other.html", "made")
+    path, saved = course / "build/class/deep/page.html", []
+
+    def save():
+        if not saved and path.parent.is_dir():
+            target = path.with_name("new.html") if how == "a new file beside it" else path
+            part = path.with_name("part") if how == "by a new file" else target
+            part.write_text("typed meanwhile")
+            os.replace(part, target)
+            saved.append(target)
+
+    def before(module, name, is_now=lambda *_: True):
+        real = getattr(module, name)
+
+        def then(*arguments, **more):
+            if is_now(*arguments):
+                save()
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(module, name, then)
+
+    if moment == "the look":
+        before(made, "walk")
+    elif moment == "the last folder":
+        before(clean, "_remove_empty")
+    else:
+        name = "page.html" if moment == "the renaming" else "other.html"
+        before(clean.os, "rename", lambda old, new: Path(old).name == name)
+    clean.build(course, lambda words: None)
+    (target,) = saved
+    assert [found.read_text() for found in course.rglob(f"kept/**/{target.name}")].count("typed meanwhile") == 1
+    assert not (course / "build").exists()
 
 
 @pytest.mark.parametrize("process", ["gone", "another's"])

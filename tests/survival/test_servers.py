@@ -5,14 +5,17 @@ Both servers run with a user's configuration that would open everything, and wit
 
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -646,6 +649,94 @@ def test_opening_a_notebook_imports_nothing_that_lies_beside_it(server):
             assert server.ask("POST", f"/api/kernels/{kernel}/restart", body={})[0] == 200
     finally:
         server.ask("DELETE", f"/api/kernels/{kernel}")
+
+
+def debug(sequence, command, **arguments):
+    """A message of JupyterLab's debugger."""
+    one = message("debug_request", type="request", seq=sequence, command=command, arguments=arguments)
+    return one.replace('"channel": "shell"', '"channel": "control"')
+
+
+def test_no_debugger_listens_or_writes_cells_where_others_can(server, kernel):
+    """That of ipykernel does: on a port of every user's, after it is off as well, and in /tmp/ipykernel_PID."""
+    if server.name == "present":
+        pytest.skip("no message for a debugger gets through")
+    _, _, specs = server.ask("GET", "/api/kernelspecs")
+    (one,) = json.loads(specs)["kernelspecs"].values()
+    assert one["spec"]["metadata"]["debugger"] is False  # so JupyterLab shows no bug
+    started = server.start()
+    (pid,) = (pid for pid in server.kernels() if any(started in word for word in psutil.Process(pid).cmdline()))
+    folder = Path(tempfile.gettempdir(), f"ipykernel_{pid}")
+    family = lambda: [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    listening = lambda: [len(one.net_connections("tcp")) for one in family()]
+    try:
+        for _ in range(2):  # the second after a restart, and its code runs
+            told = said(server, started, message("kernel_info_request"))
+            assert '"supported_features"' in told and '"debugger"' not in told
+            before, adapter = listening(), debug(2, "initialize", clientID="vscode", adapterID="")
+            told = said(server, started, debug(1, "debugInfo"), adapter, debug(3, "attach"))
+            said(server, started, debug(4, "dumpCell", code="1 + 1"))
+            assert '"success": true' not in told and listening() == before and not folder.exists()
+            told = said(server, started, message("execute_request", code="print('ran', 6 * 7)", silent=False))
+            assert "ran 42" in told, told
+            assert server.ask("POST", f"/api/kernels/{started}/restart", body={})[0] == 200
+            (pid,) = (pid for pid in server.kernels() if any(started in word for word in psutil.Process(pid).cmdline()))
+    finally:
+        server.ask("DELETE", f"/api/kernels/{started}")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_kernel_is_of_this_python_whatever_has_its_name(tmp_path, monkeypatch):
+    """A folder of kernels that JUPYTER_PATH names, or the user's own, can hold another program of the name."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    for name in ("JUPYTER_PATH", "JUPYTER_DATA_DIR"):
+        place = tmp_path / name / "kernels/python3"
+        place.mkdir(parents=True)
+        (place / "kernel.json").write_text('{"argv": ["/bin/sh"], "display_name": "Python 3", "language": "python"}')
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert KernelSpecManager().get_kernel_spec("python3").argv == ["/bin/sh"], "that is what Jupyter does"
+    specs = servers.Specs(config=servers.settings(1, 1, 1))
+    assert specs.get_kernel_spec("python3").argv[0] == sys.executable
+    (one,) = specs.get_all_specs().values()
+    assert one["spec"]["argv"][0] == sys.executable
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights")
+@pytest.mark.parametrize("name", [*servers.JUPYTERS, *servers.LABS])
+def test_no_folder_of_jupyters_in_which_others_can_write_is_used(name, tmp_path, monkeypatch):
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    own.mkdir(mode=0o700)
+    shared.mkdir()
+    monkeypatch.setenv(name, str(own))
+    servers.whole_addresses()
+    assert os.environ[name] == str(own)
+    shared.chmod(0o1777)
+    for place in (shared, shared / "new"):
+        monkeypatch.setenv(name, f"{own}{os.pathsep}{place}" if name in servers.JUPYTERS else str(place))
+        with pytest.raises(
+            servers.ending.Refused, match=f"and what lies there would run as you: leave it out of {name}"
+        ):
+            servers.whole_addresses()
+    monkeypatch.setenv(name, "relative")
+    monkeypatch.chdir(own)
+    monkeypatch.setattr(servers.ending, "_not_ours_alone", lambda path: None)
+    servers.whole_addresses()
+    assert os.environ.get(name) == (None if name in servers.JUPYTERS else str(own / "relative"))
+
+
+def test_every_path_variable_of_jupyters_is_known():
+    """Of the versions that are installed: one that is new must be looked at."""
+    known = {*servers.SEARCHED, *servers.FOLDERS, "JUPYTER_PREFER_ENV_PATH", "JUPYTERLAB_GALATA_ROOT_DIR"}
+    found = set()
+    for package in ("jupyter_core", "jupyter_client", "jupyter_server", "jupyterlab", "jupyterlab_server", "IPython"):
+        folder = Path(importlib.util.find_spec(package).origin).parent
+        for path in folder.rglob("*.py"):
+            if "tests" not in path.parts:
+                found.update(re.findall(r"""["'](JUPYTER\w*|IPYTHON\w*)["']""", path.read_text(errors="replace")))
+    ends = ("DIR", "DIRS", "PATH", "PATHS", "FILE", "HOME")
+    paths = {name for name in found if name.endswith(ends)}
+    assert paths - known - {"JUPYTER_PLATFORM_DIRS"} == set() and {"JUPYTER_PATH", "JUPYTERLAB_DIR"} <= paths
 
 
 def test_the_server_itself_looks_for_modules_in_no_folder_that_it_shows(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import json
 import os
 import time
@@ -11,7 +13,13 @@ from pathlib import Path
 
 from vaecourse import foreign
 from vaecourse.files.marks import NotOurs
-from vaecourse.files.whole import opened, real, short, shown, told
+from vaecourse.files.whole import beside, opened, part_of, real, short, shown, told
+from vaecourse.files.whole import name as give_name
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 class Busy(OSError):
@@ -24,7 +32,8 @@ class Busy(OSError):
 def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     """Hold what ``path`` names for as long as the block runs; the system lets go of it when the process dies.
 
-    The lock is a file beside it, ``.NAME.lock``, which says who holds it and is removed at the end.
+    The lock is a file beside it, ``.NAME.lock``, which says who holds it and is removed at the end. On a disk without
+    such locks it is held by being there, and whose process has ended on this machine holds it no more.
 
     Arguments:
         doing: what the other is told that we do, "training".
@@ -33,8 +42,6 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
     Raises ``Busy`` with the process, machine, time and doing of whoever holds it, ``NotOurs`` where somebody's text has
     the lock's name, and ``OSError`` as ``replace`` does.
     """
-    import filelock
-
     path = real(path)
     name = path.with_name(f".{short(path.name)}.lock")
     if not is_lock(name):
@@ -44,16 +51,33 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         )
     if os.path.lexists(name) and not (name.is_symlink() or name.is_file()):  # a pipe, of which the system makes a lock
         raise NotOurs(f"{shown(name)} is no file, and {shown(path)} needs it as its lock: move it away.")
-    lock = filelock.FileLock(name, timeout=wait, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        by_system = _has_locks(path.parent, os.stat(path.parent).st_dev)
+    except OSError as failure:
+        raise told(path, failure) from failure
+    with (_by_system if by_system else _by_name)(path, name, doing, wait):
+        yield
+
+
+@contextlib.contextmanager
+def _by_system(path: Path, name: Path, doing: str, wait: float) -> Iterator[None]:
+    import filelock
+
+    # Of this user alone: whoever can open it can hold it.
+    lock = filelock.FileLock(name, timeout=wait, thread_local=False, mode=0o600)
+    try:
         # Where no file can be made filelock waits as if somebody held it.
-        os.close(os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644))
+        handle = os.open(name, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            if hasattr(os, "fchmod"):  # one that was left as others can open it
+                with contextlib.suppress(PermissionError):
+                    os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
         lock.acquire()
     except filelock.Timeout:
-        busy = Busy(f"{shown(path)} is in use by {holder(name)}: wait until that has ended, or name another file.")
-        busy.holder = holder(name)
-        raise busy from None
+        raise _busy(path, name) from None
     except OSError as failure:
         raise told(path, failure) from failure
     ours = is_lock(name)  # else somebody's file has got this name since, and stays
@@ -69,6 +93,97 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
                 if name.stat().st_ino == inode:
                     name.unlink()
         lock.release()
+
+
+@contextlib.contextmanager
+def _by_name(path: Path, name: Path, doing: str, wait: float) -> Iterator[None]:
+    """Hold a lock on a disk without locks: who gives a file this name, and no other, has it."""
+    end = time.monotonic() + wait
+    text = json.dumps({**_self(), "doing": doing}).encode()
+    while True:
+        try:
+            with beside(name, text) as part:
+                inode = part.stat().st_ino
+                give_name(part, name)
+            break
+        except FileExistsError:
+            pass
+        except OSError as failure:
+            raise told(path, failure) from failure
+        if _is_left(name):
+            _take_away(name)
+        elif time.monotonic() >= end:
+            raise _busy(path, name)
+        else:
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if name.stat().st_ino == inode:
+                name.unlink()
+
+
+def _is_left(name: Path) -> bool:
+    """Whether nobody holds a lock that is there by name: whoever wrote it has ended, or nobody wrote into it."""
+    start = _start(name)
+    who = _holds(start or b"")
+    return start is not None and (_has_ended(who) if who else not start.strip(b"\0"))
+
+
+def _take_away(name: Path) -> None:
+    """Remove such a lock; one that somebody has taken in this instant gets its name back."""
+    part = part_of(name)
+    with contextlib.suppress(FileNotFoundError, FileExistsError):
+        os.rename(name, part)
+        try:
+            if not _is_left(part):
+                give_name(part, name)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@functools.cache
+def _has_locks(folder: Path, disk: int) -> bool:
+    """Whether the system locks files on this disk; that of some does not."""
+    if fcntl is None:  # Windows has others
+        return True
+    probe = part_of(folder / "lock")
+    try:
+        handle = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:
+        return True  # which is told by whoever makes the lock
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        return failure.errno not in WITHOUT
+    finally:
+        os.close(handle)
+        probe.unlink(missing_ok=True)
+    return True
+
+
+WITHOUT = {errno.ENOSYS, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.EOPNOTSUPP), errno.ENOLCK}
+
+
+def _busy(path: Path, name: Path) -> Busy:
+    busy = Busy(f"{shown(path)} is in use by {holder(name)}: wait until that has ended, or name another file.")
+    busy.holder = holder(name)
+    return busy
+
+
+def _has_ended(who: dict[str, object]) -> bool:
+    """Whether the process that wrote a lock ran on this machine, and runs no more."""
+    process = who["process"]
+    if os.name != "posix" or who["machine"] != _self()["machine"] or type(process) is not int or process < 1:
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:  # another user's
+        pass
+    return False
 
 
 def _self() -> dict[str, object]:
@@ -106,6 +221,9 @@ def holder(name: Path) -> str:
     who = _holds(_start(name) or b"")
     if who is None:
         return "another process"
+    if _has_ended(who):
+        left = f"the lock was left by process {foreign.plain(who['process'], 20)}, which has ended"
+        return f"another process ({left}; if none of yours runs, remove {shown(name)})"
     own = who["process"] == os.getpid() and who["machine"] == _self()["machine"]
     process, machine, doing, since = (
         foreign.plain(who[name], most)

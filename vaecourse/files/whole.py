@@ -129,7 +129,7 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
     Arguments:
         if_still: the stamps that the file may have in the last moment; None is that of no file.
     """
-    path = real(path)
+    path, ours = real(path), None
     try:
         before = permission(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
             os.replace(part, path)
             now = _if_renamed(path, ours)
     except OSError as failure:
-        raise told(path, failure) from failure
+        raise _told_of_replacing(path, failure, ours) from failure
     _sync_folder(path.parent)
     _sweep(path)
     return now
@@ -150,18 +150,28 @@ def replace(path: str | Path, content: bytes, if_still: Sequence[Stamp | None] |
 
 def replace_by(path: str | Path, part: Path) -> None:
     """The same with what is in the file ``part``, which lies in the same folder and is gone then."""
-    path = real(path)
+    path, ours = real(path), None
     try:
         before = permission(path)
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         if before is not None:
             _pass_on(path, before, part)
+        ours = stamp(part)
         os.replace(part, path)
     except OSError as failure:
-        raise told(path, failure) from failure
+        raise _told_of_replacing(path, failure, ours) from failure
     _sync_folder(path.parent)
     _sweep(path)
+
+
+def _told_of_replacing(path: Path, failure: OSError, ours: Stamp | None) -> OSError:
+    """The same error in a sentence. A disk may tell of a failure of a renaming that it has done: so look again."""
+    if _if_renamed(path, ours) is None:
+        return told(path, failure)
+    cure = "Look at the disk, and keep a copy elsewhere."
+    said = f"{shown(path)} has the new content, but the disk told of a failure ({failure.strerror or failure}). {cure}"
+    return OSError(failure.errno, said)
 
 
 def _if_renamed(path: Path, before: Stamp | None) -> Stamp | None:
