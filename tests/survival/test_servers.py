@@ -660,7 +660,7 @@ def debug(sequence, command, **arguments):
 def test_no_debugger_listens_or_writes_cells_where_others_can(server, kernel):
     """That of ipykernel does: on a port of every user's, after it is off as well, and in /tmp/ipykernel_PID."""
     if server.name == "present":
-        pytest.skip("no message for a debugger gets through")
+        pytest.skip("it starts its kernels by the same words, and its page is sent no message of this kind")
     _, _, specs = server.ask("GET", "/api/kernelspecs")
     (one,) = json.loads(specs)["kernelspecs"].values()
     assert one["spec"]["metadata"]["debugger"] is False  # so JupyterLab shows no bug
