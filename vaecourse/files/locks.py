@@ -143,7 +143,7 @@ def _take_away(name: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _has_locks(folder: Path, disk: int) -> bool:
     """Whether the system locks files on this disk; that of some does not."""
     if fcntl is None:  # Windows has others
