@@ -1,5 +1,6 @@
 """The pages under docs/how-to/: each one's script runs whole, ends in asserts that hold, and is as short as it says."""
 
+import importlib.util
 import io
 import os
 import re
@@ -48,8 +49,8 @@ def run(source, folder):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_script_of_a_page_runs(page, tmp_path):
-    if page in NEEDS:
-        pytest.importorskip(NEEDS[page], reason=f"docs/how-to/{page}.md needs it")
+    if page in NEEDS and importlib.util.find_spec(NEEDS[page]) is None:  # Pyro, imported here, changes torch for all
+        pytest.skip(f"docs/how-to/{page}.md needs {NEEDS[page]}")
     ended = run(script(page), tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.strip(), "a page prints what it has found"
