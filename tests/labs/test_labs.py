@@ -8,6 +8,7 @@ import io
 import re
 import subprocess
 import sys
+import threading
 import weakref
 
 import ipywidgets
@@ -302,4 +303,28 @@ def test_what_a_page_sent_before_it_heard_of_a_reset_does_not_count():
     lab.apply(next(iter(lab.presets)))
     K.set_state({"value": 70, "heard": K.turn - 1})
     assert lab.settings == lab.defaults | lab.presets[next(iter(lab.presets))]
+    lab.close()
+
+
+def test_a_reset_on_another_thread_waits_for_the_picture_at_hand():
+    """JupyterLab brings a slider's values on one thread of the kernel and a click on "Reset" on another."""
+    drawing, done = threading.Event(), threading.Event()
+
+    class Slow(labs.ALL["00.bound"]().experiment.__class__):
+        def compute(self, **settings):
+            if settings["K"] == 50:
+                drawing.set()
+                done.wait(1)
+            return super().compute(**settings)
+
+    lab = Slow().live()
+    start, K = lab.sentence.value, lab.controls["K"]
+    slider = threading.Thread(target=lambda: K.set_state({"value": 50, "heard": K.turn}))
+    slider.start()
+    assert drawing.wait(10)
+    lab.reset()
+    done.set()
+    slider.join()
+    assert (K.value, lab.sentence.value) == (lab.defaults["K"], start)
+    assert lab.image.alt.endswith(html.unescape(start))
     lab.close()

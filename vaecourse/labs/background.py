@@ -1,35 +1,22 @@
 """A training beside the page: a piece of work, then whatever has arrived, on the event loop that hears the page.
 
-JupyterLab hears its widgets on a thread that the kernel keeps for them (a subshell), and cells run on another: hence a
-lab does one thing at a time, and who comes second waits for the end of a piece.
+Whatever comes on another thread (``turns``) waits for the end of a piece.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import threading
 import weakref
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vaecourse.labs.trainer import one_thread
+from vaecourse.labs.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from vaecourse.labs.training_panel import TrainingPanel
 
 YIELDS = 8  # turns of the loop between two pieces: what a message takes from the socket to the control
-
-_one_at_a_time = threading.RLock()  # whoever holds it has the labs that train for himself
-
-
-def in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def when_free(*args: Any, **settings: Any) -> Any:
-        with _one_at_a_time:
-            return method(*args, **settings)
-
-    return when_free
 
 
 async def run(owner: weakref.ref[TrainingPanel], pieces: Iterator[None]) -> None:
@@ -38,7 +25,7 @@ async def run(owner: weakref.ref[TrainingPanel], pieces: Iterator[None]) -> None
     A pause ends it here, between two pieces.
     """
     while (lab := owner()) is not None:
-        with _one_at_a_time:
+        with one_at_a_time:
             if lab._task is not asyncio.current_task():  # paused by another thread
                 return
             try:
@@ -49,7 +36,7 @@ async def run(owner: weakref.ref[TrainingPanel], pieces: Iterator[None]) -> None
             except Exception as error:  # noqa: BLE001 - a task has no cell: it must be told in the lab
                 return lab.finish(error)
         await _whatever_has_arrived(lab)
-        with _one_at_a_time:
+        with one_at_a_time:
             if lab._task is asyncio.current_task():
                 lab.tick()
         await _whatever_has_arrived(lab)

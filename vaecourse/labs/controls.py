@@ -18,6 +18,8 @@ import anywidget
 import numpy as np
 from traitlets import Bool, Float, Int, List, TraitError, TraitType, Unicode, validate
 
+from vaecourse.labs.turns import in_turn
+
 HERE = Path(__file__).parent
 LARGEST_SEED = 2**32 - 1
 
@@ -51,12 +53,14 @@ class ControlWidget(FromPage, anywidget.AnyWidget):
     label = Unicode().tag(sync=True)
     turn, heard = Int(0).tag(sync=True), Int(0).tag(sync=True)
 
+    @in_turn
     def put(self, value: Any) -> None:
         """Set the value from here. What the page has sent before it hears of it no longer counts."""
         self.value = value
         self.turn += 1
         self.send_state(["value", "turn"])  # a page that holds back another value has it no longer either
 
+    @in_turn
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the page sends, unless it is older than what was put here."""
         if sync_data.get("heard", self.heard) != self.turn:

@@ -43,6 +43,7 @@ from vaecourse.labs import shown
 from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, Switch, Whole
 from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
 from vaecourse.labs.shown import while_there
+from vaecourse.labs.turns import in_turn
 
 __all__ = ["Choice", "Experiment", "Number", "Panel", "Seed", "Switch", "Whole"]
 
@@ -88,6 +89,7 @@ class Panel:
     It lives as long as a cell shows it or a name holds it; then, or with ``close``, its widgets go, in the browser too.
     """
 
+    @in_turn
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.controls = {control.name: control.make() for control in experiment.controls}
@@ -143,16 +145,19 @@ class Panel:
         """Whether a control has moved since the picture was drawn."""
         return self._due is not None
 
+    @in_turn
     def apply(self, preset: str) -> None:
         """Put the lab into a named state. Raises ``ValueError``, naming the nearest preset, if there is none of it."""
         self._set(self._preset(preset))
         self._flush_if_due()
 
+    @in_turn
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
         self._set(self.defaults)
         self._flush_if_due()
 
+    @in_turn
     def flush(self) -> None:
         """Bring picture and sentence up to date with the controls, now."""
         self._call_off()
@@ -168,12 +173,14 @@ class Panel:
     def settle(self) -> None:
         """Its cell has run to its end."""
 
+    @in_turn
     def close(self) -> None:
         """Take the panel away, here and in the browser."""
         self._call_off()
         self._take_away()
         shown.forget(self)
 
+    @in_turn
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
         panels = []
@@ -186,6 +193,7 @@ class Panel:
     def __repr__(self) -> str:
         return f"Live lab: {self.experiment.title} (controls: {', '.join(self.controls)})"
 
+    @in_turn
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and a still picture for where there is no kernel."""
         self._flush_if_due()
@@ -196,6 +204,7 @@ class Panel:
         width = round(100 * self.experiment.size[0])
         return {**view, "text/plain": repr(self), "image/png": picture}, {"image/png": {"width": width}}
 
+    @in_turn
     def _ask(self, _change: object) -> None:
         """A control has moved: with an event loop draw soon, once for all that moves until then; without one, now."""
         try:
@@ -206,6 +215,7 @@ class Panel:
         if self._due is None:
             self._due = loop.call_later(PAUSE, self.flush)
 
+    @in_turn
     def _flush_if_due(self) -> None:
         if self.pending:
             self.flush()
@@ -244,6 +254,7 @@ class Panel:
             raise ValueError(f"preset must be one of {', '.join(map(repr, self.presets))}, got {name!r}.{hint}")
         return self.defaults | self.presets[name]
 
+    @in_turn
     def _set(self, settings: Mapping[str, Any]) -> None:
         """Move the controls to ``settings`` and draw once, not once for each of them."""
         for widget in self.controls.values():

@@ -18,12 +18,12 @@ from traitlets import Bool, Int, TraitError, Unicode
 
 from vaecourse import files
 from vaecourse.labs import background
-from vaecourse.labs.background import in_turn
 from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
 from vaecourse.labs.frame import Panel
 from vaecourse.labs.shown import Left, take, waiting, while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
 from vaecourse.labs.trainer import MOST_STEPS, Settings, one_thread, whole
+from vaecourse.labs.turns import in_turn
 
 if TYPE_CHECKING:
     from vaecourse.labs.training import Training
@@ -273,10 +273,6 @@ class TrainingPanel(Panel):
             with contextlib.suppress(Exception):  # the picture stops at the same, and tells it
                 self._tell(self.experiment.sentence(self._compute(self.settings)))
         super()._ask(change)
-
-    @in_turn
-    def _set(self, settings: Mapping[str, Any]) -> None:
-        super()._set(settings)
 
     def _compute(self, settings: Settings) -> Any:
         with one_thread():
