@@ -134,7 +134,7 @@ def test_ctrl_c_says_how_far_it_came(monkeypatch, tmp_path):
     def press(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "_step", press)
+    monkeypatch.setattr(train.steps, "step", press)
     code, said, _ = call("train", "--checkpoint", tmp_path / "file", "--device", "cpu")
     assert code == 130 and "0 epochs, interrupted" in said
 

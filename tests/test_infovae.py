@@ -485,7 +485,7 @@ def test_bad_input(call, error, words):
 
 
 def test_two_codes_of_one_point_have_no_other_component(monkeypatch):
-    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
     for batch_size, M in ((10, 2), (1, 3)):
         with pytest.raises(ValueError, match="batch_size must leave no batch of one point"):
             objective = InfoVAE("kl-minibatch", 0.0, 5.0, own=False)

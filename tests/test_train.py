@@ -244,7 +244,7 @@ def test_a_file_of_somebody_else_is_kept(tmp_path):
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_step(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
     with pytest.raises(IsADirectoryError, match="checkpoint must name a file, got the folder"):
         run(checkpoint=tmp_path)
     (tmp_path / "file").touch()
@@ -305,7 +305,7 @@ def test_a_gradient_that_is_not_finite_is_not_taken():
     ],
 )
 def test_bad_input_is_told_before_the_first_step(monkeypatch, options, error, said):
-    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
     with pytest.raises(error, match=said):
         run(**options)
 
@@ -678,7 +678,7 @@ def test_a_pair_of_tensors_is_shuffled_and_cut_like_one(tmp_path):
     ],
 )
 def test_what_would_fail_later_is_told_before_the_first_step(monkeypatch, options, error, said):
-    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
     if "model" in options:
         options = options | {"model": new_model(likelihood="gaussian")}
     with pytest.raises(error, match=said):

@@ -394,7 +394,7 @@ def test_a_checkpoint_that_may_not_be_written_is_told_before_the_first_step(tmp_
     file = tmp_path / "file.safetensors"
     run(epochs=1, checkpoint=file)
     os.link(file, tmp_path / "backup.safetensors")
-    monkeypatch.setattr(train, "_step", lambda *_: pytest.fail("a step was taken"))
+    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
     with pytest.raises(OSError, match="it has 2 names, hard links"):
         run(epochs=2, checkpoint=file)
 
