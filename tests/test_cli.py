@@ -123,9 +123,9 @@ def test_evaluate_refuses_a_bad_K_and_other_data(trained, tmp_path):
 
 def test_offline_without_the_data_is_a_sentence(monkeypatch, tmp_path):
     monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr(data, "DEBIAN", tmp_path)
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(data, "MNIST", data.MNIST._replace(mirrors=("http://127.0.0.1:9/",)))
+    monkeypatch.setattr(data.places, "DEBIAN", tmp_path)
+    monkeypatch.setattr(data.places, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(data.sources, "MNIST", data.sources.MNIST._replace(mirrors=("http://127.0.0.1:9/",)))
     code, _, error = call("train", "mnist")
     assert code == 2 and "VAECOURSE_DATA" in error and "digits, which need no network" in error
 
@@ -495,8 +495,8 @@ def test_it_finds_a_python_that_cannot_make_environments(monkeypatch):
 
 
 def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "DEBIAN", tmp_path / "debian")
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data.places, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setattr(data.places, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "nowhere"))
     found = findings(doctor.images)["VAECOURSE_DATA"]
     assert found.needed and "no folder" in found.said and "unset VAECOURSE_DATA" in found.mend
@@ -506,7 +506,7 @@ def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
     assert not found["mnist"].needed and "0 of 4 files on this machine" in found["mnist"].said
     (tmp_path / "cache" / "mnist").mkdir(parents=True)
     (tmp_path / "debian" / "fashion-mnist").mkdir(parents=True)
-    first = next(iter(data.MNIST.sums))
+    first = next(iter(data.sources.MNIST.sums))
     (tmp_path / "cache" / "mnist" / first).write_bytes(b"half a file")
     (tmp_path / "debian" / "fashion-mnist" / first).write_bytes(b"half a file")
     cached, missing = [one for one in doctor.images() if one.what == "mnist"]  # one damaged file is seen at once
@@ -517,12 +517,12 @@ def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
 
 
 def test_it_finds_whole_data(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "DEBIAN", tmp_path)
+    monkeypatch.setattr(data.places, "DEBIAN", tmp_path)
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
     sums = {f"file-{number}": data.Held(1, hashlib.sha256(bytes([number])).hexdigest()) for number in range(4)}
     for number, name in enumerate(sums):
         (tmp_path / name).write_bytes(bytes([number]))
-    monkeypatch.setattr(data, "MNIST", data.MNIST._replace(sums=sums))
+    monkeypatch.setattr(data.sources, "MNIST", data.sources.MNIST._replace(sums=sums))
     assert findings(doctor.images)["mnist"].said == f"four files in {tmp_path}, as they should be"
 
 

@@ -55,12 +55,12 @@ def server(tmp_path, contents):
 def source(monkeypatch, tmp_path, contents, server):
     """MNIST, as it were: small files, a dead mirror before the living one, nothing on this machine."""
     monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr(data, "DEBIAN", tmp_path / "no debian")
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data.places, "DEBIAN", tmp_path / "no debian")
+    monkeypatch.setattr(data.places, "cache_folder", lambda: tmp_path / "cache")
     sums = {name: data.Held(len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
     small = data.Source("mnist", ("http://127.0.0.1:9/", server[1]), sums)
-    monkeypatch.setattr(data, "MNIST", small)
-    monkeypatch.setattr(data, "SCHEMES", ("https", "http"))  # the mirror of these tests has no certificate
+    monkeypatch.setattr(data.sources, "MNIST", small)
+    monkeypatch.setattr(data.fetching, "SCHEMES", ("https", "http"))  # the mirror of these tests has no certificate
     return small
 
 
@@ -139,7 +139,7 @@ def test_fetched_from_the_second_mirror_and_kept(source, server, contents):
     assert len(server[2]) == 4
     data.mnist()
     assert len(server[2]) == 4  # the cache was enough
-    assert not [path for path in (data.cache_folder() / "mnist").iterdir() if path.suffix == ".part"]
+    assert not [path for path in (data.places.cache_folder() / "mnist").iterdir() if path.suffix == ".part"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_fetched_from_the_second_mirror_and_kept(source, server, contents):
 )
 def test_a_damaged_cache_is_told_and_fetched_again(source, server, contents, damage):
     data.mnist()
-    kept = data.cache_folder() / "mnist" / "train-images-idx3-ubyte"
+    kept = data.places.cache_folder() / "mnist" / "train-images-idx3-ubyte"
     kept.write_bytes(damage(kept.read_bytes()))
     with pytest.warns(UserWarning, match="train-images-idx3-ubyte is .* fetched again"):
         again = data.mnist()
@@ -157,9 +157,9 @@ def test_a_damaged_cache_is_told_and_fetched_again(source, server, contents, dam
 
 def test_a_damaged_cache_without_a_network_is_told_and_left(source, server, monkeypatch):
     data.mnist()
-    kept = data.cache_folder() / "mnist" / "train-images-idx3-ubyte"
+    kept = data.places.cache_folder() / "mnist" / "train-images-idx3-ubyte"
     kept.write_bytes(half := kept.read_bytes()[:20])
-    monkeypatch.setattr(data, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
+    monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
     with pytest.warns(UserWarning, match="train-images-idx3-ubyte is the wrong file"):
         with pytest.raises(data.NotAtHand, match="The cached file .*ubyte is damaged, and none of 1 mirrors"):
             data.mnist()
@@ -171,7 +171,7 @@ def test_a_mirror_that_sends_another_file_is_not_believed(source, server, conten
     (server[0] / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(swapped))
     with pytest.raises(data.NotAtHand):
         data.mnist()
-    assert not (data.cache_folder() / "mnist" / "train-images-idx3-ubyte").exists()
+    assert not (data.places.cache_folder() / "mnist" / "train-images-idx3-ubyte").exists()
 
 
 def test_a_mirror_may_send_it_uncompressed(source, server, contents):
@@ -182,7 +182,7 @@ def test_a_mirror_may_send_it_uncompressed(source, server, contents):
 
 
 def test_offline_says_what_to_do_and_the_course_goes_on(source, monkeypatch):
-    monkeypatch.setattr(data, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
+    monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=("http://127.0.0.1:9/",)))
     with pytest.raises(data.NotAtHand, match="connect to the network.*VAECOURSE_DATA.*need no network: data.digits"):
         data.mnist()
     with pytest.warns(UserWarning, match="mnist is not on this machine.*goes on with digits"):
@@ -196,7 +196,7 @@ def test_the_named_folder_is_read_without_the_network(source, monkeypatch, tmp_p
     for name, content in contents.items():
         (folder / (f"{name}.gz" if packed else name)).write_bytes(gzip.compress(content) if packed else content)
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "given"))
-    monkeypatch.setattr(data, "MNIST", source._replace(mirrors=()))
+    monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=()))
     assert data.mnist().train.shape == (7, 6)
 
 
@@ -216,7 +216,7 @@ def test_a_named_folder_that_is_none_is_told(source, monkeypatch, tmp_path):
 
 def test_a_cache_that_cannot_be_written_costs_only_the_copy(source, monkeypatch, tmp_path):
     (tmp_path / "a file").touch()
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "a file" / "cache")
+    monkeypatch.setattr(data.places, "cache_folder", lambda: tmp_path / "a file" / "cache")
     with pytest.warns(UserWarning, match="could not be written"):
         assert data.mnist().train.shape == (7, 6)
 
@@ -246,7 +246,7 @@ def test_the_known_sums_are_those_of_the_real_files():
     """Where the real files lie on this machine, they are what the sums say: 70 000 images of 28 x 28."""
     at_hand = []
     for name in ("mnist", "fashion-mnist"):
-        known = {"mnist": data.MNIST, "fashion-mnist": data.FASHION_MNIST}[name]
+        known = {"mnist": data.sources.MNIST, "fashion-mnist": data.sources.FASHION_MNIST}[name]
         if all(data.find(known, file) for file in known.sums):
             at_hand.append(name)
             images = data.load(name)

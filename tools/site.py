@@ -199,8 +199,13 @@ def api_list() -> str:
     return f"\n| module | what it holds |\n|---|---|\n{rows}\n"
 
 
-# The other files there are experiments, answers, and how a row becomes a loss.
-INSIDE = {"labs": ["frame", "controls"], "checks": ["frame"], "objectives": ["table"]}
+# The other files there are experiments, answers, what is in a file, and how a row becomes a loss.
+INSIDE = {
+    "data": ["sources", "places", "fetching"],
+    "labs": ["frame", "controls"],
+    "checks": ["frame"],
+    "objectives": ["table"],
+}
 
 
 def api_page(name: str) -> str:

@@ -270,7 +270,7 @@ def images() -> Iterator[Finding]:
         yield Finding(data.FOLDER_VARIABLE, f"names {named!r}, which {why}", mend)
         return
     yield Finding(data.FOLDER_VARIABLE, f"names {named}" if named else "not set, which is fine")
-    for source in (data.MNIST, data.FASHION_MNIST):
+    for source in (data.sources.MNIST, data.sources.FASHION_MNIST):
         places = []
         damaged = False
         for file in source.sums:
@@ -278,7 +278,7 @@ def images() -> Iterator[Finding]:
             for path, said in found.damaged.items():
                 damaged, name = True, shlex.quote(str(path))
                 mend = f"rm {name}, and it is fetched again"
-                if not path.is_relative_to(data.cache_folder()):  # somebody's own
+                if not path.is_relative_to(data.places.cache_folder()):  # somebody's own
                     away = cures.free(path.with_name(f"{path.name}.damaged"))
                     mend = f"mv {name} {shlex.quote(str(away))}, and put the right file there"
                 yield Finding(source.name, said, mend, needed=False)

@@ -746,7 +746,7 @@ def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tm
     command = [sys.executable, "-m", "tools.answers", "update", "origin", git(root, "branch", "--show-current").strip()]
     start = lambda: subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert "Traceback" in start().stderr  # no git has left this
-    note = {"from": head, "to": head, "files": [lost, "vaecourse/data.py"]}
+    note = {"from": head, "to": head, "files": [lost, "vaecourse/data/__init__.py"]}
     (root / "chapters/kept" / answers.MERGING).write_text(json.dumps(note))
     told = start()
     assert told.returncode == 1 and told.stderr.startswith("answers: git was ended while it wrote, and files of the")

@@ -333,7 +333,7 @@ MAY = {
     "tools/present.py": "in a folder of its own that made.building gives",
     "tools/extremes.py": "an environment of its own, which nothing but it writes into",
     "tools/answers.py": "moves notebooks into kept/ and back by renaming, and looks for what came in between",
-    "vaecourse/data.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
+    "vaecourse/data/fetching.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
     "vaecourse/reproduce/__init__.py": "removes checkpoints by their mark, whose runs are in the record",
 }
 

@@ -107,7 +107,7 @@ def test_a_run_that_could_not_keep_anything_is_told_before_its_first_step(disk):
 
 
 def test_fetched_data_are_given_and_the_cache_stays(disk, source, server, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(data, "cache_folder", lambda: disk.folder)
+    monkeypatch.setattr(data.places, "cache_folder", lambda: disk.folder)
     images = data.mnist()
     lost = disk.folder / "mnist" / "train-images-idx3-ubyte"
     lost.write_bytes(lost.read_bytes()[:-1])

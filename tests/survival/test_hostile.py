@@ -783,15 +783,15 @@ def test_a_damaged_image_file_is_refused_and_stays(source, contents, monkeypatch
         with untouched(path):
             told(data.mnist, f"{path} ", must=not same_content)
         monkeypatch.delenv(data.FOLDER_VARIABLE)
-        cached = lay(data.cache_folder() / "mnist", contents, wrong, FIRST + suffix)
+        cached = lay(data.places.cache_folder() / "mnist", contents, wrong, FIRST + suffix)
         with monkeypatch.context() as offline, untouched(cached):
-            offline.setattr(data, "MNIST", source._replace(mirrors=()))
+            offline.setattr(data.sources, "MNIST", source._replace(mirrors=()))
             told(data.mnist, str(cached), "data.digits()", must=not same_content)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             assert data.mnist().train.shape == (7, 6)
         assert same_content or [str(cached) in str(warning.message) for warning in said] == [True]
-        shutil.rmtree(data.cache_folder())
+        shutil.rmtree(data.places.cache_folder())
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -838,7 +838,7 @@ def test_item_13_a_huge_file_is_not_read(source, contents, monkeypatch, tmp_path
 
 def test_item_14_a_good_file_beside_a_damaged_one_is_used(source, server, contents, monkeypatch, tmp_path):  # noqa: F811
     """Each time, without asking a mirror, and with one warning that names the damaged one."""
-    for place in (tmp_path / "own" / "mnist", data.cache_folder() / "mnist", data.DEBIAN / "mnist"):
+    for place in (tmp_path / "own" / "mnist", data.places.cache_folder() / "mnist", data.places.DEBIAN / "mnist"):
         lay(place, contents)
         damaged = place / f"{FIRST}.gz"
         damaged.write_bytes(b"\x1f\x8b half")
@@ -857,11 +857,11 @@ def test_item_14_a_good_file_beside_a_damaged_one_is_used(source, server, conten
 
 def test_a_good_file_further_on_is_used_for_the_users_damaged_one(source, server, contents, monkeypatch, tmp_path):  # noqa: F811
     own = lay(tmp_path / "own", contents, b"damaged")
-    lay(data.cache_folder() / "mnist", contents)
+    lay(data.places.cache_folder() / "mnist", contents)
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "own"))
     with untouched(own), pytest.warns(UserWarning, match=f"{own} is the wrong file.*passed over for .*cache"):
         assert data.mnist().train.shape == (7, 6)
-    (data.cache_folder() / "mnist" / FIRST).unlink()
+    (data.places.cache_folder() / "mnist" / FIRST).unlink()
     with untouched(own):
         told(data.mnist, str(own), "left as it is: put the right file there")
     assert server[2] == []
@@ -872,14 +872,14 @@ def test_the_other_set_under_the_same_names_is_not_damaged(source, contents, mon
     lay(tmp_path / "own", contents)
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "own"))
     sums = {name: data.Held(known.size, "0" * 64) for name, known in source.sums.items()}
-    monkeypatch.setattr(data, "FASHION_MNIST", data.Source("fashion-mnist", (), sums))
+    monkeypatch.setattr(data.sources, "FASHION_MNIST", data.Source("fashion-mnist", (), sums))
     assert data.mnist().train.shape == (7, 6)
     assert "fashion-mnist is not on this machine" in told(data.fashion_mnist)
     assert not any("mv " in (found.mend or "") or "rm " in (found.mend or "") for found in doctor.images())
 
 
 def test_a_damaged_file_of_the_system_is_fetched(source, server, contents):  # noqa: F811
-    path = lay(data.DEBIAN / "mnist", contents, b"damaged")
+    path = lay(data.places.DEBIAN / "mnist", contents, b"damaged")
     with untouched(path), pytest.warns(UserWarning, match="damaged|wrong file.*fetched again"):
         assert data.mnist().train.shape == (7, 6)
     assert len(server[2]) == 1
@@ -894,7 +894,7 @@ def test_a_pipe_or_a_device_of_an_images_name_is_never_opened(source, server, co
     assert data.mnist().train.shape == (7, 6) and len(server[2]) == 1
     list(doctor.images())
     with pytest.raises(ValueError, match="wrong file|cannot be read"):  # and not if it comes between a look and reading
-        data._read(tmp_path / "own" / FIRST, source.sums[FIRST])
+        data.content.read(tmp_path / "own" / FIRST, source.sums[FIRST])
 
 
 def test_an_image_file_that_may_not_be_read_is_told(source, contents, monkeypatch, tmp_path):  # noqa: F811
@@ -926,7 +926,7 @@ def test_item_10_a_data_folder_that_is_none_is_told(source, monkeypatch, tmp_pat
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for word in ("FILE", "NOTHING", "PIPE", "LOOP"):
         named = named.replace(word, str(tmp_path / word.lower()))
-    monkeypatch.setattr(data.os, "environ", {**os.environ, data.FOLDER_VARIABLE: named})
+    monkeypatch.setattr(data.places.os, "environ", {**os.environ, data.FOLDER_VARIABLE: named})
     told(data.mnist, f"VAECOURSE_DATA must name a folder, got {named!r:.300}, which ", said)
     _, finding = doctor.images()
     assert finding.needed and said in finding.said and finding.mend.startswith("unset VAECOURSE_DATA, or let it name")
@@ -947,7 +947,7 @@ def test_item_10_a_data_folder_that_may_not_be_read_is_told(source, monkeypatch,
                 told(data.mnist, str(folder), "that you may not look into")
                 (finding,) = [found for found in doctor.images() if found.what == data.FOLDER_VARIABLE]
                 assert "that you may not look into" in finding.said and "unset" in finding.mend
-            monkeypatch.setattr(data, "cache_folder", lambda: closed / "inner" / "cache")
+            monkeypatch.setattr(data.places, "cache_folder", lambda: closed / "inner" / "cache")
             for found in doctor.disk():
                 assert "chmod" not in (found.mend or "") and "chown" not in (found.mend or "")
     finally:
@@ -963,7 +963,7 @@ def test_item_10_the_doctor_never_removes_what_is_not_the_courses(source, conten
     """It gives a damaged file another name, one that is free; its command is one that works."""
     own = lay(tmp_path / "the user's own", contents, b"damaged")
     (own.parent / f"{FIRST}.damaged").write_bytes(b"an earlier one")
-    cached = lay(data.cache_folder() / "mnist", contents, b"damaged")
+    cached = lay(data.places.cache_folder() / "mnist", contents, b"damaged")
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(own.parent))
     mends = [found.mend for found in doctor.images() if found.what == "mnist" and found.mend]
     assert len(mends) == 2 and not any("reinstall" in mend or "chown" in mend for mend in mends)
@@ -1068,35 +1068,35 @@ def mirror(send, dress=lambda connection: connection):
 
 @pytest.mark.parametrize("name", MIRRORS)
 def test_item_13_no_mirror_can_fill_the_memory_or_hold_us(source, monkeypatch, name):  # noqa: F811
-    monkeypatch.setattr(data, "PATIENCE", 0.6)
-    monkeypatch.setattr(data, "SILENCE", 0.4)
+    monkeypatch.setattr(data.fetching, "PATIENCE", 0.6)
+    monkeypatch.setattr(data.fetching, "SILENCE", 0.4)
     with mirror(MIRRORS[name]) as (address, _):
-        monkeypatch.setattr(data, "MNIST", source._replace(mirrors=(f"http://{address}/",)))
+        monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"http://{address}/",)))
         began = time.monotonic()
         with at_most(40_000_000):
             told(data.mnist, FIRST, "data.digits()")
         assert time.monotonic() - began < 5
-    assert not data.cache_folder().exists()
+    assert not data.places.cache_folder().exists()
 
 
 def test_a_slow_mirror_is_left_for_the_next(source, server, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(data, "PATIENCE", 0.6)
+    monkeypatch.setattr(data.fetching, "PATIENCE", 0.6)
     with mirror(MIRRORS["slow"]) as (address, _):
-        monkeypatch.setattr(data, "MNIST", source._replace(mirrors=(f"http://{address}/", server[1])))
+        monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"http://{address}/", server[1])))
         assert data.mnist().train.shape == (7, 6)
 
 
 def test_item_13_every_mirror_is_https():
-    assert data.SCHEMES == ("https",)
-    for known in (data.MNIST, data.FASHION_MNIST):
+    assert data.fetching.SCHEMES == ("https",)
+    for known in (data.sources.MNIST, data.sources.FASHION_MNIST):
         assert len(known.mirrors) == 2 and all(address.startswith("https://") for address in known.mirrors)
 
 
 def test_item_13_http_is_not_asked(source, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(data, "SCHEMES", ("https",))
+    monkeypatch.setattr(data.fetching, "SCHEMES", ("https",))
     with mirror(answer(ok())) as (address, asked):
         for scheme in ("http", "HTTP", "ftp", "file"):
-            monkeypatch.setattr(data, "MNIST", source._replace(mirrors=(f"{scheme}://{address}/",)))
+            monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"{scheme}://{address}/",)))
             told(data.mnist, "data.digits()")
         assert asked == []
 
@@ -1118,25 +1118,25 @@ def certificate(tmp_path_factory):
 def test_item_13_a_redirect_to_http_is_refused_before_it_is_followed(source, contents, monkeypatch, certificate):  # noqa: F811
     """From a real https server; one that sends the file itself, or another https address, is believed."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    monkeypatch.setattr(data, "SCHEMES", ("https",))
+    monkeypatch.setattr(data.fetching, "SCHEMES", ("https",))
     packed = gzip.compress(contents[FIRST])
     good = answer(ok(f"Content-Length: {len(packed)}", "Connection: close"), packed)
     with mirror(good) as (plain, asked), mirror(good, certificate[1]) as (safe, _):
         for to in (f"http://{plain}/x", f"HTTP://{plain}/x", f"hTtP://{plain}", f"http:\\\\{plain}"):
             with mirror(moved(to), certificate[1]) as (address, _):
-                monkeypatch.setattr(data, "MNIST", source._replace(mirrors=(f"https://{address}/",)))
+                monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"https://{address}/",)))
                 told(data.mnist, "data.digits()")
         assert asked == []
-        assert data._received(f"https://{safe}/{FIRST}.gz", source.sums[FIRST]) == packed
+        assert data.fetching._received(f"https://{safe}/{FIRST}.gz", source.sums[FIRST]) == packed
         for to in (f"https://{safe}/x", f"//{safe}/x"):
             with mirror(moved(to), certificate[1]) as (address, _):
-                assert data._received(f"https://{address}/x", source.sums[FIRST]) == packed
+                assert data.fetching._received(f"https://{address}/x", source.sums[FIRST]) == packed
 
 
 def test_who_has_no_certificate_is_not_believed(source, monkeypatch, certificate):  # noqa: F811
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with mirror(answer(ok()), certificate[1]) as (address, asked):
-        monkeypatch.setattr(data, "MNIST", source._replace(mirrors=(f"https://{address}/",)))
+        monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"https://{address}/",)))
         told(data.mnist, "data.digits()")
     assert asked == []
 

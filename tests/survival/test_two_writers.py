@@ -248,21 +248,21 @@ def test_a_foreign_file_put_in_its_place_ends_the_run_and_stays(tmp_path, monkey
 
 
 def test_two_who_want_the_same_images_fetch_them_once(source, server, monkeypatch):  # noqa: F811
-    asked, received = [], data._received
+    asked, received = [], data.fetching._received
 
     def slowly(url, expected):
         asked.append(url)
         time.sleep(0.3)
         return received(url, expected)
 
-    monkeypatch.setattr(data, "_received", slowly)
+    monkeypatch.setattr(data.fetching, "_received", slowly)
     found = []
     threads = [threading.Thread(target=lambda: found.append(data.mnist())) for _ in range(3)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     living = [url for url in asked if url.startswith(source.mirrors[-1])]
     assert len(found) == 3 and len(living) == len(set(living)) == 4
-    assert not list(data.cache_folder().rglob(".*"))
+    assert not list(data.places.cache_folder().rglob(".*"))
 
 
 # A saved lab ---------------------------------------------------------------------------------------------------------
