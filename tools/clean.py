@@ -9,9 +9,7 @@ a name that only the program would give it. It needs only Python itself.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import csv
 import errno
 import filecmp
 import hashlib
@@ -27,7 +25,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import bootstrap, ending, made
+from tools import bootstrap, ending, made, packages
 
 # The folders beside build/ and .venv, and how their programs name what they put into them.
 CACHES = {
@@ -53,8 +51,6 @@ LONGEST = 10_000  # bytes, more than any of these has
 EMPTY = rf"\.lock|installed-(lab|test)|{bootstrap.BEGUN}"  # in an environment
 PYTHONS = r"pythonw?[\d.]*(\.exe)?"
 COMPILED = re.compile(r"(.+)\.(?:cpython-\d+|pypy\d+-pp\d+)(?:\.opt-[12])?(?:-pytest-[\w.]+)?\.pyc")
-# An installer's notes on a package, of which there is no RECORD yet, or which are not in it yet.
-HALF = r"METADATA|WHEEL|INSTALLER|REQUESTED|RECORD|direct_url\.json|uv_\w+\.json|(entry_points|top_level)\.txt"
 SCRIPTS = "import sys, venv; make = venv.EnvBuilder(); what = make.ensure_directories(sys.argv[1]); "
 SCRIPTS += "what.bin_path = sys.argv[2]; make.setup_scripts(what)"  # as venv writes them, but into another folder
 
@@ -113,14 +109,14 @@ def _environment(folder: Path, tell: made.Tell) -> None:
         if os.path.lexists(folder):
             tell(f"{folder} stays: no command here began it or installed the course in it. You may remove it yourself.")
         return
-    installed: dict[str, Recorded] = {}
-    for packages in (*folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages"):
-        installed |= recorded(packages)
+    installed: dict[str, packages.Recorded] = {}
+    for place in (*folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages"):
+        installed |= packages.recorded(place)
     scripts = shell_scripts(folder)
 
     def is_own(path: Path) -> bool:
         file = folder / path
-        if is_packaged(file, installed) or is_bytecode(file):
+        if packages.is_packaged(file, installed) or is_bytecode(file):
             return True
         if len(path.parts) == 1:
             return is_of_environment(file)
@@ -156,46 +152,8 @@ def content(file: Path, most: int = LONGEST) -> bytes:
 
 def package(folder: Path, tell: made.Tell) -> None:
     """Remove the ``.dist-info`` folder of a package that is half installed."""
-    installed = recorded(folder.parent, folder.name)
-    remove(folder, lambda path: is_packaged(folder / path, installed), tell, made.KEPT / folder.name)
-
-
-def is_packaged(file: Path, installed: dict[str, Recorded]) -> bool:
-    """Whether a file is as a package has brought it, or is an installer's note on one that has no list yet."""
-    if (said := installed.get(os.path.normpath(file))) is not None:
-        return is_as(file, said)
-    return file.parent.suffix == ".dist-info" and not file.is_symlink() and bool(re.fullmatch(HALF, file.name))
-
-
-Recorded = tuple[str, str, float]  # a file's hash and size, and when that was written down
-
-
-def recorded(packages: Path, name: str = "*.dist-info") -> dict[str, Recorded]:
-    """The files that the installed packages say they have."""
-    found = {}
-    for record in packages.glob(f"{name}/RECORD"):
-        written = record.stat().st_mtime
-        with open(record, encoding="utf-8", errors="replace", newline="") as lines:
-            for row in csv.reader(lines):
-                if row:
-                    name, digest, size = [*row, "", ""][:3]
-                    found[os.path.normpath(packages / name)] = (digest, size, written)
-    return found
-
-
-def is_as(file: Path, said: Recorded) -> bool:
-    """Whether a file is as it was installed. Gigabytes need no sum: who types changes the time, or the size."""
-    (digest, size, written), found = said, file.lstat()
-    if size.isdigit() and found.st_size != int(size):
-        return False
-    if found.st_mtime <= written:
-        return True
-    kind, _, wanted = digest.partition("=")
-    if kind not in hashlib.algorithms_guaranteed or file.is_symlink():
-        return found.st_mtime <= written + 2
-    with open(file, "rb") as content:
-        found_sum = hashlib.file_digest(content, kind).digest()
-    return base64.urlsafe_b64encode(found_sum).rstrip(b"=").decode() == wanted
+    installed = packages.recorded(folder.parent, folder.name)
+    remove(folder, lambda path: packages.is_packaged(folder / path, installed), tell, made.KEPT / folder.name)
 
 
 def is_script(file: Path) -> bool:

@@ -114,3 +114,11 @@ def told(command: str) -> Callable[[Callable[..., int | None]], Callable[..., in
         return ending
 
     return decorate
+
+
+def say(sentence: str) -> None:
+    """Print, and go on if nobody can hear it."""
+    try:
+        print(sentence, flush=True)
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")

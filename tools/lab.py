@@ -27,7 +27,7 @@ from jupyterlab.labapp import LabApp
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
-from tools import contents, ending, made, servers
+from tools import contents, ending, environment, made, servers
 
 START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
 KERNELS = 12
@@ -111,7 +111,7 @@ class Lab(LabApp):
 @ending.told("lab")
 def main(arguments: list[str]) -> int:
     ending.refuse_a_shared_home()
-    servers.whole_addresses()
+    environment.whole_addresses()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the stored outputs were made with: docs/same-seed.md
     with made.in_use("running JupyterLab"):
         Lab.launch_instance(arguments)

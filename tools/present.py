@@ -35,7 +35,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_data_dir, get_voila_labextensions_path
 
-from tools import chapter, ending, made, servers
+from tools import chapter, ending, environment, made, servers
 from vaecourse import files
 
 PORT = 8866
@@ -176,7 +176,7 @@ def serve(path: Path, arguments: list[str]) -> None:
 @ending.told("present")
 def main(arguments: list[str] | None = None) -> int:
     ending.refuse_a_shared_home()
-    servers.whole_addresses()
+    environment.whole_addresses()
     parser = argparse.ArgumentParser(prog="python -m tools.present", description="A chapter's labs, full screen.")
     parser.add_argument("number", metavar="NN", help="the chapter's number, for example 03")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the page is made (default: build/present)")

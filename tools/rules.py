@@ -16,8 +16,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools import typed
+from tools import questions, typed
 from tools.chapter import ROOT, TO_FILL_IN, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
+from vaecourse import labs
 
 LINES = 15  # of code in a cell that a learner reads
 WIDTH = 120  # of a line of code: what JupyterLab shows of it on a laptop
@@ -204,14 +205,8 @@ def nothing_but_labs(chapter: Chapter) -> Iterator[Finding]:
     """A chapter takes from ``labs`` nothing but labs: what is theory stands under it, where everybody finds it."""
     for i, cell in chapter.code:
         for name in _taken_from_labs(ast.parse(cell.source)):
-            if name not in {"ALL", *LABS.values()}:
+            if name not in {"ALL", *labs.PLACES.values()}:
                 yield i, f"takes labs.{name}, which is no lab; theory stands in `exact`, `divergences` or `bounds`"
-
-
-# "03.iwae" -> "iwae.Iwae": the class behind the name of each lab.
-LABS = dict(
-    re.findall(r'"([^"]+)": _lab\("([^"]+)"\)', (ROOT / "vaecourse/labs/__init__.py").read_text(encoding="utf-8"))
-)
 
 
 def _taken_from_labs(code: ast.Module) -> Iterator[str]:
@@ -304,37 +299,15 @@ def quiz(chapter: Chapter) -> Iterator[Finding]:
     if len(found) > 1 or not found:
         yield None, f"has {len(found)} cells tagged `quiz`; it needs one, before the recap"
     for i, cell in found:
-        questions = re.split(r"^\*\*\d ·\*\* ", cell.source, flags=re.MULTILINE)[1:]
-        if not 2 <= len(questions) <= 4:
-            yield i, f"asks {len(questions)} questions, each from `**1 ·** ` on; 2 to 4 are wanted"
-        for number, question in enumerate(questions, 1):
-            yield from ((i, f"has in question {number} {fault}") for fault in _faults_of(question))
-        rights = [letter for question in questions for letter, _, text in _choices(question) if _is_right(text)]
+        asked = re.split(r"^\*\*\d ·\*\* ", cell.source, flags=re.MULTILINE)[1:]
+        if not 2 <= len(asked) <= 4:
+            yield i, f"asks {len(asked)} questions, each from `**1 ·** ` on; 2 to 4 are wanted"
+        for number, question in enumerate(asked, 1):
+            yield from ((i, f"has in question {number} {fault}") for fault in questions.faults_of(question))
+        choices = [choice for question in asked for choice in questions.choices(question)]
+        rights = [letter for letter, _, text in choices if questions.is_right(text)]
         if len(rights) > 1 and len(set(rights)) == 1:
             yield i, f"has {rights[0]} as the right answer every time; move one"
-
-
-def _faults_of(question: str) -> Iterator[str]:
-    choices = _choices(question)
-    letters = "".join(letter for letter, _, _ in choices)
-    if letters not in {"ABC", "ABCD"} or question.count("<details>") != len(choices):
-        yield f"the choices {letters!r}; 3 or 4 are wanted, from A on, with a blank line around each text"
-    if short := [letter for letter, _, text in choices if len(text.split()) < 6]:
-        yield f"no reason for {short}; say why it is right, or what leads there"
-    if len(right := [letter for letter, _, text in choices if _is_right(text)]) != 1:
-        yield f"{right} as right answers; exactly one text begins with `Right.`"
-    if formulas := [letter for letter, summary, _ in choices if "$" in summary]:
-        yield f"a formula in the summary of {formulas}; nothing renders it there, so write letters"
-
-
-def _choices(question: str) -> list[tuple[str, str, str]]:
-    """Letter, summary and text of each choice."""
-    choice = r"^<details><summary>([A-Z]) · (.+?)</summary>\n\n(.*?)\n\n</details>$"
-    return re.findall(choice, question, flags=re.MULTILINE | re.DOTALL)
-
-
-def _is_right(text: str) -> bool:
-    return text.startswith("Right.")
 
 
 _REFRESH = "run `make chapters`"

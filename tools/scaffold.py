@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import chapter, ending, made
+from tools import all_or_none, chapter, ending
 from vaecourse import files
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -74,7 +74,7 @@ class Draft:
     def write(self) -> None:
         """All of it, the new files first; if one fails, the others are taken back."""
         paths = [self.root / name for new in (True, False) for name in self.names(new)]
-        made.all_or_none({path: (self.before[path], self.after[path]) for path in paths})
+        all_or_none.write({path: (self.before[path], self.after[path]) for path in paths})
 
 
 def filled(template: str, **words: object) -> str:
@@ -140,8 +140,8 @@ def lab(draft: Draft, name: str, experiment: str = "") -> list[str]:
     cure = "take another name, or CLASS=... for another file"
     draft.new(f"vaecourse/labs/{file}.py", filled("lab.py", name=name, lab=experiment), cure)
     draft.new(f"tests/labs/test_{file}.py", filled("lab_test.py", name=name, lab=experiment, file=file), cure)
-    line = f'        "{name}": _lab("{file}.{experiment}"),'
-    draft.change(LABS, lambda text: _placed(text, line, number, r'        "(\d\d)\.\w+": _lab\(.*'))
+    line = f'    "{name}": "{file}.{experiment}",'
+    draft.change(LABS, lambda text: _placed(text, line, number, r'    "(\d\d)\.\w+": ".*'))
     return [
         "the parts to fill in; then",
         f"OMP_NUM_THREADS=1 .venv/bin/pytest tests/labs -k '{name} or {file}'",

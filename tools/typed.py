@@ -18,6 +18,9 @@ from typing import Any
 from vaecourse import files
 
 Cell = Mapping[str, Any]
+Notebook = dict[str, Any]
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+PATTERN = "[0-9][0-9]-*.ipynb"
 CHECK = re.compile(r"checks\.ALL\[(['\"])([^'\"\]\n]{1,100})\1\]\(")
 PROGRAMS = {"kernelspec", "language_info", "vaecourse", "widgets", "signature", "orig_nbformat", "colab"}
 MARK = {"cells", "exercises", "settings"}  # what is in the notebook's mark
@@ -225,3 +228,8 @@ def stubs(notebook: Mapping[str, Any]) -> dict[str, int]:
         if isinstance(known, str) and known in places:
             found[name] = places[known]
     return found
+
+
+def notebooks(folder: Path) -> list[Path]:
+    """The chapters' notebooks in a folder."""
+    return [path for path in sorted(folder.glob(PATTERN)) if path.is_file()]

@@ -13,6 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import tools.git
+import tools.merging
+import tools.put_back
+import tools.update
 from tests.chapters.conftest import SAMPLE
 from tools import answers, browser, chapter, made, notebooks, student, typed
 
@@ -223,7 +227,7 @@ def test_answers_go_into_the_chapter_that_has_their_exercises_when_it_has_anothe
     assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
     assert "My note 12, µ" in texts(here) and "09-called-otherwise.ipynb: 2 of 2" in capsys.readouterr().out
     (copy,) = (clone / "chapters/kept").glob(f"{path.stem}-*.ipynb")
-    assert answers.chapter_of(copy, clone / "chapters") == here
+    assert tools.put_back.chapter_of(copy, clone / "chapters") == here
 
 
 @pytest.mark.parametrize(
@@ -435,14 +439,14 @@ def test_nothing_is_put_back_while_the_git_of_a_killed_update_writes(course, hoo
         program = "import sys; from pathlib import Path; from tools import answers; answers.update(Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", program, clone / "chapters"], cwd=ROOT, stdout=said, stderr=said)
     script.unlink()
-    monkeypatch.setattr(answers, "PATIENCE", 0, raising=False)
+    monkeypatch.setattr(tools.git, "PATIENCE", 0, raising=False)
     try:
         with pytest.raises(answers.ending.Refused, match="(?s)is still writing.*kept: the next `make update` puts it"):
             update(clone)
         assert "My note 11, µ" not in texts(path)
     finally:
         go.touch()
-    monkeypatch.setattr(answers, "PATIENCE", 20, raising=False)
+    monkeypatch.setattr(tools.git, "PATIENCE", 20, raising=False)
     update(clone)
     assert all("what the learner typed" in "".join(texts(clone / "chapters" / path.name)) for path in FOUR)
     assert texts(path)[1] == "New words." and "My note 11, µ" in texts(path)
@@ -454,7 +458,7 @@ def test_an_update_beside_another_git_moves_nothing(course, monkeypatch):
     new_version(authors, text_before_everything)
     before = {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
     (lock := clone / ".git/index.lock").touch()
-    monkeypatch.setattr(answers, "PATIENCE", 0, raising=False)
+    monkeypatch.setattr(tools.git, "PATIENCE", 0, raising=False)
     with pytest.raises(answers.ending.Refused, match="If none runs any more: remove .*index.lock\nYour notebooks are"):
         update(clone)
     assert before == {path: path.read_bytes() for path in before} and not (clone / "chapters/kept").exists()
@@ -496,7 +500,7 @@ def test_an_update_that_lost_a_chapter_is_finished_by_the_next(course, hooked, l
     assert "not put back" not in (said := capsys.readouterr().out) and ("is damaged: what it held is in" in said) == (
         left == "half of it"
     )
-    assert not (clone / "chapters/kept" / answers.OWED).exists()
+    assert not (clone / "chapters/kept" / tools.update.OWED).exists()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -515,7 +519,7 @@ def test_ctrl_c_beside_the_renaming_loses_nothing(course, monkeypatch, when):
     with pytest.raises(KeyboardInterrupt):
         update(clone)
     assert before == {path: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
-    assert not (clone / "chapters/kept" / answers.OWED).exists()
+    assert not (clone / "chapters/kept" / tools.update.OWED).exists()
 
 
 def test_what_cannot_be_moved_back_stays_owed(course, hooked, monkeypatch, capsys):
@@ -725,7 +729,8 @@ def test_files_that_cannot_be_put_back_are_named_and_stay_noted(sourced, hooked,
 
 @pytest.mark.skipif(os.name != "posix", reason="runs the line that is told in a shell")
 @pytest.mark.parametrize(
-    "lost", ["vaecourse/files/whole.py", "vaecourse/__init__.py", "tools/ending.py", "tools/typed.py"]
+    "lost",
+    ["vaecourse/files/whole.py", "vaecourse/__init__.py", "tools/ending.py", "tools/typed.py", "tools/update.py"],
 )
 def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tmp_path, lost):
     root = tmp_path / "a course, µ"
@@ -747,7 +752,7 @@ def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tm
     start = lambda: subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert "Traceback" in start().stderr  # no git has left this
     note = {"from": head, "to": head, "files": [lost, "vaecourse/data/__init__.py"]}
-    (root / "chapters/kept" / answers.MERGING).write_text(json.dumps(note))
+    (root / "chapters/kept" / tools.merging.MERGING).write_text(json.dumps(note))
     told = start()
     assert told.returncode == 1 and told.stderr.startswith("answers: git was ended while it wrote, and files of the")
     line = told.stderr.partition("Then: ")[2].splitlines()[0]

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import tools.git
 from tests.survival.test_answers import (  # noqa: F401
     ANSWER,
     CHAPTERS,
@@ -129,7 +130,7 @@ def test_nobody_else_can_hold_an_update_up(course):  # noqa: F811
     """A lock on what everybody may open, as .git itself, keeps nobody waiting; our own file nobody else may open."""
     authors, clone, given = course
     new_version(authors, text_before_everything)
-    (lock := clone / ".git" / answers.LOCK).touch(0o666)
+    (lock := clone / ".git" / tools.git.LOCK).touch(0o666)
     lock.chmod(0o666)
     held = [os.open(clone / name, os.O_RDONLY) for name in (".git", ".git/HEAD", ".git/config", "chapters")]
     for handle in held:
@@ -145,10 +146,10 @@ def test_nobody_else_can_hold_an_update_up(course):  # noqa: F811
 def test_a_lock_that_is_held_for_ever_is_named(course, monkeypatch):  # noqa: F811
     authors, clone, given = course
     new_version(authors, text_before_everything)
-    lock = clone / ".git" / answers.LOCK
+    lock = clone / ".git" / tools.git.LOCK
     with open(lock, "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        monkeypatch.setattr(answers, "PATIENCE", 0.1)
+        monkeypatch.setattr(tools.git, "PATIENCE", 0.1)
         with pytest.raises(answers.ending.Refused, match="If none runs any more: remove .*vaecourse-update.lock"):
             update(clone)
         lock.unlink()
@@ -172,7 +173,7 @@ THINGS = {
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes")
 @pytest.mark.parametrize("what", THINGS)
-@pytest.mark.parametrize("where", [f".git/{answers.LOCK}", "chapters/.update.lock", "chapters/kept/.owed.json"])
+@pytest.mark.parametrize("where", [f".git/{tools.git.LOCK}", "chapters/.update.lock", "chapters/kept/.owed.json"])
 def test_a_thing_that_has_the_name_of_a_lock_is_told_and_stays(course, what, where, monkeypatch, capsys):  # noqa: F811
     _, clone, _ = course
     monkeypatch.chdir(clone)

@@ -26,7 +26,7 @@ import pytest
 import zmq
 from websocket import WebSocketBadStatusException, WebSocketTimeoutException, create_connection
 
-from tools import browser, lab, made, present, servers
+from tools import browser, environment, lab, made, present, servers
 
 ROOT = Path(__file__).parents[2]
 OPEN = """
@@ -703,31 +703,31 @@ def test_the_kernel_is_of_this_python_whatever_has_its_name(tmp_path, monkeypatc
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights")
-@pytest.mark.parametrize("name", [*servers.JUPYTERS, *servers.LABS])
+@pytest.mark.parametrize("name", [*environment.JUPYTERS, *environment.LABS])
 def test_no_folder_of_jupyters_in_which_others_can_write_is_used(name, tmp_path, monkeypatch):
     own, shared = tmp_path / "own", tmp_path / "shared"
     own.mkdir(mode=0o700)
     shared.mkdir()
     monkeypatch.setenv(name, str(own))
-    servers.whole_addresses()
+    environment.whole_addresses()
     assert os.environ[name] == str(own)
     shared.chmod(0o1777)
     for place in (shared, shared / "new"):
-        monkeypatch.setenv(name, f"{own}{os.pathsep}{place}" if name in servers.JUPYTERS else str(place))
+        monkeypatch.setenv(name, f"{own}{os.pathsep}{place}" if name in environment.JUPYTERS else str(place))
         with pytest.raises(
             servers.ending.Refused, match=f"and what lies there would run as you: leave it out of {name}"
         ):
-            servers.whole_addresses()
+            environment.whole_addresses()
     monkeypatch.setenv(name, "relative")
     monkeypatch.chdir(own)
     monkeypatch.setattr(servers.ending, "_not_ours_alone", lambda path: None)
-    servers.whole_addresses()
-    assert os.environ.get(name) == (None if name in servers.JUPYTERS else str(own / "relative"))
+    environment.whole_addresses()
+    assert os.environ.get(name) == (None if name in environment.JUPYTERS else str(own / "relative"))
 
 
 def test_every_path_variable_of_jupyters_is_known():
     """Of the versions that are installed: one that is new must be looked at."""
-    known = {*servers.SEARCHED, *servers.FOLDERS, "JUPYTER_PREFER_ENV_PATH", "JUPYTERLAB_GALATA_ROOT_DIR"}
+    known = {*environment.SEARCHED, *environment.FOLDERS, "JUPYTER_PREFER_ENV_PATH", "JUPYTERLAB_GALATA_ROOT_DIR"}
     found = set()
     for package in ("jupyter_core", "jupyter_client", "jupyter_server", "jupyterlab", "jupyterlab_server", "IPython"):
         folder = Path(importlib.util.find_spec(package).origin).parent
@@ -815,7 +815,7 @@ def test_nothing_is_looked_for_in_the_folder_of_a_notebook(monkeypatch):
     }
     for name, value in (before | {"IPYTHONDIR": ".ipy", "JUPYTER_DATA_DIR": "/data"}).items():
         monkeypatch.setenv(name, value)
-    servers.whole_addresses()
+    environment.whole_addresses()
     assert (os.environ["PATH"], os.environ["PYTHONPATH"]) == ("/usr/bin", "/opt/ros")
     assert "LD_LIBRARY_PATH" not in os.environ and os.environ["LD_PRELOAD"] == "libjemalloc.so"
     assert (os.environ["IPYTHONDIR"], os.environ["JUPYTER_DATA_DIR"]) == (os.path.abspath(".ipy"), "/data")
