@@ -16,6 +16,8 @@ CASES = [
     ("elbo", None), ("iwae", None), ("miwae", None), ("ciwae", 0.3), ("ciwae", 1.0), ("piwae", None), ("stl", None),
     ("dreg", None), ("vr_iwae", 0.0), ("vr_iwae", 0.6), ("vr_iwae", 0.99), ("vr_iwae", 1.0),
 ]  # fmt: skip
+CASES += [(name, next(iter(row.parameters.values()), None)) for name, row in objectives.TABLE.items()
+          if name not in {known for known, _ in CASES}]  # fmt: skip
 of_every_row = pytest.mark.parametrize("name, parameter", CASES, ids=[f"{n}-{p}" for n, p in CASES])
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 of_every_type = pytest.mark.parametrize("dtype", DTYPES, ids=[str(d).removeprefix("torch.") for d in DTYPES])
@@ -29,9 +31,7 @@ def draw(*shape, spread=1.0, level=-90.0, dtype=torch.float64, seed=0):
 
 
 def row(name, parameter):
-    return objectives.get(
-        name, **({} if parameter is None else {{"ciwae": "beta", "vr_iwae": "alpha"}[name]: parameter})
-    )
+    return objectives.get(name, **{given: parameter for given in objectives.TABLE[name].parameters})
 
 
 def eps(dtype):
