@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,8 +10,7 @@ from torch import Tensor
 
 from vaecourse.checks import slips
 from vaecourse.checks.frame import Check
-
-Reward = Callable[[Tensor], Tensor]
+from vaecourse.checks.score_function import log_mean, log_mean_gradient
 
 
 def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -27,98 +24,56 @@ def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     return found
 
 
-def log_mean(log_w: Tensor) -> Tensor:
-    return log_w.logsumexp(0) - math.log(len(log_w))
-
-
-def log_mean_gradient(
-    log_joint: Tensor, logits: Tensor, z: Tensor, *, score: bool = True, direct: bool = True, reward: Reward = log_mean
-) -> Tensor:
-    """The gradient of E log mean w at fixed draws: the score term, and the direct term through log q in log w."""
-    logits = logits.clone().requires_grad_()
-    log_q = logits.log_softmax(-1)[z]  # [K]
-    log_w = log_joint[z] - (log_q if direct else log_q.detach())
-    surrogate = log_mean(log_w)
-    if score:
-        surrogate = surrogate + (reward(log_w).detach() * log_q).sum()
-    return torch.autograd.grad(surrogate, logits, allow_unused=True, materialize_grads=True)[0]
+def right(log_joint: Tensor, logits: Tensor, z: Tensor, **settings: Any) -> Tensor:
+    return log_mean_gradient(log_joint[z], logits, lambda moving: moving.log_softmax(-1)[z], **settings)
 
 
 check = Check(
     "02.frozen_guide",
-    log_mean_gradient,
+    right,
     praise="Yes. Two terms: the draw's probability moves, and so do the weights. A guide without noise to "
     "reparameterise can learn too.",
     cases=cases,
 )
 
-
-@check.mistake("""The gradient is exactly 0. Is log q detached everywhere? Then nothing connects the value to the
+check.mistake("""The gradient is exactly 0. Is log q detached everywhere? Then nothing connects the value to the
     logits: add the score term, because how probable the draws are depends on them. Or is your reward w_k / sum of w?
-    Then the two terms cancel: the reward is log mean w.""")
-def no_score_term(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, score=False, direct=False)
+    Then the two terms cancel: the reward is log mean w.""")(slips.turned(right, "no_score_term", score=0, direct=0))
 
+check.mistake("""You freed log q inside the weights and stopped there. That term alone pushes q *away* from the heavy
+    samples. Add log_mean_w, detached, times the sum of log q.""")(slips.turned(right, "direct_term_alone", score=0))
 
-@check.mistake("""You freed log q inside the weights and stopped there. That term alone pushes q *away* from the heavy
-    samples. Add log_mean_w, detached, times the sum of log q.""")
-def direct_term_alone(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, score=False)
+check.mistake("""The score term is right. The weights themselves contain q as well, and for K > 1 the mean of that term
+    is not 0: let the gradient through log q inside log w.""")(slips.turned(right, "score_term_alone", direct=0))
 
-
-@check.mistake("""The score term is right. The weights themselves contain q as well, and for K > 1 the mean of that term
-    is not 0: let the gradient through log q inside log w.""")
-def score_term_alone(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, direct=False)
-
-
-@check.mistake("""You averaged the scores. The K samples are drawn together, so the log-probability of the draw is the
-    *sum* of their log q.""")
-def score_term_divided_by_K(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward=lambda log_w: log_mean(log_w) / len(log_w))
-
-
-@check.mistake("""Your reward is the mean of log w, the ELBO's. The bound here is the log of the mean, and that is the
-    number each draw must be judged by.""")
-def reward_of_the_ELBO(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward=torch.mean)
-
-
-@check.mistake("""You multiplied each score by its own log w. The bound has one value for the whole draw: all K scores
-    get the same reward, log mean w.""")
-def each_sample_its_own_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward=lambda log_w: log_w)
-
-
-@check.mistake("""Your reward is the log of the sum. That adds log K times the scores: no bias, and a baseline that
-    nobody asked for. Subtract log K.""")
-def log_K_left_out_of_the_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward=lambda log_w: log_w.logsumexp(0))
-
-
-@check.mistake("Your reward is the mean weight. The bound is its logarithm, and the logarithm is the reward.")
-def mean_weight_as_reward(*case: Any) -> Tensor:
-    return log_mean_gradient(*case, reward=lambda log_w: log_mean(log_w).exp())
-
-
-check.mistake("Right but for the sign. This is the gradient of a loss; the bound's own is asked for.")(
-    partial(slips.sign_turned_round, log_mean_gradient)
+check.mistake("""You averaged the scores. The K samples are drawn together, so the log-probability of the draw is the
+    *sum* of their log q.""")(
+    slips.turned(right, "score_term_divided_by_K", reward=lambda log_w: log_mean(log_w) / len(log_w))
 )
 
+check.mistake("""Your reward is the mean of log w, the ELBO's. The bound here is the log of the mean, and that is the
+    number each draw must be judged by.""")(slips.turned(right, "reward_of_the_ELBO", reward=torch.mean))
 
-@check.mistake("""This is the score-function gradient of the ELBO, and a right one. The objective here is log mean w: it
-    differs for K > 1.""")
-def gradient_of_the_ELBO(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
-    logits = logits.clone().requires_grad_()
-    log_q = logits.log_softmax(-1)[z]
-    surrogate = ((log_joint[z] - log_q).detach() * log_q).mean()
-    return torch.autograd.grad(surrogate, logits)[0]
+check.mistake("""You multiplied each score by its own log w. The bound has one value for the whole draw: all K scores
+    get the same reward, log mean w.""")(slips.turned(right, "each_sample_its_own_reward", reward=lambda log_w: log_w))
 
+check.mistake("""Your reward is the log of the sum. That adds log K times the scores: no bias, and a baseline that
+    nobody asked for. Subtract log K.""")(
+    slips.turned(right, "log_K_left_out_of_the_reward", reward=lambda log_w: log_w.logsumexp(0))
+)
 
-@check.mistake("""The reward in the score term carries a gradient of its own: the product rule adds log q times it.
-    Detach the reward.""")
-def log_w_not_detached_in_the_score_term(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
-    logits = logits.clone().requires_grad_()
-    log_q = logits.log_softmax(-1)[z]
-    value = log_mean(log_joint[z] - log_q)
-    return torch.autograd.grad(value * log_q.sum() + value, logits)[0]
+check.mistake("Your reward is the mean weight. The bound is its logarithm, and the logarithm is the reward.")(
+    slips.turned(right, "mean_weight_as_reward", reward=lambda log_w: log_mean(log_w).exp())
+)
+
+check.mistake("Right but for the sign. This is the gradient of a loss; the bound's own is asked for.")(
+    partial(slips.sign_turned_round, right)
+)
+
+check.mistake("""This is the score-function gradient of the ELBO, and a right one. The objective here is log mean w: it
+    differs for K > 1.""")(
+    slips.turned(right, "gradient_of_the_ELBO", direct=0, reward=lambda log_w: log_w / len(log_w))
+)
+
+check.mistake("""The reward in the score term carries a gradient of its own: the product rule adds log q times it.
+    Detach the reward.""")(slips.turned(right, "log_w_not_detached_in_the_score_term", held=False))

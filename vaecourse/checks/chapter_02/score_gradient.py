@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from vaecourse import exact, gradients
+from vaecourse import exact
 from vaecourse.checks import slips
 from vaecourse.checks.cases import draws
 from vaecourse.checks.frame import Check
-
-
-def leave_one_out(log_w: Tensor) -> Tensor:
-    return gradients.baseline(log_w, "leave_one_out")
-
-
-def own_mean(log_w: Tensor) -> Tensor:
-    return log_w.mean(1, keepdim=True)
+from vaecourse.checks.score_function import own_mean, score_gradient
 
 
 def cases() -> list[tuple]:
@@ -33,27 +24,6 @@ def cases() -> list[tuple]:
     return found
 
 
-def score_gradient(
-    model: exact.LinearGaussian,
-    x: Tensor,
-    mean: Tensor,
-    std: Tensor,
-    eps: Tensor,
-    *,
-    baseline: Callable[[Tensor], Tensor] = leave_one_out,
-    stops_w: bool = True,
-    stops_z: bool = True,
-) -> Tensor:
-    """The gradient for q's mean of sum over B of mean (log w - c) log q."""
-    mean = mean.clone().requires_grad_()
-    z = mean + std * eps
-    z = z.detach() if stops_z else z
-    log_q = Normal(mean, std).log_prob(z).sum(-1)
-    log_w = model.log_joint(x, z) - log_q
-    log_w = log_w.detach() if stops_w else log_w
-    return torch.autograd.grad(((log_w - baseline(log_w)) * log_q).mean((0, 1)).sum(), mean)[0]
-
-
 check = Check(
     "02.score_gradient",
     score_gradient,
@@ -61,63 +31,51 @@ check = Check(
     cases=cases,
 )
 
+check.mistake("""Your baseline contains the sample it is subtracted from, which shrinks the gradient by exactly
+    (K-1)/K. Average over the other K-1 samples.""")(slips.turned(score_gradient, "in_sample_mean", baseline=own_mean))
 
-@check.mistake("""Your baseline contains the sample it is subtracted from, which shrinks the gradient by exactly
-    (K-1)/K. Average over the other K-1 samples.""")
-def in_sample_mean(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=own_mean)
+check.mistake("""A gradient flows through log w as well as through log q: the product rule adds a term of its own. In
+    the score function log w is a plain number, the reward of its sample: detach it.""")(
+    slips.turned(score_gradient, "log_w_not_detached", stops_w=False)
+)
 
+check.mistake("""Two things: the baseline must leave its own sample out, and log w must be detached, because here it is
+    a number and no function of q.""")(
+    slips.turned(score_gradient, "in_sample_mean_and_log_w_not_detached", baseline=own_mean, stops_w=False)
+)
 
-@check.mistake("""A gradient flows through log w as well as through log q: the product rule adds a term of its own. In
-    the score function log w is a plain number, the reward of its sample: detach it.""")
-def log_w_not_detached(*case: Any) -> Tensor:
-    return score_gradient(*case, stops_w=False)
+check.mistake("""Your z still depends on the mean. Then log q(z) at z = mean + std eps does not change with the mean at
+    all, and the gradient is 0. The score is the slope of log q at a fixed z: detach z.""")(
+    slips.turned(score_gradient, "z_not_detached", stops_z=False)
+)
 
+check.mistake("""Neither z nor log w is detached, so the gradient runs through the samples. The score function needs
+    both as fixed numbers.""")(slips.turned(score_gradient, "nothing_detached", stops_w=False, stops_z=False))
 
-@check.mistake("""Two things: the baseline must leave its own sample out, and log w must be detached, because here it is
-    a number and no function of q.""")
-def in_sample_mean_and_log_w_not_detached(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=own_mean, stops_w=False)
+check.mistake("""This is unbiased, with no baseline at all, and on the reference case its variance is three times what
+    it need be. Subtract the leave-one-out mean.""")(
+    slips.turned(score_gradient, "no_baseline", baseline=torch.zeros_like)
+)
 
+check.mistake("You left the sample out of the sum and still divided by K. There are K-1 others.")(
+    slips.turned(score_gradient, "leave_one_out_over_K", baseline=lambda w: (w.sum(1, keepdim=True) - w) / w.shape[1])
+)
 
-@check.mistake("""Your z still depends on the mean. Then log q(z) at z = mean + std eps does not change with the mean at
-    all, and the gradient is 0. The score is the slope of log q at a fixed z: detach z.""")
-def z_not_detached(*case: Any) -> Tensor:
-    return score_gradient(*case, stops_z=False)
+check.mistake("You left one out along M. The K samples of one estimate lie along the second axis.")(
+    slips.turned(score_gradient, "baseline_over_M", baseline=lambda w: (w.sum(0, keepdim=True) - w) / (w.shape[0] - 1))
+)
 
+check.mistake("""You averaged over all M K - 1 others. That is unbiased too. Asked for are the other K - 1 of the same
+    estimate, so that the M estimates stay independent: sum over the second axis only.""")(
+    slips.turned(
+        score_gradient, "left_out_of_all_M_K", baseline=lambda w: (w.sum((0, 1)) - w) / (w.shape[0] * w.shape[1] - 1)
+    )
+)
 
-@check.mistake("""Neither z nor log w is detached, so the gradient runs through the samples. The score function needs
-    both as fixed numbers.""")
-def nothing_detached(*case: Any) -> Tensor:
-    return score_gradient(*case, stops_w=False, stops_z=False)
-
-
-@check.mistake("""This is unbiased, with no baseline at all, and on the reference case its variance is three times what
-    it need be. Subtract the leave-one-out mean.""")
-def no_baseline(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=torch.zeros_like)
-
-
-@check.mistake("You left the sample out of the sum and still divided by K. There are K-1 others.")
-def leave_one_out_over_K(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=lambda w: (w.sum(1, keepdim=True) - w) / w.shape[1])
-
-
-@check.mistake("You left one out along M. The K samples of one estimate lie along the second axis.")
-def baseline_over_M(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=lambda w: (w.sum(0, keepdim=True) - w) / (w.shape[0] - 1))
-
-
-@check.mistake("""You averaged over all M K - 1 others. That is unbiased too. Asked for are the other K - 1 of the same
-    estimate, so that the M estimates stay independent: sum over the second axis only.""")
-def left_out_of_all_M_K(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=lambda w: (w.sum((0, 1)) - w) / (w.shape[0] * w.shape[1] - 1))
-
-
-@check.mistake("""Your baseline is the mean over all M K samples, its own among them: shrunk by (MK-1)/(MK). Average
-    over the other K-1 samples of the same estimate.""")
-def mean_over_all_M_K(*case: Any) -> Tensor:
-    return score_gradient(*case, baseline=lambda w: w.mean((0, 1)))
+check.mistake("""Your baseline is the mean over all M K samples, its own among them: shrunk by (MK-1)/(MK). Average
+    over the other K-1 samples of the same estimate.""")(
+    slips.turned(score_gradient, "mean_over_all_M_K", baseline=lambda w: w.mean((0, 1)))
+)
 
 
 @check.mistake("""This is the reparameterised gradient: unbiased, and quieter. Here the path through z is not to be
@@ -133,19 +91,13 @@ check.mistake("Right but for the sign. This is the gradient of a loss, minus the
     partial(slips.sign_turned_round, score_gradient)
 )
 
+check.mistake("You averaged over K and summed over M. The gradient of the ELBO is a mean over all M K samples.")(
+    slips.turned(score_gradient, "sum_over_M", times=lambda M, K, B: M)
+)
 
-@check.mistake("You averaged over K and summed over M. The gradient of the ELBO is a mean over all M K samples.")
-def sum_over_M(*case: Any) -> Tensor:
-    return len(case[-1]) * score_gradient(*case)
+check.mistake("""You averaged over the batch as well. Each row of the answer is the gradient of its own data point: sum
+    over B.""")(slips.turned(score_gradient, "mean_over_B", times=lambda M, K, B: 1 / B))
 
-
-@check.mistake("""You averaged over the batch as well. Each row of the answer is the gradient of its own data point: sum
-    over B.""")
-def mean_over_B(*case: Any) -> Tensor:
-    return score_gradient(*case) / case[-1].shape[2]
-
-
-@check.mistake("You summed over the M K samples. The gradient of the ELBO is a mean over them.")
-def sum_for_mean(*case: Any) -> Tensor:
-    M, K, *_ = case[-1].shape
-    return M * K * score_gradient(*case)
+check.mistake("You summed over the M K samples. The gradient of the ELBO is a mean over them.")(
+    slips.turned(score_gradient, "sum_for_mean", times=lambda M, K, B: M * K)
+)

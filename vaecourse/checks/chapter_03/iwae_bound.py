@@ -23,15 +23,13 @@ check = Check(
     ],
 )
 
-
 check.mistake("""This is the log of the *sum* of the weights: log K is still to be subtracted. Your value is too high
     by log K, and would lie above log p(x).""")(partial(slips.log_K_missing, over=1, then=0))
 
 
-@check.mistake("You subtracted log(M K). Only K weights stand under each logarithm, so log K is right.")
-def log_MK_for_log_K(log_w: Tensor) -> Tensor:
-    return log_w.logsumexp(1).mean(0) - math.log(log_w.shape[0] * log_w.shape[1])
-
+check.mistake("You subtracted log(M K). Only K weights stand under each logarithm, so log K is right.")(
+    slips.turned(slips.another_axis_counted, "log_MK_for_log_K", over=1, counted=(0, 1), then=0)
+)
 
 check.mistake("""You subtracted the logarithm of the first axis, which is M (len gives that too). The mean is over K:
     log_w.shape[1].""")(partial(slips.another_axis_counted, over=1, counted=0, then=0))
@@ -54,10 +52,8 @@ check.mistake("""The formula is right, the arithmetic is not: exp(-800) is 0 in 
     torch.logsumexp, which takes the largest log-weight out first.""")(partial(slips.exp_first, over=1, then=0))
 
 
-@check.mistake("""Two things. You pooled all M K samples: each of the M groups has its own logarithm. And exp(-800) is 0
-    in a computer: use torch.logsumexp.""")
-def exp_first_and_pooled(log_w: Tensor) -> Tensor:
-    return log_w.exp().mean((0, 1)).log()
+check.mistake("""Two things. You pooled all M K samples: each of the M groups has its own logarithm. And exp(-800) is 0
+    in a computer: use torch.logsumexp.""")(slips.turned(slips.exp_first, "exp_first_and_pooled", over=(0, 1)))
 
 
 @check.mistake("""Two things. This is the log of the *sum* of the weights: log K is still to be subtracted. And
@@ -80,16 +76,13 @@ check.mistake("""You put the M axis under the logarithm and averaged over K. The
     the one under the logarithm. With M = K nobody would notice.""")(partial(slips.over_another_axis, over=0, then=0))
 
 
-@check.mistake("""You pooled all M K samples under one logarithm. That is a good bound, and it is L of M K. Here each of
-    the M groups has its own logarithm, and then they are averaged.""")
-def all_samples_pooled(log_w: Tensor) -> Tensor:
-    return bounds.iwae(log_w)
+check.mistake("""You pooled all M K samples under one logarithm. That is a good bound, and it is L of M K. Here each of
+    the M groups has its own logarithm, and then they are averaged.""")(slips.turned(bounds.iwae, "all_samples_pooled"))
 
-
-@check.mistake("""You put all M K samples under one logarithm. Each of the M groups has its own: sum over axis 1 only,
-    then average over M.""")
-def all_samples_pooled_and_log_K(log_w: Tensor) -> Tensor:
-    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[1])
+check.mistake("""You put all M K samples under one logarithm. Each of the M groups has its own: sum over axis 1 only,
+    then average over M.""")(
+    slips.turned(slips.another_axis_counted, "all_samples_pooled_and_log_K", over=(0, 1), counted=1)
+)
 
 
 @check.mistake("""You averaged the log-weights over M before the logarithm of the sum. First the bound in each group,

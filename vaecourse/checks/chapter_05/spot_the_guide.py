@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,28 +14,12 @@ from vaecourse.checks import slips
 from vaecourse.checks.cases import normal
 from vaecourse.checks.chapter_05.spot_the_hook import curved, surrogate_gradient
 from vaecourse.checks.frame import Check
+from vaecourse.checks.score_function import log_mean, log_mean_gradient
 
 
-def by_part(part: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """An answer made of log w, the score and L_K."""
-
-    @wraps(part)
-    def gradient(*case: Any) -> Tensor:
-        return part(*parts_of(*case))
-
-    return gradient
-
-
-def parts_of(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> tuple[Tensor, ...]:
-    """log w, the score eps / sigma, and L_K, at z = mu + sigma eps held fixed."""
-    z = mu + sigma * eps
-    log_w = log_joint(z) - Normal(mu, sigma).log_prob(z)
-    return log_w, eps / sigma, log_w.logsumexp(0) - math.log(len(eps))
-
-
-@by_part
-def right(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return ((L - log_w.softmax(0)) * score).sum(0)
+def right(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable, **settings: Any) -> Tensor:
+    z = mu + sigma * eps  # held fixed
+    return log_mean_gradient(log_joint(z), mu, lambda moving: Normal(moving, sigma).log_prob(z), **settings)
 
 
 check = Check(
@@ -49,12 +32,10 @@ check = Check(
     ],
 )
 
-
-@check.mistake("""This is the code as it stood. z is a fixed number there, so only the -log q inside log w moves, and
-    the change of the *distribution* of z is missing: the score-function term, L times the score of every sample.""")
-@by_part
-def guide_is_not_reparameterised(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return -(log_w.softmax(0) * score).sum(0)
+check.mistake("""This is the code as it stood. z is a fixed number there, so only the -log q inside log w moves, and
+    the change of the *distribution* of z is missing: the score-function term, L times the score of every sample.""")(
+    slips.turned(right, "guide_is_not_reparameterised", score=0)
+)
 
 
 @check.mistake("""Nothing in your surrogate depends on mu any more: z is a fixed number and log q is held fixed. The
@@ -63,18 +44,13 @@ def exactly_zero(mu: Tensor, *case: Any) -> Tensor:
     return torch.zeros_like(mu)
 
 
-@check.mistake("""The score-function term is right. But L itself moves with mu as well, through -log q in the weights:
-    its own gradient, minus w~ times the score, is to be added.""")
-@by_part
-def explicit_part_is_missing(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return (L * score).sum(0)
+check.mistake("""The score-function term is right. But L itself moves with mu as well, through -log q in the weights:
+    its own gradient, minus w~ times the score, is to be added.""")(
+    slips.turned(right, "explicit_part_is_missing", direct=0)
+)
 
-
-@check.mistake("""The score-function term is right. log q stands in log w with a minus sign, so the other part is minus
-    w~ times the score.""")
-@by_part
-def explicit_part_has_the_wrong_sign(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return ((L + log_w.softmax(0)) * score).sum(0)
+check.mistake("""The score-function term is right. log q stands in log w with a minus sign, so the other part is minus
+    w~ times the score.""")(slips.turned(right, "explicit_part_has_the_wrong_sign", direct=-1))
 
 
 @check.mistake("""That is the reparameterised gradient. It has the right mean, but here z cannot be differentiated
@@ -83,42 +59,26 @@ def reparameterised(*case: Any) -> Tensor:
     return surrogate_gradient(*case, score=True)
 
 
-@check.mistake("""You multiplied each score with that sample's own log w, as for the ELBO. All K samples stand under one
-    logarithm, so each score is multiplied with L.""")
-@by_part
-def log_w_in_place_of_L(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return ((log_w - log_w.softmax(0)) * score).sum(0)
+check.mistake("""You multiplied each score with that sample's own log w, as for the ELBO. All K samples stand under one
+    logarithm, so each score is multiplied with L.""")(
+    slips.turned(right, "log_w_in_place_of_L", reward=lambda log_w: log_w)
+)
 
-
-@check.mistake("""You took the mean of the scores. The K samples have the joint density q(z_1) ... q(z_K), whose score
-    is the *sum* of theirs.""")
-@by_part
-def mean_over_samples(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return (L * score).mean(0) - (log_w.softmax(0) * score).sum(0)
-
+check.mistake("""You took the mean of the scores. The K samples have the joint density q(z_1) ... q(z_K), whose score
+    is the *sum* of theirs.""")(
+    slips.turned(right, "mean_over_samples", reward=lambda log_w: log_mean(log_w) / len(log_w))
+)
 
 check.mistake("The sign is that of a loss. Return the gradient of the bound.")(partial(slips.sign_turned_round, right))
 
 
-@check.mistake("""The score-function term was subtracted. It is plus L times the scores; only the part from -log q has a
-    minus.""")
-@by_part
-def score_function_term_has_the_wrong_sign(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return (-(L + log_w.softmax(0)) * score).sum(0)
+check.mistake("""The score-function term was subtracted. It is plus L times the scores; only the part from -log q has a
+    minus.""")(slips.turned(right, "score_function_term_has_the_wrong_sign", score=-1))
 
+check.mistake("""You weighted the scores of the first part by their shares. There all K scores count fully: L times
+    their plain sum.""")(
+    slips.turned(right, "shares_on_the_score_function_term", reward=lambda log_w: log_mean(log_w) * log_w.softmax(0))
+)
 
-@check.mistake("""You weighted the scores of the first part by their shares. There all K scores count fully: L times
-    their plain sum.""")
-@by_part
-def shares_on_the_score_function_term(log_w: Tensor, score: Tensor, L: Tensor) -> Tensor:
-    return ((L - 1) * log_w.softmax(0) * score).sum(0)
-
-
-@check.mistake("""L times log q was differentiated with both factors moving. In the surrogate L is a fixed number:
-    L.detach().""")
-def L_not_held_fixed(mu: Tensor, sigma: float, eps: Tensor, log_joint: Callable) -> Tensor:
-    mu = mu.detach().clone().requires_grad_()
-    z = (mu + sigma * eps).detach()
-    log_q = Normal(mu, sigma).log_prob(z)
-    L = (log_joint(z) - log_q).logsumexp(0) - math.log(len(eps))
-    return torch.autograd.grad((L + L * log_q.sum(0)).sum(), mu)[0]
+check.mistake("""L times log q was differentiated with both factors moving. In the surrogate L is a fixed number:
+    L.detach().""")(slips.turned(right, "L_not_held_fixed", held=False))
