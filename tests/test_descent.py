@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_packaging import PACKAGE
+from tests.tools.test_architecture import PACKAGE
 from vaecourse import data, descent, objectives, train
 from vaecourse.exact import LaplaceMixture
 from vaecourse.hierarchical import learn, samplers, toy

@@ -31,7 +31,7 @@ def draw(*shape, spread=1.0, level=-90.0, dtype=torch.float64, seed=0):
 
 
 def row(name, parameter):
-    return objectives.get(name, **{given: parameter for given in objectives.TABLE[name].parameters})
+    return objectives.get(name, **dict.fromkeys(objectives.TABLE[name].parameters, parameter))
 
 
 def eps(dtype):

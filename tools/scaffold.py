@@ -269,7 +269,7 @@ def whole_chapter(draft: Draft, name: str, title: str, exercises: str = FIRST) -
         "the parts to fill in, and make chapters again",
         "make check",
         f"make times CHAPTER={number}",
-        "OMP_NUM_THREADS=1 .venv/bin/pytest tests/checks tests/chapters tests/test_packaging.py tests/test_frame.py",
+        "OMP_NUM_THREADS=1 .venv/bin/pytest tests/checks tests/chapters tests/tools",
     ]
 
 

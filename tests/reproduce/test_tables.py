@@ -11,7 +11,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from tests.test_docs import examples
+from tests.tools.test_docs import examples
 from tools import site
 from vaecourse import recorded, reproduce
 from vaecourse.__main__ import app

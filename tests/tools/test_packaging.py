@@ -1,6 +1,5 @@
 """The project's own papers agree with each other, and the package is what an installation of it needs to be."""
 
-import ast
 import hashlib
 import json
 import os
@@ -25,17 +24,6 @@ from tools import chapter, ending, notebooks, pins, site, unfinished
 ROOT = chapter.ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGE = ROOT / "vaecourse"
-
-# The floors of the package: a module uses its own floor and those under it, and there is no circle among modules.
-
-
-def floors() -> dict[str, int]:
-    """The floor of each module, as docs/architecture.md has it."""
-    rows = re.findall(r"^\| (\d) \| (`.+`) \|$", (ROOT / "docs/architecture.md").read_text(), flags=re.MULTILINE)
-    return {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)`", names)}
-
-
-FLOORS = floors()
 
 
 def requirements() -> list[Requirement]:
@@ -536,72 +524,6 @@ def test_a_type_checker_knows_the_modules(tmp_path):
     errors = [line for line in said.splitlines() if "asks.py" in line and ": error:" in line]
     assert "Tensor" in re.search(r"Revealed type is (.*)", said)[1]
     assert len(errors) == 1 and f"asks.py:{len(lines) + 2}" in errors[0] and "elbow" in errors[0], said
-
-
-def modules_used(file: Path) -> set[str]:
-    """The modules of the package that a file imports."""
-    used = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: write imports in full"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        used |= {name.split(".")[1] for name in names if name.startswith("vaecourse.")}
-    return used
-
-
-def modules() -> dict[str, set[str]]:
-    """Each module of the package, a file or a folder, and the other modules that it uses."""
-    found: dict[str, set[str]] = {}
-    for file in sorted(PACKAGE.rglob("*.py")):
-        module = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if module != "__init__":
-            found[module] = found.get(module, set()) | modules_used(file) - {module}
-    return found
-
-
-def test_a_module_uses_only_its_own_floor_and_those_under_it():
-    for module, used in modules().items():
-        assert module in FLOORS, f"vaecourse.{module} has no floor; give it one in docs/architecture.md"
-        for other in used - {"__version__"}:
-            assert FLOORS[other] <= FLOORS[module], f"vaecourse.{module} imports vaecourse.{other}, which is above it"
-
-
-def test_the_page_names_no_module_that_is_not_there_and_nothing_looks_out_of_the_package():
-    assert FLOORS.keys() == modules().keys()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        outside = r"^\s*(?:import|from) (tools|site|tests|benchmarks)\b"
-        assert not re.search(outside, file.read_text(), flags=re.MULTILINE), file
-
-
-def tools_used(file: Path) -> set[str]:
-    """The other modules of tools/ that a file imports, wherever in it."""
-    imports = r"^\s*from tools(?: import ([\w, ]+)|\.(\w+) import)"
-    found = re.findall(imports, file.read_text(), flags=re.MULTILINE)
-    return {name.split(" as ")[0].strip() for several, one in found for name in (several or one).split(",")}
-
-
-@pytest.mark.parametrize(
-    "uses",
-    [modules(), {file.stem: tools_used(file) for file in (ROOT / "tools").glob("*.py")}],
-    ids=["package", "tools"],
-)
-def test_no_modules_import_each_other_in_a_circle(uses):
-    left = dict(uses)
-    assert any(left.values())
-    while free := {module for module, used in left.items() if not used & left.keys()}:
-        left = {module: used for module, used in left.items() if module not in free}
-    assert not left, f"a circle among {sorted(left)}"
-
-
-def test_only_plots_and_labs_draw():
-    for file in sorted(PACKAGE.rglob("*.py")):
-        module = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        names = set(re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), flags=re.MULTILINE))
-        drawing = names & {"matplotlib", "ipywidgets", "anywidget", "IPython", "PIL"}
-        assert not drawing or module in {"plots", "labs"}, f"vaecourse.{module} imports {sorted(drawing)}"
 
 
 @pytest.fixture(scope="module")

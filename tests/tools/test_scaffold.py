@@ -121,7 +121,7 @@ def test_where_the_lines_come(course):
     _, _, after = text[scaffold.TEACHING].partition(f"### Chapter {last[:2]}")
     assert after.count(f"### Chapter {NEXT}: normalising flows\n") == 1
     labs = (course / scaffold.LABS).read_text(encoding="utf-8")
-    assert re.search(r'"02\.\w+": .*\n +"02\.test": _lab\("lab_of_a_test\.LabOfATest"\),\n +"03\.iwae"', labs)
+    assert re.search(r'"02\.\w+": .*\n +"02\.test": "lab_of_a_test\.LabOfATest",\n +"03\.iwae"', labs)
     cells = (course / "chapters/03-iwae.py").read_text(encoding="utf-8")
     solution = r'ALL\["03\.exercise_of_a_test"\]\(exercise_of_a_test\)\nassert verdict\.passed\nverdict\n\n'
     assert re.search(rf'{solution}# %% .*\["quiz"\]', cells)
@@ -339,7 +339,7 @@ ALL_GREEN = [
     "tests/checks/test_checks.py::test_the_order_is_the_chapters",
     f"tests/chapters/test_teaching.py::test_a_chapters_minutes_are_those_of_its_notes[{NEXT}-test]",
     f"tests/chapters/test_teaching.py::test_the_minutes_of_a_table_add_up[Chapter {NEXT}: normalising flows]",
-    "tests/test_frame.py::test_the_forms_that_there_are",
+    "tests/tools/test_frame.py::test_the_forms_that_there_are",
 ]
 ALL_GREEN += [
     f"tests/checks/test_checks.py::{test}[<Check {NEXT}.{exercise}>]"

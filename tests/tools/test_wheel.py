@@ -15,7 +15,7 @@ from packaging.metadata import Metadata
 
 import vaecourse
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def told(command: list, folder: Path, **environment: str) -> str:

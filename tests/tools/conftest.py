@@ -1,0 +1,3 @@
+from tests.chapters.conftest import sample
+
+__all__ = ["sample"]  # a fixture
