@@ -2,14 +2,13 @@
 
 import functools
 import signal
-import threading
 
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Independent, Normal
 
-from vaecourse import bounds, checkpoint, data, description, evaluate, exact, objectives, train
+from vaecourse import checkpoint, data, evaluate, exact, objectives, train
 from vaecourse.models import VAE, DeepLatentVariableModel
 
 M, K, N, D, EPOCHS = 2, 3, 45, 9, 4  # 45 points in batches of 10: the last batch is a smaller one
@@ -164,96 +163,6 @@ def test_a_checkpoint_gives_the_model_back(tmp_path):
         assert next(loaded.parameters()).dtype == x.dtype
 
 
-@pytest.mark.parametrize(
-    "changes, said",
-    [
-        ({"K": 4}, "K was 3 and is now 4"),
-        ({"M": 1}, "M was 2 and is now 1"),
-        ({"objective": "iwae"}, "objective was 'piwae' and is now 'iwae'"),
-        ({"objective": objectives.get("ciwae", beta=0.25)}, r"is now 'ciwae\(beta=0.25\)'"),
-        ({"seed": 1}, "seed was 0 and is now 1"),
-        ({"batch_size": 9}, "batch_size was 10 and is now 9"),
-        ({"learning_rate": 0.01}, "learning_rate was 0.001 and is now 0.01"),
-        ({"x": 1 - X}, "data was .* and is now"),
-        ({"x": X[:-1]}, r"data was '\[45, 9\].* and is now '\[44, 9\]"),
-        ({"held_out": X[:3]}, "held_out was null and is now"),
-        ({"binarise": False}, "binarise was true and is now false"),
-        ({"optimizer": torch.optim.SGD}, "optimizer was 'Adam.* and is now 'SGD"),
-        ({"model": VAE(D, 3, hidden=(6, 5))}, "model was .*'latent_dim': 2.* and is now .*'latent_dim': 3"),
-        ({"K": 4, "seed": 1}, "K was 3 and is now 4; seed was 0 and is now 1"),
-    ],
-)
-def test_another_run_is_refused_and_the_file_stays(tmp_path, changes, said):
-    file = tmp_path / "file"
-    run(epochs=1, checkpoint=file)
-    before = file.read_bytes()
-    with pytest.raises(ValueError, match=f"file belongs to another run: .*{said}.*Name another file"):
-        run(checkpoint=file, **changes)
-    assert file.read_bytes() == before
-
-
-def test_fewer_epochs_than_are_done_is_refused(tmp_path):
-    run(epochs=3, checkpoint=tmp_path / "file")
-    with pytest.raises(ValueError, match="epochs must be at least 3, which .* has behind it, got 2"):
-        run(epochs=2, checkpoint=tmp_path / "file")
-    model, history = run(epochs=3, checkpoint=tmp_path / "file")
-    assert len(history.epochs) == 3 and same(model, run(epochs=3)[0])
-
-
-def flip(content):
-    """Change one bit of the last number."""
-    return content[:-1] + bytes([content[-1] ^ 1])
-
-
-@pytest.mark.parametrize(
-    "damage, said",
-    [
-        (lambda content: content[: len(content) // 2], "is not a checkpoint, or is a damaged one"),
-        (lambda content: content[:5], "is not a checkpoint, or is a damaged one"),
-        (lambda content: b"", "is not a checkpoint, or is a damaged one"),
-        (lambda content: b"my thesis", "is not a checkpoint, or is a damaged one"),
-        (lambda content: content.replace(b'\\"seed\\": 0', b'\\"seed\\": 7'), "does not match its own sha256"),
-        (
-            lambda content: content.replace(b"vaecourse checkpoint 1", b"vaecourse checkpoint 9"),
-            "is not a checkpoint of",
-        ),
-        (flip, "does not match its own sha256"),
-    ],
-)
-def test_a_damaged_file_is_told_and_kept(tmp_path, damage, said):
-    file = tmp_path / "file"
-    run(epochs=1, checkpoint=file)
-    broken = damage(file.read_bytes())
-    assert broken != file.read_bytes()
-    file.write_bytes(broken)
-    for use in (lambda: run(checkpoint=file), lambda: train.load(file)):
-        with pytest.raises(ValueError, match=f"file.*{said}.*left as it is: name another file"):
-            use()
-    assert file.read_bytes() == broken
-
-
-def test_a_file_of_somebody_else_is_kept(tmp_path):
-    import safetensors.torch
-
-    weights = tmp_path / "precious.safetensors"
-    safetensors.torch.save_file({"decoder.weight": torch.ones(3)}, weights)
-    before = weights.read_bytes()
-    with pytest.raises(ValueError, match="precious.safetensors is not a checkpoint of vaecourse"):
-        run(checkpoint=weights)
-    assert weights.read_bytes() == before
-
-
-def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_step(tmp_path, monkeypatch):
-    monkeypatch.setattr(train.steps, "step", lambda *_: pytest.fail("a step was taken"))
-    with pytest.raises(IsADirectoryError, match="checkpoint must name a file, got the folder"):
-        run(checkpoint=tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError):
-        run(checkpoint=tmp_path / "file" / "below a file")
-    with pytest.raises(FileNotFoundError, match="checkpoint must name a file that is there, got .*nowhere"):
-        train.load(tmp_path / "nowhere")
-
-
 def test_a_bound_that_is_not_finite_stops_the_run():
     model = new_model()
     with pytest.raises(FloatingPointError, match=r"Training stopped in epoch \d, step \d of 5: .*learning_rate"):
@@ -337,39 +246,6 @@ def test_every_layer_comes_back_in_its_own_mode():
     before = lists(model)
     run(model, epochs=1, held_out=X[:7])
     assert lists(model) == before and model.training and not model.encoder.training
-
-
-class Cubed(VAE):
-    """A subclass with a likelihood of its own, whose weights are those of a VAE."""
-
-    def log_likelihood(self, x, z):
-        return 3 * super().log_likelihood(x, z)
-
-
-def cube(log_w):
-    return bounds.iwae(log_w) * 1.0
-
-
-def test_a_checkpoint_knows_the_class_the_networks_and_what_a_row_computes(tmp_path):
-    """The weights of each pair are alike in name and shape."""
-    torch.manual_seed(0)
-    file = tmp_path / "file"
-    run(Cubed(D, 2, hidden=(6, 5)), epochs=1, checkpoint=file)
-    with pytest.raises(ValueError, match="a class of its own"):
-        train.load(file)
-    with pytest.raises(ValueError, match="model was .*Cubed"):
-        run(epochs=2, checkpoint=file)
-    networks = lambda kind: VAE(D, 2, encoder=nn.Sequential(nn.Linear(D, 4), kind()))
-    run(networks(nn.Tanh), epochs=1, checkpoint=tmp_path / "tanh")
-    with pytest.raises(ValueError, match="belongs to another run: model was"):
-        run(networks(nn.ReLU), epochs=2, checkpoint=tmp_path / "tanh")
-    run(epochs=1, objective="iwae", checkpoint=tmp_path / "row")
-    for other in (
-        objectives.Objective("iwae", cube, objectives.pooled, objectives.pooled),
-        objectives.Objective("iwae", bounds.iwae, objectives.pooled, objectives.within),
-    ):
-        with pytest.raises(ValueError, match="objective was 'iwae' and is now 'iwae of"):
-            run(epochs=2, objective=other, checkpoint=tmp_path / "row")
 
 
 def test_any_model_learns_from_any_batches():
@@ -460,47 +336,6 @@ def test_the_optimizer_is_one_pass_where_there_is_one():
     assert isinstance(train.adam(whole, lr=0.1), torch.optim.Adam)
 
 
-class Wide(nn.Module):
-    """A prior N(0, scale^2 I), which has no weights."""
-
-    def __init__(self, scale=5.0):
-        super().__init__()
-        self.scale = scale
-
-    def log_prob(self, z):
-        return Normal(0.0, self.scale).log_prob(z).sum(-1)
-
-
-class Plain:
-    """The same, and no module."""
-
-    def __init__(self, scale):
-        self.scale, self.log_prob = scale, lambda z: Normal(0.0, scale).log_prob(z).sum(-1)
-
-
-@pytest.mark.parametrize("part", ["decoder", "encoder", "prior"])
-def test_load_gives_no_other_model_than_was_trained(tmp_path, part):
-    """The exchanged network has the weights, or the lack of them, that the built-in one has."""
-    model = new_model()
-    if part == "prior":
-        model.prior = Wide()
-    else:
-        getattr(model, part)[1] = nn.ReLU()
-    run(model, epochs=1, checkpoint=tmp_path / "file")
-    with pytest.raises(ValueError, match="networks, a prior or a class of its own: build it as before"):
-        train.load(tmp_path / "file")
-
-
-def test_load_refuses_a_file_that_was_written_with_a_config_that_is_not_the_models(tmp_path, monkeypatch):
-    model = new_model()
-    config = model.config()
-    model.decoder[1] = nn.ReLU()
-    monkeypatch.setattr(VAE, "config", lambda _: config)  # as config() was
-    run(model, epochs=1, checkpoint=tmp_path / "file")
-    with pytest.raises(ValueError, match="networks, a prior or a class of its own: build it as before"):
-        train.load(tmp_path / "file")
-
-
 class Around(nn.Linear):
     """A likelihood or a posterior with a constant of its own."""
 
@@ -510,102 +345,6 @@ class Around(nn.Linear):
 
     def forward(self, y):
         return Independent(Normal(self.link(super().forward(y)), self.sd), 1)
-
-
-def composed(prior=1.0, **likelihood):
-    torch.manual_seed(1)
-    prior = Independent(Normal(torch.zeros(2), torch.full((2,), prior)), 1) if isinstance(prior, float) else prior
-    return DeepLatentVariableModel(Around(2, D, **likelihood), Around(D, 2), prior)
-
-
-def grouped(**group):
-    """An optimizer whose group has settings of its own."""
-    return lambda parameters, lr: torch.optim.Adam([{"params": list(parameters)} | group], lr=lr)
-
-
-def powers(base):
-    return functools.partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda epoch: base**epoch)
-
-
-def sequence(base):
-    def schedule(optimizer):
-        both = [torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma) for gamma in (0.5, base)]
-        return torch.optim.lr_scheduler.SequentialLR(optimizer, both, milestones=[1])
-
-    return schedule
-
-
-def decay(epoch):
-    return 0.9**epoch
-
-
-def frozen():
-    model = new_model()
-    model.encoder.requires_grad_(False)
-    return model
-
-
-CHANGES = {
-    "prior of a VAE": ({"model": lambda: new_model(prior=Plain(1.0))}, {"model": lambda: new_model(prior=Plain(5.0))}),
-    "prior's own number": ({"model": lambda: new_model(prior=Wide(1.0))}, {"model": lambda: new_model(prior=Wide())}),
-    "prior of parts": ({"model": composed}, {"model": lambda: composed(prior=5.0)}),
-    "no prior": ({"model": composed}, {"model": lambda: composed(prior=None)}),
-    "likelihood's own number": ({"model": composed}, {"model": lambda: composed(sd=0.1)}),
-    "likelihood's own function": ({"model": composed}, {"model": lambda: composed(link=torch.sigmoid)}),
-    "frozen": ({"model": frozen}, {"model": new_model}),
-    "lr of a group": ({"optimizer": grouped()}, {"optimizer": grouped(lr=1e-5)}),
-    "weight_decay of a group": ({"optimizer": grouped()}, {"optimizer": grouped(weight_decay=0.5)}),
-    "schedule in a schedule": ({"schedule": sequence(0.9)}, {"schedule": sequence(0.1)}),
-    "number in a function": ({"schedule": powers(0.9)}, {"schedule": powers(0.1)}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_history_is_of_one_model_and_one_run(tmp_path, change):
-    """What the weights do not tell; and the same run, made anew, is the same."""
-
-    def go_on(epochs, model=new_model, **options):
-        return run(model(), epochs=epochs, checkpoint=tmp_path / "file", **({"binarise": False} | options))
-
-    before, after = CHANGES[change]
-    go_on(1, **before)
-    with pytest.raises(ValueError, match="belongs to another run: (model|optimizer|schedule) was .* and is now"):
-        go_on(2, **after)
-    assert len(go_on(2, **before)[1].epochs) == 2
-
-
-def test_a_file_of_a_version_that_wrote_less_loads_and_is_not_gone_on_with(tmp_path, monkeypatch):
-    of_model = description.of_model
-    less = lambda model: {key: of_model(model)[key] for key in ("class", "networks", "dtype", "config")}
-    with monkeypatch.context() as patched:
-        patched.setattr(description, "of_model", less)
-        model, _ = run(epochs=1, checkpoint=tmp_path / "file")
-    assert same(train.load(tmp_path / "file"), model)
-    with pytest.raises(ValueError, match="belongs to another run: model was {'attributes': null.*Name another file"):
-        run(checkpoint=tmp_path / "file")
-
-
-def test_what_has_changed_is_named_alone(tmp_path):
-    run(composed(), epochs=1, checkpoint=tmp_path / "file")
-    with pytest.raises(ValueError, match="run: model was {'attributes': {'likelihood.sd': '1.0'}} and is now {'attrib"):
-        run(composed(sd=0.1), checkpoint=tmp_path / "file")
-
-
-@pytest.mark.parametrize("schedule", [decay, lambda epoch: 0.9**epoch, functools.partial(pow, 0.9)])
-def test_no_address_is_in_a_description(schedule):
-    """Another process has others."""
-    optimizer = torch.optim.SGD(new_model().parameters(), lr=0.1)
-    said = description.of_schedule(torch.optim.lr_scheduler.LambdaLR(optimizer, [schedule]))
-    assert "0x" not in said and "lr_lambdas" in said
-    model = composed(prior=Plain(1.0), link=schedule)
-    model.posterior.anything = (schedule, torch.nn, object(), X, model, {"of": Normal(0.0, 1.0)}, threading.Lock(), run)
-    model.prior.itself = model.prior
-    assert "0x" not in str(description.of_model(model)) and "object at" not in str(description.of_model(model))
-
-
-def test_a_lambda_is_known_by_its_code_where_there_is_no_text():
-    one, same_code, other = (eval(f"lambda epoch: {factor} ** epoch") for factor in (0.9, 0.9, 0.1))
-    assert description.words(one) == description.words(same_code) != description.words(other)
 
 
 def test_a_run_that_its_callback_ended_stays_ended(tmp_path):

@@ -332,7 +332,10 @@ MAY = {
     "tools/vendor.py": "in a folder of its own that made.building gives",
     "tools/present.py": "in a folder of its own that made.building gives",
     "tools/extremes.py": "an environment of its own, which nothing but it writes into",
-    "tools/answers.py": "moves notebooks into kept/ and back by renaming, and looks for what came in between",
+    "tools/update.py": "moves notebooks into kept/ and back by renaming, and looks for what came in between",
+    "tools/merging.py": "removes what git has cut off, which it noted before as its own, and its own note",
+    "tools/ending.py": "what nobody can hear, into os.devnull",
+    "tools/all_or_none.py": "takes back a file that it has just made, if it is as it made it",
     "vaecourse/data/fetching.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
     "vaecourse/reproduce/__init__.py": "removes checkpoints by their mark, whose runs are in the record",
 }
