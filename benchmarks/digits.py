@@ -50,4 +50,4 @@ def main() -> None:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("digits")(main)())
+    sys.exit(ending.reports("digits")(main)())

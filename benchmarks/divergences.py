@@ -77,4 +77,4 @@ def main() -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("divergences")(main)())
+    sys.exit(ending.reports("divergences")(main)())

@@ -8,6 +8,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from tools.ending import told  # noqa: E402
+from tools.ending import reports  # noqa: E402
 
-__all__ = ["told"]
+__all__ = ["reports"]

@@ -85,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(ending.told("first minutes")(main)())
+    sys.exit(ending.reports("first minutes")(main)())

@@ -246,4 +246,4 @@ def main() -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("half_precision")(main)())
+    sys.exit(ending.reports("half_precision")(main)())

@@ -94,4 +94,4 @@ def main() -> None:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("hierarchical")(main)())
+    sys.exit(ending.reports("hierarchical")(main)())

@@ -51,4 +51,4 @@ def main(names: list[str]) -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("labs")(main)(sys.argv[1:]))
+    sys.exit(ending.reports("labs")(main)(sys.argv[1:]))

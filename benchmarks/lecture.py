@@ -236,7 +236,7 @@ def megabytes(name: str) -> float:
     return max(found)
 
 
-@ending.told("lecture")
+@ending.reports("lecture")
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/lecture.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)

@@ -108,4 +108,4 @@ def main(names: list[str]) -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("live")(main)(sys.argv[1:]))
+    sys.exit(ending.reports("live")(main)(sys.argv[1:]))

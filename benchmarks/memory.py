@@ -63,4 +63,4 @@ def main() -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("memory")(main)())
+    sys.exit(ending.reports("memory")(main)())

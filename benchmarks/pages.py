@@ -26,7 +26,7 @@ SLOW = [
 MOVE = "(root, [name, values]) => values.forEach((value) => { root.lab.set({ [name]: value }); root.lab.flush(); })"
 
 
-@ending.told("pages")
+@ending.reports("pages")
 def main() -> int:
     slowest = 0.0
     print("| page | slider | median, ms | slowest of 20, ms |\n|---|---|---|---|")

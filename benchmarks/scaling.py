@@ -97,4 +97,4 @@ def main() -> int:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("scaling")(main)())
+    sys.exit(ending.reports("scaling")(main)())

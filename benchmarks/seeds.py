@@ -82,4 +82,4 @@ def main() -> None:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("seeds")(main)())
+    sys.exit(ending.reports("seeds")(main)())

@@ -276,4 +276,4 @@ def main() -> None:
 if __name__ == "__main__":
     import ending
 
-    sys.exit(ending.told("step")(main)())
+    sys.exit(ending.reports("step")(main)())

@@ -190,11 +190,11 @@ def test_the_doctor_of_this_machine_finds_what_the_tests_need():
 def test_it_finds_an_old_python_and_one_of_32_bits(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
     found = findings(doctor.python)["Python"]
-    assert found.needed and "3.9.1" in found.said and "install Python 3.11 or newer" in found.mend
+    assert found.needed and "3.9.1" in found.detail and "install Python 3.11 or newer" in found.mend
     monkeypatch.undo()
     monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
     found = findings(doctor.python)["Python"]
-    assert found.needed and "built for 32 bits" in found.said and "install the 64-bit Python" in found.mend
+    assert found.needed and "built for 32 bits" in found.detail and "install the 64-bit Python" in found.mend
 
 
 FIRST_READ = [cures.ROOT / "vaecourse" / name for name in ("__init__.py", "__main__.py")]
@@ -270,10 +270,10 @@ def test_it_finds_another_environment_and_none(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     found = findings(doctor.python)["environment"]
-    assert not found.needed and "none of its own" in found.said and found.mend == "make lab, which makes .venv"
+    assert not found.needed and "none of its own" in found.detail and found.mend == "make lab, which makes .venv"
     (tmp_path / ".venv").mkdir()
     found = findings(doctor.python)["environment"]
-    assert "not the one that `make lab` made" in found.said
+    assert "not the one that `make lab` made" in found.detail
     assert found.mend == f"{tmp_path}/.venv/bin/python -m vaecourse doctor"
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     assert findings(doctor.python)["environment"].mend is None
@@ -300,8 +300,8 @@ def test_it_finds_what_is_missing_and_what_is_old(without):
     found = findings(doctor.packages)
     assert str(found["anywidget"]).startswith("WRONG") and '"anywidget>=' in found["anywidget"].mend
     assert f"-m pip install --constraint {cures.ROOT}/constraints.txt" in found["anywidget"].mend
-    assert f"2.3.1+cpu, {LEAST['torch']} or newer is needed" in found["torch"].said and found["torch"].needed
-    assert str(found["playwright"]).startswith("note") and "needed by the tests" in found["playwright"].said
+    assert f"2.3.1+cpu, {LEAST['torch']} or newer is needed" in found["torch"].detail and found["torch"].needed
+    assert str(found["playwright"]).startswith("note") and "needed by the tests" in found["playwright"].detail
     assert str(found["jupyterlab"]).startswith("ok") and "vaecourse" not in found
 
 
@@ -313,7 +313,7 @@ def test_it_knows_every_bound_of_pyproject(name, without):
     below = ".".join(map(str, [*numbers[:last], numbers[last] - 1, 99]))
     without(**{name.replace("-", "_"): below})
     found = findings(doctor.packages)[name]
-    assert found.needed and found.said == f"{below}, {LEAST[name]} or newer is needed"
+    assert found.needed and found.detail == f"{below}, {LEAST[name]} or newer is needed"
     assert found.mend.endswith(f'"{name}>={LEAST[name]}"') and doctor.unmet(name)
     without(**{name.replace("-", "_"): LEAST[name]})
     assert findings(doctor.packages)[name].mend is None and not doctor.unmet(name)
@@ -340,7 +340,7 @@ def test_what_make_lab_does_not_install_is_no_fault(without):
     without(sphinx=None, voila=None, jupytext=None, codespell=None, myst_nb=None)
     found = findings(doctor.packages)
     for name, use in {"sphinx": "`make book`", "voila": "`make present`", "jupytext": "the tests"}.items():
-        assert str(found[name]).startswith("note") and f"is needed by {use}" in found[name].said
+        assert str(found[name]).startswith("note") and f"is needed by {use}" in found[name].detail
     assert not any(finding.needed for finding in wrong(doctor.packages))
 
 
@@ -352,12 +352,12 @@ def test_without_torch_it_goes_on(without):
 def test_it_finds_widgets_that_do_not_fit_each_other(without):
     without(jupyterlab_widgets="1.1.11")
     (found,) = wrong(doctor.versions)
-    assert found.needed and found.what == "ipywidgets" and "found 1.1.11" in found.said
+    assert found.needed and found.what == "ipywidgets" and "found 1.1.11" in found.detail
     assert re.search(r'pip install .*"jupyterlab[_-]widgets~=3\.', found.mend)
     without(jupyterlab_widgets=None)
-    assert "found none" in wrong(doctor.versions)[0].said
+    assert "found none" in wrong(doctor.versions)[0].detail
     without()
-    assert [finding.said for finding in doctor.versions()] == ["the packages fit each other"]
+    assert [finding.detail for finding in doctor.versions()] == ["the packages fit each other"]
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_it_finds_a_torch_that_does_not_go_with_the_gpu(monkeypatch, cuda, card,
     if said is None:
         assert "CUDA" not in found
     else:
-        assert not found["CUDA"].needed and said in found["CUDA"].said and mend in found["CUDA"].mend
+        assert not found["CUDA"].needed and said in found["CUDA"].detail and mend in found["CUDA"].mend
 
 
 def test_it_finds_that_the_package_is_not_installed(monkeypatch):
@@ -403,7 +403,7 @@ def test_it_finds_an_older_widget_in_the_users_folder(monkeypatch, tmp_path):
     (tmp_path / "anywidget" / "package.json").write_text('{"version": "0.1.2"}')
     monkeypatch.setattr(jupyter_core.paths, "jupyter_path", lambda *words: [str(tmp_path), *real(*words)])
     found = findings(doctor.jupyter)["anywidget in JupyterLab"]
-    assert found.needed and f"version 0.1.2 at {tmp_path}/anywidget hides" in found.said
+    assert found.needed and f"version 0.1.2 at {tmp_path}/anywidget hides" in found.detail
     assert "JUPYTER_PREFER_ENV_PATH=1" in found.mend
     (tmp_path / "anywidget" / "package.json").write_text(json.dumps({"version": metadata.version("anywidget")}))
     assert findings(doctor.jupyter)["anywidget in JupyterLab"].mend is None
@@ -420,7 +420,7 @@ def test_it_finds_the_kernel_of_another_environment(monkeypatch, tmp_path):
         other = type("Spec", (), {"argv": [starts]})
         monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_, other=other: other)
         found = findings(doctor.jupyter)["kernel python3"]
-        assert found.needed and found.said == f"starts {starts}"
+        assert found.needed and found.detail == f"starts {starts}"
         assert found.mend == f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
     for starts in ("python", "python3.11", sys.executable):
         other = type("Spec", (), {"argv": [starts]})
@@ -431,7 +431,7 @@ def test_it_finds_the_kernel_of_another_environment(monkeypatch, tmp_path):
         raise NoSuchKernel("python3")
 
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
-    assert findings(doctor.jupyter)["kernel python3"].said == "there is none"
+    assert findings(doctor.jupyter)["kernel python3"].detail == "there is none"
 
 
 @pytest.fixture
@@ -444,11 +444,11 @@ def test_it_finds_folders_that_cannot_be_written(no_writing, monkeypatch, tmp_pa
     (tmp_path / "chapters").mkdir()
     monkeypatch.chdir(tmp_path)
     (found,) = wrong(doctor.chapters)
-    assert found.needed and "no answer would be saved" in found.said and f"chmod -R u+w {tmp_path}" in found.mend
+    assert found.needed and "no answer would be saved" in found.detail and f"chmod -R u+w {tmp_path}" in found.mend
     found = findings(doctor.jupyter)["Jupyter's own folder"]
-    assert found.needed and "cannot be written" in found.said and "JUPYTER_RUNTIME_DIR" in found.mend
+    assert found.needed and "cannot be written" in found.detail and "JUPYTER_RUNTIME_DIR" in found.mend
     for found in doctor.disk():
-        assert "cannot be written" in found.said and "chmod u+w" in found.mend and "XDG_CACHE_HOME" in found.mend
+        assert "cannot be written" in found.detail and "chmod u+w" in found.mend and "XDG_CACHE_HOME" in found.mend
 
 
 def test_it_finds_a_chapter_without_its_twin_and_a_broken_one(monkeypatch, tmp_path):
@@ -457,11 +457,11 @@ def test_it_finds_a_chapter_without_its_twin_and_a_broken_one(monkeypatch, tmp_p
         (tmp_path / "chapters" / name).write_text('{"cells": []}')
     monkeypatch.chdir(tmp_path)
     (found,) = doctor.chapters()
-    assert "02-importance-sampling" in found.said and "make chapters CHAPTER='02'" == found.mend
+    assert "02-importance-sampling" in found.detail and "make chapters CHAPTER='02'" == found.mend
     half = tmp_path / "chapters" / "02-importance-sampling.ipynb"
     half.write_text('{"cells": [')
     found = findings(doctor.chapters)
-    assert found["chapters"].mend is None and "no whole notebook" in found[half.name].said
+    assert found["chapters"].mend is None and "no whole notebook" in found[half.name].detail
     away = half.with_suffix(".broken")
     assert f"mv {half} {away}, then: git -C {half.parent} checkout -- {half.name}" == found[half.name].mend
     away.write_text("an earlier one")  # which the command must not replace
@@ -499,18 +499,18 @@ def test_it_finds_a_wrong_data_folder_and_damaged_data(monkeypatch, tmp_path):
     monkeypatch.setattr(data.places, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path / "nowhere"))
     found = findings(doctor.images)["VAECOURSE_DATA"]
-    assert found.needed and "no folder" in found.said and "unset VAECOURSE_DATA" in found.mend
+    assert found.needed and "no folder" in found.detail and "unset VAECOURSE_DATA" in found.mend
     monkeypatch.delenv(data.FOLDER_VARIABLE)
     found = findings(doctor.images)
     assert found["VAECOURSE_DATA"].mend is None and found["digits"].mend is None
-    assert not found["mnist"].needed and "0 of 4 files on this machine" in found["mnist"].said
+    assert not found["mnist"].needed and "0 of 4 files on this machine" in found["mnist"].detail
     (tmp_path / "cache" / "mnist").mkdir(parents=True)
     (tmp_path / "debian" / "fashion-mnist").mkdir(parents=True)
     first = next(iter(data.sources.MNIST.sums))
     (tmp_path / "cache" / "mnist" / first).write_bytes(b"half a file")
     (tmp_path / "debian" / "fashion-mnist" / first).write_bytes(b"half a file")
     cached, missing = [one for one in doctor.images() if one.what == "mnist"]  # one damaged file is seen at once
-    assert "is the wrong file" in cached.said and "1 of 4 files" in missing.said
+    assert "is the wrong file" in cached.detail and "1 of 4 files" in missing.detail
     assert cached.mend == f"rm {tmp_path}/cache/mnist/{first}, and it is fetched again"
     own = next(one for one in doctor.images() if one.what == "fashion-mnist")
     assert own.mend.startswith(f"mv {tmp_path}/debian") and "put the right file there" in own.mend
@@ -523,7 +523,7 @@ def test_it_finds_whole_data(monkeypatch, tmp_path):
     for number, name in enumerate(sums):
         (tmp_path / name).write_bytes(bytes([number]))
     monkeypatch.setattr(data.sources, "MNIST", data.sources.MNIST._replace(sums=sums))
-    assert findings(doctor.images)["mnist"].said == f"four files in {tmp_path}, as they should be"
+    assert findings(doctor.images)["mnist"].detail == f"four files in {tmp_path}, as they should be"
 
 
 def test_it_finds_that_there_is_no_home(monkeypatch):
@@ -534,7 +534,7 @@ def test_it_finds_that_there_is_no_home(monkeypatch):
 
     monkeypatch.setattr(doctor.Path, "home", homeless)
     found = findings(doctor.home)["HOME"]
-    assert found.needed and "knows no home folder" in found.said and found.mend.startswith("export HOME=FOLDER")
+    assert found.needed and "knows no home folder" in found.detail and found.mend.startswith("export HOME=FOLDER")
     monkeypatch.delenv(data.FOLDER_VARIABLE, raising=False)  # which would be a place for the images
     assert list(doctor.jupyter()) == list(doctor.images()) == []
     assert "disk of the data cache" not in findings(doctor.disk)
@@ -547,7 +547,7 @@ def test_it_finds_a_home_that_cannot_be_written(monkeypatch, home, needed):
         pytest.skip("/proc says that it cannot be written to, as to everybody who is not root")
     monkeypatch.setenv("HOME", home)
     found = findings(doctor.home)["HOME"]
-    assert found.needed == needed and f"nothing can be written to {home}" in found.said
+    assert found.needed == needed and f"nothing can be written to {home}" in found.detail
     assert found.mend.startswith("export HOME=FOLDER")
     assert (list(doctor.jupyter()) == []) == needed
 
@@ -568,7 +568,7 @@ def test_without_a_home_the_command_line_says_a_sentence(monkeypatch):
 def test_a_bad_data_folder_is_a_sentence_here_and_there(monkeypatch, folder):
     monkeypatch.setenv(data.FOLDER_VARIABLE, folder)
     (found,) = wrong(doctor.images)
-    assert found.what == "VAECOURSE_DATA" and repr(folder) in found.said and "--force-reinstall" not in found.mend
+    assert found.what == "VAECOURSE_DATA" and repr(folder) in found.detail and "--force-reinstall" not in found.mend
     code, _, error = call("train", "mnist")
     assert code == 2 and f"VAECOURSE_DATA must name a folder, got {folder!r}" in error
 
@@ -576,7 +576,7 @@ def test_a_bad_data_folder_is_a_sentence_here_and_there(monkeypatch, folder):
 def test_it_finds_a_full_disk(monkeypatch):
     usage = doctor.shutil.disk_usage(Path.home())
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: usage._replace(free=10**8))
-    assert all("0.1 GB free" in found.said and "make room" in found.mend for found in doctor.disk())
+    assert all("0.1 GB free" in found.detail and "make room" in found.mend for found in doctor.disk())
 
 
 def test_a_look_that_fails_is_a_finding_and_the_exit_code_counts(monkeypatch):
@@ -614,6 +614,6 @@ def test_the_doctors_command_is_one_command_whatever_a_file_is_called(monkeypatc
     for ending in (".py", ".ipynb"):
         (tmp_path / "chapters" / f"0;id>PWN;#{ending}").write_text("broken")
     monkeypatch.chdir(tmp_path)
-    (mend,) = [found.mend for found in doctor.chapters() if "no whole notebook" in found.said]
+    (mend,) = [found.mend for found in doctor.chapters() if "no whole notebook" in found.detail]
     words = shlex.split(mend.replace(", then: ", " ; "))
     assert words[-1] == "0;id>PWN;#.ipynb" and words[-2] == "--"

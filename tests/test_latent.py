@@ -54,7 +54,9 @@ def test_what_is_missing_is_named():
     for method in ("theta", "phi"):
         with pytest.raises(NotImplementedError, match=rf"^model must have {method}\(\), .*: Empty has none.$"):
             getattr(Empty(), method)()
-    with pytest.raises(NotImplementedError, match="^model must have noise.*or propose, which draws them itself: Empty has none"):
+    with pytest.raises(
+        NotImplementedError, match="^model must have noise.*or propose, which draws them itself: Empty has none"
+    ):
         Empty().propose(X, M, K)
 
 

@@ -61,7 +61,7 @@ def keep(folder: Path = CHAPTERS) -> dict[Path, Path]:
     return {path: files.keep(path) for path in notebooks(folder) if not typed.is_untouched(path)}
 
 
-@ending.told("answers")
+@ending.reports("answers")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.answers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

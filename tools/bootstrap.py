@@ -83,8 +83,8 @@ def alone():
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.lseek(handle, 0, os.SEEK_SET)
-            said = os.read(handle, 200).decode(errors="replace").strip()
-            say(f"Waiting: {said or 'another process is installing the course here'}.")
+            holder = os.read(handle, 200).decode(errors="replace").strip()
+            say(f"Waiting: {holder or 'another process is installing the course here'}.")
             fcntl.flock(handle, fcntl.LOCK_EX)
         if os.path.exists(LOCK) and os.path.samestat(os.fstat(handle), os.stat(LOCK)):
             break
@@ -114,9 +114,9 @@ def no_variable(folder):
     return None
 
 
-def is_ours(said):
+def is_ours(content):
     """Whether nothing is in the lock's file but what stands in ``alone``."""
-    return re.match(rb"\0*(process \d+ has been installing the course since \d\d:\d\d)?\s*$", said) is not None
+    return re.match(rb"\0*(process \d+ has been installing the course since \d\d:\d\d)?\s*$", content) is not None
 
 
 def why():
@@ -174,18 +174,18 @@ def elsewhere():
 
 def no_network():
     for address in indexes():
-        said = None
+        trouble = None
         try:
             urllib.request.urlopen(address, timeout=10).close()
         except urllib.error.HTTPError as refusal:
             if refusal.code in (401, 403, 407, 502, 503, 504):
-                said = f"answers {refusal.code} {refusal.reason}"
+                trouble = f"answers {refusal.code} {refusal.reason}"
         except (OSError, ValueError) as failure:
-            said = f"cannot be reached ({getattr(failure, 'reason', failure)})"
-        if said:
+            trouble = f"cannot be reached ({getattr(failure, 'reason', failure)})"
+        if trouble:
             proxy = urllib.request.getproxies().get(urllib.parse.urlsplit(address).scheme)
             way = f" by the proxy {shown(proxy)}, which https_proxy names," if proxy else ""
-            return f"{shown(address)}{way} {said}: look after the network, {AGAIN}"
+            return f"{shown(address)}{way} {trouble}: look after the network, {AGAIN}"
     return None
 
 
@@ -206,8 +206,10 @@ def setting(name, places=("global", "user", "site", "install")):
     except (OSError, subprocess.SubprocessError):
         return None
     lines = found.stdout.decode(errors="replace").splitlines()
-    said = dict(line.partition("=")[::2] for line in lines)
-    return next((said[key].strip("'\"") for key in [place + "." + name for place in places] if key in said), None)
+    settings = dict(line.partition("=")[::2] for line in lines)
+    return next(
+        (settings[key].strip("'\"") for key in [place + "." + name for place in places] if key in settings), None
+    )
 
 
 def shown(address):

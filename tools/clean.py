@@ -312,7 +312,7 @@ def bytecode(folder: Path) -> None:
                 cache.rmdir()
 
 
-@ending.told("clean")
+@ending.reports("clean")
 def main() -> int:
     clean(made.ROOT, made.tell)
     return 0

@@ -29,15 +29,15 @@ def sentence(error: Exception) -> str:
         return str(error)
     full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
     if error.filename is None:  # a sentence of the course's own, or what writing to a file said
-        said = error.strerror or str(error)
-        return f"{said}. {FULL}" if full and said == os.strerror(error.errno) else said
-    said, place = f"{error.filename}: {error.strerror}.", os.path.join(os.path.abspath(str(error.filename)), "")
+        message = error.strerror or str(error)
+        return f"{message}. {FULL}" if full and message == os.strerror(error.errno) else message
+    message, place = f"{error.filename}: {error.strerror}.", os.path.join(os.path.abspath(str(error.filename)), "")
     if full:
-        return f"{said} {FULL}"
+        return f"{message} {FULL}"
     at_home = place.startswith(os.path.join(os.path.expanduser("~"), ""))
     if at_home and error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{said} {NO_HOME}"
-    return said
+        return f"{message} {NO_HOME}"
+    return message
 
 
 def refuse_a_shared_home() -> None:
@@ -93,7 +93,7 @@ def _name(user: int) -> str:
     return f"user {user}"
 
 
-def told(command: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def reports(command: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Make ``main`` return 1 with a sentence, or 130 after Ctrl-C, where it would raise."""
 
     def decorate(main: Callable[..., int | None]) -> Callable[..., int | None]:

@@ -39,8 +39,8 @@ def where_pip_looks(settings: str) -> dict[str, str]:
     >>> where_pip_looks(":env:.find-links='/opt/wheels'\\nglobal.timeout='9'\\nuser.index-url='https://mirror/'\\n")
     {'UV_FIND_LINKS': '/opt/wheels', 'UV_INDEX_URL': 'https://mirror/'}
     """
-    said = re.findall(r"^\S+\.(index-url|find-links)='(.*)'$", settings, flags=re.MULTILINE)
-    return {f"UV_{name.replace('-', '_').upper()}": value for name, value in said}
+    found = re.findall(r"^\S+\.(index-url|find-links)='(.*)'$", settings, flags=re.MULTILINE)
+    return {f"UV_{name.replace('-', '_').upper()}": value for name, value in found}
 
 
 def wheel_for_cpus(places: str, python: str) -> str | None:
@@ -71,7 +71,7 @@ def install(which: str, torch: str | None, folder: Path) -> Path:
     return programs
 
 
-@ending.told("extremes")
+@ending.reports("extremes")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.extremes", description=__doc__.split("\n")[0])
     parser.add_argument("which", choices=RESOLUTIONS)

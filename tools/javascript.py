@@ -48,11 +48,11 @@ def too_long(path: Path) -> list[str]:
     return [f"{path}:{i}: {len(line)} columns" for i, line in enumerate(lines, 1) if len(line) > COLUMNS]
 
 
-@ending.told("javascript")
+@ending.reports("javascript")
 def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(prog="python -m tools.javascript", description=__doc__.split("\n")[0]).parse_args(arguments)
     faulty = [deno(*look, *sources(TYPED if look[0] == "check" else FOLDERS)).returncode for look in LOOKS]
-    long = [said for path in sources() for said in too_long(path)]
+    long = [line for path in sources() for line in too_long(path)]
     print(*long, sep="\n", end="\n" * bool(long))
     return int(any(faulty) or bool(long))
 

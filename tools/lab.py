@@ -108,7 +108,7 @@ class Lab(LabApp):
         return cls.serverapp_class.instance(config=settings, **more)
 
 
-@ending.told("lab")
+@ending.reports("lab")
 def main(arguments: list[str]) -> int:
     ending.refuse_a_shared_home()
     environment.whole_addresses()

@@ -44,7 +44,7 @@ def laid_out(path: Path) -> bytes:
     return text
 
 
-@ending.told("format")
+@ending.reports("format")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.layout", description="Lay out Python and JavaScript.")
     parser.add_argument("places", nargs="+", type=Path, help="files, or folders of them")

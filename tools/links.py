@@ -65,11 +65,11 @@ def trouble(link: str, seconds: float = SECONDS) -> str | None:
                     return None
     except requests.RequestException as failure:
         return f"no answer ({type(failure).__name__})"
-    said = f"{answer.status_code} {answer.reason}"
-    return f"refused to a program ({said}): look yourself" if answer.status_code in REFUSED else f"dead ({said})"
+    status = f"{answer.status_code} {answer.reason}"
+    return f"refused to a program ({status}): look yourself" if answer.status_code in REFUSED else f"dead ({status})"
 
 
-@ending.told("links")
+@ending.reports("links")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.links", description="Which links of the texts are dead?")
     parser.add_argument("--list", action="store_true", help="print the links and ask for none")
@@ -82,11 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     with ThreadPoolExecutor(8) as several:
         answers = dict(zip(links, several.map(trouble, links), strict=True))
-    wrong = {link: said for link, said in answers.items() if said}
-    for link, said in wrong.items():
-        print(f"{link}: {said}; in {', '.join(links[link])}", file=sys.stderr)
+    wrong = {link: status for link, status in answers.items() if status}
+    for link, status in wrong.items():
+        print(f"{link}: {status}; in {', '.join(links[link])}", file=sys.stderr)
     print(f"{len(links)} links, {len(links) - len(wrong)} of them answer")
-    return int(any("refused" not in said for said in wrong.values()))
+    return int(any("refused" not in status for status in wrong.values()))
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ def without_device(line: str) -> str:
     return re.sub(r"(, )?(device=[\w.]+|(?=\)))", "", line)
 
 
-@ending.told("mutants")
+@ending.reports("mutants")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", choices=[[], *MODULES], default=list(MODULES), metavar="module")

@@ -174,7 +174,7 @@ def _peak_megabytes(client: NotebookClient) -> float | None:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))[1]) / 1e3
 
 
-def _each(paths: list[Path], run: Callable[[Path], tuple[str, Cost]]) -> int:
+def _run_each(paths: list[Path], run: Callable[[Path], tuple[str, Cost]]) -> int:
     """A line for each chapter; one that fails is told at the end and does not keep the others from running."""
     failures = []
     total = 0.0
@@ -200,7 +200,7 @@ def _refresh(paths: list[Path]) -> int:
         changed, cost = refresh(path)
         return ("written" if changed else "unchanged"), cost
 
-    return _each(paths, run)
+    return _run_each(paths, run)
 
 
 def _times(paths: list[Path]) -> int:
@@ -210,7 +210,7 @@ def _times(paths: list[Path]) -> int:
         over += [f"over {MEGABYTES} MB"] * ((cost.megabytes or 0) > MEGABYTES)
         return ", ".join(over), cost
 
-    return _each(paths, run)
+    return _run_each(paths, run)
 
 
 def _check(paths: list[Path]) -> int:
@@ -221,7 +221,7 @@ def _check(paths: list[Path]) -> int:
     return 1 if problems else 0
 
 
-@ending.told("notebooks")
+@ending.reports("notebooks")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.notebooks", description="Chapters as pairs of .py and .ipynb."

@@ -27,9 +27,9 @@ def recorded(packages: Path, name: str = "*.dist-info") -> dict[str, Recorded]:
     return found
 
 
-def is_as(file: Path, said: Recorded) -> bool:
+def is_as(file: Path, entry: Recorded) -> bool:
     """Whether a file is as it was installed. Gigabytes need no sum: who types changes the time, or the size."""
-    (digest, size, written), found = said, file.lstat()
+    (digest, size, written), found = entry, file.lstat()
     if size.isdigit() and found.st_size != int(size):
         return False
     if found.st_mtime <= written:
@@ -44,6 +44,6 @@ def is_as(file: Path, said: Recorded) -> bool:
 
 def is_packaged(file: Path, installed: dict[str, Recorded]) -> bool:
     """Whether a file is as a package has brought it, or is an installer's note on one that has no list yet."""
-    if (said := installed.get(os.path.normpath(file))) is not None:
-        return is_as(file, said)
+    if (entry := installed.get(os.path.normpath(file))) is not None:
+        return is_as(file, entry)
     return file.parent.suffix == ".dist-info" and not file.is_symlink() and bool(re.fullmatch(HALF, file.name))

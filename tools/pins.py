@@ -82,9 +82,9 @@ def versions(pins: list[str]) -> str:
     return "".join(block.split("\n")[0].removesuffix(" \\") + "\n" for block in pins)
 
 
-def write(path: Path, said: str, pins: str) -> None:
+def write(path: Path, heading: str, pins: str) -> None:
     """Replace a file of pins; of one in which something stands that git does not have, a copy is kept."""
-    new = f"{HEAD}{said}\n{pins}".encode()
+    new = f"{HEAD}{heading}\n{pins}".encode()
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], cwd=ROOT).returncode == 1
     if changed and path.read_bytes() != new:
         print(f"{path.relative_to(ROOT)} had changes that git does not have: a copy is {files.keep(path)}")
@@ -118,7 +118,7 @@ def torch_for_cpus(environment: str) -> str:
     return f"torch=={number}+cpu ; python_version == '3.11' and {where} \\\n    --hash=sha256:{digest}\n"
 
 
-def renew(upgrade: bool) -> None:
+def pin_all(upgrade: bool) -> None:
     """Resolve pyproject.toml and write every file of pins."""
     again = ["--upgrade"] if upgrade else []
     build = "\n".join(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
@@ -153,19 +153,19 @@ def check_wheels() -> None:
             print(f"wheels for Python {python}, {platform}", flush=True)
             if not all(has_wheels(name, platform, python) for name in ("test", "cuda", "uv")):
                 raise ending.Refused(f"no wheel of some pin for Python {python} on {platform}: uv says above which")
-    for (platform, python, macos), said in EXCLUDED.items():
-        print(f"no wheels for {said}", flush=True)
+    for (platform, python, macos), what in EXCLUDED.items():
+        print(f"no wheels for {what}", flush=True)
         if has_wheels("lab", platform, python, macos, loud=False):
-            raise ending.Refused(f"{said}: every pin has a wheel now; take it out of tools/pins.py and docs/install.md")
+            raise ending.Refused(f"{what}: every pin has a wheel now; take it out of tools/pins.py and docs/install.md")
 
 
-@ending.told("pins")
+@ending.reports("pins")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.pins", description=__doc__.split("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions")
     options = parser.parse_args()
     with made.alone(PINS, "making the pins anew"):
-        renew(options.upgrade)
+        pin_all(options.upgrade)
         check_wheels()
     return 0
 

@@ -173,7 +173,7 @@ def serve(path: Path, arguments: list[str]) -> None:
     Stage.launch_instance(arguments, config=settings, notebook=path.name)
 
 
-@ending.told("present")
+@ending.reports("present")
 def main(arguments: list[str] | None = None) -> int:
     ending.refuse_a_shared_home()
     environment.whole_addresses()

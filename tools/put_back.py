@@ -30,8 +30,8 @@ def back(old: Path, folder: Path = typed.CHAPTERS) -> Iterator[str]:
                 f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
             )
         found, chapter = list(typed.typed(mine)), _Chapter(there)
-        said, left = [chapter.put(one) for one in found], typed.has_other_settings(mine)
-        if any(said):
+        placed, left = [chapter.put(one) for one in found], typed.has_other_settings(mine)
+        if any(placed):
             there["cells"] = list(chapter.all())
             text = _text(there, old, target)
             if chapter.set_as_typed():
@@ -40,7 +40,7 @@ def back(old: Path, folder: Path = typed.CHAPTERS) -> Iterator[str]:
                 except ending.Refused:  # a setting as no notebook may have it
                     left = True
             files.write(target, text, typed.NOTEBOOK, known, tell=made.tell)
-    put = sum(said)
+    put = sum(placed)
     yield f"{target.name}: {put} of {len(found)} cells that were typed are in it."
     if put < len(found):
         yield f"  {len(found) - put} are the course's own, changed by hand: they are in {files.shown(old)}."

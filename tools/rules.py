@@ -106,11 +106,11 @@ def outputs_are_stored(chapter: Chapter) -> Iterator[Finding]:
     if not any(cell.outputs for _, cell in chapter.code):
         yield None, f"has no stored outputs at all; {_REFRESH}"
     for i, cell in chapter.code:
-        if cell.execution_count is not None and not cell.outputs and _speaks(cell.source):
+        if cell.execution_count is not None and not cell.outputs and _should_print(cell.source):
             yield i, f"prints or shows something when run, but stores no output; {_REFRESH}"
 
 
-def _speaks(source: str) -> bool:
+def _should_print(source: str) -> bool:
     """Surely produces output: a top-level print, display or show, or a bare check, lab or name at the end."""
     body = ast.parse(source).body
     calls = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]

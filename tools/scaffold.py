@@ -293,7 +293,7 @@ def _section(text: str, section: str, number: str) -> str:
     return text.rstrip("\n") + "\n\n" + section
 
 
-@ending.told("scaffold")
+@ending.reports("scaffold")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.scaffold", description="A new lab, exercise or chapter.")
     parser.add_argument("kind", choices=["lab", "exercise", "chapter"])
@@ -312,11 +312,11 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         left = whole_chapter(draft, options.name, options.title, options.exercises)
     draft.write()
-    told(draft, left)
+    report(draft, left)
     return 0
 
 
-def told(draft: Draft, left: list[str]) -> None:
+def report(draft: Draft, left: list[str]) -> None:
     """What was written, what is to fill in there, and what is left to do."""
     names = {new: draft.names(new) for new in (True, False)}
     for new, what in ((True, "new"), (False, "changed")):

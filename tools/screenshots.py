@@ -73,7 +73,7 @@ def of_chapter(name: str, screens: Path) -> None:
             shown |= {cell, *page.evaluate(whole)}
 
 
-@ending.told("screenshots")
+@ending.reports("screenshots")
 def main(names: list[str]) -> int:
     with made.building(SCREENS) as folder:
         for name in names:

@@ -118,10 +118,10 @@ Colab has not got the package: run `%pip install git+https://github.com/{name_th
 def lab_in_words(name: str) -> str:
     """What the still picture of a lab says, setting by setting, and how to have it live."""
     lab = labs.ALL[name]()
-    said = [f"{i}. {words}" for i, words in enumerate(sentences(lab), 1)]
+    lines = [f"{i}. {words}" for i, words in enumerate(sentences(lab), 1)]
     handles = ", ".join(f"*{control.label}*" for control in lab.experiment.controls)
     how = f"**Live in JupyterLab:** `make lab`, then run the cells down to this one and move {handles}."
-    return ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*said, "", how, ":::"])
+    return ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*lines, "", how, ":::"])
 
 
 def sentences(lab: object) -> Iterator[str]:
@@ -240,7 +240,7 @@ def build(repository: str | None = None) -> None:
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
 
 
-@ending.told("site")
+@ending.reports("site")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.site", description="The course as a site.")
     parser.add_argument("--repository", help="the public address, for the buttons of Binder and Colab")

@@ -197,7 +197,7 @@ def write(source: Path, folder: Path = FOLDER) -> Path:
     return path
 
 
-@ending.told("slides")
+@ending.reports("slides")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Chapters as slides.")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")

@@ -83,12 +83,14 @@ def run(source: Path, folder: Path) -> NotebookNode:
     notebooks.execute(notebook, source.stem, folder)
     for index, cell in enumerate(notebook.cells):
         if "check" in chapter.tags(cell) and UNSOLVED not in chapter.shown(cell):
-            said = chapter.shown(cell)
-            raise chapter.ChapterError(f"{source.stem}, {chapter.place(index, cell)} does not say {UNSOLVED!r}: {said}")
+            output = chapter.shown(cell)
+            raise chapter.ChapterError(
+                f"{source.stem}, {chapter.place(index, cell)} does not say {UNSOLVED!r}: {output}"
+            )
     return notebook
 
 
-@ending.told("student")
+@ending.reports("student")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.student", description="Chapters without answers.")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="chapter numbers, for example 01 03; all by default")

@@ -46,7 +46,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@ending.told("unfinished")
+@ending.reports("unfinished")
 def main() -> int:
     site, ours = Path(sysconfig.get_path("purelib")), named()
     for package in halves(site):

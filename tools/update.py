@@ -35,9 +35,9 @@ def update(folder: Path = typed.CHAPTERS, more: Sequence[str] = ()) -> None:
                     merging.undo(folder, root, lock)
                     settle(folder, root)
                     git.fetch(root, more)
-                    said = _exchange(folder, root, lock, signals)
+                    printed = _exchange(folder, root, lock, signals)
                     merged = True
-                    ending.say(said)
+                    ending.say(printed)
                     settle(folder, root)
             except BaseException as failure:
                 where = _where(folder, merged, git.version(root) != was)
@@ -81,10 +81,10 @@ def _exchange(folder: Path, root: Path, lock: Sequence[int], signals: git.Signal
         _look_again(root, changed, lock)
         merging.note(folder, root)
         with signals.noted():
-            said = _merge(folder, root, lock)
+            printed = _merge(folder, root, lock)
             with contextlib.suppress(OSError):  # the next update finds that all is written
                 (folder / files.KEPT / merging.MERGING).unlink(missing_ok=True)
-            return said
+            return printed
     except BaseException:
         with signals.noted():
             left = []
@@ -221,25 +221,25 @@ def _released(path: Path, root: Path) -> bytes:
 def _move_back(path: Path, place: Path) -> str | None:
     """Move a notebook from kept/ to where it was. What was written there since is moved into kept/ first, and told."""
     try:
-        said = None
+        moved = None
         if not place.is_file():  # it had not been moved yet
             return None
         if path.is_file() and not typed.is_untouched(path):
             os.rename(path, other := _free(path))
-            said = f"{path.name} was written meanwhile: that is in {files.shown(other)}."
+            moved = f"{path.name} was written meanwhile: that is in {files.shown(other)}."
         os.replace(place, path)
-        return said
+        return moved
     except OSError as failure:
         return f"{path.name} could not be put back ({ending.sentence(failure)})"
 
 
 def _has_changed(path: Path, root: Path) -> bool:
     """Whether it is another notebook than the one of this version. One that is git's no more is none of ours."""
-    said = git.text(root, "status", "--porcelain", "--", str(path))
-    if said[:1] not in ("", " ", "?"):
+    printed = git.text(root, "status", "--porcelain", "--", str(path))
+    if printed[:1] not in ("", " ", "?"):
         raise ending.Refused(f"{path.name} is staged for a commit: commit it, or first: git restore --staged {path}")
-    if said:
-        return said[1:2] == "M"
+    if printed:
+        return printed[1:2] == "M"
     if path.is_symlink() or not git.names(root, "ls-files", "--", path.relative_to(root).as_posix()):
         return False
     return path.read_bytes() != _released(path, root)  # git may have been told to look away from it

@@ -67,7 +67,7 @@ def copy(name: str, folder: Path) -> Path:
     return target
 
 
-@ending.told("vendor")
+@ending.reports("vendor")
 def main() -> int:
     print(fetch())
     return 0

@@ -39,9 +39,9 @@ def _digits(value: int) -> str:
 def is_of_memory(failure: BaseException) -> bool:
     """Whether an error says that so much memory is not here: PyTorch says it as a ``RuntimeError``, as much else."""
     words = "DefaultCPUAllocator", "out of memory", "Storage size calculation overflowed", "integer multiplication"
-    said = str(failure)
+    message = str(failure)
     return isinstance(failure, MemoryError) or (
-        isinstance(failure, RuntimeError) and any(word in said for word in words)
+        isinstance(failure, RuntimeError) and any(word in message for word in words)
     )
 
 
@@ -210,7 +210,7 @@ def in_float64(value: Tensor) -> Tensor:
 
 
 @contextmanager
-def told(model: object, x: Tensor) -> Iterator[None]:
+def explained(model: object, x: Tensor) -> Iterator[None]:
     """What PyTorch raises inside a model at data of another type, or at a batch of one, becomes a sentence.
 
     Raises ``TypeError`` for a type that none of the model's parameters has, and ``ValueError`` for a layer such as

@@ -223,10 +223,10 @@ def finite(log_w: Tensor) -> Tensor:
     return torch.where(zero, least - 2000.0, log_w)
 
 
-def mean_over_subsets(log_w: Tensor, left_out: int, kept: int = 0) -> Tensor:
+def mean_over_subsets(log_w: Tensor, left_out: int, fixed: int = 0) -> Tensor:
     """The mean of log-mean-exp over all subsets of K - left_out of the K samples: [M, K, B] -> [M, B].
 
-    The first ``kept`` samples are in all of them. There must be no gradient where a run of neighbours is all -inf.
+    The first ``fixed`` samples are in all of them. There must be no gradient where a run of neighbours is all -inf.
     A subset is the K samples without ``left_out`` of them, hence ``left_out + 1`` runs of neighbours. ``run[a, b]``,
     the log-sum-exp of the samples a <= k < b, is computed once; only additions occur, so nothing cancels.
     """
@@ -235,18 +235,18 @@ def mean_over_subsets(log_w: Tensor, left_out: int, kept: int = 0) -> Tensor:
         none = log_w.new_full((M, 1, B), -math.inf)
         before = torch.cat([none, log_w.logcumsumexp(1)[:, :-1]], 1)
         after = torch.cat([log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
-        return torch.logaddexp(before, after)[:, kept:].mean(1) - math.log(K - 1)
+        return torch.logaddexp(before, after)[:, fixed:].mean(1) - math.log(K - 1)
     if left_out == 0:
         return log_w.logsumexp(1) - math.log(K)
     run = log_w.new_full((K + 1, K + 1, M, B), -math.inf)
     for a in range(K):
         run[a, a + 1 :] = log_w[:, a:].logcumsumexp(1).movedim(1, 0)
     total = torch.zeros_like(log_w[:, 0])
-    subsets = itertools.combinations(range(kept, K), left_out)
+    subsets = itertools.combinations(range(fixed, K), left_out)
     while some := list(itertools.islice(subsets, max(1, 2**22 // (M * B)))):
         gone = torch.tensor(some, dtype=torch.long, device=log_w.device).reshape(len(some), left_out)
         edge = gone.new_full((len(some), 1), K)
         start = torch.cat([edge * 0, gone + 1], 1)  # [S, left_out + 1]
         stop = torch.cat([gone, edge], 1)
         total = total + (run[start, stop].logsumexp(1) - math.log(K - left_out)).sum(0)
-    return total / math.comb(K - kept, left_out)
+    return total / math.comb(K - fixed, left_out)

@@ -69,7 +69,7 @@ def _options(meanings: dict[str, str]) -> list[Any]:
     def takes() -> None:
         pass
 
-    def note(ctx: Any, param: Any, value: float | None) -> None:
+    def collect(ctx: Any, param: Any, value: float | None) -> None:
         if value is not None:
             ctx.meta.setdefault(ROW, {})[param.name] = value
 
@@ -82,7 +82,7 @@ def _options(meanings: dict[str, str]) -> list[Any]:
     one.command()(takes)
     options = [option for option in typer.main.get_command(one).params if option.name in kinds]
     for option in options:
-        option.expose_value, option.callback = False, note
+        option.expose_value, option.callback = False, collect
     return options
 
 
@@ -288,6 +288,6 @@ def _sentences(**sizes: int | None) -> Iterator[None]:
         if not arguments.is_of_memory(failure):
             raise
         given = ", ".join(f"{name} = {value}" for name, value in sizes.items() if value is not None)
-        said = foreign.plain(failure) or "Python got no more"
-        typer.echo(f"error: {given} must be smaller: there is not memory enough for them ({said}).", err=True)
+        reason = foreign.plain(failure) or "Python got no more"
+        typer.echo(f"error: {given} must be smaller: there is not memory enough for them ({reason}).", err=True)
         raise typer.Exit(2) from failure

@@ -17,14 +17,14 @@ class Finding(NamedTuple):
     """What one look found. ``mend`` is a command or a sentence; a finding without it is fine."""
 
     what: str
-    said: str
+    detail: str
     mend: str | None = None
     needed: bool = True
 
     def __str__(self) -> str:
         mark = "ok   " if self.mend is None else "WRONG" if self.needed else "note "
         mend = "" if self.mend is None else f"\n        -> {foreign.visible(self.mend)}"
-        return f"{mark}  {foreign.visible(self.what)}: {foreign.visible(self.said)}{mend}"
+        return f"{mark}  {foreign.visible(self.what)}: {foreign.visible(self.detail)}{mend}"
 
 
 def this_python() -> str:

@@ -41,7 +41,7 @@ KINDS = ("float16", "bfloat16", "float32", "float64")  # of weights
 def built(path: Path, found: checkpoints.Head, description: object) -> VAE:
     """The model that a checkpoint describes, without memory for its weights, if the file has the weights of it."""
     if not isinstance(description, dict):
-        raise checkpoints.strange(path, "it describes no model")
+        raise checkpoints.malformed(path, "it describes no model")
     plain = description.get("class", _name(VAE)) == _name(VAE)
     if description.get("config") is None or not plain:
         raise _own(path)
@@ -54,20 +54,20 @@ def built(path: Path, found: checkpoints.Head, description: object) -> VAE:
     most = sum(name.startswith("model.") for name in found)  # each layer has a weight of its own in the file
     named = isinstance(config, dict) and config.keys() == {"data_dim", "latent_dim", "hidden", "likelihood"}
     if not named or not isinstance(config["hidden"], list) or len(config["hidden"]) > most or kind not in KINDS:
-        raise checkpoints.strange(path, "it describes no model that its weights can be of")
+        raise checkpoints.malformed(path, "it describes no model that its weights can be of")
     try:
         with torch.device("meta"):
             model = VAE(**config).to(getattr(torch, kind))
     except (TypeError, ValueError, RuntimeError, OverflowError) as failure:
-        raise checkpoints.strange(path, f"it describes no model ({foreign.plain(failure)})") from failure
+        raise checkpoints.malformed(path, f"it describes no model ({foreign.plain(failure)})") from failure
     weights = {f"model.{name}": weight for name, weight in model.state_dict().items()}
     if different := checkpoints.compare(found, checkpoints.head_of(weights), ("model.",)):
-        raise checkpoints.strange(path, different)
+        raise checkpoints.malformed(path, different)
     if description.get("networks", ours := _networks(model)) != ours:
         raise _own(path)
     if model.latent_dim > LARGEST_LATENT:
-        said = f"its latent_dim is {model.latent_dim}, and {LARGEST_LATENT} are the most that can be used"
-        raise checkpoints.strange(path, said)
+        reason = f"its latent_dim is {model.latent_dim}, and {LARGEST_LATENT} are the most that can be used"
+        raise checkpoints.malformed(path, reason)
     return model
 
 
@@ -105,15 +105,15 @@ def of_model(model: LatentVariableModel) -> dict[str, Any]:
 
 def of_objective(row: Any) -> str:
     """The objective's name and parameters; of a row that is not the package's own also what it computes."""
-    said = call(row.name, row.parameters)
+    text = call(row.name, row.parameters)
     if not isinstance(row, Objective):
-        return said
+        return text
     parts = (row.bound, row.theta, row.phi)
     ours = all(getattr(part, "__module__", "").startswith("vaecourse.") for part in parts)
     known = TABLE.get(row.name)
     if ours and known is not None and replace(row, parameters=known.parameters) == known:
-        return said
-    return f"{said} of {', '.join(map(_function, parts))}, score term {'kept' if row.keeps_score else 'dropped'}"
+        return text
+    return f"{text} of {', '.join(map(_function, parts))}, score term {'kept' if row.keeps_score else 'dropped'}"
 
 
 def of_optimizer(optimizer: torch.optim.Optimizer) -> str:
@@ -170,8 +170,8 @@ def words(value: Any, inside: tuple[object, ...] = ()) -> str:
 
 def _kept(value: object) -> dict[str, Any]:
     """What an object was made with: not what its class computes from that when it is asked, and keeps."""
-    kept, kind = getattr(value, "__dict__", {}), type(value)
-    return {k: v for k, v in kept.items() if not isinstance(inspect.getattr_static(kind, k, None), lazy_property)}
+    attributes, kind = getattr(value, "__dict__", {}), type(value)
+    return {k: v for k, v in attributes.items() if not isinstance(inspect.getattr_static(kind, k, None), lazy_property)}
 
 
 def _attributes(model: nn.Module) -> dict[str, str]:

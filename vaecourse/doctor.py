@@ -65,19 +65,21 @@ def report(write: Callable[[str], object] = print) -> int:
 def python() -> Iterator[Finding]:
     found = ".".join(map(str, sys.version_info[:3]))
     least = ".".join(map(str, PYTHON))
-    said, mend = f"{found} at {sys.executable}, {least} or newer is needed", None
+    detail, mend = f"{found} at {sys.executable}, {least} or newer is needed", None
     if sys.version_info < PYTHON:
         mend = f"install Python {least} or newer, then: make lab PYTHON=python{least}"
     elif sys.maxsize < 2**32:
-        said, mend = f"{said}; this one is built for 32 bits", "install the 64-bit Python: PyTorch has no other"
-    yield Finding("Python", said, mend)
+        detail, mend = f"{detail}; this one is built for 32 bits", "install the 64-bit Python: PyTorch has no other"
+    yield Finding("Python", detail, mend)
     own = cures.ROOT / ".venv"
     if own.is_dir() and Path(sys.prefix).resolve() != own.resolve():
-        said = f"{sys.prefix}, and not the one that `make lab` made"
-        yield Finding("environment", said, f"{shlex.quote(str(own / 'bin/python'))} -m vaecourse doctor", needed=False)
+        detail = f"{sys.prefix}, and not the one that `make lab` made"
+        yield Finding(
+            "environment", detail, f"{shlex.quote(str(own / 'bin/python'))} -m vaecourse doctor", needed=False
+        )
     elif sys.prefix == sys.base_prefix and not os.environ.get("CONDA_PREFIX"):
-        said = "none of its own: what is installed here can break other programs"
-        yield Finding("environment", said, "make lab, which makes .venv", needed=False)
+        detail = "none of its own: what is installed here can break other programs"
+        yield Finding("environment", detail, "make lab, which makes .venv", needed=False)
     else:
         yield Finding("environment", sys.prefix)
 
@@ -97,8 +99,8 @@ def packages() -> Iterator[Finding]:
         if found is not None and requirements.numbers(found) >= requirements.numbers(least):
             yield Finding(name, found)
             continue
-        said = f"{found or 'not installed'}, {least} or newer is needed{USES.get(extra or '', '')}"
-        yield Finding(name, said, f'{cures.pip()} "{name}>={least}"', needed=extra in (None, "lab"))
+        detail = f"{found or 'not installed'}, {least} or newer is needed{USES.get(extra or '', '')}"
+        yield Finding(name, detail, f'{cures.pip()} "{name}>={least}"', needed=extra in (None, "lab"))
 
 
 def unmet(name: str) -> bool:
@@ -139,8 +141,8 @@ def home() -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=place):
             yield Finding("HOME", f"{place} can be written to")
     except OSError as failure:  # other programs step aside, but for a place that says it can be written to
-        said = f"nothing can be written to {place} ({failure.strerror})"
-        yield Finding("HOME", said, cure, needed=os.access(place, os.W_OK))
+        detail = f"nothing can be written to {place} ({failure.strerror})"
+        yield Finding("HOME", detail, cure, needed=os.access(place, os.W_OK))
 
 
 def torch() -> Iterator[Finding]:
@@ -161,14 +163,16 @@ def torch() -> Iterator[Finding]:
         return
     built, card = torch.version.cuda, shutil.which("nvidia-smi") is not None
     if built and card:
-        said = f"torch is built for CUDA {built}, and the driver of the GPU here does not serve that"
-        yield Finding("CUDA", said, "update the driver, or: make clean, then make lab TORCH=cu126", needed=False)
+        detail = f"torch is built for CUDA {built}, and the driver of the GPU here does not serve that"
+        yield Finding("CUDA", detail, "update the driver, or: make clean, then make lab TORCH=cu126", needed=False)
     elif built:
-        said = f"torch is built for CUDA {built}, and no NVIDIA GPU is here: it works, and fills gigabytes for nothing"
-        yield Finding("CUDA", said, "make clean, then: make lab TORCH=cpu", needed=False)
+        detail = (
+            f"torch is built for CUDA {built}, and no NVIDIA GPU is here: it works, and fills gigabytes for nothing"
+        )
+        yield Finding("CUDA", detail, "make clean, then: make lab TORCH=cpu", needed=False)
     elif card:
-        said = "an NVIDIA GPU is here, and torch is built without CUDA: it works, on the CPU"
-        yield Finding("CUDA", said, "make clean, then: make lab TORCH=cu126", needed=False)
+        detail = "an NVIDIA GPU is here, and torch is built without CUDA: it works, on the CPU"
+        yield Finding("CUDA", detail, "make clean, then: make lab TORCH=cu126", needed=False)
 
 
 def jupyter() -> Iterator[Finding]:
@@ -217,8 +221,8 @@ def _extension(package: str, places: list[Path]) -> Finding:
     )
     if first == own:
         return Finding(f"{package} in JupyterLab", "found")
-    said = f"version {first} at {there[0]} hides version {own} of this environment"
-    return Finding(f"{package} in JupyterLab", said, "export JUPYTER_PREFER_ENV_PATH=1, then start JupyterLab again")
+    detail = f"version {first} at {there[0]} hides version {own} of this environment"
+    return Finding(f"{package} in JupyterLab", detail, "export JUPYTER_PREFER_ENV_PATH=1, then start JupyterLab again")
 
 
 def chapters() -> Iterator[Finding]:
@@ -228,16 +232,16 @@ def chapters() -> Iterator[Finding]:
         return
     single = {path.stem for path in folder.glob("[0-9]*.py")} ^ {path.stem for path in folder.glob("[0-9]*.ipynb")}
     mend = f"make chapters CHAPTER={sorted(single)[0][:2]!r}" if single else None
-    said = f"without its twin: {', '.join(sorted(single))}" if single else "every .py has its .ipynb"
-    yield Finding("chapters", said, mend)
+    detail = f"without its twin: {', '.join(sorted(single))}" if single else "every .py has its .ipynb"
+    yield Finding("chapters", detail, mend)
     for path in sorted(folder.glob("[0-9]*.ipynb")):
         try:
             json.loads(path.read_text(encoding="utf-8"))["cells"]
         except (ValueError, KeyError, TypeError):
-            said = "is no whole notebook; .ipynb_checkpoints and kept may hold an earlier one, with your answers"
+            detail = "is no whole notebook; .ipynb_checkpoints and kept may hold an earlier one, with your answers"
             away, where = shlex.quote(str(cures.free(path.with_suffix(".broken")))), shlex.quote(str(folder))
             mend = f"mv {shlex.quote(str(path))} {away}, then: git -C {where} checkout -- {shlex.quote(path.name)}"
-            yield Finding(path.name, said, mend)
+            yield Finding(path.name, detail, mend)
     if not os.access(folder, os.W_OK):
         mend = f"chmod -R u+w {shlex.quote(str(folder))}"
         yield Finding("chapters", f"{folder} cannot be written to: no answer would be saved", mend)
@@ -275,19 +279,19 @@ def images() -> Iterator[Finding]:
         damaged = False
         for file in source.sums:
             found = data.look(source, file)
-            for path, said in found.damaged.items():
+            for path, detail in found.damaged.items():
                 damaged, name = True, shlex.quote(str(path))
                 mend = f"rm {name}, and it is fetched again"
                 if not path.is_relative_to(data.places.cache_folder()):  # somebody's own
                     away = cures.free(path.with_name(f"{path.name}.damaged"))
                     mend = f"mv {name} {shlex.quote(str(away))}, and put the right file there"
-                yield Finding(source.name, said, mend, needed=False)
+                yield Finding(source.name, detail, mend, needed=False)
             if found.path or found.damaged:
                 places.append(found.path or next(iter(found.damaged)))
         if len(places) < len(source.sums):
-            said = f"{len(places)} of 4 files on this machine; fetched when first asked for"
+            detail = f"{len(places)} of 4 files on this machine; fetched when first asked for"
             mend = f"{cures.this_python()} -m vaecourse train {source.name} (with a network); the digits need none"
-            yield Finding(source.name, said, mend, needed=False)
+            yield Finding(source.name, detail, mend, needed=False)
         elif not damaged:
             folders = sorted({str(path.parent) for path in places})
             yield Finding(source.name, f"four files in {', '.join(folders)}, as they should be")
@@ -300,8 +304,8 @@ def disk() -> Iterator[Finding]:
     try:
         here = Path.cwd()
     except OSError as failure:  # somebody has removed it
-        said = f"the folder that you are in cannot be looked at ({failure.strerror})"
-        yield Finding("disk of the course", said, "cd into the folder of the course", needed=False)
+        detail = f"the folder that you are in cannot be looked at ({failure.strerror})"
+        yield Finding("disk of the course", detail, "cd into the folder of the course", needed=False)
         return
     yield _room("disk of the course", here, f"cd into a folder that you may write to; {cure}")
 
@@ -313,14 +317,14 @@ def _room(what: str, wanted: Path, cure: str) -> Finding:
         free, owner = shutil.disk_usage(place).free / GIGABYTE, place.stat().st_uid
     except OSError as failure:
         return Finding(what, f"{place} cannot be looked at ({failure.strerror})", cure, needed=False)
-    said, mend = f"{free:.1f} GB free at {place}", None
+    detail, mend = f"{free:.1f} GB free at {place}", None
     if not os.access(place, os.W_OK):
-        said, mend = f"{said}, which cannot be written to", cure
+        detail, mend = f"{detail}, which cannot be written to", cure
         if not hasattr(os, "geteuid") or owner == os.geteuid():  # the rights of others are theirs
             mend = f"chmod u+w {shlex.quote(str(place))}; or, {cure}"
     elif free < 1:
         mend = "make room: 1 GB is enough for all data and checkpoints; `pip cache purge` frees some"
-    return Finding(what, said, mend, needed=False)
+    return Finding(what, detail, mend, needed=False)
 
 
 LOOKS = (python, packages, versions, home, torch, jupyter, chapters, programs, images, disk)

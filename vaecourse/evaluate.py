@@ -267,7 +267,7 @@ def _of_each(
     for batch in batches.each(x):
         for start in range(0, len(batches.lead(batch)), size):
             points = batches.rows(batch, start, start + size, device)
-            with arguments.told(model, batches.lead(points)):
+            with arguments.explained(model, batches.lead(points)):
                 found = measure(points)
             yield found.to(batches.lead(batch).device) if isinstance(found, Tensor) else found  # type: ignore[misc]
 

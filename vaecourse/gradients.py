@@ -196,17 +196,17 @@ def _gradients(
     """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
     loss = _Loss(model, row, M, K, generator)
     named = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
-    kept = {name: buffer.clone() for name, buffer in loss.named_buffers()}
+    original = {name: buffer.clone() for name, buffer in loss.named_buffers()}
 
     def halves(by_name: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         return _flat([by_name[name] for name in named[0]]), _flat([by_name[name] for name in named[1]])
 
     def once(eps: Tensor) -> tuple[Tensor, Tensor]:
-        return halves(grad(lambda both: functional_call(loss, both | kept, (x, eps)))(named[0] | named[1]))
+        return halves(grad(lambda both: functional_call(loss, both | original, (x, eps)))(named[0] | named[1]))
 
     def alone(eps: Tensor | None) -> tuple[Tensor, Tensor]:
         leaves = {name: p.clone().requires_grad_() for half in named for name, p in half.items()}
-        buffers = {name: buffer.clone() for name, buffer in kept.items()}
+        buffers = {name: buffer.clone() for name, buffer in original.items()}
         others = {f"loss.{name}": tensor for name, tensor in (leaves | buffers).items()}
         return halves(dict(zip(leaves, functional_call(_Slopes(loss), others, (x, eps, list(leaves.values()))))))
 

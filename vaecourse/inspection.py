@@ -33,14 +33,14 @@ def check(model: LatentVariableModel, x: Data, M: int = 2, K: int = 3) -> list[s
     """
     if not isinstance(model, LatentVariableModel):
         raise TypeError(f"model must be a LatentVariableModel, got {type(model).__name__}.")
-    kept = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    original = {name: buffer.clone() for name, buffer in model.named_buffers()}
     found = _said_by(lambda: _ownership(model))
     try:
         with torch.enable_grad(), _drawing_from(_states(_places(model, x))):
             found += _said_by(lambda: _samples(model, x, M, K))
     finally:
         for name, buffer in model.named_buffers():
-            buffer.data.copy_(kept[name])
+            buffer.data.copy_(original[name])
     return found
 
 

@@ -123,7 +123,7 @@ class AggregatePosterior:
 
         Shapes: ``[..., L], [...] -> [K + 1, ...]``, psi_0 first.
         """
-        others = self._others(z, arguments.count("K", K, at_least=0), generator)  # [K, ...]
+        others = self._other_components(z, arguments.count("K", K, at_least=0), generator)  # [K, ...]
         chosen = torch.cat([index.unsqueeze(0), others])
         return gaussian_log_prob(z, self.mean[chosen], self.log_std[chosen])
 
@@ -144,10 +144,10 @@ class AggregatePosterior:
 
         Shapes: ``[..., L] -> [...]``.
         """
-        chosen = self._others(z, arguments.count("K", K), generator)
+        chosen = self._other_components(z, arguments.count("K", K), generator)
         return gaussian_log_prob(z, self.mean[chosen], self.log_std[chosen]).logsumexp(0) - math.log(K)
 
-    def _others(self, z: Tensor, K: int, generator: torch.Generator | None) -> Tensor:
+    def _other_components(self, z: Tensor, K: int, generator: torch.Generator | None) -> Tensor:
         z = _codes(z, self.mean)
         return torch.randint(len(self.mean), (K, *z.shape[:-1]), generator=generator, device=z.device)
 

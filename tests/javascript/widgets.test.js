@@ -124,14 +124,14 @@ test("a sentence is announced, and follows the model until it ends", async () =>
 
 test("a training starts, pauses, steps and begins anew; what was shown is answered", async () => {
   const { model, find, end } = await shown("transport", { running: false, state: "step 0", shown: 0, seen: 0 });
-  const [go, step, renew] = find("button"), [state] = find("span");
+  const [go, step, reinitialise] = find("button"), [state] = find("span");
   assert.deepEqual([go.textContent, state.textContent], ["Start", "step 0"]);
   go.fire("click");
   model.set("running", true);
   model.set("state", "step 10");
   assert.deepEqual([go.textContent, state.textContent], ["Pause", "step 10"]);
-  for (const button of [go, step, renew]) button.fire("click");
-  assert.deepEqual(model.sent.map((message) => message.do), ["start", "pause", "step", "renew"]);
+  for (const button of [go, step, reinitialise]) button.fire("click");
+  assert.deepEqual(model.sent.map((message) => message.do), ["start", "pause", "step", "reinitialise"]);
   model.set("shown", 4);
   assert.equal(model.saved.at(-1).seen, 4);
   end();

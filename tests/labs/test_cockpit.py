@@ -128,7 +128,7 @@ def test_it_goes_on_to_the_same_bits(tmp_path):
 
 def everything(trainer):
     """All numbers that the next step depends on."""
-    module, optimizer = trainer.kept()
+    module, optimizer = trainer.saved_parts()
     kept = [*module.state_dict().values(), trainer.random.get_state()]
     return [kept, [s for state in optimizer.state_dict()["state"].values() for s in state.values()]]
 

@@ -177,7 +177,7 @@ def steps_in(file):
 
 OTHERS = {  # training -> how a lab comes to one that is not what its file holds
     "reset": lambda lab, other: lab.reset(),
-    "renew": lambda lab, other: lab.renew(0),
+    "reinitialise": lambda lab, other: lab.reinitialise(0),
     "another file": lambda lab, other: lab.load(other),
     "another file, by its trainer": lambda lab, other: lab.trainer.load(other),
 }
@@ -189,7 +189,7 @@ def test_a_save_keeps_what_another_training_left_in_the_file(started, lab, name)
     file, other = started / "file.safetensors", started / "other.safetensors"
     lab.step(2)
     lab.save(other)
-    lab.renew(1)
+    lab.reinitialise(1)
     lab.step(9)
     page(lab.store, {"do": "save", "file": file.name})
     OTHERS[name](lab, other)
@@ -417,13 +417,13 @@ def test_seed_and_steps_are_whole_numbers(lab, bad):
     async def scenario():
         lab.start(2)
         with pytest.raises((TypeError, ValueError)):
-            lab.renew(bad)
+            lab.reinitialise(bad)
         assert lab.running, "what trains goes on"
         await until(lambda: not lab.running)
 
     on_a_loop(scenario)
     before = lab.transport.state, parameters(lab.trainer)
-    for what, call in (("seed", lab.renew), ("steps", lab.step), ("steps", lab.start), ("seed", GoalTrainer)):
+    for what, call in (("seed", lab.reinitialise), ("steps", lab.step), ("steps", lab.start), ("seed", GoalTrainer)):
         with pytest.raises((TypeError, ValueError), match=f"^{what} must be (a whole number|at least|at most)"):
             call(bad)
     with pytest.raises((TypeError, ValueError), match="^steps must be"):
@@ -465,7 +465,7 @@ def test_each_widget_has_its_own_messages(lab, started):
     async def scenario():
         for ask in training_panel.FILES:
             page(lab.transport, {"do": ask, "file": "x.safetensors"})
-            assert "ask for start or pause or step or renew, got" in lab.transport.state
+            assert "ask for start or pause or step or reinitialise, got" in lab.transport.state
         for ask in training_panel.PRESSES:
             page(lab.store, {"do": ask})
             assert "ask for save or load, got" in lab.transport.state and not lab.running
@@ -532,7 +532,7 @@ def test_one_trains_at_a_time(lab):
     on_a_loop(scenario)
 
 
-@pytest.mark.parametrize("end", ["close", "reset", "renew", "close_all"])
+@pytest.mark.parametrize("end", ["close", "reset", "reinitialise", "close_all"])
 def test_nothing_is_left(end):
     async def scenario():
         made = GoalTraining().live()
@@ -544,8 +544,8 @@ def test_nothing_is_left(end):
             case "reset":
                 made.reset()
                 assert made.trainer.steps == 0
-            case "renew":
-                made.renew(4)
+            case "reinitialise":
+                made.reinitialise(4)
                 assert made.trainer.seed == 4 and "seed 4" in made.transport.state
             case "close_all":
                 made.widget.close()  # what closing the panel from the page does
@@ -572,7 +572,7 @@ def test_the_buttons(lab, started):
     file = "runs/state.safetensors"
 
     async def scenario():
-        for message in ("start", "pause", "step", "renew"):
+        for message in ("start", "pause", "step", "reinitialise"):
             page(lab.transport, {"do": message})
             await asyncio.sleep(0.05)
             if message == "step":
@@ -595,7 +595,7 @@ def test_the_buttons(lab, started):
 
 @pytest.mark.parametrize("trains", [False, True])
 def test_what_became_of_a_file_is_said_until_something_changes(lab, started, monkeypatch, trains):
-    monkeypatch.setattr(training_panel, "NOTES", 0.4)
+    monkeypatch.setattr(training_panel, "STATUS", 0.4)
 
     async def scenario():
         if trains:
@@ -698,13 +698,13 @@ def test_a_cell_does_not_come_between(lab, monkeypatch):
     assert not together, together
 
 
-@pytest.mark.parametrize("end", ["pause", "close", "renew", "again"])
+@pytest.mark.parametrize("end", ["pause", "close", "reinitialise", "again"])
 def test_a_cell_ends_what_the_page_began(lab, end):
     def cell():
         {
             "pause": lab.pause,
             "close": lab.close,
-            "renew": lambda: lab.renew(3),
+            "reinitialise": lambda: lab.reinitialise(3),
             "again": lambda: GoalTraining().live().close(),
         }[end]()
         assert not lab.running

@@ -30,8 +30,8 @@ def test_every_command_is_told_how_to_end(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))
     mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
-    decorated = any(ast.unparse(one).startswith("ending.told(") for main in mains for one in main.decorator_list)
-    assert decorated or "ending.told(" in ast.unparse(block)
+    decorated = any(ast.unparse(one).startswith("ending.reports(") for main in mains for one in main.decorator_list)
+    assert decorated or "ending.reports(" in ast.unparse(block)
     assert "exit" in ast.unparse(block).lower(), "the exit code is lost"
 
 

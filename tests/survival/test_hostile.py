@@ -904,7 +904,7 @@ def test_an_image_file_that_may_not_be_read_is_told(source, contents, monkeypatc
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(path.parent))
     with nobody(path.parent):
         told(data.mnist, str(path), "cannot be read")
-        assert any("cannot be read" in finding.said for finding in doctor.images())
+        assert any("cannot be read" in finding.detail for finding in doctor.images())
 
 
 # The folder that VAECOURSE_DATA names --------------------------------------------------------------------------------
@@ -929,7 +929,7 @@ def test_item_10_a_data_folder_that_is_none_is_told(source, monkeypatch, tmp_pat
     monkeypatch.setattr(data.places.os, "environ", {**os.environ, data.FOLDER_VARIABLE: named})
     told(data.mnist, f"VAECOURSE_DATA must name a folder, got {named!r:.300}, which ", said)
     _, finding = doctor.images()
-    assert finding.needed and said in finding.said and finding.mend.startswith("unset VAECOURSE_DATA, or let it name")
+    assert finding.needed and said in finding.detail and finding.mend.startswith("unset VAECOURSE_DATA, or let it name")
     told(lambda: data.load("mnist", otherwise="digits"), "VAECOURSE_DATA")
     assert all(found.what.startswith("disk") for found in doctor.disk())
 
@@ -946,7 +946,7 @@ def test_item_10_a_data_folder_that_may_not_be_read_is_told(source, monkeypatch,
                 monkeypatch.setenv(data.FOLDER_VARIABLE, str(folder))
                 told(data.mnist, str(folder), "that you may not look into")
                 (finding,) = [found for found in doctor.images() if found.what == data.FOLDER_VARIABLE]
-                assert "that you may not look into" in finding.said and "unset" in finding.mend
+                assert "that you may not look into" in finding.detail and "unset" in finding.mend
             monkeypatch.setattr(data.places, "cache_folder", lambda: closed / "inner" / "cache")
             for found in doctor.disk():
                 assert "chmod" not in (found.mend or "") and "chown" not in (found.mend or "")
@@ -980,7 +980,7 @@ def test_the_doctor_in_a_folder_that_is_gone(tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert any("cannot be looked at" in found.said and found.mend.startswith("cd ") for found in doctor.disk())
+    assert any("cannot be looked at" in found.detail and found.mend.startswith("cd ") for found in doctor.disk())
 
 
 # Mirrors -------------------------------------------------------------------------------------------------------------

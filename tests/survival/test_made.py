@@ -601,7 +601,7 @@ def test_a_folder_of_ones_own_whose_first_delivery_was_killed_is_made_by_the_nex
     + [(ending.Refused("no"), 1, "book: no\n"), (ValueError("not ours"), 1, "book: not ours\n")],
 )
 def test_a_command_ends_with_a_sentence(failure, code, said, capsys):
-    @ending.told("book")
+    @ending.reports("book")
     def main() -> int:
         raise failure
 

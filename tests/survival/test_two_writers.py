@@ -311,7 +311,7 @@ def test_save_keeps_another_training_of_the_same_lab_and_replaces_its_own(tmp_pa
         other.save(file)
     other.close()
     (copy,) = (tmp_path / "kept").iterdir()
-    lab.renew(0)
+    lab.reinitialise(0)
     lab.load(copy)
     assert lab.trainer.steps == 3
 

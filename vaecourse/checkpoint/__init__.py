@@ -37,12 +37,12 @@ from vaecourse.checkpoint.content import (
     fingerprint,
     head_of,
     is_there,
+    malformed,
     part,
     read,
     run_of,
     same_settings,
     short,
-    strange,
 )
 
 __all__ = [
@@ -65,7 +65,7 @@ __all__ = [
     "run_of",
     "same_settings",
     "short",
-    "strange",
+    "malformed",
 ]
 
 
@@ -157,9 +157,9 @@ class Checkpoint:
             raise ValueError(f"epochs must be at least {done}, got {epochs}.")
         for number, row in enumerate(run["history"], 1):
             if not self.row(row):
-                raise strange(self.path, f"row {number} of its history is {short(row)}")
+                raise malformed(self.path, f"row {number} of its history is {short(row)}")
         if wrong := next(self._faults(tried, tensors), None):
-            raise strange(self.path, wrong)
+            raise malformed(self.path, wrong)
         if before is not None:
             self.known[files.real(self.path)] = before  # a change since this moment is somebody else's
         return tensors, run
@@ -175,8 +175,8 @@ class Checkpoint:
         """Refuse a file whose tensors have not the names, types and shapes of this run's."""
         wanted = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         wanted |= {f"random.{name}": generator.get_state() for name, generator in self.generators.items()}
-        said = compare(found, head_of(wanted), ("model.", "random.") if self.generators else ("model.",))
-        if said is None and tried.state is not None and _is_torchs(self.optimizer):
+        different = compare(found, head_of(wanted), ("model.", "random.") if self.generators else ("model.",))
+        if different is None and tried.state is not None and _is_torchs(self.optimizer):
             there = {key.split(".")[1] for key in found if key.startswith("optimizer.")}  # a weight may have no state
             states = {
                 f"optimizer.{index}.{name}": torch.as_tensor(value)
@@ -184,10 +184,10 @@ class Checkpoint:
                 for name, value in state.items()
                 if value is not None and str(index) in there
             }
-            said = compare(found, head_of(states), ("optimizer.",))
-        if said is not None:
+            different = compare(found, head_of(states), ("optimizer.",))
+        if different is not None:
             same_settings(self.path, run["settings"], json.loads(json.dumps(self.settings)))  # says why, if it is that
-            raise strange(self.path, said)
+            raise malformed(self.path, different)
 
     def _faults(self, tried: _Tried, tensors: dict[str, Tensor]) -> Iterator[str]:
         """What keeps the run from going on with these tensors, of the right names and shapes, found out on copies."""

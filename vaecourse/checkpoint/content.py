@@ -54,13 +54,13 @@ def read(
     """
     with _opened(path) as file:
         try:
-            begin, said, size = _head(path, file, largest)
-            metadata = said.pop("__metadata__", {})
+            begin, header, size = _head(path, file, largest)
+            metadata = header.pop("__metadata__", {})
             if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
                 raise ValueError(f"{files.shown(path)} is not a checkpoint of vaecourse {FORMAT.split()[-1]}; {_CURE}")
             text = str(metadata.get("run", ""))
             run = _run(path, text)
-            head = {name: _type_and_shape(path, name, tensor) for name, tensor in said.items()}
+            head = {name: _type_and_shape(path, name, tensor) for name, tensor in header.items()}
             if compare is not None:
                 compare(head, run)
             if size != (wanted := sum(_bytes(*tensor) for tensor in head.values())):
@@ -81,15 +81,15 @@ def _head(path: Path, file: BinaryIO, largest: int) -> tuple[bytes, dict[str, An
     if length > min(size, LONGEST_HEAD):
         raise ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one (its head has no end); {_CURE}")
     if size > largest:
-        raise strange(path, f"it has {size / 1e9:.1f} GB, and {largest / 1e9:.1f} are the most")
+        raise malformed(path, f"it has {size / 1e9:.1f} GB, and {largest / 1e9:.1f} are the most")
     head = file.read(length)
     try:
-        said = json.loads(head, parse_int=_whole)
-        if not isinstance(said, dict):
+        header = json.loads(head, parse_int=_whole)
+        if not isinstance(header, dict):
             raise ValueError("its head is no table of tensors")
     except (ValueError, RecursionError) as failure:
         raise _no_checkpoint(path, failure) from failure
-    return start + head, said, size - 8 - length
+    return start + head, header, size - 8 - length
 
 
 def _tensors(path: Path, begin: bytes, content: bytes, size: int) -> dict[str, Tensor]:
@@ -103,8 +103,8 @@ def _tensors(path: Path, begin: bytes, content: bytes, size: int) -> dict[str, T
 
 
 def _no_checkpoint(path: Path, failure: object) -> ValueError:
-    said = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
-    return ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one ({said}); {_CURE}")
+    reason = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
+    return ValueError(f"{files.shown(path)} is not a checkpoint, or is a damaged one ({reason}); {_CURE}")
 
 
 def damaged(path: Path, what: str) -> ValueError:
@@ -115,7 +115,7 @@ def damaged(path: Path, what: str) -> ValueError:
 _CURE = "it is left as it is: name another file, or move this one away."
 
 
-def strange(path: str | Path, what: str) -> ValueError:
+def malformed(path: str | Path, what: str) -> ValueError:
     """The error for a file that is whole and holds what no run of the course has written."""
     return ValueError(f"{files.shown(path)} is no checkpoint to go on from: {what}; {_CURE}")
 
@@ -164,13 +164,13 @@ def _run(path: Path, text: str) -> dict[str, Any]:
     try:
         run = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as failure:
-        said = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
-        raise damaged(path, f"no run can be read ({said})") from failure
+        reason = "nested too deeply" if isinstance(failure, RecursionError) else foreign.plain(failure)
+        raise damaged(path, f"no run can be read ({reason})") from failure
     if not (isinstance(run, dict) and isinstance(run.get("settings"), dict) and isinstance(run.get("history"), list)):
-        raise strange(path, "it has no settings and no history")
+        raise malformed(path, "it has no settings and no history")
     for number, row in enumerate(run["history"], 1):
         if not isinstance(row, list):
-            raise strange(path, f"row {number} of its history is {short(row)}")
+            raise malformed(path, f"row {number} of its history is {short(row)}")
     return run
 
 
@@ -195,7 +195,7 @@ def _type_and_shape(path: Path, name: str, tensor: Any) -> tuple[str, tuple[int,
         whole = all(type(size) is int and size >= 0 for size in shape)
         if whole and math.prod(max(size, 1) for size in shape) <= 2**48:
             return _TYPES[kind], tuple(shape)
-    raise strange(path, f"{name!r:.80} is {foreign.plain(kind, 80)} {foreign.plain(shape, 80)}")
+    raise malformed(path, f"{name!r:.80} is {foreign.plain(kind, 80)} {foreign.plain(shape, 80)}")
 
 
 def _bytes(kind: str, shape: tuple[int, ...]) -> int:
@@ -227,9 +227,10 @@ def same_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> No
     different = [name for name in now if before.get(name) != now[name]]
     if different:
         pairs = {name: _unlike(before.get(name), now[name]) for name in different}
-        said = "; ".join(f"{name} was {short(old)} and is now {short(new)}" for name, (old, new) in pairs.items())
+        changes = "; ".join(f"{name} was {short(old)} and is now {short(new)}" for name, (old, new) in pairs.items())
         raise ValueError(
-            f"{files.shown(path)} belongs to another run: {said}. Name another file, or use the settings of that run."
+            f"{files.shown(path)} belongs to another run: {changes}. Name another file, "
+            "or use the settings of that run."
         )
 
 

@@ -164,15 +164,15 @@ def _content(source: Source, file: str) -> bytes:
     """The verified, uncompressed content of one file, from this machine if it is here and right, else from a mirror."""
     found = look(source, file)
     if found.path is not None:
-        for said in found.damaged.values():
-            warnings.warn(f"{said} It is passed over for {found.path}.", stacklevel=2)
+        for reason in found.damaged.values():
+            warnings.warn(f"{reason} It is passed over for {found.path}.", stacklevel=2)
         return found.content
     why, own = f"{source.name} is not on this machine", places.own_places(source)
-    for path, said in found.damaged.items():
+    for path, reason in found.damaged.items():
         cached = path.is_relative_to(places.cache_folder())
         if path.parent in own and not cached:
-            raise ValueError(f"{said} It is left as it is: put the right file there, or move this one away.")
+            raise ValueError(f"{reason} It is left as it is: put the right file there, or move this one away.")
         place = "in the cache" if cached else f"in {path.parent}"
-        warnings.warn(f"{said} It is {place}, so it is fetched again.", stacklevel=2)
+        warnings.warn(f"{reason} It is {place}, so it is fetched again.", stacklevel=2)
         why = f"The cached file {path} is damaged" if cached else f"{path} is damaged"
     return fetching.fetch(source, file, why)

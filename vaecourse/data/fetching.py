@@ -28,18 +28,18 @@ class NotAtHand(OSError):
 
 def fetch(source: Source, file: str, why: str) -> bytes:
     """The content of a file, fetched once for all who want it at this moment: the others wait, and read it."""
-    kept = places.cache_folder() / source.name / file
+    cached = places.cache_folder() / source.name / file
     try:
         with contextlib.ExitStack() as alone:
             with contextlib.suppress(OSError):  # a cache that cannot be written to has no lock and needs none
-                alone.enter_context(files.locked(kept, "fetching", wait=_patience(source.sums[file])))
+                alone.enter_context(files.locked(cached, "fetching", wait=_patience(source.sums[file])))
             with contextlib.suppress(ValueError):
-                if places.is_file(kept):
-                    return read(kept, source.sums[file])
+                if places.is_file(cached):
+                    return read(cached, source.sums[file])
             return _from_a_mirror(source, file, why)
     finally:
         with contextlib.suppress(OSError):  # there is something in them, as there should be
-            kept.parent.rmdir()
+            cached.parent.rmdir()
             places.cache_folder().rmdir()
 
 

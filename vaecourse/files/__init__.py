@@ -27,6 +27,7 @@ from vaecourse.files.whole import (
     Stamp,
     beside,
     content,
+    explained,
     may_be_replaced,
     name,
     opened,
@@ -38,7 +39,6 @@ from vaecourse.files.whole import (
     short,
     shown,
     stamp,
-    told,
 )
 
 __all__ = [
@@ -130,7 +130,7 @@ def refuse(path: str | Path, kind: Kind) -> None:
     try:
         ours = path.is_file() and kind.is_ours(path)
     except OSError as failure:
-        raise told(path, failure, "read") from failure
+        raise explained(path, failure, "read") from failure
     if not ours:
         cure = "Name another file, or move this one away."
         raise NotOurs(f"{shown(path)} is not {kind.called}: it is left as it is. {cure}")
@@ -166,7 +166,7 @@ def keep(path: str | Path, folder: Path | None = None) -> Path:
         finally:
             part.unlink(missing_ok=True)
     except OSError as failure:
-        raise told(folder / path.name, failure) from failure
+        raise explained(folder / path.name, failure) from failure
     raise Busy(f"{folder} has 999 copies of {path.name} made in this second. Try again in the next.")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vaecourse import foreign
 from vaecourse.files.marks import NotOurs
-from vaecourse.files.whole import beside, opened, part_of, real, short, shown, told
+from vaecourse.files.whole import beside, explained, opened, part_of, real, short, shown
 from vaecourse.files.whole import name as give_name
 
 try:
@@ -55,7 +55,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         by_system = _has_locks(path.parent, os.stat(path.parent).st_dev)
     except OSError as failure:
-        raise told(path, failure) from failure
+        raise explained(path, failure) from failure
     with (_by_system if by_system else _by_name)(path, name, doing, wait):
         yield
 
@@ -79,7 +79,7 @@ def _by_system(path: Path, name: Path, doing: str, wait: float) -> Iterator[None
     except filelock.Timeout:
         raise _busy(path, name) from None
     except OSError as failure:
-        raise told(path, failure) from failure
+        raise explained(path, failure) from failure
     ours = is_lock(name)  # else somebody's file has got this name since, and stays
     inode = name.stat().st_ino
     try:
@@ -109,7 +109,7 @@ def _by_name(path: Path, name: Path, doing: str, wait: float) -> Iterator[None]:
         except FileExistsError:
             pass
         except OSError as failure:
-            raise told(path, failure) from failure
+            raise explained(path, failure) from failure
         if _is_left(name):
             _take_away(name)
         elif time.monotonic() >= end:

@@ -26,7 +26,7 @@ def stamp(path: str | Path) -> Stamp | None:
     except FileNotFoundError:
         return None
     except OSError as failure:
-        raise told(Path(path), failure, "read") from failure
+        raise explained(Path(path), failure, "read") from failure
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
@@ -168,10 +168,12 @@ def replace_by(path: str | Path, part: Path) -> None:
 def _told_of_replacing(path: Path, failure: OSError, ours: Stamp | None) -> OSError:
     """The same error in a sentence. A disk may tell of a failure of a renaming that it has done: so look again."""
     if _if_renamed(path, ours) is None:
-        return told(path, failure)
+        return explained(path, failure)
     cure = "Look at the disk, and keep a copy elsewhere."
-    said = f"{shown(path)} has the new content, but the disk told of a failure ({failure.strerror or failure}). {cure}"
-    return OSError(failure.errno, said)
+    message = (
+        f"{shown(path)} has the new content, but the disk told of a failure ({failure.strerror or failure}). {cure}"
+    )
+    return OSError(failure.errno, message)
 
 
 def _if_renamed(path: Path, before: Stamp | None) -> Stamp | None:
@@ -189,7 +191,7 @@ def may_be_replaced(path: str | Path) -> None:
     try:
         permission(path)
     except OSError as failure:
-        raise told(path, failure) from failure
+        raise explained(path, failure) from failure
 
 
 def permission(path: Path) -> os.stat_result | None:
@@ -225,7 +227,7 @@ FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def told(path: Path, failure: OSError, done: str = "written") -> OSError:
+def explained(path: Path, failure: OSError, done: str = "written") -> OSError:
     """The same error in a sentence: which file, what is wrong, what to do."""
     cure = "Name another file."
     if failure.errno in FULL:
@@ -235,8 +237,8 @@ def told(path: Path, failure: OSError, done: str = "written") -> OSError:
     elif failure.errno in FORBIDDEN:
         cure = f"Name a file in a folder that you may write to, or change the rights of {path.parent}."
     before = "the file is as it was" if os.path.exists(path) else "nothing was written"
-    said = f"{shown(path)} could not be {done} ({failure.strerror or failure}), and {before}. {cure}"
-    return OSError(said) if failure.errno is None else OSError(failure.errno, said)
+    message = f"{shown(path)} could not be {done} ({failure.strerror or failure}), and {before}. {cure}"
+    return OSError(message) if failure.errno is None else OSError(failure.errno, message)
 
 
 def _sweep(path: Path) -> None:

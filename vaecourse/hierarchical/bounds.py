@@ -94,7 +94,7 @@ def jackknife(log_ratio: Tensor, order: int) -> Tensor:
     some = above_zero[:, :1] | (above_zero.sum(1, keepdim=True) > order)  # in every subset
     centred = torch.where(some, finite(exact - top), (exact - top).detach())
     coefficients = jackknife_coefficients(n, order)
-    value = sum(c * mean_over_subsets(centred, j, kept=1) for j, c in enumerate(coefficients))  # [1, B]
+    value = sum(c * mean_over_subsets(centred, j, fixed=1) for j, c in enumerate(coefficients))  # [1, B]
     return (top[0, 0] + value).view(log_ratio.shape[1:]).to(log_ratio)
 
 

@@ -26,7 +26,7 @@ from vaecourse.models import VAE, Prior, gaussian_log_prob, mlp, standard_normal
 
 TAUS = ["learned", "prior"]
 GRADIENTS = ["plain", "dreg"]
-WHISPER = 0.1  # the first weights of psi in q(z | psi, x), in units of Glorot's
+FIRST_PSI_WEIGHTS = 0.1  # the first weights of psi in q(z | psi, x), in units of Glorot's
 
 
 class Gaussian(NamedTuple):
@@ -98,7 +98,7 @@ class HierarchicalEncoder(nn.Module):
         self.mixing = mlp([data_dim, *hidden, 2 * mixing_dim])
         self.conditional = SplitMLP(data_dim, mixing_dim, hidden, 2 * latent_dim)
         with torch.no_grad():
-            self.conditional.other.weight.mul_(WHISPER)
+            self.conditional.other.weight.mul_(FIRST_PSI_WEIGHTS)
         if learned:
             self.inverse = SplitMLP(data_dim, latent_dim, hidden, 2 * mixing_dim).start_at_zero()
 

@@ -38,7 +38,7 @@ async def run(owner: weakref.ref[TrainingPanel], pieces: Iterator[None]) -> None
         await _whatever_has_arrived(lab)
         with one_at_a_time:
             if lab._task is asyncio.current_task():
-                lab.tick()
+                lab.refresh()
         await _whatever_has_arrived(lab)
         del lab
 

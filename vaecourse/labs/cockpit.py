@@ -80,10 +80,10 @@ def plan(
     }
     row = None if family else objectives.get(objective)
     unused["own"] = "" if row and row.takes else f"{owners()} = {beta:.2f}"
-    said = ", ".join(text for text in (waits, *unused.values()) if text)
+    unused_text = ", ".join(text for text in (waits, *unused.values()) if text)
     if row is None:
-        return Plan(None, info, fits, 1, said)
-    return Plan(objectives.get(row, **own(row, beta)), None, fits, K, said)
+        return Plan(None, info, fits, 1, unused_text)
+    return Plan(objectives.get(row, **own(row, beta)), None, fits, K, unused_text)
 
 
 class CockpitTrainer(InfoTrainer):

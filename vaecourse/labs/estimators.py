@@ -83,7 +83,7 @@ class Estimates(NamedTuple):
     log_p: float
     curves: dict[str, NDArray[np.floating]]  # exact signal-to-noise over CURVE_K
     beside: dict[str, float]  # the exact mean values of VR-IWAE and the jackknife as they are set, with this K
-    note: str
+    warning: str
 
     @property
     def sd(self) -> float:
@@ -117,13 +117,13 @@ class Estimators(Experiment):
     stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6"]
 
     def compute(self, estimator: str, parameter: str, K: int, alpha: float, order: int, seed: int) -> Estimates:
-        note = ""
+        warning = ""
         if estimator == "jackknife":
             order, asked = min(order, K - 1), order
-            note = f" Order {asked} needs more than {K} samples: this is order {order}." if order < asked else ""
+            warning = f" Order {asked} needs more than {K} samples: this is order {order}." if order < asked else ""
             if K > LARGEST_K_OF_ORDER[order]:
                 K = LARGEST_K_OF_ORDER[order]
-                note = f" Order {order} stops at K = {K} in this lab: it looks at all {math.comb(K, order)} subsets."
+                warning = f" Order {order} stops at K = {K} in this lab: it looks at all {math.comb(K, order)} subsets."
         runs, values = _runs(estimator, parameter, K, alpha, order, seed)
         names = ["ELBO", "IWAE", "STL", "DReG"] if parameter == ENCODER else ["ELBO", "IWAE"]
         names += ["VR-IWAE"]
@@ -149,7 +149,7 @@ class Estimators(Experiment):
                 f"VR-IWAE with α = {alpha:.2f}": expected_value("VR-IWAE", K, alpha, 0),
                 f"jackknife of order {min(order, K - 1)}": expected_value("jackknife", K, 0.0, min(order, K - 1)),
             },
-            note=note,
+            warning=warning,
         )
 
     def build(self, figure: Figure) -> SimpleNamespace:
@@ -226,7 +226,7 @@ class Estimators(Experiment):
         sentences = [
             f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right};",
             _together(f"standard deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}."),
-            _together(f"Mean value {data.expected:.4f}, {abs(gap):.4f} {side} log p(x).") + data.note,
+            _together(f"Mean value {data.expected:.4f}, {abs(gap):.4f} {side} log p(x).") + data.warning,
             f"Mean values beside it: {', '.join(others)}.",
         ]
         return re.sub(r"-(0\.0+)(?!\d)", r"\1", " ".join(sentences)).replace(" -", " −").replace("\u00a0-", "\u00a0−")

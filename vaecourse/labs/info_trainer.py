@@ -84,6 +84,6 @@ class InfoTrainer(Trainer):
             objective.divergence = self.critic
         objective.backward(self.model, x, noise, M)
 
-    def kept(self) -> tuple[nn.Module, AnyOptimizer]:
+    def saved_parts(self) -> tuple[nn.Module, AnyOptimizer]:
         both = nn.ModuleDict({"vae": self.model, "critic": self.critic.module})
         return both, Optimizers(self.optimizer, self.critic.optimizer)

@@ -33,13 +33,13 @@ class Optimizers:
     def state_dict(self) -> dict[str, Any]:
         state: dict[int, Any] = {}
         for before, optimizer in self._numbered():
-            state |= {before + index: kept for index, kept in optimizer.state_dict()["state"].items()}
+            state |= {before + index: own for index, own in optimizer.state_dict()["state"].items()}
         return {"state": state}
 
-    def load_state_dict(self, kept: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         for before, optimizer in self._numbered():
             own = {
-                index - before: s for index, s in kept["state"].items() if before <= index < before + _size(optimizer)
+                index - before: s for index, s in state["state"].items() if before <= index < before + _size(optimizer)
             }
             optimizer.load_state_dict({**optimizer.state_dict(), "state": own})
 
@@ -109,7 +109,7 @@ class Trainer:
         """Whether the next thing to do is to measure."""
         return not self.history or (self.steps % self.every == 0 and self.history[-1][0] < self.steps)
 
-    def note(self, settings: Settings) -> Iterator[None]:
+    def record(self, settings: Settings) -> Iterator[None]:
         """Measure, in pieces, and add a row to the history."""
         step = self.steps
         numbers = yield from self.measure(settings)
@@ -122,11 +122,11 @@ class Trainer:
         goal = self.steps + steps
         while self.steps < goal:
             if self.due:
-                yield from self.note(settings())
+                yield from self.record(settings())
             self.step(settings())
             yield
         if not self.history or self.history[-1][0] < self.steps:
-            yield from self.note(settings())
+            yield from self.record(settings())
 
     def train(self, settings: Settings, steps: int) -> Trainer:
         """Train for ``steps`` steps and measure, now."""
@@ -144,7 +144,7 @@ class Trainer:
         """The last value of ``column``."""
         return self.history[-1][1 + list(self.columns).index(column)]
 
-    def kept(self) -> tuple[nn.Module, AnyOptimizer]:
+    def saved_parts(self) -> tuple[nn.Module, AnyOptimizer]:
         """All weights that a file must hold, and all optimisers."""
         return self.model, self.optimizer
 
@@ -173,8 +173,8 @@ class Trainer:
         try:
             saved = self._saved(run["settings"], run["history"])
         except (TypeError, ValueError, RecursionError) as failure:
-            said = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
-            raise checkpoint.strange(path, said) from failure
+            reason = "nested too deeply" if isinstance(failure, RecursionError) else f"{failure!s:.200}".rstrip(".")
+            raise checkpoint.malformed(path, reason) from failure
         file.take(tensors)
         self.known = file.known  # no other file: what this trained before is another training
         self.history, self.steps, self.turns = run["history"], saved["steps"], thinned(sorted({*saved["turns"]}))
@@ -205,7 +205,7 @@ class Trainer:
         return saved
 
     def _checkpoint(self, path: str | Path) -> checkpoint.Checkpoint:
-        module, optimizer = self.kept()
+        module, optimizer = self.saved_parts()
         shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
         settings = {"trainer": type(self).__name__, "columns": list(self.columns), "shapes": shapes}
         generators = {"trainer": self.random}

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 PICTURES = 0.25  # seconds from one picture to the next while it trains
 SENTENCES = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
 SILENCE = 20.0  # seconds without an answer from the page, after which nobody is looking
-NOTES = 8.0  # seconds for which a running training shows what became of a file
+STATUS = 8.0  # seconds for which a running training shows what became of a file
 NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
 AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
-PRESSES, FILES = ("start", "pause", "step", "renew"), ("save", "load")  # what a page may ask of Transport and of Store
+PRESSES, FILES = (
+    ("start", "pause", "step", "reinitialise"),
+    ("save", "load"),
+)  # what a page may ask of Transport and of Store
 
 
 class Transport(FromPage, anywidget.AnyWidget):
@@ -50,13 +53,13 @@ class Transport(FromPage, anywidget.AnyWidget):
 
 
 class TrainingPanel(Panel):
-    """A ``Training`` made live: what every lab has, and ``start``, ``pause``, ``step``, ``renew``, ``save``, ``load``.
+    """A ``Training`` made live: what every lab has, and start, pause, step, reinitialise, save, load.
 
     Its controls are read at every step. One lab of a kernel trains at a time: starting another pauses this one, and so
     does making a second one of the same kind. It pauses by itself when the page stops answering, and ends with its
     widgets; but the lab that its cell makes in the next run goes on from its training, and says so, if that had more
     than ``AT_STAKE`` steps beside those of the cell itself. What stops a training is kept in ``error`` and told in the
-    panel until the lab is started, stepped, renewed, reset or loaded.
+    panel until the lab is started, stepped, reinitialised, reset or loaded.
     """
 
     experiment: Training
@@ -70,10 +73,10 @@ class TrainingPanel(Panel):
         self._given = self._taken = 0  # of its steps, those of a former run, and those that its cell takes in each run
         self._settled = False
         self.failure: str | None = None  # what the training stopped with
-        self.note = ""  # why it paused, or what became of a file; until something changes
-        self._noted = -math.inf
+        self.status = ""  # why it paused, or what became of a file; until something changes
+        self._status_at = -math.inf
         self._task: asyncio.Task[None] | None = None
-        self._drawn = self._told = -math.inf
+        self._picture_at = self._sentence_at = -math.inf
         self._answered = math.inf  # when the page last did; not yet
         self.transport = Transport()
         self.store = None if presenting() else Store(file=f"{type(experiment).__name__.lower()}{ENDING}")
@@ -99,7 +102,7 @@ class TrainingPanel(Panel):
         """Go on from the training of the former run of this cell, if it left one and nothing is trained here yet."""
         if self.trainer.steps:
             if (left := waiting(self)) is not None and left.what[0].steps > self.trainer.steps:
-                self.note = NOT_CONTINUED.format(left.what[0].steps)
+                self.status = NOT_CONTINUED.format(left.what[0].steps)
                 self.flush()
             return
         if (left := take(self)) is None:
@@ -108,7 +111,7 @@ class TrainingPanel(Panel):
         self._set(settings)
         self.trainer.go_on_from(former)
         self._given = self.trainer.steps
-        self.note = "continued from the training of the former run of this cell; Reset starts anew"
+        self.status = "continued from the training of the former run of this cell; Reset starts anew"
         self.flush()
 
     @property
@@ -135,10 +138,10 @@ class TrainingPanel(Panel):
         self._show_state()
 
     @in_turn
-    def pause(self, note: str = "") -> None:
-        """Stop after the step at hand; ``note`` is told in the panel. Does nothing if it does not train."""
+    def pause(self, reason: str = "") -> None:
+        """Stop after the step at hand; ``reason`` is shown in the panel. Does nothing if it does not train."""
         if self.running:
-            self._halt(note)
+            self._halt(reason)
             self.flush()
 
     @in_turn
@@ -154,7 +157,7 @@ class TrainingPanel(Panel):
         self.flush()
 
     @in_turn
-    def renew(self, seed: int) -> None:
+    def reinitialise(self, seed: int) -> None:
         """Begin again with the first weights of ``seed``, under the controls as they are."""
         seed = whole("seed", seed, 0, LARGEST_SEED)
         self._halt()
@@ -166,7 +169,7 @@ class TrainingPanel(Panel):
         """Pause, put every control back to where it was at the start, and begin again with seed 0."""
         self._halt()
         self._set(self.defaults)
-        self.renew(0)
+        self.reinitialise(0)
 
     @in_turn
     def save(self, path: str | Path, tell: Callable[[str], object] = files.say) -> None:
@@ -227,24 +230,24 @@ class TrainingPanel(Panel):
     @in_turn
     def flush(self) -> None:
         super().flush()
-        self._drawn = self._told = time.monotonic()
+        self._picture_at = self._sentence_at = time.monotonic()
         self._show_state()
 
-    def tick(self) -> None:
+    def refresh(self) -> None:
         """What a running training calls after each piece of work: show the state, if it is time to."""
         now = time.monotonic()
-        if now - self._noted > NOTES:
-            self.note = ""
-        behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._drawn < 2
+        if now - self._status_at > STATUS:
+            self.status = ""
+        behind = self._answered < math.inf and self.transport.seen < self.transport.shown and now - self._picture_at < 2
         if self._panel.comm is None:
             self._halt()
         elif now - self._answered > SILENCE:
             self.pause("paused: the page no longer answers")
-        elif now - self._drawn > PICTURES and not behind and not self.pending:
+        elif now - self._picture_at > PICTURES and not behind and not self.pending:
             sentence = self._draw()
-            self._drawn = time.monotonic()
-            if now - self._told > SENTENCES or self.error:
-                self._told = now
+            self._picture_at = time.monotonic()
+            if now - self._sentence_at > SENTENCES or self.error:
+                self._sentence_at = now
                 self._tell(sentence)
             self._show_state()
 
@@ -259,16 +262,16 @@ class TrainingPanel(Panel):
     def _fail(self, error: Exception) -> None:
         self.failure = f"{type(error).__name__}: {error}"
 
-    def _halt(self, note: str = "") -> None:
-        """No training, no failure of an earlier one, and only this note."""
-        task, self._task, self.failure, self.note = self._task, None, None, note
+    def _halt(self, reason: str = "") -> None:
+        """No training, no failure of an earlier one, and only this as the status."""
+        task, self._task, self.failure, self.status = self._task, None, None, reason
         if task is not None and not task.get_loop().is_closed():
             task.get_loop().call_soon_threadsafe(task.cancel)
 
     @in_turn
     def _ask(self, change: object) -> None:
         """A control has moved: its sentence at once, its picture soon; of a storm the first sentence and the last."""
-        self.note = ""
+        self.status = ""
         if self._due is None and self.failure is None:
             with contextlib.suppress(Exception):  # the picture stops at the same, and tells it
                 self._tell(self.experiment.sentence(self._compute(self.settings)))
@@ -289,7 +292,7 @@ class TrainingPanel(Panel):
         at_rest = "paused" if self.trainer.steps else "not started"
         doing = "training" if self.running else "stopped by an error" if self.failure else at_rest
         self.transport.running = self.running
-        self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.note or doing}"
+        self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.status or doing}"
         self.transport.shown += 1
 
     def _hear(self, _change: object) -> None:
@@ -299,13 +302,13 @@ class TrainingPanel(Panel):
     def _obey(self, message: object, may: Sequence[str]) -> None:
         """Do what a widget of the page asks for, if it ``may``. An error is told in the panel: no cell is there."""
         try:
-            note = self._done(message, may)
+            status = self._done(message, may)
         except Refused as refusal:
-            note = str(refusal)
+            status = str(refusal)
         except Exception as error:  # noqa: BLE001
-            note = f"{type(error).__name__}: {error}"
-        if note:
-            self.note, self._noted = note, time.monotonic()
+            status = f"{type(error).__name__}: {error}"
+        if status:
+            self.status, self._status_at = status, time.monotonic()
             self._show_state()
 
     def _done(self, message: object, may: Sequence[str]) -> str:
@@ -314,7 +317,7 @@ class TrainingPanel(Panel):
         if not isinstance(message, Mapping) or not isinstance(asked, str) or asked not in may:
             raise Refused(f"Nothing was done: these buttons ask for {' or '.join(may)}, got {reprlib.repr(asked)}.")
         file = inside(message.get("file")) if asked in FILES else Path()
-        kept: list[str] = []
+        sentences: list[str] = []
         match asked:
             case "start":
                 self.start()
@@ -322,14 +325,14 @@ class TrainingPanel(Panel):
                 self.pause()
             case "step":
                 self.start(steps=1)
-            case "renew":
-                self.renew(self.trainer.seed + 1)
+            case "reinitialise":
+                self.reinitialise(self.trainer.seed + 1)
             case "save":
-                self.save(file, kept.append)
-                return " ".join([f"saved in {within(file)}", *(f"({sentence})" for sentence in kept)])
+                self.save(file, sentences.append)
+                return " ".join([f"saved in {within(file)}", *(f"({sentence})" for sentence in sentences)])
             case "load":
-                self.load(file, kept.append)
-                return " ".join([f"loaded from {within(file)}", *(f"({sentence})" for sentence in kept)])
+                self.load(file, sentences.append)
+                return " ".join([f"loaded from {within(file)}", *(f"({sentence})" for sentence in sentences)])
         return ""
 
     def _arrange(self) -> ipywidgets.VBox:

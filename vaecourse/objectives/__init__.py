@@ -104,7 +104,7 @@ def estimate(
     _is_model(model)
     if torch.compiler.is_compiling() or not isinstance(x, Tensor):
         return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
-    with arguments.told(model, x):
+    with arguments.explained(model, x):
         return at(model, x, row, *model.propose(x, M, K, row.keeps_score, generator), M, K)
 
 

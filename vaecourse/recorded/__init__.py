@@ -63,7 +63,7 @@ class Record:
         self.runs: list[dict[str, Any]] = []
         self._unwritten: list[dict[str, Any]] = []
         self._known: files.Known = {}
-        self._others: dict[str, Any] = {}  # what is in the file and not of this class
+        self._other_keys: dict[str, Any] = {}  # what is in the file and not of this class
         self.read()
 
     def has(self, **keys: object) -> bool:
@@ -128,16 +128,16 @@ class Record:
         self.runs = [*before["runs"], *self._unwritten]
         if now is not None:
             self._known[files.real(self.file)] = now
-        self._others = {key: value for key, value in before.items() if key not in OWN}
+        self._other_keys = {key: value for key, value in before.items() if key not in OWN}
 
     def holds(self, fact: str) -> bool:
         """Whether the file has a fact of this name."""
-        return fact in self._others
+        return fact in self._other_keys
 
     def content(self) -> dict[str, Any]:
         """What the file holds, once it is written."""
         own = {"settings": self.settings, "machine": self.machine, "commit": self.commit, "runs": self.runs}
-        return {**own, **self._others, **self.facts}
+        return {**own, **self._other_keys, **self.facts}
 
     def _bytes(self) -> bytes:
         return (json.dumps(self.content(), indent=1) + "\n").encode()

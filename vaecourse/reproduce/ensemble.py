@@ -54,12 +54,12 @@ class Ensemble(LatentVariableModel):
 
     def draw(self, x: Tensor, eps: Tensor, keeps_score: bool = True) -> tuple[Tensor, Tensor]:
         """As ``VAE.draw`` does: ``[S B, D], [M, K, S B, L] -> [M, K, S B, L], [M, K, S B]``."""
-        z, log_q = self._each("draw", self._apart(x, 0), self._apart(eps, 2), keeps_score)
+        z, log_q = self._of_each_model("draw", self._apart(x, 0), self._apart(eps, 2), keeps_score)
         return self._beside(z, 2), self._beside(log_q, 2)
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """As ``VAE.log_joint`` does: ``[S B, D], [M, K, S B, L] -> [M, K, S B]``."""
-        return self._beside(self._each("log_joint", self._apart(x, 0), self._apart(z, 2)), 2)
+        return self._beside(self._of_each_model("log_joint", self._apart(x, 0), self._apart(z, 2)), 2)
 
     def theta(self) -> dict[str, nn.Parameter]:
         """The generative parameters by name, stacked."""
@@ -77,7 +77,7 @@ class Ensemble(LatentVariableModel):
         """``[S, ..., B, ...] -> [..., S B, ...]``."""
         return x.movedim(0, axis).flatten(axis, axis + 1)
 
-    def _each(self, method: str, *inputs: Any) -> Any:
+    def _of_each_model(self, method: str, *inputs: Any) -> Any:
         """A method of every member on its own part of the inputs: tensors ``[S, ...]``; a flag is everybody's."""
         parameters = dict(self.member.named_parameters())
         if self.S == 1:  # a plain call: it keeps the fused likelihood, which vmap cannot use

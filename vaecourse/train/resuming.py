@@ -89,7 +89,7 @@ def load(path: str | Path) -> VAE:
     weights = checkpoints.part(tensors, "model.")
     for name, weight in weights.items():
         if not weight.isfinite().all():
-            raise checkpoints.strange(path, f"model.{name} has entries that are not finite")
+            raise checkpoints.malformed(path, f"model.{name} has entries that are not finite")
     (model,) = models
     model.load_state_dict(weights, assign=True)
     return model.eval()

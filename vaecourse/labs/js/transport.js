@@ -13,7 +13,7 @@ function render({ model, el }) {
   const go = button("Start", () => (model.get("running") ? "pause" : "start"));
   go.classList.add("vaecourse-go");
   button("Step", () => "step");
-  button("New weights", () => "renew");
+  button("New weights", () => "reinitialise");
   const state = document.createElement("span"); // not announced: it changes all the time
   state.className = "vaecourse-state";
   el.append(state);
