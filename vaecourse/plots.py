@@ -6,6 +6,7 @@ is always black and dashed, and an estimate is never black.
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def exact_line(axes: Axes, value: float, label: str | None = None, vertical: boo
     """Draw an exact value the way the course does everywhere: black, dashed, over the whole width (or height)."""
     draw = axes.axvline if vertical else axes.axhline
     return draw(value, color=EXACT, linestyle="--", linewidth=2, label=label)
+
+
+def normal_density(x: NDArray[np.floating], mean: float = 0.0, sd: float = 1.0) -> NDArray[np.floating]:
+    """N(x; mean, sd^2), to be drawn."""
+    return np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
 
 
 def mosaic(images: ArrayLike, columns: int, gap: int = 1) -> NDArray[np.floating]:

@@ -66,8 +66,7 @@ class ExplodingLatentSpace(Experiment):
 
     def build(self, figure: Figure) -> SimpleNamespace:
         latent, curve = figure.subplots(1, 2, width_ratios=[1.1, 1])
-        density = lambda z, mean, sd: np.exp(-0.5 * ((z - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
-        prior = density(Z, 0.0, 1.0)
+        prior = plots.normal_density(Z)
         latent.fill_between(Z, prior, color=plots.PRIOR, alpha=0.35, linewidth=0, label="prior p(z)")
         posterior = latent.plot([], [], "--", color=plots.EXACT, label="posterior, x = 1")[0]
         codes = latent.plot([], [], color=plots.Q, linewidth=3, label="q(z | ±1)")[0]
@@ -89,11 +88,11 @@ class ExplodingLatentSpace(Experiment):
         tau, s = data.tau, data.noise
         near = np.concatenate([Z, *(x + tau * np.linspace(-4, 4, 81) for x in (-1, 1))])
         near.sort()
-        q = np.maximum(*(np.exp(-0.5 * ((near - x) / tau) ** 2) / (tau * math.sqrt(2 * math.pi)) for x in (-1, 1)))
+        q = np.maximum(*(plots.normal_density(near, x, tau) for x in (-1, 1)))
         artists.codes.set_data(near, q)
         odds = math.exp(-2 / s**2)  # of x = 1 from z < 0
         share = np.where(Z > 0, 1.0, odds) / (0.5 * (1 + odds))
-        artists.posterior.set_data(Z, share * np.exp(-0.5 * Z**2) / math.sqrt(2 * math.pi))
+        artists.posterior.set_data(Z, share * plots.normal_density(Z))
         taus, objective, truth, gap = data.curves
         artists.objective.set_data(taus, objective)
         artists.truth.set_data(taus, truth)

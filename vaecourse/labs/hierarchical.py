@@ -136,7 +136,6 @@ class HierarchicalBounds(Experiment):
             bounds, curves = _expected(ratio)
             upper, lower = bounds.upper(K).item(), bounds.lower(K).item() if K else math.nan
             runs = single_bounds(ratio, K, seed)
-        normal = lambda mean, sd: np.exp(-0.5 * ((PSI - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
         return Bounds(
             K=K,
             dim=dim,
@@ -147,8 +146,8 @@ class HierarchicalBounds(Experiment):
             lower=lower if K else math.nan,
             upper_curve=curves[0],
             lower_curve=curves[1],
-            tau=normal(slope * z_d, std),
-            posterior=normal(law.slope * z_d, law.std),
+            tau=plots.normal_density(PSI, slope * z_d, std),
+            posterior=plots.normal_density(PSI, law.slope * z_d, law.std),
             upper_runs=runs[0].numpy(),
             lower_runs=runs[1].numpy(),
         )
@@ -174,8 +173,7 @@ class HierarchicalBounds(Experiment):
         curve.legend(loc="lower right", fontsize=10, ncols=2)
 
         law = exact.MeanMixture(1)
-        prior = np.exp(-0.5 * (PSI / law.spread) ** 2) / (law.spread * math.sqrt(2 * math.pi))
-        density.plot(PSI, prior, color=plots.PRIOR, linewidth=1.5, label="prior")
+        density.plot(PSI, plots.normal_density(PSI, sd=law.spread), color=plots.PRIOR, linewidth=1.5, label="prior")
         tau = density.plot([], [], color=plots.Q, linewidth=4, label="tau")[0]
         posterior = density.plot([], [], color=plots.EXACT, linestyle="--", label="posterior")[0]
         density.set(xlim=(PSI[0], PSI[-1]), ylim=(0, 0.5), yticks=[], xlabel="$\\psi$, one dimension of it")

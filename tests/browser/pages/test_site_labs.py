@@ -253,8 +253,8 @@ def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, boo
 def test_a_lab_fits_the_screen_and_has_no_serious_fault(open_lab, name, theme):
     lab = open_lab(name, theme)
     wide = "(root) => [...root.querySelectorAll('*:not(svg *)')].filter((n) => n.scrollWidth > n.clientWidth + 1)"
-    for width in (1280, 360):
-        lab.page.set_viewport_size({"width": width, "height": 720})
+    for width, height in ((1366, 768), (1280, 720), (360, 720)):
+        lab.page.set_viewport_size({"width": width, "height": height})
         lab.until_drawn()
         assert lab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         assert lab.root.evaluate(f"{wide}.filter((n) => n.clientWidth).map((n) => n.outerHTML.slice(0, 99))") == []
