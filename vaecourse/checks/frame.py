@@ -77,6 +77,7 @@ class Check:
     ) -> None:
         self.name, self.solution, self.praise, self.cases, self.rtol = name, solution, praise, cases, rtol
         self.mistakes: list[Mistake] = []
+        self._known: dict[str, list[Result]] = {}  # what the solution and the mistakes give, once asked for
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
@@ -119,6 +120,12 @@ class Check:
         """The answer's result on every case; a value is one result."""
         return trying.results(answer, cases) if callable(answer) else [Result(answer)]
 
+    def _results_of(self, name: str, answer: Answer, cases: Sequence[tuple]) -> list[Result]:
+        """The same of the course's own answers, which do not change."""
+        if name not in self._known:
+            self._known[name] = self._results(answer, cases)
+        return self._known[name]
+
     def _stopped(self, answer: Any, given: list[Result], cases: Sequence[tuple]) -> Verdict | None:
         """What is to be said of an answer that did not return something in every case."""
         if all(isinstance(result.error, NotImplementedError) for result in given):
@@ -139,11 +146,11 @@ class Check:
 
     def _judged(self, answer: Answer, given: list[Result], cases: Sequence[tuple]) -> Verdict:
         """Right, a known mistake, or what is different."""
-        right = self._results(self.solution, cases)
+        right = self._results_of("", self.solution, cases)
         if self._agree(given, right):
             return self._right(answer, given)
         for mistake in self.mistakes:
-            if self._agree(given, self._results(mistake.answer, cases)):
+            if self._agree(given, self._results_of(mistake.name, mistake.answer, cases)):
                 return Verdict(False, mistake.message, mistake.name)
         values, needed = [result.value for result in given], [result.value for result in right]
         related = relations.between(values, needed, cases, self.rtol)

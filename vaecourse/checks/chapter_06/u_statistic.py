@@ -35,8 +35,8 @@ check = Check(
 )
 
 
-@check.mistake("""This is the V-statistic: pairs of a point with itself are in it, and they are as alike as can be. It is
-    never negative, and too large. Leave the diagonals out.""")
+@check.mistake("""This is the V-statistic: pairs of a point with itself are in it, and they are as alike as can be. It
+    is never negative, and too large. Leave the diagonals out.""")
 def diagonal_in_it_as_in_V(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
     return k_xx.mean() + k_yy.mean() - 2 * k_xy.mean()
 
