@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -25,3 +26,10 @@ def log_weights(level: float = -3.0) -> list[tuple[Tensor]]:
     """Log-weights ``[M, K, B]`` about ``level``, in three shapes."""
     draw = draws(20)
     return [(level + 1.5 * draw(*shape),) for shape in SHAPES]
+
+
+def uneven(values: Tensor, samples: int | tuple[int, ...]) -> Tensor:
+    """The same at -900, 0 and 900, one level along the axes of the samples: one maximum for all is not enough."""
+    alike = {samples} if isinstance(samples, int) else {*samples}
+    shape = [1 if axis in alike else length for axis, length in enumerate(values.shape)]
+    return values + 900.0 * (torch.arange(math.prod(shape)).reshape(shape) % 3 - 1)

@@ -2,20 +2,20 @@
 
 A check holds the right answer, the cases it is tried on, and the known mistakes: functions that give what the mistake
 gives. A learner's answer that agrees with one of them on every case is told that mistake's message. Whatever the answer
-is, a check returns a verdict and never raises.
+is, a check returns a verdict and never raises; and what it says is true of this answer, whatever that is: a message
+comes from a known mistake that gives the same on every case, or says what was seen.
 """
 
 from __future__ import annotations
 
-import copy
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
+from vaecourse.checks import compare, errors, messages, relations, trying
+from vaecourse.checks.trying import Result
 
 Answer = object  # a function, or a value
 Slip = TypeVar("Slip", bound=Callable[..., Any])  # a function that makes a mistake
@@ -77,6 +77,7 @@ class Check:
     ) -> None:
         self.name, self.solution, self.praise, self.cases, self.rtol = name, solution, praise, cases, rtol
         self.mistakes: list[Mistake] = []
+        self._known: dict[str, list[Result]] = {}  # what the solution and the mistakes give, once asked for
 
     def __repr__(self) -> str:
         return f"<Check {self.name}>"
@@ -101,103 +102,90 @@ class Check:
         try:
             return self._verdict(answer)
         except Exception as error:  # noqa: BLE001 - an answer may be anything, even an object whose every method raises
-            return Verdict(
-                False,
-                f"This answer could not be read ({type(error).__name__}: {error}).",
-            )
+            return Verdict(False, f"This answer could not be read ({type(error).__name__}: {error}).")
 
     def _verdict(self, answer: Answer) -> Verdict:
         if answer is None or answer is ...:
-            return Verdict(False, _UNSOLVED)
+            return Verdict(False, messages.NO_VALUE.format("..." if answer is ... else None))
         if callable(answer) != callable(self.solution):
             needs, got = ("a function", "a value") if callable(self.solution) else ("a value", "a function")
             return Verdict(False, f"This exercise asks for {needs}; the answer is {got}.")
-        given = self._results(answer)
-        for result in given:
-            if isinstance(result, NotImplementedError) or result is None or result is ...:
-                return Verdict(False, _UNSOLVED)
-        if broken := next((r for r in given if isinstance(r, BaseException)), None):
-            return Verdict(False, f"The function stopped with {type(broken).__name__}: {broken}")
-        right = self._results(self.solution)
+        if trying.is_empty(answer):
+            return Verdict(False, messages.DEAD_LINES if trying.ends_early(answer) else messages.STARTING_POINT)
+        cases = self.cases()
+        given = self._results(answer, cases)
+        return self._stopped(answer, given, cases) or self._judged(answer, given, cases)
+
+    def _results(self, answer: Answer, cases: Sequence[tuple]) -> list[Result]:
+        """The answer's result on every case; a value is one result."""
+        return trying.results(answer, cases) if callable(answer) else [Result(answer)]
+
+    def _results_of(self, name: str, answer: Answer, cases: Sequence[tuple]) -> list[Result]:
+        """The same of the course's own answers, which do not change."""
+        if name not in self._known:
+            self._known[name] = self._results(answer, cases)
+        return self._known[name]
+
+    def _stopped(self, answer: Any, given: list[Result], cases: Sequence[tuple]) -> Verdict | None:
+        """What is to be said of an answer that did not return something in every case."""
+        if all(isinstance(result.error, NotImplementedError) for result in given):
+            return Verdict(False, messages.STARTING_POINT)
+        for case, result in zip(cases, given):
+            if isinstance(result.error, trying.TooLong):
+                return Verdict(False, messages.TOO_LONG.format(trying.SECONDS))
+            if result.error is not None:
+                return Verdict(False, errors.told(result.error, answer, case) + self._outside(answer))
+        if all(result.value is None for result in given) and callable(answer):
+            return Verdict(False, messages.PRINTED if any(result.printed for result in given) else messages.NOTHING)
+        empty = [i for i, result in enumerate(given, 1) if result.value is None and callable(answer)]
+        if empty:
+            return Verdict(False, messages.SOMETIMES_NOTHING.format(empty[0], len(given)))
+        if any(_has_dots(result.value) for result in given):
+            return Verdict(False, messages.DOTS)
+        return None
+
+    def _judged(self, answer: Answer, given: list[Result], cases: Sequence[tuple]) -> Verdict:
+        """Right, a known mistake, or what is different."""
+        right = self._results_of("", self.solution, cases)
         if self._agree(given, right):
-            return Verdict(True, self.praise)
+            return self._right(answer, given)
         for mistake in self.mistakes:
-            if self._agree(given, self._results(mistake.answer)):
+            if self._agree(given, self._results_of(mistake.name, mistake.answer, cases)):
                 return Verdict(False, mistake.message, mistake.name)
-        difference = self._difference(given, right)
-        return Verdict(False, difference[0].upper() + difference[1:])
+        values, needed = [result.value for result in given], [result.value for result in right]
+        related = relations.between(values, needed, cases, self.rtol)
+        if related is not None:
+            return Verdict(False, related.told, related.name)
+        return Verdict(False, self._difference(values, needed) + self._outside(answer))
 
-    def _results(self, answer: Answer) -> list[object]:
-        """The answer's result on every case; an exception is a result too."""
-        if not callable(answer):
-            return [answer]
-        results: list[object] = []
-        for arguments in self.cases():
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                try:
-                    results.append(answer(*copy.deepcopy(arguments)))
-                except (Exception, SystemExit) as error:  # noqa: BLE001 - the learner's own code
-                    results.append(error)
-        return results
+    def _right(self, answer: Answer, given: list[Result]) -> Verdict:
+        """Right values, which a function must not have got by changing what it was given."""
+        changed = next((result.changed[0] for result in given if result.changed), None)
+        if changed is None:
+            return Verdict(True, self.praise)
+        return Verdict(False, messages.CHANGED.format(trying.argument(answer, changed)), "input changed")
 
-    def _agree(self, some: list[object], others: list[object]) -> bool:
-        return all(self._equal(a, b) for a, b in zip(some, others, strict=True))
-
-    def _equal(self, a: object, b: object) -> bool:
-        a, b = _as_tensor(a), _as_tensor(b)
-        if a is None or b is None or a.shape != b.shape:
-            return False
-        return torch.allclose(a, b, rtol=self.rtol, atol=1e-6, equal_nan=True)
+    def _agree(self, some: list[Result], others: list[Result]) -> bool:
+        return all(
+            a.error is None and b.error is None and compare.same(a.value, b.value, self.rtol)
+            for a, b in zip(some, others, strict=True)
+        )
 
     def _difference(self, given: list[object], right: list[object]) -> str:
         """The first case on which the answer is wrong, in words."""
-        case, got, need = next((i, g, r) for i, (g, r) in enumerate(zip(given, right), 1) if not self._equal(g, r))
-        where = f"In test case {case} of {len(right)} " if len(right) > 1 else ""
-        if _parts(got) != (wanted := _parts(need)):
-            needed = f"{wanted} results, one after the other as in `return a, b`, are" if wanted else "one result is"
-            return (
-                f"{where}{needed} needed; the answer is {f'{_parts(got)} of them' if _parts(got) else 'a single one'}."
-            )
-        got_tensor, need_tensor = _as_tensor(got), _as_tensor(need)
-        assert need_tensor is not None
-        if got_tensor is None:
-            return f"{where}a number or a tensor is needed; the answer is of type {type(got).__name__}."
-        if got_tensor.shape != need_tensor.shape:
-            shapes = f"{list(got_tensor.shape)}; it must be {list(need_tensor.shape)}"
-            return f"{where}the answer has shape {shapes}. Which axis should be gone, and which should stay?"
-        if got_tensor.isnan().any() and not need_tensor.isnan().any():
-            return (
-                f"{where}the answer contains NaN. Which step can give inf - inf, 0 / 0 or the log of a negative number?"
-            )
-        gap = (got_tensor - need_tensor).abs().nan_to_num(torch.inf)
-        worst = gap.masked_fill(got_tensor == need_tensor, 0.0).flatten().argmax()  # inf - inf is no difference
-        got_value, need_value = (
-            got_tensor.flatten()[worst].item(),
-            need_tensor.flatten()[worst].item(),
-        )
-        return (
-            f"{where}the answer is {got_value:.5g} where {need_value:.5g} is right. No known mistake gives that value."
-        )
+        first = next(i for i, (g, r) in enumerate(zip(given, right)) if not compare.same(g, r, self.rtol))
+        difference = compare.difference(given[first], right[first], self.rtol)
+        if len(right) == 1:
+            return difference[0].upper() + difference[1:]
+        before = f"Right in test case{'s 1 to' if first > 1 else ''} {first}. " if first else ""
+        return f"{before}In test case {first + 1} of {len(right)} {difference}"
+
+    @staticmethod
+    def _outside(answer: Answer) -> str:
+        """What to look at where an answer uses numbers of the notebook."""
+        names = trying.from_outside(answer)
+        return messages.OUTSIDE.format(" and ".join(f"`{name}`" for name in names[:3])) if names else ""
 
 
-_UNSOLVED = (
-    "Not solved yet: the cell still holds the starting point. Take your time; the hint on the card is a good next step."
-)
-
-
-def _parts(value: object) -> int:
-    """How many tensors a result consists of; 0 for a single one."""
-    several = isinstance(value, (tuple, list)) and any(isinstance(part, Tensor) for part in value)
-    return len(value) if several else 0  # type: ignore[arg-type]
-
-
-def _as_tensor(value: object) -> Tensor | None:
-    """Numbers, arrays, tensors and sequences of them as one double tensor; None for anything else."""
-    try:
-        if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value):
-            value = torch.cat([torch.as_tensor(v).detach().double().flatten() for v in value])
-        tensor = torch.as_tensor(value).detach()
-        return None if tensor.is_complex() else tensor.to(torch.float64)  # would lose the imaginary part
-    except (TypeError, ValueError, RuntimeError):
-        return None
+def _has_dots(value: object) -> bool:
+    return value is ... or isinstance(value, (tuple, list)) and any(map(_has_dots, value))

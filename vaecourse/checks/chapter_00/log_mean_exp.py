@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -25,6 +25,7 @@ check = Check(
         (2 * normal(2, 7, 5, seed=10) - 3,),
         (normal(3, 4, 2, seed=11) - 800,),
         (normal(4, 3, 6, seed=12) + 100,),
+        (uneven(normal(3, 5, 2, seed=13), 1),),
     ],
 )
 

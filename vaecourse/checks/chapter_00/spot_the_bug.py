@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -26,6 +26,7 @@ check = Check(
         (2 * normal(5, 2, 7, seed=16) - 3,),  # [B, M, K]
         (normal(3, 1, 6, seed=17),),
         (normal(2, 4, 3, seed=18) - 800,),
+        (uneven(normal(4, 2, 5, seed=19), 2),),
     ],
 )
 

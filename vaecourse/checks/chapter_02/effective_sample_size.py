@@ -5,12 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from vaecourse import bounds
-from vaecourse.checks.cases import log_weights
+from vaecourse.checks.cases import log_weights, uneven
 from vaecourse.checks.frame import Check
 
 
 def log_weights_of_all_sizes() -> list[tuple[Tensor]]:
-    return [*log_weights(), *log_weights(level=-900.0), *log_weights(level=900.0)]
+    mixed = [(uneven(log_w, 1),) for (log_w,) in log_weights()]
+    return [*log_weights(), *log_weights(level=-900.0), *log_weights(level=900.0), *mixed]
 
 
 check = Check(

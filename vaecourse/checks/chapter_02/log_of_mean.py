@@ -9,12 +9,13 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import log_weights
+from vaecourse.checks.cases import log_weights, uneven
 from vaecourse.checks.frame import Check
 
 
 def wide_log_weights() -> list[tuple[Tensor]]:
-    return [*log_weights(level=-90.0), *log_weights(level=800.0), *log_weights(level=-900.0)]
+    mixed = [(uneven(log_w, (0, 1)),) for (log_w,) in log_weights()]
+    return [*log_weights(level=-90.0), *log_weights(level=800.0), *log_weights(level=-900.0), *mixed]
 
 
 def right(log_w: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -23,6 +23,7 @@ check = Check(
     cases=lambda: [
         (2 * normal(5, 3, seed=21), normal(5, 3, 4, seed=22)),
         (normal(2, 4, seed=23) - 800.0, normal(2, 4, 1, seed=24)),
+        (uneven(normal(4, 5, seed=25), 0), normal(4, 5, 2, seed=26)),
     ],
 )
 

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -22,6 +22,7 @@ check = Check(
     cases=lambda: [
         (2 * normal(2, 3, 5, seed=11),),
         (normal(3, 4, 2, seed=12) - 800.0,),
+        (uneven(normal(2, 5, 3, seed=13), 1),),
     ],
 )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 surrogate = partial(slips.weighted_by_the_weights, over=1, then=0)
@@ -23,7 +23,11 @@ check = Check(
     "03.spot_the_report",
     bounds.miwae,
     praise="The surrogate is for the gradient; the bound is for the reader. Keep them apart.",
-    cases=lambda: [(2 * normal(2, 4, 3, seed=41),), (normal(1, 9, 2, seed=42) - 30.0,)],
+    cases=lambda: [
+        (2 * normal(2, 4, 3, seed=41),),
+        (normal(1, 9, 2, seed=42) - 800.0,),
+        (uneven(normal(3, 5, 2, seed=43), 1),),
+    ],
 )
 
 

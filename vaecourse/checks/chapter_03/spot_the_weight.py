@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from vaecourse import bounds
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -26,6 +26,7 @@ check = Check(
     cases=lambda: [
         tuple(scale * normal(1, 6, 4, seed=seed) for scale, seed in ((3.0, 31), (1.0, 32), (1.0, 33))),
         tuple(scale * normal(3, 2, 5, seed=seed) for scale, seed in ((1.0, 34), (0.5, 35), (0.5, 36))),
+        (uneven(normal(2, 4, 3, seed=37), (0, 1)), normal(2, 4, 3, seed=38), 0.5 * normal(2, 4, 3, seed=39)),
     ],
 )
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaecourse import objectives
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -24,6 +24,7 @@ check = Check(
         (2 * normal(3, 4, 5, seed=11),),
         (normal(2, 6, 3, seed=12) - 800.0,),
         (normal(5, 2, 1, seed=13),),
+        (uneven(normal(2, 4, 3, seed=14), (0, 1)),),
     ],
 )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -25,6 +25,7 @@ check = Check(
         (2 * normal(5, 3, 4, seed=21),),  # [B, M, K]
         (normal(2, 1, 6, seed=22) - 800.0,),
         (normal(3, 3, 3, seed=23),),
+        (uneven(normal(4, 2, 5, seed=24), 2),),
     ],
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -21,7 +21,11 @@ check = Check(
     "05.dreg_weights",
     right,
     praise="The square of the share. At K = 1 it is 1, and DReG is sticking the landing of the ELBO.",
-    cases=lambda: [(2 * normal(2, 3, 5, seed=11),), (normal(3, 4, 2, seed=12) - 800.0,)],
+    cases=lambda: [
+        (2 * normal(2, 3, 5, seed=11),),
+        (normal(3, 4, 2, seed=12) - 800.0,),
+        (uneven(normal(2, 5, 3, seed=13), 1),),
+    ],
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.chapter_05.dreg_weights import share
 from vaecourse.checks.frame import Check
 
@@ -21,7 +21,11 @@ check = Check(
     "05.own_row",
     right,
     praise="A row that is in no table of this course, from one derivative. You could have written the others too.",
-    cases=lambda: [(2 * normal(2, 3, 5, seed=31), 0.3), (normal(3, 4, 2, seed=32) - 800.0, 0.75)],
+    cases=lambda: [
+        (2 * normal(2, 3, 5, seed=31), 0.3),
+        (normal(3, 4, 2, seed=32) - 800.0, 0.75),
+        (uneven(normal(2, 5, 3, seed=33), 1), 0.5),
+    ],
 )
 
 

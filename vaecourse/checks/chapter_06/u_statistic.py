@@ -17,9 +17,9 @@ def inside(k: Tensor) -> Tensor:
     return off_diagonal(k) / (len(k) * (len(k) - 1))
 
 
-def kernels(n: int, p: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def kernels(n: int, p: int, seed: int, height: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
     x, y = normal(n, 3, seed=seed), normal(p, 3, seed=seed + 1) + 0.3
-    k = lambda a, b: 3 / (3 + torch.cdist(a, b).square())
+    k = lambda a, b: height * 3 / (3 + torch.cdist(a, b).square())
     return k(x, x), k(y, y), k(x, y)
 
 
@@ -31,12 +31,12 @@ check = Check(
     "06.u_statistic",
     right,
     praise="Unbiased. If both clouds come from one law it is negative about half the time, as it should be.",
-    cases=lambda: [kernels(5, 4, 21), kernels(3, 7, 23), kernels(6, 6, 29)],
+    cases=lambda: [kernels(5, 4, 21), kernels(3, 7, 23), kernels(6, 6, 29), kernels(4, 5, 31, height=2.5)],
 )
 
 
-@check.mistake("""This is the V-statistic: pairs of a point with itself are in it, and each of them is 1. It is never
-    negative, and too large by (1/N + 1/P)(1 - E k). Leave the diagonals out.""")
+@check.mistake("""This is the V-statistic: pairs of a point with itself are in it, and they are as alike as can be. It
+    is never negative, and too large. Leave the diagonals out.""")
 def diagonal_in_it_as_in_V(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
     return k_xx.mean() + k_yy.mean() - 2 * k_xy.mean()
 

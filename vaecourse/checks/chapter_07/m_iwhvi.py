@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.chapter_07.upper_bound import log_mean
 from vaecourse.checks.frame import Check
 
@@ -22,6 +22,7 @@ check = Check(
     cases=lambda: [
         (normal(4, 3, seed=41) - 2, 2 * normal(6, 4, 3, seed=42)),
         (normal(2, 5, seed=43) - 820, normal(3, 2, 5, seed=44) - 800),
+        (normal(3, 2, seed=45), uneven(normal(4, 3, 2, seed=46), 0)),
     ],
 )
 

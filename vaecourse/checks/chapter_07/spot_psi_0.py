@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.chapter_07.upper_bound import log_mean
 from vaecourse.checks.frame import Check
 
@@ -29,6 +29,7 @@ check = Check(
     cases=lambda: [
         (normal(3, seed=11) - 5, normal(3, seed=12), 2 * normal(4, 3, seed=13) - 2),
         (normal(5, seed=14) - 810, normal(5, seed=15) - 800, normal(2, 5, seed=16) - 802),
+        (normal(4, seed=17), uneven(normal(4, seed=18), ()), uneven(normal(3, 4, seed=19), 0)),
     ],
 )
 

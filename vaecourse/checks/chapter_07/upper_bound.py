@@ -8,7 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -21,7 +21,7 @@ check = Check(
     "07.upper_bound",
     log_mean,
     praise="The log of the mean of K + 1 ratios. One line, and HVM, SIVI and IWHVI are all in it.",
-    cases=lambda: [(2 * normal(5, 3, seed=1),), (normal(2, 4, seed=2) - 800.0,)],  # K >= 1, so log K exists
+    cases=lambda: [(2 * normal(5, 3, seed=1),), (normal(2, 4, seed=2) - 800.0,), (uneven(normal(4, 3, seed=3), 0),)],
 )
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -40,6 +40,7 @@ check = Check(
     cases=lambda: [
         (0.7 * normal(3, 20, 5, seed=41) - 24.1, 2.5 * normal(3, 20, 5, seed=42) - 27.3),
         (normal(2, 7, 4, seed=43) - 800.0, 3 * normal(2, 7, 4, seed=44) - 803.0),
+        (uneven(normal(3, 5, 4, seed=45), (0, 1)), uneven(2 * normal(3, 5, 4, seed=46), (0, 1))),
     ],
 )
 
