@@ -142,3 +142,7 @@ def a_fixed_count(log_w: Tensor, over: Axes, count: int, then: int | None = None
 
 def log_weights_clipped(right: Callable[..., Tensor], limit: float, log_w: Tensor) -> Tensor:
     return right(log_w.clamp(-limit, limit))
+
+
+def floor_of_a_hundred_millionth(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-8).log(), then)

@@ -115,3 +115,7 @@ check.mistake("""You subtracted log 7 in every test case, whatever K is. (The pa
     mean when log K is subtracted.""")
 def over_M_and_a_sum(log_w: Tensor) -> Tensor:
     return log_w.logsumexp(0)
+
+
+check.mistake("""The small number under the log hides the underflow: at log w = -800 you report -18, which is the floor
+    and not the bound. Use logsumexp.""")(partial(slips.floor_of_a_hundred_millionth, over=1))

@@ -14,6 +14,13 @@ def encoder(N: int, stds: list[float], shift: float, log_std: list[float], seed:
     return means, torch.tensor(log_std).expand(N, -1)
 
 
+def graded(N: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Units of every size, so that each way to count gives a number of its own."""
+    units = torch.arange(24)
+    stds = 0.004 * 1.32**units  # 11 and 12 stand at 0.085 and 0.112, on either side of the threshold's root
+    return encoder(N, stds.tolist(), 0.06, (-4.5 + 0.2 * (units * 7 % 24)).tolist(), seed)
+
+
 def kl_per_unit(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).mean(0)  # [L]
 
@@ -34,6 +41,7 @@ check = Check(
         encoder(
             20, 3 * [0.05] + 6 * [0.3] + 4 * [0.005], -0.05, 7 * [-3.0] + 6 * [-2.6], seed=64
         ),  # narrow, all of them
+        graded(50, seed=65),
     ],
 )
 

@@ -87,9 +87,9 @@ def divided_by_the_mass_covered(prior: Tensor, likelihood: Tensor, q: Tensor) ->
     return (prior * likelihood)[q > 0].sum() / prior[q > 0].sum()
 
 
-@check.mistake("""Two things: this is the sum of p(z) alone, without p(x|z); and a state with q(z) = 0 never comes into
-    the average.""")
-def prior_over_every_state(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+@check.mistake("""Your answer is 1 whatever the likelihood is: the sum of a distribution over all of its states. The
+    mean weight is a sum of p(z) p(x|z), over the states that q draws.""")
+def distribution_summed(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
     return prior.sum()
 
 

@@ -85,8 +85,8 @@ def one_maximum_for_all_sets(log_w: Tensor) -> Tensor:
     return w.sum(1).square() / w.square().sum(1)
 
 
-check.mistake("""Where log w lies beyond 300 or -300 you took 300 or -300, so that all weights count alike and the size
-    is K. Subtract the largest log w of each set in place of a limit.""")(
+check.mistake("""Near -900 and +900 all weights of a set count alike in your answer, and the size is K. Are they cut off
+    at a limit? Subtract the largest log w of each set in place of it.""")(
     partial(slips.log_weights_clipped, bounds.effective_sample_size, 300.0)
 )
 

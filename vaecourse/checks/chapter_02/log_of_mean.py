@@ -95,3 +95,7 @@ def smaller_floor(log_w: Tensor) -> Tensor:
 @check.mistake("You averaged over B, too: one number. Each data point has M K samples of its own: [B].")
 def batch_pooled(log_w: Tensor) -> Tensor:
     return log_w.flatten().logsumexp(0) - math.log(log_w.numel())
+
+
+check.mistake("""Another floor is a floor: this value can never fall below log(1e-8) = -18.4, and at +800 exp overflows.
+    Take it away and use logsumexp.""")(partial(slips.floor_of_a_hundred_millionth, over=(0, 1)))
