@@ -399,7 +399,7 @@ assert 15_000 < 1 / math.erfc(4 / math.sqrt(2)) < 17_000  # "one time in sixteen
 # ### Exercise 4 · luck or error? (●●○, 5 minutes)
 #
 # `values` holds $N$ independent draws of an estimator, `[N]`, and `exact` is what their mean should be. Return the
-# z-score of their mean.
+# z-score of their mean. The standard deviation is the one that divides by $N - 1$, as `values.std()` does.
 #
 # <details><summary>Hint</summary>
 #

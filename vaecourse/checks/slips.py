@@ -133,3 +133,26 @@ def rounded_down(right: Callable[..., float], *case: float) -> int:
 
 def rounded(right: Callable[..., float], *case: float) -> int:
     return round(right(*case))
+
+
+# More of a log of a mean of weights
+
+
+def one_maximum_for_all(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w - log_w.max()).exp().mean(over).log() + log_w.max(), then)
+
+
+def exp_first_in_double(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return exp_first(log_w.double(), over, then)
+
+
+def a_fixed_count(log_w: Tensor, over: Axes, count: int, then: int | None = None) -> Tensor:
+    return _then(log_w.logsumexp(over) - math.log(count), then)
+
+
+def log_weights_clipped(right: Callable[..., Tensor], limit: float, log_w: Tensor) -> Tensor:
+    return right(log_w.clamp(-limit, limit))
+
+
+def floor_of_a_hundred_millionth(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-8).log(), then)

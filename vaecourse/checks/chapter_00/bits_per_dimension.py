@@ -73,3 +73,31 @@ check.mistake("You averaged over the data points. Every x has its own cost: retu
 @check.mistake("You took the logarithm of a logarithm. log_p is a logarithm already; changing its base is a division.")
 def logarithm_taken_twice(log_p: Tensor, D: int) -> Tensor:
     return -log_p.log2() / D
+
+
+@check.mistake("""You took the base-2 logarithm of the size of log_p. It is a logarithm already; changing its base is a
+    division by log 2.""")
+def logarithm_taken_twice_without_the_sign(log_p: Tensor, D: int) -> Tensor:
+    return -log_p.abs().log2() / D
+
+
+@check.mistake("""You took the base-2 logarithm of -log_p. It is a logarithm already; changing its base is a division by
+    log 2.""")
+def logarithm_of_minus_a_logarithm(log_p: Tensor, D: int) -> Tensor:
+    return (-log_p).log2() / D
+
+
+@check.mistake("""The size is right and the sign was dropped, not turned. A density may be above 1: then log p is
+    positive and its cost is negative.""")
+def sign_dropped(log_p: Tensor, D: int) -> Tensor:
+    return right(log_p, D).abs()
+
+
+@check.mistake("You divided by log D. The cost is shared out over the dimensions themselves: divide by D.")
+def log_D_for_D(log_p: Tensor, D: int) -> Tensor:
+    return -log_p / (math.log(D) * LOG_2)
+
+
+@check.mistake("Two things: bits are shared out over D dimensions, not over log D; and a cost is *minus* log p.")
+def log_D_for_D_with_the_wrong_sign(log_p: Tensor, D: int) -> Tensor:
+    return log_p / (math.log(D) * LOG_2)

@@ -26,6 +26,7 @@ check = Check(
         (normal(3, 4, 2, seed=11) - 800,),
         (normal(4, 3, 6, seed=12) + 100,),
         (uneven(normal(3, 5, 2, seed=13), 1),),
+        (normal(3, 1, 4, seed=14),),  # K = 1
     ],
 )
 
@@ -95,3 +96,26 @@ def M_estimates_averaged(log_w: Tensor) -> Tensor:
 check.mistake("The sign is that of a loss. We are asked for the log of the mean weight itself.")(
     partial(slips.sign_turned_round, right)
 )
+
+check.mistake("""You took out a maximum that several groups share. A group at -900 beside one at +900 is then 0 after
+    exp, and its log -inf. Each m and b has its own: the maximum over axis 1.""")(
+    partial(slips.one_maximum_for_all, over=1)
+)
+
+check.mistake("""In double precision exp reaches from about -745 to 709: that saves +100, and at -800 every exp is still
+    0 and its log -inf. Take the maximum out first, or let logsumexp do it.""")(
+    partial(slips.exp_first_in_double, over=1)
+)
+
+check.mistake("""You subtracted log 7 in every test case, whatever K is. (The page has K = 7.) K is the length of axis
+    1, log_w.shape[1].""")(partial(slips.a_fixed_count, over=1, count=7))
+
+
+@check.mistake("""Two things: you reduced axis 0, the M estimates, where the K samples are axis 1; and a sum becomes a
+    mean when log K is subtracted.""")
+def over_M_and_a_sum(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp(0)
+
+
+check.mistake("""The small number under the log hides the underflow: at log w = -800 you report -18, which is the floor
+    and not the bound. Use logsumexp.""")(partial(slips.floor_of_a_hundred_millionth, over=1))

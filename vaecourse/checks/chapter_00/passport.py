@@ -22,6 +22,7 @@ check = Check(
     cases=lambda: [
         (normal(2, 3, 4, seed=1) - 1, normal(2, 3, 4, seed=2) - 2, normal(2, 3, 4, seed=3)),
         (normal(3, 1, 2, seed=4), 2 * normal(3, 1, 2, seed=5), normal(3, 1, 2, seed=6) + 1),
+        (normal(2, 2, 3, seed=7), normal(2, 2, 3, seed=8) - 800, normal(2, 2, 3, seed=9)),  # as of an image
     ],
 )
 
@@ -77,3 +78,21 @@ def ratio_of_logarithms(log_q: Tensor, log_q_r: Tensor, log_q_e: Tensor) -> Tens
     ratio a difference.""")
 def formula_on_the_logarithms(log_q: Tensor, log_q_r: Tensor, log_q_e: Tensor) -> Tensor:
     return log_q * log_q_r / log_q_e
+
+
+@check.mistake("""You went through the factors themselves, and back. The likelihood of an image is exp(-800), which is 0
+    in floating point, and its log -inf. Stay in logarithms.""")
+def exp_and_log_again(log_q: Tensor, log_q_r: Tensor, log_q_e: Tensor) -> Tensor:
+    return (log_q.exp() * log_q_r.exp() / log_q_e.exp()).log()
+
+
+@check.mistake("""The sum is right, and averaged over M and K: that is a bound already, the ELBO. Asked for is log_w,
+    [M, K, B].""")
+def averaged_over_the_samples(log_q: Tensor, log_q_r: Tensor, log_q_e: Tensor) -> Tensor:
+    return right(log_q, log_q_r, log_q_e).mean((0, 1))
+
+
+@check.mistake("""Two things: in this text q(z) is the prior, and the encoder is the q with the small e; and log_w is
+    [M, K, B], before any mean.""")
+def prior_read_as_the_encoder_and_averaged(log_q: Tensor, log_q_r: Tensor, log_q_e: Tensor) -> Tensor:
+    return prior_read_as_the_encoder(log_q, log_q_r, log_q_e).mean((0, 1))

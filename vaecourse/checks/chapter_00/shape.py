@@ -62,3 +62,20 @@ def B_and_M_pooled() -> tuple[int, ...]:
 @check.mistake("70 is how many log-weights there are. Asked for is the shape, three numbers: M, K, B.")
 def all_multiplied() -> int:
     return 70
+
+
+@check.mistake("These are M and K. The data points have an axis too, and it comes last: M, K, B.")
+def batch_forgotten() -> tuple[int, ...]:
+    return (2, 7)
+
+
+@check.mistake("""The first number multiplies images and estimates. M is how many estimates each image has, and the
+    images have their own axis already.""")
+def estimates_of_all_images_counted() -> tuple[int, ...]:
+    return (10, 7, 5)
+
+
+@check.mistake("""M, K, B are right, and a fourth axis stands behind them. A log-weight is one number per z: the latent
+    dimensions have been summed, and no axis of them is left.""")
+def axis_of_length_1_at_the_end() -> tuple[int, ...]:
+    return (2, 7, 5, 1)

@@ -27,12 +27,13 @@ check = Check(
         (normal(3, 1, 6, seed=17),),
         (normal(2, 4, 3, seed=18) - 800,),
         (uneven(normal(4, 2, 5, seed=19), 2),),
+        (normal(2, 3, 1, seed=20),),  # K = 1
     ],
 )
 
 
-check.mistake("""That is the code as it was. Its log-mean-exp runs over axis 1. Which axis is that when the batch comes
-    first?""")(partial(slips.over_another_axis, over=1, then=1))
+check.mistake("""This gives what the colleague's code gives: the log-mean-exp runs over axis 1. Which axis is that when
+    the batch comes first?""")(partial(slips.over_another_axis, over=1, then=1))
 
 check.mistake("The sum now runs over K and the logarithm still counts M. Both belong to the same axis.")(
     partial(slips.another_axis_counted, over=2, counted=1, then=1)
@@ -72,3 +73,32 @@ check.mistake("The log-mean-exp is right. The M estimates are still to be averag
 check.mistake("The axes are right. At log w = -800 every exp is 0 and its logarithm -inf: use logsumexp.")(
     partial(slips.exp_first, over=2, then=1)
 )
+
+
+@check.mistake("""You reshaped. That keeps the order of the numbers in memory and cuts it anew, so that samples of
+    different images meet in one row. To move axes, use permute or movedim.""")
+def reshaped_not_permuted(log_w: Tensor) -> Tensor:
+    B, M, K = log_w.shape
+    return bounds.miwae(log_w.reshape(M, K, B))
+
+
+check.mistake("""You subtracted log 50 in every test case, whatever K is. (The page's loop ends at K = 50.) K is the
+    length of axis 2, log_w.shape[2].""")(partial(slips.a_fixed_count, over=2, count=50, then=1))
+
+
+@check.mistake("""Where an axis has length 1, the last mean runs over the data points. Does squeeze() take that axis
+    away before? Name the axes by their numbers.""")
+def squeezed(log_w: Tensor) -> Tensor:
+    return (log_w.squeeze().logsumexp(-1) - math.log(log_w.shape[2])).mean(-1)
+
+
+@check.mistake("""The log-mean-exp is right, and the mean after it runs over axis 0, the data points. The M estimates
+    are axis 1.""")
+def mean_over_the_batch(log_w: Tensor) -> Tensor:
+    return (log_w.logsumexp(2) - math.log(log_w.shape[2])).mean(0)
+
+
+@check.mistake("""Two things: the last mean runs over axis 0, the data points, where the M estimates are axis 1; and log
+    K is missing, so the sum is not yet a mean.""")
+def mean_over_the_batch_and_log_K_missing(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp(2).mean(0)

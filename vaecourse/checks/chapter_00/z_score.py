@@ -21,7 +21,12 @@ check = Check(
     right,
     praise="The difference in units of its own standard error. Beyond 4 it is not bad luck: the code or the "
     "claim is wrong.",
-    cases=lambda: [(normal(20, seed=13) + 1, 0.4), (3 * normal(9, seed=14), 2.0), (normal(50, seed=15) - 2, -2.0)],
+    cases=lambda: [
+        (normal(20, seed=13) + 1, 0.4),
+        (3 * normal(9, seed=14), 2.0),
+        (normal(50, seed=15) - 2, -2.0),
+        (normal(30, seed=16) + 5, 3.0),  # far beyond 4
+    ],
 )
 
 
@@ -82,3 +87,35 @@ def relative_error(values: Tensor, exact: float) -> Tensor:
 @check.mistake("You scored every draw. The question is about their mean: one number.")
 def one_z_for_each_draw(values: Tensor, exact: float) -> Tensor:
     return (values - exact) / values.std()
+
+
+@check.mistake(
+    "You divided the variance of one draw by sqrt(N). It is its root, the standard deviation, that sqrt(N) divides."
+)
+def variance_divided_by_the_square_root_of_N(values: Tensor, exact: float) -> Tensor:
+    return (values.mean() - exact) / (values.var() / math.sqrt(len(values)))
+
+
+@check.mistake("""You measured the scatter about the exact value. Then a wrong mean widens its own yardstick. The
+    standard deviation is the scatter about the mean of the draws.""")
+def scatter_about_the_exact_value(values: Tensor, exact: float) -> Tensor:
+    return (values.mean() - exact) / ((values - exact).square().mean().sqrt() / math.sqrt(len(values)))
+
+
+@check.mistake(
+    "Right between -4 and 4, and cut off there. How far beyond 4 it is tells a small error from a large one."
+)
+def clipped_at_4(values: Tensor, exact: float) -> Tensor:
+    return right(values, exact).clamp(-4, 4)
+
+
+@check.mistake("""Two things: the sign is turned round, and your yardstick grows with N. The standard error of the mean
+    is std / sqrt(N).""")
+def times_the_square_root_of_N_with_the_sign_turned_round(values: Tensor, exact: float) -> Tensor:
+    return -times_the_square_root_of_N(values, exact)
+
+
+@check.mistake("""The yardstick is right for the mean, and you laid it against every single draw. The question is about
+    their mean: one number.""")
+def standard_error_for_each_draw(values: Tensor, exact: float) -> Tensor:
+    return (values - exact) / (values.std() / math.sqrt(len(values)))

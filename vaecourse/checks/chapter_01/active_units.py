@@ -14,6 +14,13 @@ def encoder(N: int, stds: list[float], shift: float, log_std: list[float], seed:
     return means, torch.tensor(log_std).expand(N, -1)
 
 
+def graded(N: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Units of every size, so that each way to count gives a number of its own."""
+    units = torch.arange(24)
+    stds = 0.004 * 1.32**units  # 11 and 12 stand at 0.085 and 0.112, on either side of the threshold's root
+    return encoder(N, stds.tolist(), 0.06, (-4.5 + 0.2 * (units * 7 % 24)).tolist(), seed)
+
+
 def kl_per_unit(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).mean(0)  # [L]
 
@@ -29,6 +36,12 @@ check = Check(
     cases=lambda: [
         encoder(40, [1.0, 0.05, 0.2, 0.01, 0.7], 0.0, [-2.5, 0.0, -1.0, -0.5, -2.5], seed=60),
         encoder(30, [0.02, 0.5, 0.004], 1.5, [0.0, -2.5, 0.0], seed=61),
+        encoder(25, 5 * [0.02] + 2 * [0.9] + 4 * [0.001], 0.0, 3 * [-3.0] + 5 * [-1.0] + 3 * [-4.0], seed=62),
+        encoder(60, 6 * [0.004], 0.02, 2 * [-4.0] + 4 * [0.0], seed=63),  # all collapsed
+        encoder(
+            20, 3 * [0.05] + 6 * [0.3] + 4 * [0.005], -0.05, 7 * [-3.0] + 6 * [-2.6], seed=64
+        ),  # narrow, all of them
+        graded(50, seed=65),
     ],
 )
 
@@ -83,3 +96,21 @@ def share(mean: Tensor, log_std: Tensor) -> Tensor:
     Take the variance of the mean over the images.""")
 def KL_of_the_unit(mean: Tensor, log_std: Tensor) -> Tensor:
     return (kl_per_unit(mean, log_std) > 0.01).sum()
+
+
+@check.mistake("""You added the variance of q to that of its mean, which makes the variance of z. A collapsed unit is as
+    wide as the prior and its z scatters, whatever x is: take the variance of the mean alone.""")
+def variance_of_z(mean: Tensor, log_std: Tensor) -> Tensor:
+    return (mean.var(0) + (2 * log_std).exp().mean(0) > 0.01).sum()
+
+
+@check.mistake("""You asked how far apart the largest and the smallest mean are (above 0.1). That grows with the number
+    of images. The threshold, 0.01, is one for the variance.""")
+def range_against_a_root(mean: Tensor, log_std: Tensor) -> Tensor:
+    return (mean.amax(0) - mean.amin(0) > 0.1).sum()
+
+
+@check.mistake("""Two things: these are the collapsed units, and the active ones are the others; and 0.01 is a threshold
+    for the variance, not for the standard deviation.""")
+def collapsed_ones_by_the_standard_deviation(mean: Tensor, log_std: Tensor) -> Tensor:
+    return (mean.std(0) <= 0.01).sum()

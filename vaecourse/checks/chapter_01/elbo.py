@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from torch import Tensor
@@ -16,11 +17,22 @@ def right(log_w: Tensor) -> Tensor:
     return log_w.mean((0, 1))
 
 
+def cases() -> list[tuple[Tensor]]:
+    impossible = normal(3, 2, 4, seed=3)
+    impossible[1, 0, 2] = -math.inf  # a z that the model rules out
+    return [
+        (2 * normal(2, 3, 5, seed=1) - 1,),
+        (normal(4, 1, 3, seed=2),),
+        (normal(2, 5, 3, seed=4) + 9,),
+        (impossible,),
+    ]
+
+
 check = Check(
     "01.elbo",
     right,
     praise="The mean over both sample axes, one number per data point. That line is bounds.elbo.",
-    cases=lambda: [(2 * normal(2, 3, 5, seed=1) - 1,), (normal(4, 1, 3, seed=2),)],
+    cases=cases,
 )
 
 
@@ -98,3 +110,22 @@ def batch_and_sample_axes_swapped(log_w: Tensor) -> Tensor:
 @check.mistake("You averaged over K only. The M estimates are averaged too: what stays is B.")
 def only_the_K_axis(log_w: Tensor) -> Tensor:
     return log_w.mean(1)
+
+
+@check.mistake("""You left the log-weights of -inf out and averaged the others. Such a z has come from q and the model
+    rules it out: its -inf belongs into the mean, and the ELBO is -inf.""")
+def infinite_ones_left_out(log_w: Tensor) -> Tensor:
+    finite = log_w.isfinite()
+    return log_w.masked_fill(~finite, 0.0).sum((0, 1)) / finite.sum((0, 1))
+
+
+@check.mistake("""You divided by 200 000 in every test case. (The page has M = 200 and K = 1000.) M and K are the
+    lengths of the first two axes.""")
+def a_fixed_count(log_w: Tensor) -> Tensor:
+    return log_w.sum((0, 1)) / 200_000
+
+
+@check.mistake("""Two things: this is the mean of w, and the ELBO is the mean of log w; and minus it would be a loss.
+    The ELBO itself is asked for.""")
+def minus_the_mean_of_the_weights(log_w: Tensor) -> Tensor:
+    return -mean_of_the_weights(log_w)

@@ -23,6 +23,7 @@ check = Check(
     cases=lambda: [
         (normal(5, 3, seed=3), 0.7 * normal(5, 3, seed=4) - 0.5),
         (torch.zeros(2, 4), torch.zeros(2, 4)),
+        (normal(3, 2, seed=5), torch.tensor([[-6.0, 0.5], [3.0, -1.0], [-2.5, 2.5]])),  # narrow, and wide
     ],
 )
 
@@ -111,3 +112,27 @@ check.mistake("You averaged over the data too. Every x has its own KL: sum over 
     KL per unit, and you will want it at the end of this chapter.)""")
 def not_summed_over_L(mean: Tensor, log_std: Tensor) -> Tensor:
     return 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std)
+
+
+@check.mistake("""You summed over the data, axis 0: [L]. Every x has its own KL, so sum over the latent dimensions, the
+    last axis: [B].""")
+def summed_over_axis_0(mean: Tensor, log_std: Tensor) -> Tensor:
+    return not_summed_over_L(mean, log_std).sum(0)
+
+
+@check.mistake("""You averaged over the data, axis 0: the KL of each latent unit, [L]. Asked for is that of each x: sum
+    over the last axis, [B].""")
+def averaged_over_axis_0(mean: Tensor, log_std: Tensor) -> Tensor:
+    return not_summed_over_L(mean, log_std).mean(0)
+
+
+@check.mistake("""Right as long as log_std lies between -2 and 2, and beyond you counted it as -2 or 2. A narrow q costs
+    more and more nats: nothing here needs a limit.""")
+def log_std_clipped_at_2(mean: Tensor, log_std: Tensor) -> Tensor:
+    return right(mean, log_std.clamp(-2, 2))
+
+
+@check.mistake("""Two things: the - 1 stands inside the sum, once for each latent dimension; and the factor one half is
+    missing. Try mean = 0, log_std = 0: the KL must be 0.""")
+def minus_1_once_and_one_half_missing(mean: Tensor, log_std: Tensor) -> Tensor:
+    return 2 * minus_1_missing(mean, log_std) - 1

@@ -30,6 +30,7 @@ check = Check(
     cases=lambda: [
         (normal(2, 3, 5, 4, seed=5), normal(5, 4, seed=6), normal(5, 4, seed=7) - 1),
         (normal(3, 1, 2, 1, seed=8), torch.zeros(2, 1), torch.ones(2, 1)),
+        (normal(2, 4, 3, 2, seed=9) + 60, normal(3, 2, seed=10), normal(3, 2, seed=11)),  # far out
     ],
 )
 
@@ -118,3 +119,21 @@ def not_summed_over_L(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 
 check.mistake("""This is the density; the exercise asks for its logarithm. Stay in logs: in 50 dimensions densities
     underflow.""")(partial(slips.not_a_logarithm, right))
+
+
+@check.mistake("""You computed the density and then its logarithm. Far from the mean the density is 0 in floating point
+    and its log -inf: add up logarithms from the beginning.""")
+def density_first(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    return right(z, mean, log_var).exp().log()
+
+
+@check.mistake("""Two things: log sigma is log_var / 2, so the normaliser is -log_var / 2; and the constant -1/2 log(2
+    pi) of every dimension is missing.""")
+def normaliser_of_a_variance_and_no_2_pi(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    return no_2_pi(z, mean, log_var) - 0.5 * log_var.sum(-1)
+
+
+@check.mistake("""The sign is turned round: this is -log N, which belongs into a loss. Asked for is the log-density
+    itself.""")
+def minus_the_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    return -right(z, mean, log_var)

@@ -14,6 +14,7 @@ def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
         (t(0.5, 0.3, 0.2), t(0.3, 0.2, 1.0), t(0.7, 0.3, 0.0)),
         (t(0.4, 0.1, 0.3, 0.2), t(0.9, 0.5, 0.1, 0.6), t(0.0, 0.6, 0.0, 0.4)),
         (t(0.25, 0.75), t(0.2, 0.4), t(0.5, 0.5)),
+        (t(0.1, 0.5, 0.2, 0.2), t(0.8, 0.3, 0.6, 0.9), t(0.008, 0.592, 0.4, 0.0)),  # a state that q draws rarely
     ]
 
 
@@ -29,8 +30,8 @@ check = Check(
 )
 
 
-@check.mistake("""Where q is 0 you computed 0 times (something / 0), which is NaN. No sample ever lands there, so no
-    division by zero ever happens in practice: leave those z out of the sum.""")
+@check.mistake("""Where q is 0 your term is NaN: it is 0 times (something / 0), or with logarithms inf - inf. No sample
+    ever lands there: leave those z out of the sum.""")
 def zero_over_zero(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
     return (q * (prior * likelihood / q)).sum()
 
@@ -72,3 +73,26 @@ def unweighted(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
     ratio p(z)/q(z).""")
 def q_for_the_prior(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
     return (q * likelihood).sum()
+
+
+@check.mistake("""You left out states that q does draw, if rarely. A rare state has a large weight, and q times w is
+    p(z) p(x|z) again: only a state with q(z) = 0 is missing.""")
+def rare_states_left_out(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+    return (prior * likelihood)[q > 0.01].sum()
+
+
+@check.mistake("""You divided by the prior's mass on what q covers. That is p(x) given such a z; the mean weight is not
+    normalised by anything.""")
+def divided_by_the_mass_covered(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+    return (prior * likelihood)[q > 0].sum() / prior[q > 0].sum()
+
+
+@check.mistake("""Your answer is 1 whatever the likelihood is: the sum of a distribution over all of its states. The
+    mean weight is a sum of p(z) p(x|z), over the states that q draws.""")
+def distribution_summed(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+    return prior.sum()
+
+
+@check.mistake("The value is right, and its logarithm was returned. Asked for is the mean weight itself.")
+def logarithm_of_it(prior: Tensor, likelihood: Tensor, q: Tensor) -> Tensor:
+    return right(prior, likelihood, q).log()

@@ -54,3 +54,25 @@ def M_pooled_too(log_w: Tensor) -> Tensor:
 @check.mistake("You averaged log w, which estimates the ELBO in nats. The weights are exp(log w).")
 def exp_forgotten(log_w: Tensor) -> Tensor:
     return log_w.mean(1)
+
+
+@check.mistake("""You counted a weight above 1 as 1. A weight is a ratio of densities and no probability: it has no
+    upper limit.""")
+def weights_clipped_at_1(log_w: Tensor) -> Tensor:
+    return log_w.clamp_max(0.0).exp().mean(1)
+
+
+@check.mistake("You summed over K and divided by M. The K samples of one estimate are averaged: divide by K.")
+def divided_by_M(log_w: Tensor) -> Tensor:
+    return log_w.exp().sum(1) / log_w.shape[0]
+
+
+@check.mistake("""Two things: this is a logarithm, and p(x) itself is asked for; and a sum over K becomes a mean when
+    log K is subtracted before exp.""")
+def log_of_the_sum(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp(1)
+
+
+@check.mistake("You averaged over B, the data points. Within one estimate the samples lie along K, the second axis.")
+def mean_over_B(log_w: Tensor) -> Tensor:
+    return log_w.exp().mean(2)

@@ -67,3 +67,35 @@ check.mistake("This is the mean of log w, the ELBO. Asked for is the log of the 
     M K samples go under one log.""")
 def M_estimates_averaged(log_w: Tensor) -> Tensor:
     return bounds.miwae(log_w)
+
+
+check.mistake("""You took out a maximum that several data points share. One at -900 beside one at +900 is then 0 after
+    exp, and its log -inf. Each has its own: the maximum over the axes 0 and 1.""")(
+    partial(slips.one_maximum_for_all, over=(0, 1))
+)
+
+
+@check.mistake("You took the largest log w out before exp and did not add it again after the logarithm.")
+def maximum_not_added_again(log_w: Tensor) -> Tensor:
+    return right(log_w) - log_w.amax((0, 1))
+
+
+check.mistake("""Log-weights beyond 700 or -700 were cut off there, so that exp fits a double. Then your limit is what
+    you report. Take the largest log w out, or let logsumexp do it.""")(
+    partial(slips.log_weights_clipped, right, 700.0)
+)
+
+
+@check.mistake("""A smaller floor is a floor: at -900 you report log(1e-300) = -690.8, and at +800 exp still overflows.
+    Take the floor away and use logsumexp.""")
+def smaller_floor(log_w: Tensor) -> Tensor:
+    return (log_w.double().exp().mean((0, 1)) + 1e-300).log()
+
+
+@check.mistake("You averaged over B, too: one number. Each data point has M K samples of its own: [B].")
+def batch_pooled(log_w: Tensor) -> Tensor:
+    return log_w.flatten().logsumexp(0) - math.log(log_w.numel())
+
+
+check.mistake("""Another floor is a floor: this value can never fall below log(1e-8) = -18.4, and at +800 exp overflows.
+    Take it away and use logsumexp.""")(partial(slips.floor_of_a_hundred_millionth, over=(0, 1)))

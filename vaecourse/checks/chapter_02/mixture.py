@@ -93,3 +93,32 @@ def parentheses(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     log_var = 2 * std.log()
     log_n = -0.5 * (log_var + (z.unsqueeze(1) - mean).square()) / log_var.exp() - 0.5 * math.log(2 * math.pi)
     return (share.log() + log_n.sum(-1)).logsumexp(-1)
+
+
+@check.mistake("""The floor of 1e-10 under the logarithm is what you report far out: -23.03, where the density goes on
+    falling. Stay in logs: use logsumexp.""")
+def floor_under_the_logarithm(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return (log_forgotten(z, share, mean, std) + 1e-10).log()
+
+
+@check.mistake("""You averaged the means and the standard deviations and took one Gaussian. A mixture averages
+    densities: it has a hill at every component.""")
+def one_Gaussian(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return Normal(share @ mean, share @ std).log_prob(z).sum(-1)
+
+
+@check.mistake("You took the root of std. It is the standard deviation already, and Normal takes just that.")
+def std_read_as_a_variance(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return right(z, share, mean, std.sqrt())
+
+
+@check.mistake("""Two things: std is the standard deviation already, so take no root of it; and add log share to each
+    component.""")
+def std_read_as_a_variance_and_shares_forgotten(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return shares_forgotten(z, share, mean, std.sqrt())
+
+
+@check.mistake("""You mixed the components in each dimension, without their shares, and added the dimensions afterwards.
+    Add over L first; then add log share, and mix over C.""")
+def mixture_in_each_dimension_without_shares(z: Tensor, share: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return components(z, mean, std).logsumexp(1).sum(-1)

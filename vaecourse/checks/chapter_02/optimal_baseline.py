@@ -10,7 +10,8 @@ from vaecourse.checks.frame import Check
 
 def cases() -> list[tuple[Tensor, Tensor]]:
     draw = draws(22)
-    return [(draw(M, K, B) - 2, draw(M, K, B, P)) for M, K, B, P in [(2, 3, 5, 4), (3, 7, 2, 6)]]
+    found = [(draw(M, K, B) - 2, draw(M, K, B, P)) for M, K, B, P in [(2, 3, 5, 4), (3, 7, 2, 6)]]
+    return [*found, (draw(4, 2, 3) - 2, 0.01 * draw(4, 2, 3, 5))]  # small scores
 
 
 def ratio(log_w: Tensor, weight: Tensor) -> Tensor:
@@ -78,3 +79,36 @@ def M_ratios_averaged(log_w: Tensor, score: Tensor) -> Tensor:
 @check.mistake("The numerator is right. Divide by the mean squared score, so that c is an average of log w in nats.")
 def not_normalised(log_w: Tensor, score: Tensor) -> Tensor:
     return (score.square().sum(-1) * log_w).mean((0, 1))
+
+
+@check.mistake("""You averaged over the data points as well and gave all of them the same c. Each has its own: average
+    over M and K only.""")
+def one_c_for_the_whole_batch(log_w: Tensor, score: Tensor) -> Tensor:
+    weight = score.square().sum(-1)
+    return ((weight * log_w).sum() / weight.sum()).expand(log_w.shape[2])
+
+
+@check.mistake("""Where the mean squared score is below 1 you divided by 1. Then c is no average of log w any more.
+    However small the scores are, their size cancels.""")
+def floor_under_the_denominator(log_w: Tensor, score: Tensor) -> Tensor:
+    weight = score.square().sum(-1)
+    return (weight * log_w).mean((0, 1)) / weight.mean((0, 1)).clamp_min(1.0)
+
+
+@check.mistake("""Two things: each log w is weighted by the *squared* score; and the mean is divided by the mean of
+    these weights.""")
+def score_not_squared_and_not_normalised(log_w: Tensor, score: Tensor) -> Tensor:
+    return (score.sum(-1) * log_w).mean((0, 1))
+
+
+@check.mistake("You formed a ratio for each sample k and averaged the ratios. All M K samples go into one ratio.")
+def K_ratios_averaged(log_w: Tensor, score: Tensor) -> Tensor:
+    weight = score.square().sum(-1)
+    return ((weight * log_w).sum(0) / weight.sum(0)).mean(0)
+
+
+@check.mistake("""This is one c for each of the M estimates. Here all M K samples go into one ratio: sum over both axes
+    first.""")
+def M_ratios_kept(log_w: Tensor, score: Tensor) -> Tensor:
+    weight = score.square().sum(-1)
+    return (weight * log_w).sum(1) / weight.sum(1)
