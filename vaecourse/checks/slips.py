@@ -123,3 +123,24 @@ def rounded_down(right: Callable[..., float], *case: float) -> int:
 
 def rounded(right: Callable[..., float], *case: float) -> int:
     return round(right(*case))
+
+
+# Of logs of means and of shares, where exp comes too early
+
+
+def one_maximum_for_all(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    """Safe against underflow at one level; two levels need a maximum each."""
+    top = log_w.max()
+    return _then(top + (log_w - top).exp().mean(over).log(), then)
+
+
+def shares_exp_first(log_w: Tensor, over: Axes) -> Tensor:
+    return log_w.exp() / log_w.exp().sum(over, keepdim=True)
+
+
+def shares_of_one_maximum(log_w: Tensor, over: Axes) -> Tensor:
+    return shares_exp_first(log_w - log_w.max(), over)
+
+
+def another_axis_and_log_K_missing(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return log_K_missing(log_w, over, then)

@@ -35,6 +35,7 @@ check = Check(
         (0.075, "encoder", 1, 64, 8, 8),
         (2.35, "decoder", 2, 32, 3, 500),
         (1.2, "encoder", 5, 10, 5, 1000),
+        (0.9, "decoder", 400, 50, 100, 25),
     ],
 )
 
@@ -77,14 +78,14 @@ def M_forgotten(m: float, k: float, sign: float) -> float:
     return k ** (0.5 * sign)
 
 
-@check.mistake("""Right for the decoder. For the encoder 1/K is the fall of the *mean*. Its spread falls too, like
-    1/sqrt(K), and 1/sqrt(K) is left for the ratio.""")
+@check.mistake("""Right for the decoder. Your ratio of the encoder falls like 1/K, which is the fall of its *mean*. Its spread
+    falls too, like 1/sqrt(K), and 1/sqrt(K) is left for the ratio.""")
 @rate
 def encoder_noise_forgotten(m: float, k: float, sign: float) -> float:
     return math.sqrt(m * k) if sign > 0 else math.sqrt(m) / k
 
 
-@check.mistake("Right for the encoder. The decoder's mean stays, but its spread falls like 1/sqrt(K): K helps it too.")
+@check.mistake("Right for the encoder. K helps the decoder too: its mean stays, and its spread falls like 1/sqrt(K).")
 @rate
 def decoder_noise_forgotten(m: float, k: float, sign: float) -> float:
     return math.sqrt(m) if sign > 0 else math.sqrt(m / k)
@@ -106,7 +107,51 @@ def old_ratio_forgotten(snr: float, *rest: Any) -> float:
     return right(1.0, *rest)
 
 
-@check.mistake("The encoder's ratio does not stay where it is: the root of M / K.")
+@check.mistake("""Right for the decoder. For the encoder K stands above and M below in your answer: more groups M are
+    more signal, and more K is less.""")
+@rate
+def encoder_upside_down(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m * k) if sign > 0 else math.sqrt(k / m)
+
+
+@check.mistake("K is missing: it multiplies the decoder's ratio by its root and divides the encoder's.")
+@rate
+def K_forgotten(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m)
+
+
+@check.mistake("""Two things. M is missing: averaging M estimates multiplies the ratio by sqrt(M). And K goes in by its
+    root.""")
+@rate
+def M_forgotten_and_no_root(m: float, k: float, sign: float) -> float:
+    return k**sign
+
+
+@check.mistake("M goes in by its root, and K does not yet: the ratio of both networks goes by the root of K.")
+@rate
+def root_of_M_alone(m: float, k: float, sign: float) -> float:
+    return math.sqrt(m) * k**sign
+
+
+@check.mistake("K goes in by its root, and M does not yet: the spread of a mean falls with the *root* of M.")
+@rate
+def root_of_K_alone(m: float, k: float, sign: float) -> float:
+    return m * k ** (0.5 * sign)
+
+
+@check.mistake("""What stands under your root is cut off to a whole number, as // does. Divide with a single /.""")
+def whole_number_division(snr: float, network: str, M: int, K: int, new_M: int, new_K: int) -> float:
+    factor = new_M * new_K // (M * K) if network == "decoder" else new_M * K // (M * new_K)
+    return snr * math.sqrt(factor)
+
+
+@check.mistake("""This is the order at the new M and K by itself, without the ratio that was measured. The order hides a
+    factor; what was measured brings it: old ratio times root of new over old.""")
+def order_alone(snr: float, network: str, M: int, K: int, new_M: int, new_K: int) -> float:
+    return math.sqrt(new_M * (new_K if network == "decoder" else 1 / new_K))
+
+
+@check.mistake("""Right for the decoder. The encoder's ratio does not stay where it is: it goes by the root of M / K.""")
 @rate
 def number_of_samples_only(m: float, k: float, sign: float) -> float:
     return 1.0 if sign < 0 else math.sqrt(m * k)
