@@ -32,8 +32,10 @@ check = Check(
 )
 
 
-check.mistake("""This is the value that the code as it stood reports, the sum of w~ log w. It is L_K + log K - H(w~), with H the
-    entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(surrogate)
+check.mistake("""This is the value that the code as it stood reports, the sum of w~ log w. It is L_K + log K - H(w~),
+    with H the entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(
+    surrogate
+)
 
 
 @check.mistake("""You subtracted log K, and the entropy of the shares is still in it. Do not correct the surrogate:
@@ -86,8 +88,8 @@ check.mistake("""The small number inside the logarithm hides the underflow: ever
 
 check.mistake("log K is missing: the mean of the weights, not their sum.")(partial(slips.log_K_missing, over=1, then=0))
 
-check.mistake("""You put the M axis under the logarithm and averaged over K. The axes are M, K, B: each logarithm is over
-    the K samples of a group.""")(partial(slips.over_another_axis, over=0, then=0))
+check.mistake("""You put the M axis under the logarithm and averaged over K. The axes are M, K, B: each logarithm is
+    over the K samples of a group.""")(partial(slips.over_another_axis, over=0, then=0))
 
 check.mistake("""Two things. You put the M axis under the logarithm, where K belongs, axis number 1. And this is the log
     of a *sum*: subtract the logarithm of how many there are.""")(

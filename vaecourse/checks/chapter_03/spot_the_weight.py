@@ -31,15 +31,14 @@ check = Check(
 )
 
 
-@check.mistake("""This is what the code as it stood gives: the KL is one number for all K samples of a group, so prior / q
-    never tells one of them from another. Each sample needs its own log p(z) - log
-    q(z|x), inside.""")
+@check.mistake("""This is what the code as it stood gives: the KL is one number for all K samples of a group, so prior /
+    q never tells one of them from another. Each sample needs its own log p(z) - log q(z|x), inside.""")
 def KL_averaged_before_it_enters(log_likelihood: Tensor, log_prior: Tensor, log_q: Tensor) -> Tensor:
     return bounds.iwae(log_likelihood - (log_q - log_prior).mean(1, keepdim=True))
 
 
-@check.mistake("""The KL is now one number for all M K samples, so it might as well stand outside the logarithm. Each sample
-    needs its own log p(z) - log q(z|x), inside.""")
+@check.mistake("""The KL is now one number for all M K samples, so it might as well stand outside the logarithm. Each
+    sample needs its own log p(z) - log q(z|x), inside.""")
 def one_KL_for_all_M_K_samples(log_likelihood: Tensor, log_prior: Tensor, log_q: Tensor) -> Tensor:
     return bounds.iwae(log_likelihood) - (log_q - log_prior).mean((0, 1))
 
@@ -97,8 +96,8 @@ def exp_first(*parts: Tensor) -> Tensor:
     return log_w(*parts).exp().mean((0, 1)).log()
 
 
-@check.mistake("""Two things. This is L_K in each of the M groups, averaged; here all M K samples go under one logarithm.
-    And exp of a log-weight far below 0 is 0 in a computer: use logsumexp((0, 1)).""")
+@check.mistake("""Two things. This is L_K in each of the M groups, averaged; here all M K samples go under one
+    logarithm. And exp of a log-weight far below 0 is 0 in a computer: use logsumexp((0, 1)).""")
 def exp_first_in_each_group(*parts: Tensor) -> Tensor:
     return log_w(*parts).exp().mean(1).log().mean(0)
 

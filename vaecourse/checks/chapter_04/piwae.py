@@ -114,12 +114,6 @@ def decoder_squared_and_encoder_divided_by_K(log_w: Tensor) -> tuple[Tensor, Ten
     return objectives.pooled(log_w).square(), log_w.softmax(1) / log_w.shape[1]
 
 
-@check.mistake("""The encoder is right. The decoder's weights are divided by M as well: all M K of them add up to
-    one as they come out of the softmax.""")
-def decoder_divided_by_M(log_w: Tensor) -> tuple[Tensor, Tensor]:
-    return objectives.pooled(log_w) / len(log_w), objectives.within(log_w)
-
-
 @check.mistake("""The decoder's weights went through two softmaxes, one for each axis. Flatten M and K into one axis,
     then take one softmax.""")
 def one_softmax_after_the_other(log_w: Tensor) -> tuple[Tensor, Tensor]:

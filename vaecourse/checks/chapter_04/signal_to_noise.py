@@ -106,8 +106,8 @@ def over_the_parameters(g: Tensor) -> Tensor:
     return g.mean(1).abs() / g.std(1)
 
 
-@check.mistake("""Two things. The ratio is squared: the definition has |mean| over standard deviation. And it is averaged
-    over the parameters: each has its own.""")
+@check.mistake("""Two things. The ratio is squared: the definition has |mean| over standard deviation. And it is
+    averaged over the parameters: each has its own.""")
 def squared_and_averaged(g: Tensor) -> Tensor:
     return (g.mean(0) / g.std(0)).square().mean().expand(g.shape[1])
 

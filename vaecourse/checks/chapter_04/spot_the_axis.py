@@ -32,8 +32,8 @@ check = Check(
 )
 
 
-check.mistake("""This is what the code as it stood gives: with axes [B, M, K], axis 1 is M. It averages the weights over the M
-    groups and the logarithms over K, so it climbs MIWAE(K, M). At (M, K) = (1, 64) that is the plain ELBO.""")(
+check.mistake("""This is what the code as it stood gives: with axes [B, M, K], axis 1 is M. It averages the weights over
+    the M groups and the logarithms over K, so it climbs MIWAE(K, M). At (M, K) = (1, 64) that is the plain ELBO.""")(
     partial(slips.over_another_axis, over=1, then=1)
 )
 

@@ -11,6 +11,7 @@ from vaecourse.checks import gaussian_slips, slips
 from vaecourse.checks.cases import normal
 from vaecourse.checks.frame import Check
 
+
 def narrow_and_wide() -> tuple[Tensor, Tensor, Tensor]:
     """z, mu and log_var of a q between e^-6 and e^6 wide."""
     log_var, mu = torch.tensor([-12.0, -5.0, 5.0, 12.0]), normal(3, 4, seed=56)
@@ -30,7 +31,9 @@ check = Check(
 
 
 check.mistake("""This is what the code as it stood gives: z - mu over the *logarithm* of the variance, which is 0 for a
-    standard deviation of 1. Divide by the standard deviation, exp(log_var / 2).""")(gaussian_slips.divided_by_log_variance)
+    standard deviation of 1. Divide by the standard deviation, exp(log_var / 2).""")(
+    gaussian_slips.divided_by_log_variance
+)
 
 check.mistake("exp(log_var) is the variance. z = mu + sigma eps has the standard deviation in it, exp(log_var / 2).")(
     gaussian_slips.divided_by_the_variance
@@ -87,8 +90,8 @@ def log_var_clipped_at_10(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     return clipped(10, z, mu, log_var)
 
 
-@check.mistake("""Two things. exp(2 log_var) is the square of the variance; sigma is exp(log_var / 2). And the noise has a
-    sign: no absolute value.""")
+@check.mistake("""Two things. exp(2 log_var) is the square of the variance; sigma is exp(log_var / 2). And the noise has
+    a sign: no absolute value.""")
 def squared_variance_and_no_sign(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     return gaussian_slips.divided_by_the_squared_variance(z, mu, log_var).abs()
 

@@ -51,8 +51,8 @@ def encoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bou
     return decoder, first + second
 
 
-@check.mistake("""Both parameters get the sum of both gradients. Two calls of .backward() do that when nothing is cleared
-    in between, and so does one of a sum. Each network has one target.""")
+@check.mistake("""Both parameters get the sum of both gradients. Two calls of .backward() do that when nothing is
+    cleared in between, and so does one of a sum. Each network has one target.""")
 def both_step_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (a, b), (c, d) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return a + c, b + d
@@ -81,8 +81,8 @@ def IWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tupl
     return slopes(theta, phi, iwae)
 
 
-@check.mistake("""Both parameters climb the mean of the two bounds. Each network has a target of its own: two values, two
-    gradients.""")
+@check.mistake("""Both parameters climb the mean of the two bounds. Each network has a target of its own: two values,
+    two gradients.""")
 def both_step_on_the_mean(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     a, b = both_step_on_the_sum(theta, phi, miwae, iwae)
     return a / 2, b / 2
@@ -94,7 +94,8 @@ def encoder_steps_on_the_mean(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bo
     return decoder, total / 2
 
 
-@check.mistake("""The decoder is right. The encoder gets the difference of the two gradients: MIWAE's alone is needed.""")
+@check.mistake("""The decoder is right. The encoder gets the difference of the two gradients: MIWAE's alone is
+    needed.""")
 def encoder_steps_on_the_difference(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (_, first), (decoder, second) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return decoder, second - first
