@@ -18,7 +18,9 @@ def tensor(value: object) -> Tensor | None:
     try:
         if isinstance(value, (list, tuple)):
             parts = [tensor(part) for part in value]
-            return torch.stack([part for part in parts if part is not None]) if parts and None not in parts else None
+            if not parts:
+                return torch.zeros(0, dtype=torch.float64)
+            return torch.stack([part for part in parts if part is not None]) if None not in parts else None
         if isinstance(value, (np.ndarray, np.generic)):
             value = np.array(value)  # one that torch takes: writable, and its strides not negative
         elif not isinstance(value, (Tensor, bool, int, complex)):

@@ -135,24 +135,38 @@ def rounded(right: Callable[..., float], *case: float) -> int:
     return round(right(*case))
 
 
-# More of a log of a mean of weights
+# Of logs of means and of shares, where exp comes too early or a number is set by hand
 
 
 def one_maximum_for_all(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return _then((log_w - log_w.max()).exp().mean(over).log() + log_w.max(), then)
+    """Safe against underflow at one level; two levels need a maximum each."""
+    top = log_w.max()
+    return _then(top + (log_w - top).exp().mean(over).log(), then)
 
 
 def exp_first_in_double(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
     return exp_first(log_w.double(), over, then)
 
 
+def floor_of_a_hundred_millionth(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-8).log(), then)
+
+
 def a_fixed_count(log_w: Tensor, over: Axes, count: int, then: int | None = None) -> Tensor:
     return _then(log_w.logsumexp(over) - math.log(count), then)
+
+
+def another_axis_and_log_K_missing(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return log_K_missing(log_w, over, then)
 
 
 def log_weights_clipped(right: Callable[..., Tensor], limit: float, log_w: Tensor) -> Tensor:
     return right(log_w.clamp(-limit, limit))
 
 
-def floor_of_a_hundred_millionth(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return _then((log_w.exp().mean(over) + 1e-8).log(), then)
+def shares_exp_first(log_w: Tensor, over: Axes) -> Tensor:
+    return log_w.exp() / log_w.exp().sum(over, keepdim=True)
+
+
+def shares_of_one_maximum(log_w: Tensor, over: Axes) -> Tensor:
+    return shares_exp_first(log_w - log_w.max(), over)

@@ -33,6 +33,12 @@ def exp_first(log_w: Tensor, slopes: Tensor) -> Tensor:
     return ((log_w.exp() / log_w.exp().sum(0))[..., None] * slopes).sum(0)
 
 
+@check.mistake("""You took one maximum out for all data points. Where one x lies 900 nats below another, all its weights
+    become 0 and the shares 0/0: every x needs a maximum of its own, as softmax has it.""")
+def one_maximum_for_all(log_w: Tensor, slopes: Tensor) -> Tensor:
+    return (slips.shares_of_one_maximum(log_w, 0)[..., None] * slopes).sum(0)
+
+
 @check.mistake("""This is the gradient of the sum of w~ log w with w~ moving too: there is an extra term w~ (log w -
     mean) in every weight. The weights w~ come out of the derivative of the logarithm, so they are held fixed
     (.detach()) in a surrogate.""")
@@ -93,6 +99,17 @@ check.mistake("You averaged after weighting. The shares add up to one already, s
 @check.mistake("Your shares add up to one over the batch. The axes are K, B here, and the K samples of one x compete.")
 def shares_over_the_batch(log_w: Tensor, slopes: Tensor) -> Tensor:
     return (log_w.softmax(1)[..., None] * slopes).sum(0)
+
+
+@check.mistake("""Your shares add up to one over K and the batch together: the data points compete with each other. A
+    softmax over axis 0, the K samples of one x.""")
+def shares_over_K_and_the_batch(log_w: Tensor, slopes: Tensor) -> Tensor:
+    return (log_w.flatten().softmax(0).view_as(log_w)[..., None] * slopes).sum(0)
+
+
+@check.mistake("Each slope is multiplied by the *logarithm* of its share. Take the share itself: softmax.")
+def logs_of_the_shares(log_w: Tensor, slopes: Tensor) -> Tensor:
+    return (log_w.log_softmax(0)[..., None] * slopes).sum(0)
 
 
 @check.mistake("You took the slope of the best sample alone. Every sample counts, by its share.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from torch import Tensor
@@ -49,10 +50,19 @@ def pooled_over_M_and_K(log_w: Tensor) -> Tensor:
     return log_w.flatten(0, 1).softmax(0).view_as(log_w)
 
 
-@check.mistake("""Right on paper. With log-weights near -800 every exp is 0 and the ratio 0/0. torch.softmax takes the
-    largest one out first.""")
-def exp_first(log_w: Tensor) -> Tensor:
-    return log_w.exp() / log_w.exp().sum(1, keepdim=True)
+check.mistake("""Right on paper. With log-weights near -800 every exp is 0 and the ratio 0/0. torch.softmax takes the
+    largest one out first.""")(partial(slips.shares_exp_first, over=1))
+
+check.mistake("""You took one maximum out for all data points. Where one x lies 900 nats below another, all its weights
+    become 0 and the ratio 0/0: every group needs a maximum of its own, as torch.softmax has it.""")(
+    partial(slips.shares_of_one_maximum, over=1)
+)
+
+
+@check.mistake("""You divided the shares by M as well. Inside each group of K they add up to one, and that is what is
+    asked for here.""")
+def divided_by_M(log_w: Tensor) -> Tensor:
+    return log_w.softmax(1) / len(log_w)
 
 
 @check.mistake("""The small number in the denominator turns 0/0 into 0: with log-weights near -800 nobody gets any
@@ -86,6 +96,23 @@ def logarithms_normalised(log_w: Tensor) -> Tensor:
 @check.mistake("These are the logs of the normalised weights. Return the weights, which add up to one.")
 def logs_of_the_weights(log_w: Tensor) -> Tensor:
     return log_w.log_softmax(1)
+
+
+@check.mistake("""Two things. These are logs: return the weights themselves. And they are normalised over the M groups;
+    the K samples of one group compete, axis number 1.""")
+def logs_of_the_weights_over_M(log_w: Tensor) -> Tensor:
+    return log_w.log_softmax(0)
+
+
+@check.mistake("""These are the log-weights minus the logarithm of their *mean*. Subtract the logarithm of the sum, and
+    take exp of it all.""")
+def logs_over_the_mean(log_w: Tensor) -> Tensor:
+    return log_w - log_w.logsumexp(1, keepdim=True) + math.log(log_w.shape[1])
+
+
+@check.mistake("These are the squared shares, which chapter 05 will want. Here they are to add up to one.")
+def squared(log_w: Tensor) -> Tensor:
+    return log_w.softmax(1).square()
 
 
 @check.mistake("You divided by the mean of the weights, so they add up to K. Divide by their sum.")

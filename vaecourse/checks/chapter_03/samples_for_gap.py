@@ -24,25 +24,31 @@ check = Check(
     "03.samples_for_gap",
     right,
     praise="Half the gap, twice the samples; half the chi-squared, half the samples. A better q is worth samples.",
-    cases=lambda: [(0.7055, 0.01), (3.3, 0.5), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3), (1.0, 0.125), (0.0, 0.1)],
+    cases=lambda: [(0.7055, 0.01), (31.0, 0.6), (0.02, 0.1), (20.0, 0.03), (1.0, 0.3), (1.0, 0.125), (0.0, 0.1)],
 )
 
 
+ROUNDED: list[tuple[str, str, Callable[[float], float]]] = [
+    ("", "", lambda ratio: max(1, math.ceil(ratio))),
+    ("_and_K_may_be_0", " And with a chi-squared of 0 you return 0: K is at least 1.", math.ceil),
+    ("_and_rounded_down", " And you rounded down: round up.", lambda ratio: max(1, math.floor(ratio))),
+    ("_and_down_to_0", " And you rounded down: round up, to at least 1.", math.floor),
+    ("_and_not_rounded", " And K is a whole number, at least 1: round up.", lambda ratio: ratio),
+]
+
+
 def in_the_ratio(message: str) -> Callable[[Ratio], Ratio]:
-    """One slip with and without the "at least 1" that a chi-squared of 0 asks for."""
+    """One slip in the ratio, with what people then do to make a whole number of it."""
 
     def known(ratio: Ratio) -> Ratio:
-        @wraps(ratio)
-        def rounded_up(chi_squared: float, gap: float) -> int:
-            return max(1, math.ceil(ratio(chi_squared, gap)))
+        for name, told, rounding in ROUNDED:
 
-        @wraps(ratio)
-        def and_maybe_0(chi_squared: float, gap: float) -> int:
-            return math.ceil(ratio(chi_squared, gap))
+            @wraps(ratio)
+            def answer(chi_squared: float, gap: float, rounding: Callable[[float], float] = rounding) -> float:
+                return rounding(ratio(chi_squared, gap))
 
-        and_maybe_0.__name__ += "_and_K_may_be_0"
-        check.mistake(message)(rounded_up)
-        check.mistake(f"{message} And with a chi-squared of 0 you return 0: K is at least 1.")(and_maybe_0)
+            answer.__name__ += name
+            check.mistake(message + told)(answer)
         return ratio
 
     return known
@@ -54,9 +60,9 @@ def K_may_be_0(chi_squared: float, gap: float) -> float:
     return math.ceil(needed(chi_squared, gap))
 
 
-@check.mistake("""You rounded down and added one. Where chi_squared / (2 gap) is a whole number, as 1 / (2 * 0.125),
-    that is one sample too many: round up with math.ceil.""")
-def rounded_down_plus_one(chi_squared: float, gap: float) -> float:
+@check.mistake("""Where chi_squared / (2 gap) is a whole number, as 1 / (2 * 0.125) = 4, you return one sample too many:
+    a gap that is exactly the given one is small enough. math.ceil leaves whole numbers alone.""")
+def one_too_many_at_whole_numbers(chi_squared: float, gap: float) -> float:
     return math.floor(needed(chi_squared, gap)) + 1
 
 
@@ -70,15 +76,26 @@ def times_2(chi_squared: float, gap: float) -> float:
     return 2 * chi_squared / gap
 
 
-@in_the_ratio("You multiplied by the gap. In Python a / 2 * b is (a / 2) * b: put brackets round 2 * gap.")
-def brackets_missing(chi_squared: float, gap: float) -> float:
+@in_the_ratio("""You multiplied by the gap: a smaller gap needs more samples. If 2 * gap was to stand below, put
+    brackets round it: in Python a / 2 * b is (a / 2) * b.""")
+def multiplied_by_the_gap(chi_squared: float, gap: float) -> float:
     return chi_squared / 2 * gap
 
 
-@in_the_ratio("""That is what it takes to bring the *standard deviation* of the estimate to the given size: it falls
-    like 1/sqrt(K). The bias falls faster, like 1/K.""")
+@in_the_ratio("""You divided by the square of the gap. So many samples bring the *standard deviation* of the estimate to
+    the given size: it falls like 1/sqrt(K). The bias falls faster, like 1/K.""")
 def rate_of_the_spread(chi_squared: float, gap: float) -> float:
     return chi_squared / gap**2
+
+
+@in_the_ratio("You squared the gap. The bias is chi_squared / (2 K), so K is in proportion to 1 / gap.")
+def gap_squared(chi_squared: float, gap: float) -> float:
+    return chi_squared / (2 * gap**2)
+
+
+@in_the_ratio("You squared chi_squared, which has its square in its name only: K is chi_squared / (2 gap).")
+def chi_squared_squared(chi_squared: float, gap: float) -> float:
+    return chi_squared**2 / (2 * gap)
 
 
 @in_the_ratio("You took a square root. The gap falls like 1/K, and only the scatter like 1/sqrt(K).")

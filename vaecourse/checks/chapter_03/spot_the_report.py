@@ -26,13 +26,16 @@ check = Check(
     cases=lambda: [
         (2 * normal(2, 4, 3, seed=41),),
         (normal(1, 9, 2, seed=42) - 800.0,),
-        (uneven(normal(3, 5, 2, seed=43), 1),),
+        (uneven(normal(2, 5, 3, seed=43), (0, 1)),),
+        (uneven(normal(2, 4, 1, seed=44), 1),),  # both groups of one x
     ],
 )
 
 
-check.mistake("""This is the code as it stood: it reports the sum of w~ log w. That is L_K + log K - H(w~), with H the
-    entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(surrogate)
+check.mistake("""This is the value that the code as it stood reports, the sum of w~ log w. It is L_K + log K - H(w~),
+    with H the entropy of the shares: never below L_K, and for large K it tends to an *upper* bound of log p(x).""")(
+    surrogate
+)
 
 
 @check.mistake("""You subtracted log K, and the entropy of the shares is still in it. Do not correct the surrogate:
@@ -58,6 +61,12 @@ check.mistake("Right but for the sign: this is the loss. Report the bound.")(
 )
 
 
+@check.mistake("""You corrected the surrogate with both signs turned round: log K is to be subtracted and the entropy
+    added. Better not to correct it at all: report the logarithm of the mean weight.""")
+def corrected_with_both_signs_turned_round(log_w: Tensor) -> Tensor:
+    return surrogate(log_w) + math.log(log_w.shape[1]) - entropy(log_w)
+
+
 @check.mistake("""The entropy of the shares has the wrong sign. Better not to correct the surrogate at all: report the
     logarithm of the mean weight.""")
 def entropy_with_the_wrong_sign(log_w: Tensor) -> Tensor:
@@ -68,4 +77,27 @@ check.mistake("You report the mean of log w, the ELBO: a true bound, but not the
     partial(slips.mean_of_logs, over=(0, 1))
 )
 
+check.mistake("""The formula is right, the arithmetic is not: exp(-800) is 0 in a computer, and its logarithm -inf. Use
+    logsumexp.""")(partial(slips.exp_first, over=1, then=0))
+
+check.mistake("""You took one maximum out for everything. A group 900 nats below another becomes log 0: each needs a
+    maximum of its own, as logsumexp has it.""")(partial(slips.one_maximum_for_all, over=1, then=0))
+
+check.mistake("""The small number inside the logarithm hides the underflow: every bad value is reported as -23. Use
+    logsumexp, and no floor is needed.""")(partial(slips.floor_under_the_logarithm, over=1, then=0))
+
 check.mistake("log K is missing: the mean of the weights, not their sum.")(partial(slips.log_K_missing, over=1, then=0))
+
+check.mistake("""You put the M axis under the logarithm and averaged over K. The axes are M, K, B: each logarithm is
+    over the K samples of a group.""")(partial(slips.over_another_axis, over=0, then=0))
+
+check.mistake("""Two things. You put the M axis under the logarithm, where K belongs, axis number 1. And this is the log
+    of a *sum*: subtract the logarithm of how many there are.""")(
+    partial(slips.another_axis_and_log_K_missing, over=0, then=0)
+)
+
+check.mistake("You added up the M groups. Report their average.")(partial(slips.estimates_summed, over=1, then=0))
+
+check.mistake("You averaged over the B data points too. Report one bound for every x: [B].")(
+    partial(slips.averaged_over_the_batch, bounds.miwae)
+)

@@ -83,6 +83,37 @@ def divided_by_M_K(log_w: Tensor) -> tuple[Tensor, Tensor]:
     return objectives.pooled(log_w), objectives.within(log_w) / log_w.shape[1]
 
 
+@check.mistake("""Right on paper. With log-weights near -800 every exp is 0 and the shares are 0/0: use softmax, which
+    takes the largest one out first.""")
+def exp_first(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    return slips.shares_exp_first(log_w, (0, 1)), slips.shares_exp_first(log_w, 1) / len(log_w)
+
+
+@check.mistake("""You took one maximum out for all data points. Where one x lies 900 nats below another, its weights
+    become 0 and the shares 0/0: use softmax.""")
+def one_maximum_for_all(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    return slips.shares_of_one_maximum(log_w, (0, 1)), slips.shares_of_one_maximum(log_w, 1) / len(log_w)
+
+
+@check.mistake("""The encoder is right. The decoder's weights mix data points: reshape(B, M * K) cuts the numbers in the
+    order in which they lie in memory, M, K, B. Use flatten(0, 1), which joins M and K.""")
+def reshape_mixes_data_points(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    M, K, B = log_w.shape
+    return log_w.reshape(B, M * K).softmax(1).reshape(M, K, B), objectives.within(log_w)
+
+
+@check.mistake("""The encoder is right. The decoder's shares are squared: that is DReG's column for an *encoder*, in
+    chapter 05. Here they add up to one.""")
+def decoder_squared(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    return objectives.pooled(log_w).square(), objectives.within(log_w)
+
+
+@check.mistake("""Two things. The decoder's shares are squared: take them as they are. And the encoder's are divided by
+    K: the mean is over the M groups.""")
+def decoder_squared_and_encoder_divided_by_K(log_w: Tensor) -> tuple[Tensor, Tensor]:
+    return objectives.pooled(log_w).square(), log_w.softmax(1) / log_w.shape[1]
+
+
 @check.mistake("""The decoder's weights went through two softmaxes, one for each axis. Flatten M and K into one axis,
     then take one softmax.""")
 def one_softmax_after_the_other(log_w: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,28 +43,30 @@ check = Check(
 )
 
 
-@check.mistake("""This is the code as it stood: .backward() *adds* to .grad, and only the decoder's was cleared in
-    between, so the encoder climbs MIWAE plus IWAE. Its noise comes along. Clear both, or ask autograd for each gradient
-    by itself.""")
+@check.mistake("""The decoder is right. The encoder still climbs MIWAE plus IWAE, as in the code as it stood: the second
+    .backward() *adds* to phi.grad, in place. Copy it before (.clone(), a second name is no copy), or ask autograd for
+    each gradient by itself.""")
 def encoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (_, first), (decoder, second) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return decoder, first + second
 
 
-@check.mistake("Nothing is cleared between the two backward passes: both parameters get the sum of both gradients.")
+@check.mistake("""Both parameters get the sum of both gradients. Two calls of .backward() do that when nothing is
+    cleared in between, and so does one of a sum. Each network has one target.""")
 def both_step_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (a, b), (c, d) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return a + c, b + d
 
 
-@check.mistake("The encoder is right now, but the decoder's gradient of the first pass is still in its .grad.")
+@check.mistake("""The encoder is right now, but the decoder climbs MIWAE plus IWAE: .backward() *adds* to theta.grad.
+    Clear it before the second pass.""")
 def decoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (a, b), (c, _) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return a + c, b
 
 
-@check.mistake("""You cleared phi.grad between the passes and not theta.grad. So the encoder lost MIWAE, its own target,
-    and the decoder steps on the sum.""")
+@check.mistake("""The encoder climbs IWAE alone, and the decoder MIWAE plus IWAE: that is what clearing phi.grad in
+    between does, and not theta.grad. The encoder needs MIWAE's gradient, the decoder IWAE's.""")
 def wrong_one_cleared(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     return both_step_on_the_sum(theta, phi, miwae, iwae)[0], slopes(theta, phi, iwae)[1]
 
@@ -74,9 +76,29 @@ def both_exchanged(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tup
     return right(theta, phi, iwae, miwae)
 
 
-@check.mistake("Everything was cleared, the encoder's own gradient too: what is left is IWAE for both.")
+@check.mistake("Both gradients are IWAE's. The encoder climbs MIWAE: keep that gradient before anything is cleared.")
 def IWAE_for_both(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     return slopes(theta, phi, iwae)
+
+
+@check.mistake("""Both parameters climb the mean of the two bounds. Each network has a target of its own: two values,
+    two gradients.""")
+def both_step_on_the_mean(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    a, b = both_step_on_the_sum(theta, phi, miwae, iwae)
+    return a / 2, b / 2
+
+
+@check.mistake("The decoder is right. The encoder climbs the mean of the two bounds; its target is MIWAE alone.")
+def encoder_steps_on_the_mean(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    decoder, total = encoder_steps_on_the_sum(theta, phi, miwae, iwae)
+    return decoder, total / 2
+
+
+@check.mistake("""The decoder is right. The encoder gets the difference of the two gradients: MIWAE's alone is
+    needed.""")
+def encoder_steps_on_the_difference(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
+    (_, first), (decoder, second) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
+    return decoder, second - first
 
 
 @check.mistake("Both gradients are MIWAE's. The decoder climbs IWAE, over all M K samples.")

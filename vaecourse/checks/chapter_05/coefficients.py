@@ -31,13 +31,30 @@ check = Check(
 )
 
 
-check.mistake("""The right numbers in reverse. The first belongs to j = 0, the bound with all K samples, the last to
-    the smallest subsets.""")(partial(slips.order_turned_round, right))
+check.mistake("""The right numbers in reverse. The first belongs to j = 0, the bound with all K samples, the last to the
+    smallest subsets.""")(partial(slips.order_turned_round, right))
 
 
 @check.mistake("The signs are missing: they alternate, (-1)^j. Without them the coefficients do not add up to one.")
 def all_signs_positive(K: int, order: int) -> Tensor:
     return right(K, order).abs()
+
+
+@check.mistake("All of them are negative. In Python -1 ** j is -(1 ** j): put brackets round it, (-1) ** j.")
+def all_signs_negative(K: int, order: int) -> Tensor:
+    return -right(K, order).abs()
+
+
+@check.mistake("""Right for even orders. For odd ones all signs are turned round: they start with + at j = 0, (-1)^j,
+    and not at j = m.""")
+def signs_counted_from_the_other_end(K: int, order: int) -> Tensor:
+    return right(K, order) * (-1) ** order
+
+
+@check.mistake("""Two things. The signs start with + at j = 0, (-1)^j, and not at j = m. And the power is that of K - j,
+    the size of the subset.""")
+def K_in_place_of_K_minus_j_and_signs_from_the_other_end(K: int, order: int) -> Tensor:
+    return K_in_place_of_K_minus_j(K, order) * (-1) ** order
 
 
 check.mistake("""All signs are turned round: the bound with all K samples has the positive one at every order. The sum
@@ -60,12 +77,22 @@ def power_j_in_place_of_m(K: int, order: int) -> Tensor:
     return times(lambda j: 1 / (K - j) ** (order - j), K, order)
 
 
-@check.mistake("One of the two factorials is missing: (m - j)! times j!.")
+@check.mistake("The power is missing: K - j to the power m stands above.")
+def power_left_out(K: int, order: int) -> Tensor:
+    return times(lambda j: 1 / (K - j) ** order, K, order)
+
+
+@check.mistake("K - j stands above as it is. It goes in to the power m, whatever j is.")
+def power_1_in_place_of_m(K: int, order: int) -> Tensor:
+    return times(lambda j: (K - j) ** (1 - order), K, order)
+
+
+@check.mistake("One of the two factorials is missing: (m - j)! is there, times j!.")
 def j_factorial_left_out(K: int, order: int) -> Tensor:
     return times(math.factorial, K, order)
 
 
-@check.mistake("One of the two factorials is missing: (m - j)! times j!.")
+@check.mistake("One of the two factorials is missing: j! is there, times (m - j)!.")
 def m_minus_j_factorial_left_out(K: int, order: int) -> Tensor:
     return times(lambda j: math.factorial(order - j), K, order)
 
@@ -73,6 +100,11 @@ def m_minus_j_factorial_left_out(K: int, order: int) -> Tensor:
 @check.mistake("You have the binomial m over j. It carries an m! on top: the formula has 1 / ((m - j)! j!) alone.")
 def binomials_for_factorials(K: int, order: int) -> Tensor:
     return right(K, order) * math.factorial(order)
+
+
+@check.mistake("You multiplied with (m - j)!. Both factorials stand below: put brackets round them.")
+def m_minus_j_factorial_multiplied_not_divided(K: int, order: int) -> Tensor:
+    return times(lambda j: math.factorial(order - j) ** 2, K, order)
 
 
 @check.mistake("You multiplied with j!. Both factorials stand below: put brackets round (m - j)! * j!.")
@@ -83,6 +115,12 @@ def j_factorial_multiplied_not_divided(K: int, order: int) -> Tensor:
 @check.mistake("Your coefficients are rounded down. They are not whole numbers for m > 1: divide with /, not //.")
 def integer_division(K: int, order: int) -> Tensor:
     return right(K, order).floor()
+
+
+@check.mistake("""What stands behind the point of your coefficients is cut off. They are not whole numbers for m > 1:
+    divide with /, and no int.""")
+def cut_off(K: int, order: int) -> Tensor:
+    return right(K, order).trunc()
 
 
 @check.mistake("K and -(K - 1) are the coefficients of order 1. Every order m has m + 1 of them.")

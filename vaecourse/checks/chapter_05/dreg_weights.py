@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from vaecourse.checks import slips
 from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
@@ -61,6 +62,35 @@ def inside_each_group(log_w: Tensor) -> Tensor:
 @check.mistake("Your shares add up to one over the batch. Each x has its own M K samples, and only those share.")
 def over_the_batch(log_w: Tensor) -> Tensor:
     return log_w.softmax(2) ** 2
+
+
+@check.mistake("""You normalised inside each of the M groups and divided by M. That is the doubly reparameterised
+    gradient of MIWAE; the row of the table pools all M K samples.""")
+def inside_each_group_over_M(log_w: Tensor) -> Tensor:
+    return log_w.softmax(1) ** 2 / len(log_w)
+
+
+@check.mistake("""You normalised inside each of the M groups and divided by M before you squared. The row of the table
+    pools all M K samples: one softmax over both axes.""")
+def inside_each_group_over_M_squared(log_w: Tensor) -> Tensor:
+    return (log_w.softmax(1) / len(log_w)) ** 2
+
+
+@check.mistake("""You squared the log-weights before the softmax: log w = -800 counts most then. The shares w~ are
+    squared, after the softmax.""")
+def log_weights_squared(log_w: Tensor) -> Tensor:
+    return share(log_w.square())
+
+
+@check.mistake("""You took one maximum out for all data points. Where one x lies 900 nats below another, its weights
+    become 0 and the ratio 0/0: use softmax.""")
+def one_maximum_for_all(log_w: Tensor) -> Tensor:
+    return slips.shares_of_one_maximum(log_w, (0, 1)) ** 2
+
+
+@check.mistake("You took the root of the shares. The power is 2.")
+def roots(log_w: Tensor) -> Tensor:
+    return share(log_w).sqrt()
 
 
 @check.mistake("""Right on paper. With log-weights near -800 every exp is 0 and the ratio 0/0. A softmax takes the

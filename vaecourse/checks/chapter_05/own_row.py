@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from vaecourse.checks import slips
 from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.chapter_05.dreg_weights import share
 from vaecourse.checks.frame import Check
@@ -63,10 +64,37 @@ def added_in_place_of_taken_away(log_w: Tensor, alpha: float) -> Tensor:
     return ((2 - alpha) * tilted(log_w, alpha) - (1 - alpha) * tilted(log_w, alpha) ** 2) / len(log_w)
 
 
+def mixed(share: Tensor, alpha: float) -> Tensor:
+    return alpha * share + (1 - alpha) * share**2
+
+
+@check.mistake("""Right on paper. With log-weights near -800 the powers w^(1 - alpha) are 0 and the shares 0/0: a
+    softmax takes the largest one out first.""")
+def exp_first(log_w: Tensor, alpha: float) -> Tensor:
+    return mixed(slips.shares_exp_first((1 - alpha) * log_w, 1), alpha) / len(log_w)
+
+
+@check.mistake("""The derivative of the share has a factor 1 - alpha, and you took it away once more: (1 - alpha) stands
+    on the square alone, alpha on the share.""")
+def factor_on_both_parts(log_w: Tensor, alpha: float) -> Tensor:
+    return (1 - alpha) * tilted(log_w, alpha) ** 2 / len(log_w)
+
+
+@check.mistake("You took the squares of the shares and forgot to mix: alpha of the share itself is left.")
+def share_not_weighted_by_alpha(log_w: Tensor, alpha: float) -> Tensor:
+    return (tilted(log_w, alpha) + (1 - alpha) * tilted(log_w, alpha) ** 2) / len(log_w)
+
+
 @check.mistake("""You raised the shares to the power 1 - alpha: they add up to one no more. Raise the weights first:
     softmax of (1 - alpha) log w.""")
 def tilted_after_the_softmax(log_w: Tensor, alpha: float) -> Tensor:
     return (alpha * log_w.softmax(1) ** (1 - alpha) + (1 - alpha) * log_w.softmax(1) ** (2 - 2 * alpha)) / len(log_w)
+
+
+@check.mistake("""Two things. The shares compete over the M axis: K is axis number 1. And they were raised to the power
+    1 - alpha after the softmax, so they add up to one no more: softmax of (1 - alpha) log w.""")
+def over_the_M_axis_and_tilted_after_it(log_w: Tensor, alpha: float) -> Tensor:
+    return mixed(log_w.softmax(0) ** (1 - alpha), alpha) / len(log_w)
 
 
 @check.mistake("Your shares are those of w to the power alpha. In this bound the exponent is 1 - alpha.")

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 
@@ -33,6 +33,8 @@ check = Check(
     cases=lambda: [
         tuple(normal(5, 3, seed=seed) * scale for seed, scale in ((1, 2.0), (2, 1.0), (3, 1.0))),
         tuple(normal(2, 4, seed=seed) for seed in (4, 5, 6)),
+        (normal(3, 2, seed=7) - 800.0, normal(3, 2, seed=8), normal(3, 2, seed=9)),
+        (uneven(normal(4, 5, seed=10), 0), normal(4, 5, seed=11), normal(4, 5, seed=12)),
     ],
 )
 
@@ -71,6 +73,35 @@ def gradient_of_the_ELBO(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
     return (path - score).mean(0)
 
 
+@check.mistake("""The share multiplies the path term alone, and the scores are added up whole. Both belong to one slope:
+    share times (path - score), in brackets.""")
+def share_on_the_path_alone(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return weighted(log_w, path) - score.sum(0)
+
+
+@check.mistake(
+    "The share multiplies the score alone. Both belong to one slope: share times (path - score), in brackets."
+)
+def share_on_the_score_alone(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return path.sum(0) - weighted(log_w, score)
+
+
+@check.mistake("You added the slopes up, all alike. In L_K each sample counts by its share w~.")
+def no_shares_at_all(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return (path - score).sum(0)
+
+
+@check.mistake("Right on paper. With log-weights near -800 every exp is 0 and the shares are 0/0: use softmax.")
+def exp_first(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return (slips.shares_exp_first(log_w, 0) * (path - score)).sum(0)
+
+
+@check.mistake("""You took one maximum out for all data points. Where one x lies 900 nats below another, its weights
+    become 0 and the shares 0/0: every x needs a maximum of its own, as softmax has it.""")
+def one_maximum_for_all(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return (slips.shares_of_one_maximum(log_w, 0) * (path - score)).sum(0)
+
+
 check.mistake("The sign in the softmax is turned round: the worst sample counts most.")(
     partial(slips.worst_counts_most, right)
 )
@@ -91,6 +122,12 @@ check.mistake("The sign is that of a loss. Return the gradient of the bound, whi
     softmax of log w.""")
 def weights_not_their_shares(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
     return (log_w.exp() * (path - score)).sum(0)
+
+
+@check.mistake("""Two things. The sign is that of a loss. And you divided by K: the shares add up to one already, so it
+    is a sum.""")
+def sign_turned_round_and_divided_by_K(log_w: Tensor, path: Tensor, score: Tensor) -> Tensor:
+    return -right(log_w, path, score) / len(log_w)
 
 
 check.mistake("You divided by K as well. The shares add up to one already, so it is a sum.")(
