@@ -123,3 +123,20 @@ def rounded_down(right: Callable[..., float], *case: float) -> int:
 
 def rounded(right: Callable[..., float], *case: float) -> int:
     return round(right(*case))
+
+
+# Of a log of a mean, once more: numbers that break it
+
+
+def one_maximum_for_all(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    """The largest of all is taken out, not the largest of each mean."""
+    top = log_w.max()
+    return _then(top + (log_w - top).exp().mean(over).log(), then)
+
+
+def floor_of_1e_8(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-8).log(), then)
+
+
+def floor_of_1e_12(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-12).log(), then)
