@@ -120,17 +120,13 @@ def summed_over_the_batch(reconstruction: Tensor, rate: Tensor, mmd2: Tensor, al
     return -reconstruction.sum() + (1 - alpha) * rate.sum() + (alpha + lam - 1) * mmd2
 
 
-@check.mistake(
-    "Two things: the rate has the weight 1 - alpha, not alpha; and lambda stands twice in the penalty's weight."
-)
-def alpha_for_1_minus_alpha_and_lambda_twice(
-    reconstruction: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float
-) -> Tensor:
-    return -reconstruction.mean() + alpha * rate.mean() + lam * (alpha + lam - 1) * mmd2
+@check.mistake("Two things: the rate has the weight 1 - alpha, not alpha; and lambda stands twice in the penalty.")
+def rate_times_alpha_and_lambda_twice(log_p: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float) -> Tensor:
+    return -log_p.mean() + alpha * rate.mean() + lam * (alpha + lam - 1) * mmd2
 
 
-@check.mistake("""The weight of the divergence is alpha + lambda - 1: the 1 is missing. Test: alpha = 0 and lambda = 1 must
-    be a VAE, without any MMD.""")
+@check.mistake("""The weight of the divergence is alpha + lambda - 1: the 1 is missing. Test: alpha = 0 and lambda = 1
+    must be a VAE, without any MMD.""")
 @weighing
 def alpha_plus_lambda(alpha: float, lam: float, n: int) -> float:
     return alpha + lam

@@ -97,8 +97,8 @@ def own_pair_left_out(z: Tensor, h: float) -> Tensor:
     return (direction(z, h, mean=False) + z) / (len(z) - 1)
 
 
-@check.mistake("""You left out the pair of a particle with itself. Each particle is pulled by its own score too, with k =
-    1.""")
+@check.mistake("""You left out the pair of a particle with itself. Each particle is pulled by its own score too, with
+    k = 1.""")
 def own_pair_left_out_but_counted(z: Tensor, h: float) -> Tensor:
     return direction(z, h) + z / len(z)
 

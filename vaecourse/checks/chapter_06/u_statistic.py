@@ -124,8 +124,8 @@ def clipped_at_0_and_square_root(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Te
     return right(k_xx, k_yy, k_xy).clamp(min=0).sqrt()
 
 
-@check.mistake("""Inside the clouds you added every pair up once, and divided by N(N-1), which counts it twice: as (i, j)
-    and as (j, i).""")
+@check.mistake("""Inside the clouds this is half of what it should be. N(N-1) counts every pair twice, as (i, j) and as
+    (j, i): did your sum count it once?""")
 def one_triangle_only(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
     return (inside(k_xx) + inside(k_yy)) / 2 - 2 * k_xy.mean()
 
