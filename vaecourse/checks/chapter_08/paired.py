@@ -28,12 +28,7 @@ def right(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def of_the_differences(slip: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
     """A slip of one row, made with the differences of two."""
-
-    @wraps(slip)
-    def paired(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        return slip(a - b)
-
-    return paired
+    return wraps(slip)(lambda a, b: slip(a - b))
 
 
 check = Check(
@@ -89,12 +84,6 @@ def error_of_one_row_only(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     subtract seed by seed first and take one standard error.""")
 def errors_subtracted(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return a.mean() - b.mean(), (a.var() - b.var()).abs().sqrt() / len(a) ** 0.5
-
-
-@check.mistake("""Two faults: the rows are treated as if they had nothing in common, and the spread was not divided by
-    the root of S. Subtract seed by seed, then solve exercise 1 again.""")
-def errors_of_the_spreads(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return a.mean() - b.mean(), (a.var() + b.var()).sqrt()
 
 
 OF_ONE_ROW = [
