@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Callable
 
-from vaecourse.checks import slips
 from vaecourse.checks.frame import Check
 
 
@@ -26,6 +25,20 @@ check = Check(
 )
 
 
+def mistake_with_and_without_a_floor(message: str) -> Callable[[Callable[[float, float], float]], None]:
+    """Where gap is below left these fall below 0, unless one thought of that and of nothing else."""
+
+    def known(slip: Callable[[float, float], float]) -> None:
+        def not_below_0(gap: float, left: float) -> float:
+            return max(0, slip(gap, left))
+
+        not_below_0.__name__ = f"{slip.__name__}_and_not_below_0"
+        check.mistake(message)(slip)
+        check.mistake(message)(not_below_0)
+
+    return known
+
+
 @check.mistake("This counts all samples under the logarithm. psi_0 is free, so K is one less.")
 def K_plus_1_samples(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap - left))
@@ -36,19 +49,19 @@ def whole_gap(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap) - 1)
 
 
-check.mistake("Rounded down, one sample is missing. The smallest whole number that is enough: math.ceil.")(
-    partial(slips.rounded_down, needed)
+@mistake_with_and_without_a_floor(
+    "Rounded down, one sample is missing. The smallest whole number that is enough: math.ceil."
 )
-
-check.mistake("Rounded to the nearest, so sometimes one sample is missing. Round up.")(partial(slips.rounded, needed))
-
-
-@check.mistake("Rounded to the nearest, so sometimes one sample is missing. Round up.")
-def rounded_and_not_below_0(gap: float, left: float) -> float:
-    return max(0, round(needed(gap, left)))
+def rounded_down(gap: float, left: float) -> float:
+    return math.floor(needed(gap, left))
 
 
-@check.mistake("The formula is right. K is a whole number: round it up.")
+@mistake_with_and_without_a_floor("Rounded to the nearest, so sometimes one sample is missing. Round up.")
+def rounded(gap: float, left: float) -> float:
+    return round(needed(gap, left))
+
+
+@mistake_with_and_without_a_floor("The formula is right. K is a whole number: round it up.")
 def not_a_whole_number(gap: float, left: float) -> float:
     return needed(gap, left)
 
@@ -69,19 +82,16 @@ def bits(gap: float, left: float) -> float:
     return math.ceil(2 ** (gap - left) - 1)
 
 
-@check.mistake("""You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference
-    first.""")
+@mistake_with_and_without_a_floor(
+    "You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference first."
+)
 def exponential_of_left(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap) - math.exp(left))
 
 
-@check.mistake("""You took the exponential of each and then the difference. gap - left <= log(K + 1): the difference
-    first.""")
-def exponential_of_left_and_one_less(gap: float, left: float) -> float:
-    return math.ceil(math.exp(gap) - math.exp(left) - 1)
-
-
-@check.mistake("left stands outside the exponential. gap and left are both nats: take their difference first.")
+@mistake_with_and_without_a_floor(
+    "left stands outside the exponential. gap and left are both nats: take their difference first."
+)
 def left_outside_the_exponential(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap) - left)
 
@@ -91,14 +101,11 @@ def gap_and_left_added(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap + left) - 1)
 
 
-@check.mistake("You took one sample for each nat. K guesses close log(K + 1) nats: solve for K with an exponential.")
+@mistake_with_and_without_a_floor(
+    "You took one sample for each nat. K guesses close log(K + 1) nats: solve for K with an exponential."
+)
 def linear(gap: float, left: float) -> float:
     return math.ceil(gap - left)
-
-
-@check.mistake("You took powers of 10. The logarithm is the natural one: powers of e, math.exp.")
-def powers_of_ten(gap: float, left: float) -> float:
-    return math.ceil(10 ** (gap - left) - 1)
 
 
 @check.mistake("Right but where nothing has to go: K = 0 is allowed, for psi_0 is there for nothing.")
@@ -115,11 +122,6 @@ def one_added(gap: float, left: float) -> float:
     Nothing has to go there: K = 0.""")
 def absolute_difference(gap: float, left: float) -> float:
     return math.ceil(math.exp(abs(gap - left)) - 1)
-
-
-@check.mistake("Rounded down, one sample is missing. The smallest whole number that is enough: math.ceil.")
-def rounded_down_and_not_below_0(gap: float, left: float) -> float:
-    return max(0, math.floor(needed(gap, left)))
 
 
 @check.mistake("""The one has the wrong sign, and then you rounded down. K + 1 = exp(gap - left), so K is one *less*,
