@@ -32,6 +32,7 @@ check = Check(
         (torch.tensor([0.0, 0.0, 1.0, -3.0, 0.0, 1.5, -1.0]), torch.tensor([1.0, 1e-3, 5.0, 4.0, 1000.0, 2.0, 1.0])),
         (torch.tensor([0.25, 2.0, 0.5, 0.5]), torch.tensor([0.125, -3.0, 0.5, -1.0])),
         (torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.5, 0.5, 8.0])),  # none to refuse
+        (torch.tensor([0.0, 0.5]), torch.tensor([0.5, 1.0])),  # one row has a negative weight, the other none
     ],
 )
 
@@ -116,3 +117,9 @@ def rows_changed_places_and_nothing_refused(alpha: Tensor, lam: Tensor) -> Tenso
     NaN.""")
 def zero_in_place_of_NaN(alpha: Tensor, lam: Tensor) -> Tensor:
     return weights(alpha, lam).masked_fill((weights(alpha, lam) < 0).any(0), 0.0)
+
+
+@check.mistake("""A row with one negative weight is refused as a whole. It is the pairs that are refused, the columns:
+    any over the two rows, .any(0).""")
+def any_over_the_pairs(alpha: Tensor, lam: Tensor) -> Tensor:
+    return refused(weights(alpha, lam), (weights(alpha, lam) < 0).any(1, keepdim=True))

@@ -106,3 +106,9 @@ def first_sign(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
 @check.mistake("You added up over the draws. Both are expectations: means over samples and over x.")
 def summed_over_the_draws(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
     return pair((q - m).sum(0).mean(), (m - p).sum(0).mean())
+
+
+@check.mistake("""The first number is the whole rate, the second the information. Asked for are its two parts, the
+    information first, then KL(q(z) || p(z)).""")
+def rate_and_information(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((q - p).mean(), (q - m).mean())

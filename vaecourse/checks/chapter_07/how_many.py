@@ -49,9 +49,7 @@ def whole_gap(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap) - 1)
 
 
-@mistake_with_and_without_a_floor(
-    "Rounded down, one sample is missing. The smallest whole number that is enough: math.ceil."
-)
+@mistake_with_and_without_a_floor("Rounded down, one sample is missing: math.ceil gives the smallest that is enough.")
 def rounded_down(gap: float, left: float) -> float:
     return math.floor(needed(gap, left))
 

@@ -34,17 +34,18 @@ def mean_outside(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_mean(log_r)).mean(0)
 
 
-@check.mistake("The outer log is that of a sum: take log M away.")
+@check.mistake("This is too high by log M. Is the outer logarithm that of the mean of M weights, or of their sum?")
 def sum_over_M(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_mean(log_r)).logsumexp(0)
 
 
-@check.mistake("The inner log is that of a sum: take log(K + 1) away.")
+@check.mistake("This is too low by log(K + 1). Is the inner logarithm that of a mean of K + 1 ratios, or of their sum?")
 def sum_over_K_plus_1(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_r.logsumexp(0))
 
 
-@check.mistake("Both logs are those of sums: divide by K + 1 inside and by M outside.")
+@check.mistake("""This is right but for log M - log(K + 1). By which count does each of your two means divide? The inner one
+    has K + 1 ratios, the outer one M weights.""")
 def sums_in_both_places(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_r.logsumexp(0)).logsumexp(0)
 

@@ -97,8 +97,8 @@ check.mistake("You divided by the size of the batch. len(log_ratio), the first a
 check.mistake("math.log2 counts bits; logsumexp counts nats. Use math.log.")(partial(slips.base_2, over=0))
 
 
-@check.mistake("""This is the largest log-ratio. The mean holds all of them, and is smaller: by log(K + 1) where one dwarfs
-    the others.""")
+@check.mistake("""This is the largest log-ratio. The mean holds all of them, and is smaller: by log(K + 1) where one
+    dwarfs the others.""")
 def largest_ratio_alone(log_r: Tensor) -> Tensor:
     return log_r.amax(0)
 

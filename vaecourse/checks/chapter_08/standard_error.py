@@ -110,3 +110,9 @@ def sum_for_the_mean(v: Tensor) -> tuple[Tensor, Tensor]:
     seed: the error of the mean is smaller by the root of S.""")
 def n_for_n_minus_1_and_not_divided(v: Tensor) -> tuple[Tensor, Tensor]:
     return v.mean(), v.std(unbiased=False)
+
+
+@check.mistake("""Two things: mean square minus squared mean leaves few right digits far from 0, so subtract the mean
+    first, then square; and with so few seeds divide by S - 1.""")
+def mean_square_less_squared_mean_and_n(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.mean(), (v.square().mean() - v.mean().square()).clamp(min=0).sqrt() / len(v) ** 0.5
