@@ -44,8 +44,8 @@ def sum_over_K_plus_1(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_r.logsumexp(0))
 
 
-@check.mistake("""This is right but for log M - log(K + 1). By which count does each of your two means divide? The inner one
-    has K + 1 ratios, the outer one M weights.""")
+@check.mistake("""This is right but for log M - log(K + 1). By which count does each of your two means divide? The inner
+    one has K + 1 ratios, the outer one M weights.""")
 def sums_in_both_places(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_r.logsumexp(0)).logsumexp(0)
 
