@@ -78,3 +78,59 @@ def standard_deviation_as_variance(z: Tensor, mean: Tensor, log_std: Tensor) -> 
 
 def exp_first(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return log_normals(z, mean, log_std).sum(2).exp().mean(1).log()
+
+
+def mixture_in_each_dimension_and_log_N_missing(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).logsumexp(1).sum(1)
+
+
+def mixture_in_each_dimension_and_their_mean(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return mixture_in_each_dimension(z, mean, log_std) / z.shape[1]
+
+
+def dimensions_and_components_changed_places(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(1).logsumexp(-1) - math.log(len(mean))
+
+
+def mixed_over_the_dimensions(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).logsumexp(2).sum(1) - math.log(len(mean))
+
+
+def mixture_over_the_dimensions_too(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).logsumexp((1, 2)) - math.log(len(mean))
+
+
+def mean_over_dimensions(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).mean(2).logsumexp(1) - math.log(len(mean))
+
+
+def mean_over_dimensions_and_log_N_missing(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).mean(2).logsumexp(1)
+
+
+def log_N_for_each_dimension(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) - (z.shape[1] - 1) * math.log(len(mean))
+
+
+def log_N_added(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) + 2 * math.log(len(mean))
+
+
+def divided_by_L(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) + math.log(len(mean)) - math.log(mean.shape[1])
+
+
+def divided_by_the_number_of_points(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) + math.log(len(mean)) - math.log(len(z))
+
+
+def best_component_alone(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_normals(z, mean, log_std).sum(2).amax(1) - math.log(len(mean))
+
+
+def two_pi_missing(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) + 0.5 * z.shape[1] * math.log(2 * math.pi)
+
+
+def two_pi_counted_once(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    return log_mixture(z, mean, log_std) + 0.5 * (z.shape[1] - 1) * math.log(2 * math.pi)

@@ -148,8 +148,12 @@ def exp_first_in_double(log_w: Tensor, over: Axes, then: int | None = None) -> T
     return exp_first(log_w.double(), over, then)
 
 
-def floor_of_a_hundred_millionth(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+def floor_of_1e_8(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
     return _then((log_w.exp().mean(over) + 1e-8).log(), then)
+
+
+def floor_of_1e_12(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then((log_w.exp().mean(over) + 1e-12).log(), then)
 
 
 def a_fixed_count(log_w: Tensor, over: Axes, count: int, then: int | None = None) -> Tensor:

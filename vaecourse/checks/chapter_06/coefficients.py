@@ -31,6 +31,8 @@ check = Check(
     cases=lambda: [
         (torch.tensor([0.0, 0.0, 1.0, -3.0, 0.0, 1.5, -1.0]), torch.tensor([1.0, 1e-3, 5.0, 4.0, 1000.0, 2.0, 1.0])),
         (torch.tensor([0.25, 2.0, 0.5, 0.5]), torch.tensor([0.125, -3.0, 0.5, -1.0])),
+        (torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.5, 0.5, 8.0])),  # none to refuse
+        (torch.tensor([0.0, 0.5]), torch.tensor([0.5, 1.0])),  # one row has a negative weight, the other none
     ],
 )
 
@@ -86,3 +88,38 @@ check.mistake("The rows have changed places: first the weight of the rate, then 
 @check.mistake("You looked at alpha and lambda one by one. What must not be negative are the two weights.")
 def negative_lambda_is_refused_whatever_the_weights(alpha: Tensor, lam: Tensor) -> Tensor:
     return refused(weights(alpha, lam), (alpha > 1) | (lam < 0))
+
+
+@check.mistake("""You looked at alpha and lambda one by one. A negative alpha is allowed where lambda makes up for it:
+    what must not be negative are the two weights.""")
+def negative_alpha_or_lambda_is_refused(alpha: Tensor, lam: Tensor) -> Tensor:
+    return refused(weights(alpha, lam), (alpha < 0) | (lam < 0))
+
+
+@check.mistake("""One pair with a negative weight makes you refuse all of them. Each pair stands for itself: any over
+    the two rows only, .any(0).""")
+def one_bad_pair_refuses_all(alpha: Tensor, lam: Tensor) -> Tensor:
+    return refused(weights(alpha, lam), (weights(alpha, lam) < 0).any())
+
+
+@check.mistake("""Two things: the weight of the rate belongs into the first row, and a pair with one negative weight is
+    refused as a whole, NaN in both rows.""")
+def rows_changed_places_and_half_of_the_pair_refused(alpha: Tensor, lam: Tensor) -> Tensor:
+    return only_the_negative_entry_is_NaN(alpha, lam).flip(0)
+
+
+@check.mistake("Two things: the weight of the rate belongs into the first row, and nothing is refused.")
+def rows_changed_places_and_nothing_refused(alpha: Tensor, lam: Tensor) -> Tensor:
+    return weights(alpha, lam).flip(0)
+
+
+@check.mistake("""You put 0 where a pair is refused. 0 is a weight like another, and says that nothing is wrong: put
+    NaN.""")
+def zero_in_place_of_NaN(alpha: Tensor, lam: Tensor) -> Tensor:
+    return weights(alpha, lam).masked_fill((weights(alpha, lam) < 0).any(0), 0.0)
+
+
+@check.mistake("""A row with one negative weight is refused as a whole. It is the pairs that are refused, the columns:
+    any over the two rows, .any(0).""")
+def any_over_the_pairs(alpha: Tensor, lam: Tensor) -> Tensor:
+    return refused(weights(alpha, lam), (weights(alpha, lam) < 0).any(1, keepdim=True))

@@ -26,7 +26,7 @@ check = Check(
     praise="They add up to the rate: one part that the code needs, one part that it wastes.",
     cases=lambda: [
         tuple(normal(3, 4, seed=seed) for seed in (1, 2, 3)),
-        tuple(normal(2, 5, seed=seed) - 300.0 for seed in (4, 5, 6)),
+        tuple(normal(2, 5, seed=seed).double() - 300.0 for seed in (4, 5, 6)),
     ],
 )
 
@@ -72,3 +72,43 @@ def sums_for_means(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
 @check.mistake("You compared the densities. A KL compares their logarithms; the inputs are logarithms already.")
 def densities_not_their_logarithms(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
     return pair((q.exp() - m.exp()).mean(), (m.exp() - p.exp()).mean())
+
+
+@check.mistake("""Both parts are right for every data point, and both are expectations over x too: average over the
+    batch.""")
+def each_point_by_itself(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((q - m).mean(0), (m - p).mean(0))
+
+
+@check.mistake("""You clipped at 0. A KL is never negative, its estimate from samples is at times; clipped, it is too
+    large on average, and the two parts no longer add up to the rate.""")
+def clipped_at_0(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return right(q, m, p).clamp(min=0)
+
+
+@check.mistake("""You weighted each difference with the density q once more. The samples were drawn from q, which is
+    that weight already: a plain mean.""")
+def weighted_by_q_again(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((q.exp() * (q - m)).mean(), (q.exp() * (m - p)).mean())
+
+
+@check.mistake("Two things: these are sums, where expectations are means, and the information comes first.")
+def sums_in_the_wrong_order(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return sums_for_means(q, m, p).flip(0)
+
+
+@check.mistake("""The second is right. In the first, the samples come from q(z|x), so log q(z|x) comes first and log
+    q(z) is subtracted.""")
+def first_sign(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((m - q).mean(), (m - p).mean())
+
+
+@check.mistake("You added up over the draws. Both are expectations: means over samples and over x.")
+def summed_over_the_draws(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((q - m).sum(0).mean(), (m - p).sum(0).mean())
+
+
+@check.mistake("""The first number is the whole rate, the second the information. Asked for are its two parts, the
+    information first, then KL(q(z) || p(z)).""")
+def rate_and_information(q: Tensor, m: Tensor, p: Tensor) -> Tensor:
+    return pair((q - p).mean(), (q - m).mean())

@@ -38,8 +38,8 @@ check = Check(
 )
 
 
-@check.mistake("""This is the loss as it stood: lambda stands in it twice, and MMD^2, a mean already, is divided by
-    n(n-1) two more times. What is left of the penalty is nothing.""")
+@check.mistake("""This is the loss as it stood, or does the same: lambda stands in it twice, and MMD^2, a mean already,
+    is divided by n(n-1) two more times. What is left of the penalty is nothing.""")
 @weighing
 def lambda_twice_and_pairs_twice(alpha: float, lam: float, n: int) -> float:
     return lam * (alpha + lam - 1) / (n * (n - 1)) ** 2
@@ -118,3 +118,21 @@ def alpha_in_place_of_1_minus_alpha(
     the weights depend on the batch size.""")
 def summed_over_the_batch(reconstruction: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float) -> Tensor:
     return -reconstruction.sum() + (1 - alpha) * rate.sum() + (alpha + lam - 1) * mmd2
+
+
+@check.mistake("Two things: the rate has the weight 1 - alpha, not alpha; and lambda stands twice in the penalty.")
+def rate_times_alpha_and_lambda_twice(log_p: Tensor, rate: Tensor, mmd2: Tensor, alpha: float, lam: float) -> Tensor:
+    return -log_p.mean() + alpha * rate.mean() + lam * (alpha + lam - 1) * mmd2
+
+
+@check.mistake("""The weight of the divergence is alpha + lambda - 1: the 1 is missing. Test: alpha = 0 and lambda = 1
+    must be a VAE, without any MMD.""")
+@weighing
+def alpha_plus_lambda(alpha: float, lam: float, n: int) -> float:
+    return alpha + lam
+
+
+@check.mistake("lambda is missing in the penalty's weight, which is alpha + lambda - 1.")
+@weighing
+def lambda_missing(alpha: float, lam: float, n: int) -> float:
+    return alpha - 1

@@ -83,3 +83,37 @@ def own_score_of_each_particle(z: Tensor, h: float) -> Tensor:
 @check.mistake("That is the score alone: it does not see where the other particles are.")
 def without_a_kernel(z: Tensor, h: float) -> Tensor:
     return -z
+
+
+@check.mistake("""The kernel is missing in the first term: every particle feels its own score in full. The term is the
+    mean of k(z_j, z_i) times the score of z_j.""")
+def pull_without_the_kernel(z: Tensor, h: float) -> Tensor:
+    return direction(z, h, pull=0.0) - z
+
+
+@check.mistake("""You left out the pair of a particle with itself, and divided by N - 1. The mean runs over all N: each
+    particle is pulled by its own score too.""")
+def own_pair_left_out(z: Tensor, h: float) -> Tensor:
+    return (direction(z, h, mean=False) + z) / (len(z) - 1)
+
+
+@check.mistake("""You left out the pair of a particle with itself. Each particle is pulled by its own score too, with
+    k = 1.""")
+def own_pair_left_out_but_counted(z: Tensor, h: float) -> Tensor:
+    return direction(z, h) + z / len(z)
+
+
+@check.mistake("""Two things: the sum over the particles has to be a mean, and the kernel's gradient has the wrong sign,
+    so that particles fall together.""")
+def sum_and_attraction(z: Tensor, h: float) -> Tensor:
+    return direction(z, h, push=-1.0, mean=False)
+
+
+@check.mistake("""The second term is a sum over the particles, and the first one a mean. Both belong under 1/N.""")
+def mean_of_the_pull_only(z: Tensor, h: float) -> Tensor:
+    return direction(z, h, push=len(z))
+
+
+@check.mistake("""The first term is a sum over the particles, and the second one a mean. Both belong under 1/N.""")
+def mean_of_the_push_only(z: Tensor, h: float) -> Tensor:
+    return direction(z, h, pull=len(z))

@@ -42,7 +42,7 @@ def diagonal_in_it_as_in_V(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
 
 
 @check.mistake("""The means have divided by the number of pairs already, diagonal included; then n(n-1) divides once
-    more. The statistic has the right sign and almost no size left.""")
+    more. Almost nothing is left of it, whatever the clouds.""")
 def mean_divided_by_the_pairs_again(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
     return (k_xx.mean() + k_yy.mean() - 2 * k_xy.mean()) / (len(k_xx) * (len(k_xx) - 1))
 
@@ -97,3 +97,39 @@ def cross_term_without_its_diagonal(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) ->
 @check.mistake("The cross term is added. What the clouds have in common makes them alike: it is subtracted.")
 def plus_the_cross_term(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
     return inside(k_xx) + inside(k_yy) + 2 * k_xy.mean()
+
+
+@check.mistake("""You took N away as the diagonal's sum. k(x, x) is 1 for an RBF kernel, and not for every kernel: take
+    away the sum of the diagonal that is there.""")
+def ones_assumed_on_the_diagonal(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    x, y = ((k.sum() - len(k)) / (len(k) * (len(k) - 1)) for k in (k_xx, k_yy))
+    return x + y - 2 * k_xy.mean()
+
+
+@check.mistake("""Two things: the sums inside the clouds still hold their diagonals, and the cross term is divided by
+    N(N-1), where it has N P pairs.""")
+def diagonal_in_but_not_counted_and_cross_term_too(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    n = len(k_xx) * (len(k_xx) - 1)
+    return k_xx.sum() / n + k_yy.sum() / (len(k_yy) * (len(k_yy) - 1)) - 2 * k_xy.sum() / n
+
+
+@check.mistake("""You took a square root, which makes NaN where the statistic is negative. It estimates the square of
+    MMD: leave it as it is.""")
+def square_root_of_a_negative_number(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    return right(k_xx, k_yy, k_xy).sqrt()
+
+
+@check.mistake("You clipped at 0 and took a square root. The statistic estimates MMD squared, and may be negative.")
+def clipped_at_0_and_square_root(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    return right(k_xx, k_yy, k_xy).clamp(min=0).sqrt()
+
+
+@check.mistake("""Inside the clouds this is half of what it should be. N(N-1) counts every pair twice, as (i, j) and as
+    (j, i): did your sum count it once?""")
+def one_triangle_only(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    return (inside(k_xx) + inside(k_yy)) / 2 - 2 * k_xy.mean()
+
+
+@check.mistake("Two things: the diagonals are in it, as in the V-statistic, and the cross term lacks its factor 2.")
+def diagonal_in_it_and_one_cross_term(k_xx: Tensor, k_yy: Tensor, k_xy: Tensor) -> Tensor:
+    return k_xx.mean() + k_yy.mean() - k_xy.mean()

@@ -22,6 +22,7 @@ check = Check(
     cases=lambda: [
         (normal(4, 3, seed=41) - 2, 2 * normal(6, 4, 3, seed=42)),
         (normal(2, 5, seed=43) - 820, normal(3, 2, 5, seed=44) - 800),
+        (normal(5, 2, seed=47) - 1, 2 * normal(2, 5, 2, seed=48)),  # K = 1
         (normal(3, 2, seed=45), uneven(normal(4, 3, 2, seed=46), 0)),
     ],
 )
@@ -33,22 +34,23 @@ def mean_outside(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_mean(log_r)).mean(0)
 
 
-@check.mistake("The outer log is that of a sum: take log M away.")
+@check.mistake("This is too high by log M. Is the outer logarithm that of the mean of M weights, or of their sum?")
 def sum_over_M(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_mean(log_r)).logsumexp(0)
 
 
-@check.mistake("The inner log is that of a sum: take log(K + 1) away.")
+@check.mistake("This is too low by log(K + 1). Is the inner logarithm that of a mean of K + 1 ratios, or of their sum?")
 def sum_over_K_plus_1(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_r.logsumexp(0))
 
 
-@check.mistake("Both logs are those of sums: divide by K + 1 inside and by M outside.")
+@check.mistake("""This is right but for log M - log(K + 1). By which count does each of your two means divide? The inner
+    one has K + 1 ratios, the outer one M weights.""")
 def sums_in_both_places(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return (log_joint - log_r.logsumexp(0)).logsumexp(0)
 
 
-@check.mistake("psi_0 is missing from the denominator. Then the weight's mean is above p(x), and so is your bound.")
+@check.mistake("psi_0 is missing from the denominator. Then the weight's mean is above p(x): no lower bound is left.")
 def psi0_left_out(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint - log_mean(log_r[1:]))
 
@@ -114,3 +116,13 @@ def largest_weight_alone(log_joint: Tensor, log_r: Tensor) -> Tensor:
     then take the log of the mean.""")
 def joint_averaged_apart_from_the_bound(log_joint: Tensor, log_r: Tensor) -> Tensor:
     return log_mean(log_joint) - log_mean(log_r).mean(0)
+
+
+@check.mistake("Two things: the inner mean divides by K, where there are K + 1 ratios, and log M is missing outside.")
+def divided_by_K_inside_and_sum_over_M(log_joint: Tensor, log_r: Tensor) -> Tensor:
+    return divided_by_K_inside(log_joint, log_r) + math.log(len(log_joint))
+
+
+@check.mistake("""You divide by K + 1 inside, and sum K ratios: psi_0, the first on the axis, is missing.""")
+def psi0_left_out_but_counted(log_joint: Tensor, log_r: Tensor) -> Tensor:
+    return log_mean(log_joint - log_r[1:].logsumexp(0) + math.log(len(log_r)))

@@ -118,3 +118,13 @@ def log_q_alone(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
 @check.mistake("You added log q(z). The ELBO subtracts it.")
 def log_q_added(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
     return log_joint + log_mean(together(own, fresh))
+
+
+@check.mistake("Two things: log q(z) is added, where the ELBO subtracts it, and its mean over K + 1 divides by K.")
+def log_q_added_and_divided_by_K(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+    return log_joint + together(own, fresh).logsumexp(0) - math.log(len(fresh))
+
+
+@check.mistake("You divide by K + 1, and sum the K fresh ones only: psi_0, the one that made z, is missing.")
+def psi0_counted_but_not_there(log_joint: Tensor, own: Tensor, fresh: Tensor) -> Tensor:
+    return log_joint - fresh.logsumexp(0) + math.log(len(fresh) + 1)

@@ -34,12 +34,13 @@ check = Check(
     cases=lambda: [
         (normal(3, 50, seed=31), positive(3, 50, seed=32)),
         (normal(4, 2, 7, seed=33), positive(4, 2, 7, seed=34)),
+        (0.01 * normal(3, 6, seed=35), 1e-4 * positive(3, 6, seed=36)),  # tiny variances
     ],
 )
 
 
-@check.mistake("""This is the code as it stood: two slips. PyTorch's Exponential takes the rate, and 1/2 *is* the rate;
-    and Normal takes a standard deviation, while psi is a variance.""")
+@check.mistake("""This is the code as it stood, or does the same: two slips. PyTorch's Exponential takes the rate, and
+    1/2 *is* the rate; and Normal takes a standard deviation, while psi is a variance.""")
 def rate_read_as_a_mean_and_variance_as_a_deviation(z: Tensor, psi: Tensor) -> Tensor:
     return laplace(z, psi, 2.0, 1.0).sum(-1)
 
@@ -101,3 +102,25 @@ def conditional_is_missing(z: Tensor, psi: Tensor) -> Tensor:
     for.""")
 def marginal(z: Tensor, psi: Tensor) -> Tensor:
     return (-z.abs() - math.log(2)).sum(-1)
+
+
+@check.mistake("The logarithm of the rate is missing: the density of Exp(psi | 1/2) is 1/2 exp(-psi / 2).")
+def log_rate_missing(z: Tensor, psi: Tensor) -> Tensor:
+    return right(z, psi) + psi.shape[-1] * math.log(2)
+
+
+@check.mistake("""You added up over axis 1. The dimensions are the last axis, -1, however many axes of a batch stand
+    before it.""")
+def sum_over_axis_1(z: Tensor, psi: Tensor) -> Tensor:
+    return laplace(z, psi).sum(1)
+
+
+@check.mistake("You kept psi above 0.01. A variance may be as small as it likes: no limit.")
+def psi_kept_above_a_hundredth(z: Tensor, psi: Tensor) -> Tensor:
+    return right(z, psi.clamp(min=0.01))
+
+
+@check.mistake("""Two slips are left. 1/2 is the *rate*, and PyTorch's Exponential takes the rate; and psi is the
+    variance itself, not 1 / variance.""")
+def rate_read_as_a_mean_and_psi_as_a_precision(z: Tensor, psi: Tensor) -> Tensor:
+    return laplace(z, psi, 2.0, -0.5).sum(-1)

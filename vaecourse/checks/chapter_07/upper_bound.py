@@ -97,6 +97,15 @@ check.mistake("You divided by the size of the batch. len(log_ratio), the first a
 check.mistake("math.log2 counts bits; logsumexp counts nats. Use math.log.")(partial(slips.base_2, over=0))
 
 
-@check.mistake("This is the largest log-ratio. It is close when one ratio dwarfs the others; the mean holds them all.")
+@check.mistake("""This is the largest log-ratio. The mean holds all of them, and is smaller: by log(K + 1) where one
+    dwarfs the others.""")
 def largest_ratio_alone(log_r: Tensor) -> Tensor:
     return log_r.amax(0)
+
+
+check.mistake("""One maximum was taken out of the whole tensor. A column far below it has only zeros left: one maximum
+    for each z, which is what logsumexp(0) does.""")(partial(slips.one_maximum_for_all, over=0))
+
+for floored in (slips.floor_under_the_logarithm, slips.floor_of_1e_8, slips.floor_of_1e_12):
+    check.mistake("""A small number under the logarithm hides that the mean is 0 in the computer: where -800 is right,
+        you get the logarithm of that number. logsumexp needs no such help.""")(partial(floored, over=0))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
-from vaecourse.checks import slips
 from vaecourse.checks.cases import normal
 from vaecourse.checks.frame import Check
 
@@ -59,9 +56,10 @@ def every_row_dominates_itself(s: Tensor) -> Tensor:
     return ~(s[:, None] >= s[None]).all(-1).any(0)
 
 
-check.mistake("The scores here are better when *higher*. You kept the rows to which nobody is worse.")(
-    partial(slips.worst_counts_most, right)
-)
+@check.mistake("""You kept the rows that dominate nobody. Is higher better in your comparison, and does `any` run over
+    the rows that *might dominate*, not over those that might be dominated?""")
+def those_that_dominate_nobody(s: Tensor) -> Tensor:
+    return right(-s)
 
 
 @check.mistake("You returned the rows that are dominated. True should mean: nobody dominates this row.")
@@ -94,3 +92,20 @@ def scores_themselves(s: Tensor) -> Tensor:
     one; without a price, all undominated rows stay.""")
 def sum_of_the_columns(s: Tensor) -> Tensor:
     return s.sum(1) == s.sum(1).max()
+
+
+@check.mistake("You looked at two columns only. There are C of them: all and any run over the whole last axis.")
+def first_two_columns_only(s: Tensor) -> Tensor:
+    return right(s[:, :2])
+
+
+@check.mistake("""Two things: you kept the rows that beat nobody, where nobody must beat *them*; and to dominate, a row
+    may be equal in some columns, if it is better in one.""")
+def those_that_beat_nobody_in_every_column(s: Tensor) -> Tensor:
+    return better_in_every_column(-s)
+
+
+@check.mistake("""Every row is kept. One row that dominates another is enough, `any`; all of them never do, for none
+    dominates itself.""")
+def all_rows_kept(s: Tensor) -> Tensor:
+    return torch.ones(len(s), dtype=torch.bool)

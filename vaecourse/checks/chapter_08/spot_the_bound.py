@@ -39,14 +39,14 @@ check = Check(
     praise="One K for both, as large as you can pay. Now the difference is about the models.",
     cases=lambda: [
         (0.7 * normal(3, 20, 5, seed=41) - 24.1, 2.5 * normal(3, 20, 5, seed=42) - 27.3),
-        (normal(2, 7, 4, seed=43) - 800.0, 3 * normal(2, 7, 4, seed=44) - 803.0),
-        (uneven(normal(3, 5, 4, seed=45), (0, 1)), uneven(2 * normal(3, 5, 4, seed=46), (0, 1))),
+        (normal(2, 7, 4, seed=43).double() - 800.0, 3 * normal(2, 7, 4, seed=44).double() - 803.0),
+        tuple(uneven(normal(3, 5, 4, seed=seed).double() * size, (0, 1)) for seed, size in ((45, 1), (46, 2))),
     ],
 )
 
 
-@check.mistake("""This is the code as it stood: the old model is judged by L_1 and the new one by L_K. The difference
-    holds the tightness of the bound *and* the quality of the model. Judge both by all M K samples.""")
+@check.mistake("""This is the code as it stood, or does the same: the old model is judged by L_1 and the new one by L_K.
+    The difference holds the tightness of the bound *and* the quality of the model. Judge both by all M K samples.""")
 def ELBO_of_one_and_IWAE_of_the_other(old: Tensor, new: Tensor) -> Tensor:
     return pooled(new) - elbo(old)
 
@@ -96,8 +96,8 @@ def MIWAE_of_both(old: Tensor, new: Tensor) -> Tensor:
     return miwae(new) - miwae(old)
 
 
-@check.mistake("""This is sum of w~ log w. It lies above the bound by log K minus the entropy of w~, and may lie above
-    log p(x) itself.""")
+@check.mistake("""This is sum of w~ log w. It lies above the bound by log(M K) minus the entropy of w~, and may lie
+    above log p(x) itself.""")
 def weighted_log_weights(old: Tensor, new: Tensor) -> Tensor:
     return self_weighted(new) - self_weighted(old)
 
@@ -115,3 +115,26 @@ def not_averaged(old: Tensor, new: Tensor) -> Tensor:
 @check.mistake("You added the data points up. Test results are reported as means, nats for each point.")
 def summed_over_the_batch(old: Tensor, new: Tensor) -> Tensor:
     return (bounds.iwae(new) - bounds.iwae(old)).sum()
+
+
+@check.mistake("You clipped the gain at 0. The new model may be the worse one, and that must show: leave the sign.")
+def clipped_at_0(old: Tensor, new: Tensor) -> Tensor:
+    return right(old, new).clamp(min=0)
+
+
+@check.mistake("""Right on paper. With weights near exp(-800) every exp is 0, and the difference is inf - inf: NaN. Use
+    logsumexp, or bounds.iwae.""")
+def exp_first(old: Tensor, new: Tensor) -> Tensor:
+    return (new.exp().mean((0, 1)).log() - old.exp().mean((0, 1)).log()).mean()
+
+
+@check.mistake("""Two things: it is the ELBO of both, where the weights allow all M K samples under one logarithm; and
+    the gain is the new model's value minus the old one's.""")
+def ELBO_of_both_and_sign_turned_round(old: Tensor, new: Tensor) -> Tensor:
+    return elbo(old) - elbo(new)
+
+
+@check.mistake("""One bound for both: the mean over K of bounds of M samples. The weights allow a larger K: pool all
+    M K of them.""")
+def bounds_of_M_samples(old: Tensor, new: Tensor) -> Tensor:
+    return miwae(new.transpose(0, 1)) - miwae(old.transpose(0, 1))

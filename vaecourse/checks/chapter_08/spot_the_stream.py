@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 Parts = list[Tensor]
@@ -40,12 +39,14 @@ check = Check(
         (in_parts((8, 8, 3), 5, 51, -24.0),),
         (in_parts((4, 4, 4, 4, 1), 3, 61, -800.0),),
         (in_parts((6,), 4, 71, -20.0),),
+        ([uneven(part, 0) for part in in_parts((5, 5, 2), 3, 81, 0.0)],),
+        ([part + level for part, level in zip(in_parts((4, 4, 3), 2, 91, 0.0), (-900.0, 0.0, -900.0))],),
     ],
 )
 
 
-@check.mistake("""This is the code as it stood. It is a mean of logarithms: 50 bounds of 100 samples are L_100 with
-    little noise, not L_5000. Add the *weights* of all parts up, and take one logarithm.""")
+@check.mistake("""This is the code as it stood, or does the same. It is a mean of logarithms: 50 bounds of 100 samples
+    are L_100 with little noise, not L_5000. Add the *weights* of all parts up, and take one logarithm.""")
 def mean_of_the_bounds(parts: Parts) -> Tensor:
     return bound_of_each(parts).mean(0)
 
@@ -65,7 +66,6 @@ def all_parts_count_the_same(parts: Parts) -> Tensor:
 @check.mistake("""You carry the mean so far, and halve its sum with the next part. Then the last part weighs as much as
     all before it. Carry the *sum* of the weights, and divide once at the end.""")
 def half_and_half(parts: Parts) -> Tensor:
-    """Every part meets the mean of all before it, half and half: the last part weighs as much as all others."""
     total, *others = bound_of_each(parts)
     for each in others:
         total = torch.logaddexp(total, each) - math.log(2)
@@ -103,7 +103,7 @@ def last_part_only(parts: Parts) -> Tensor:
     return bound_of_each(parts)[-1]
 
 
-@check.mistake("There is no logarithm of a mean here: this is the ELBO.")
+@check.mistake("This is the mean of all log-weights, the ELBO: there is no logarithm of a mean here.")
 def mean_of_logs(parts: Parts) -> Tensor:
     return torch.cat(parts).mean(0)
 
@@ -114,4 +114,24 @@ def exp_first(parts: Parts) -> Tensor:
     return torch.cat(parts).exp().mean(0).log()
 
 
-check.mistake("You averaged over the data points too. Return [B].")(partial(slips.averaged_over_the_batch, right))
+@check.mistake("You left the shorter last part out. The estimate must use every sample that was asked for.")
+def shorter_part_left_out(parts: Parts) -> Tensor:
+    return right([part for part in parts if len(part) == len(parts[0])])
+
+
+@check.mistake("""One logarithm, good. But it is that of a sum of means, one of each part. Add the parts' sums up, and
+    divide once, by the number of all samples.""")
+def means_of_the_parts_summed(parts: Parts) -> Tensor:
+    return bound_of_each(parts).logsumexp(0)
+
+
+@check.mistake("""Two things: this is a mean of logarithms, one of each part, and they are those of sums. Add all the
+    weights up, take one logarithm, and divide under it by the number of all samples.""")
+def mean_of_the_logs_of_sums(parts: Parts) -> Tensor:
+    return torch.stack([part.logsumexp(0) for part in parts]).mean(0)
+
+
+@check.mistake("""One maximum was taken out of the whole tensor. A column far below it has only zeros left: one maximum
+    for each data point, which is what logsumexp(0) does.""")
+def one_maximum_for_all(parts: Parts) -> Tensor:
+    return slips.one_maximum_for_all(torch.cat(parts), 0)

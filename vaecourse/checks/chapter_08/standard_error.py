@@ -82,3 +82,37 @@ def seeds_summed(v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 check.mistake("Both are right, in the wrong order: the mean first.")(partial(slips.order_turned_round, right))
+
+
+@check.mistake("You divided by the root of 6, however many seeds there are. Take their number from `values`: len().")
+def six_seeds_taken_for_granted(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.mean(), v.std() / 6**0.5
+
+
+@check.mistake("""Mean square minus squared mean: on paper that is the variance. Far from 0, two large numbers leave few
+    right digits of their small difference. Subtract the mean first, then square.""")
+def mean_square_less_squared_mean(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.mean(), ((v.square().mean() - v.mean().square()).clamp(min=0) / (len(v) - 1)).sqrt()
+
+
+@check.mistake("""Two things: the first number is a sum, where a table reports a mean, and the second the standard
+    deviation, not divided by the root of the number of seeds.""")
+def sum_and_standard_deviation(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.sum(), v.std()
+
+
+@check.mistake("The error is right, and it is that of the mean. Beside it stands the sum of the seeds.")
+def sum_for_the_mean(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.sum(), v.std() / len(v) ** 0.5
+
+
+@check.mistake("""Two things: the standard deviation was taken with S below the line, not S - 1, and it is that of one
+    seed: the error of the mean is smaller by the root of S.""")
+def n_for_n_minus_1_and_not_divided(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.mean(), v.std(unbiased=False)
+
+
+@check.mistake("""Two things: mean square minus squared mean leaves few right digits far from 0, so subtract the mean
+    first, then square; and with so few seeds divide by S - 1.""")
+def mean_square_less_squared_mean_and_n(v: Tensor) -> tuple[Tensor, Tensor]:
+    return v.mean(), (v.square().mean() - v.mean().square()).clamp(min=0).sqrt() / len(v) ** 0.5
