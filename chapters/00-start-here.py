@@ -24,8 +24,8 @@
 # | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; <kbd>Home</kbd> and <kbd>End</kbd> jump to its ends; the buttons under it set up a situation, and one puts everything back |
 # | do an exercise | write your answer into the cell with the dots, run it, run the check under it |
 # | get a hint | open *Hint* on the exercise's card |
-# | see the solution | click on the bar at the left of the folded cell under the check, or on its three dots |
-# | know a teaching note | it begins with a number of minutes in bold; it is for those who teach, and you may read it |
+# | see the solution | `make lab` opens the notebooks that have them: there, click on the bar at the left of the folded cell under the check, or on its three dots. Those of `make learn` have none |
+# | know a teaching note | it begins with a number of minutes in bold; it is for those who teach, stands where the solutions are, and you may read it |
 # | hear what the picture says | the sentence under each lab says its values in words; a screen reader reads it out |
 #
 # A check does not only say *wrong*. It knows the usual mistakes of each exercise, many of them found in published code,

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -81,6 +80,8 @@ def sources(numbers: list[str] | None = None, folder: Path = CHAPTERS) -> list[P
 
 def read(source: Path) -> NotebookNode:
     """The text file as a notebook without outputs, its cell ids made from the chapter's name and the cell's place."""
+    import jupytext  # a learner's environment has none: what is made there is made of the stored notebooks
+
     notebook = jupytext.read(source, fmt="py:percent")
     notebook.metadata = nbformat.from_dict(METADATA)
     for index, cell in enumerate(notebook.cells):

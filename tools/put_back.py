@@ -29,23 +29,38 @@ def back(old: Path, folder: Path = typed.CHAPTERS) -> Iterator[str]:
             raise ending.Refused(
                 f"{files.shown(old)} has no mark of the course, so its text and yours look alike: copy by hand."
             )
+        merged = Merged(mine, there, old, target)
+        if merged.text is not None:
+            files.write(target, merged.text, typed.NOTEBOOK, known, tell=made.tell)
+    yield from merged.outcome()
+
+
+class Merged:
+    """What was typed in the notebook ``mine``, which lies at ``old``, put into ``there``, which will lie at ``target``.
+
+    ``text`` is that notebook as it stands in a file, None where nothing is put in; ``outcome`` says what became of it all.
+    """
+
+    def __init__(self, mine: typed.Notebook, there: typed.Notebook, old: Path, target: Path) -> None:
         found, chapter = list(typed.typed(mine)), _Chapter(there)
-        placed, left = [chapter.put(one) for one in found], typed.has_other_settings(mine)
-        if any(placed):
+        placed, self.has_other_settings = [chapter.put(one) for one in found], typed.has_other_settings(mine)
+        self.old, self.target, self.typed, self.put, self.text = old, target, len(found), sum(placed), None
+        if self.put:
             there["cells"] = list(chapter.all())
-            text = _text(there, old, target)
+            self.text = text(there, old, target)
             if chapter.set_as_typed():
                 try:
-                    text = _text(there, old, target)
+                    self.text = text(there, old, target)
                 except ending.Refused:  # a setting as no notebook may have it
-                    left = True
-            files.write(target, text, typed.NOTEBOOK, known, tell=made.tell)
-    put = sum(placed)
-    yield f"{target.name}: {put} of {len(found)} cells that were typed are in it."
-    if put < len(found):
-        yield f"  {len(found) - put} are the course's own, changed by hand: they are in {files.shown(old)}."
-    if left:
-        yield f"  Settings of cells (slides, words for pictures) that are not in it any more are in {files.shown(old)}."
+                    self.has_other_settings = True
+
+    def outcome(self) -> Iterator[str]:
+        copy, left = files.shown(self.old), self.typed - self.put
+        yield f"{self.target.name}: {self.put} of {self.typed} cells that were typed are in it."
+        if left:
+            yield f"  {left} are the course's own, changed by hand: they are in {copy}."
+        if self.has_other_settings:
+            yield f"  Settings of cells (slides, words for pictures) that are not in it any more are in {copy}."
 
 
 def chapter_of(old: Path, folder: Path) -> Path:
@@ -79,7 +94,7 @@ def _exercises(path: Path) -> set[str]:
         return set()
 
 
-def _text(there: typed.Notebook, old: Path, target: Path) -> bytes:
+def text(there: typed.Notebook, old: Path, target: Path) -> bytes:
     """The notebook as it stands in a file, in which every program can read it."""
     import nbformat
 

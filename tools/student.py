@@ -10,59 +10,25 @@ The chapters themselves are never written. Outputs are left out because they ans
 from __future__ import annotations
 
 import argparse
-import ast
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, made, notebooks
+from tools import chapter, ending, made, notebooks, withheld
 
 FOLDER = chapter.ROOT / "build/student"
-KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 UNSOLVED = "Not solved yet"  # how a check begins its answer to a stub
 
 NOTE = """\
 *This is the class's version: solutions and teaching notes are with your teacher. A check does not need them, and you
 can go on with an exercise unsolved.*"""
 
-# A later cell may need an answer. The course's own stands in for one that does not pass yet; its code is not shown.
-GO_ON = """\
-# The cells below need this answer. Until yours passes, they go on with the course's.
-if not checks.ALL["{check}"]({name}).passed:
-    {name} = checks.ALL["{check}"].solution"""
-
 
 def without_answers(source: Path) -> NotebookNode:
     """The chapter at ``source`` (its .py) as a class gets it: not run, no solution, no teaching note."""
-    notebook = chapter.read(source)
-    whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
     note = nbformat.v4.new_markdown_cell(NOTE, id="class-version", metadata={"slideshow": {"slide_type": "skip"}})
-    notebook.cells = [whole[0], note]
-    for index, cell in enumerate(whole[1:], 1):
-        notebook.cells.append(cell)
-        answer = chapter.check_of(cell) if "check" in chapter.tags(cell) else None
-        if answer and _is_used(answer[1], whole[index + 1 :]):
-            notebook.cells.append(_go_on(cell, *answer))
-    return notebook
-
-
-def _is_used(name: str, cells: list[NotebookNode]) -> bool:
-    """Does a cell that is no part of an exercise need what the learner was asked for?"""
-    for cell in cells:
-        if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
-            nodes = [
-                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name) and node.id == name
-            ]
-            if nodes:
-                return not any(isinstance(node.ctx, ast.Store) for node in nodes)  # a new value needs no old one
-    return False
-
-
-def _go_on(cell: NotebookNode, check: str, name: str) -> NotebookNode:
-    source = GO_ON.format(check=check, name=name)
-    metadata = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "slideshow": {"slide_type": "skip"}}
-    return nbformat.v4.new_code_cell(source, id=f"{cell.id}-go-on", metadata=metadata)
+    return withheld.without_answers(chapter.read(source), note)
 
 
 def write(source: Path, folder: Path = FOLDER) -> Path:

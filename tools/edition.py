@@ -1,0 +1,152 @@
+"""The learner's edition: the chapters to work in, in learn/, without solutions, teaching notes, grey rows and outputs.
+
+    python -m tools.edition                         make learn/, or bring it up to date: every answer stays
+    python -m tools.edition again 03                chapter 03 as at the start
+    python -m tools.edition again 03.iwae_bound     this exercise as at the start
+
+It is made of the chapters' notebooks. Where one has a new text, what was typed into the learner's goes into that as in
+an update (``put_back``): an answer to the exercise of its name, a cell of one's own behind the cell that it stood
+behind; and the notebook as it was is kept in learn/kept first. git ignores the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools import chapter, ending, made, typed, withheld
+from tools.put_back import Merged, text
+from vaecourse import files
+
+FOLDER = chapter.ROOT / "learn"
+MAP = "00-start-here.ipynb#A-map-of-the-course"
+SKIP = {"slideshow": {"slide_type": "skip"}}
+WAIT = 60.0  # seconds for another one that makes the edition
+
+
+def edition(chapters: list[Path], place: int) -> typed.Notebook:
+    """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
+    stored = nbformat.read(chapters[place], as_version=4)
+    stored.cells = withheld.without_assertions(
+        [cell for cell in stored.cells if not withheld.KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
+    )
+    way = _way(chapters, place)
+    notebook = withheld.without_answers(stored, nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP))
+    notebook.cells.append(nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=SKIP))
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    typed.mark(notebook)
+    found: typed.Notebook = json.loads(nbformat.writes(notebook))
+    return found
+
+
+def _way(chapters: list[Path], place: int) -> str:
+    """Links to the chapter before, to the map and to the chapter after."""
+    before = [f"[← {_title(chapters[place - 1])}]({chapters[place - 1].name})"] if place else []
+    after = [f"[{_title(chapters[place + 1])} →]({chapters[place + 1].name})"] if place + 1 < len(chapters) else []
+    return " · ".join([*before, f"[map of the course]({MAP})", *after])
+
+
+def _title(path: Path) -> str:
+    """The number of a chapter and its title up to the colon."""
+    first: NotebookNode = nbformat.read(path, as_version=4).cells[0]
+    heading = next(line for line in first.source.splitlines() if line.startswith("# "))
+    return f"{path.name[:2]} {heading.removeprefix('# ').split(':')[0]}"
+
+
+def renew(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> Iterator[str]:
+    """Make the notebooks that are not there, and bring the others up to date; say what became of them."""
+    sources = typed.notebooks(chapters)
+    folder.mkdir(exist_ok=True)
+    for place, source in enumerate(sources):
+        target = folder / source.name
+        with files.locked(target, "making the learner's edition", wait=WAIT):
+            yield from _renew(target, edition(sources, place))
+
+
+def _renew(target: Path, there: typed.Notebook) -> Iterator[str]:
+    known = {files.real(target): files.stamp(target)}
+    if not target.exists() or typed.is_untouched(target):
+        if not target.exists() or not _is_of(typed.read(target), there):
+            files.write(target, text(there, target, target), typed.NOTEBOOK, known, tell=made.tell)
+        return
+    try:
+        mine = typed.read(target)
+    except ValueError:
+        yield f"{target.name} cannot be read: it is in {files.shown(files.keep(target))}, and begins again."
+        files.write(target, text(there, target, target), typed.NOTEBOOK, known, tell=made.tell)
+        return
+    if not _is_of(mine, there):
+        copy = files.keep(target)
+        merged = Merged(mine, there, copy, target)
+        files.write(target, merged.text or text(there, copy, target), typed.NOTEBOOK, known, tell=made.tell)
+        yield f"{target.name} has a new text; as it was, it is in {files.shown(copy)}."
+        yield from merged.outcome()
+
+
+def _is_of(mine: typed.Notebook, there: typed.Notebook) -> bool:
+    """Whether a notebook is made of this text, whatever was typed since."""
+    return bool(mine["metadata"].get("vaecourse") == there["metadata"]["vaecourse"])
+
+
+def is_whole(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> bool:
+    """Whether every notebook of the edition is there."""
+    return all((folder / source.name).exists() for source in typed.notebooks(chapters))
+
+
+def again(name: str, folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> str:
+    """Put a chapter ("03") or an exercise ("03.iwae_bound") back to its start; return where the notebook is kept."""
+    sources = typed.notebooks(chapters)
+    place = next((place for place, source in enumerate(sources) if source.name.startswith(name[:2] + "-")), None)
+    there = edition(sources, place) if place is not None and len(name) >= 2 else None
+    if there is None or len(name) > 2 and name not in typed.stubs(there):
+        raise ending.Refused(f"there is no chapter or exercise {name!r}; there are 03, or 03.iwae_bound, for example.")
+    target = folder / sources[place].name  # type: ignore[index]
+    if not target.exists():
+        raise ending.Refused(f"{files.shown(target)} is not there: it begins at its start.")
+    with files.locked(target, "beginning again", wait=WAIT):
+        known = {files.real(target): files.stamp(target)}
+        copy = files.keep(target)
+        if len(name) > 2:
+            there = _with_stub(typed.read(target), there, name)
+        files.write(target, text(there, copy, target), typed.NOTEBOOK, known, tell=made.tell)
+    return f"{name} is as at the start. The notebook as it was: {files.shown(copy)}"
+
+
+def _with_stub(mine: typed.Notebook, there: typed.Notebook, name: str) -> typed.Notebook:
+    """The learner's notebook with one exercise's cell as the course gives it."""
+    places, stub = typed.stubs(mine), there["cells"][typed.stubs(there)[name]]
+    if name not in places:
+        raise ending.Refused(f"the cell of {name} is gone: `again {name[:2]}` begins the whole chapter again.")
+    mine["cells"][places[name]] |= {"source": stub["source"], "outputs": [], "execution_count": None}
+    return mine
+
+
+@ending.told("edition")
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.edition", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", nargs="?", choices=["renew", "again"], default="renew")
+    parser.add_argument("name", nargs="?", help="for again: a chapter, 03, or an exercise, 03.iwae_bound")
+    options = parser.parse_args(arguments)
+    if options.command == "again":
+        if not options.name:
+            raise ending.Refused("again needs a chapter or an exercise: python -m tools.edition again 03")
+        print(again(options.name))
+        return 0
+    if is_whole() and (users := made.uses(chapter.ROOT)):
+        ending.say(f"learn/ stays as it is, for it may be in use by {users[0]}: it is renewed at the next start.")
+        return 0
+    for sentence in renew():
+        ending.say(sentence)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
