@@ -127,7 +127,7 @@ def _with_stub(mine: typed.Notebook, there: typed.Notebook, name: str) -> typed.
     return mine
 
 
-@ending.told("edition")
+@ending.reports("edition")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.edition", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -38,7 +38,7 @@ def back(old: Path, folder: Path = typed.CHAPTERS) -> Iterator[str]:
 class Merged:
     """What was typed in the notebook ``mine``, which lies at ``old``, put into ``there``, which will lie at ``target``.
 
-    ``text`` is that notebook as it stands in a file, None where nothing is put in; ``outcome`` says what became of it all.
+    ``text`` is that notebook as it stands in a file, None where nothing is put in; ``outcome`` says what became of it.
     """
 
     def __init__(self, mine: typed.Notebook, there: typed.Notebook, old: Path, target: Path) -> None:

@@ -6,8 +6,8 @@ import shutil
 import nbformat
 import pytest
 
-from tests.chapters.test_student import bound, loaded
 from tests.survival.test_answers import FOUR, answer, texts
+from tests.tools.test_student import bound, loaded
 from tools import chapter, edition, ending, made, typed, withheld
 
 SOURCES = typed.notebooks(chapter.CHAPTERS)

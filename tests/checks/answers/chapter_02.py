@@ -94,10 +94,10 @@ def coverage_where_and_einsum_in_float64(prior, likelihood, q):
 @right("02.coverage")
 def coverage_by_a_loop_as_a_float(prior, likelihood, q):
     expectation = 0.0
-    for p, lik, proposal in zip(prior.tolist(), likelihood.tolist(), q.tolist(), strict=True):
+    for p, chance, proposal in zip(prior.tolist(), likelihood.tolist(), q.tolist(), strict=True):
         if proposal == 0:
             continue
-        expectation += proposal * (p * lik / proposal)
+        expectation += proposal * (p * chance / proposal)
     return expectation
 
 
