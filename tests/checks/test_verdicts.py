@@ -116,6 +116,12 @@ def mended_below(x):
     return x.logsumexp(1)
 
 
+def mended_below_with_a_closure(x):
+    return None
+    weights = x.exp()
+    return sorted(x, key=lambda row: (row * weights[0]).sum())
+
+
 def empty(x):
     """A docstring."""
     ...
@@ -128,6 +134,7 @@ def empty(x):
         (printed, "prints, and returns nothing"),
         (one_branch, "In test case 2 of 2 your function returns None"),
         (mended_below, "the line `return None` ends the function"),
+        (mended_below_with_a_closure, "the line `return None` ends the function"),
         (empty, "Not solved yet: the function is still empty"),
         (lambda x: (x, ...), "a `...` is still in the answer"),
     ],

@@ -113,11 +113,15 @@ def _time_limit(seconds: float) -> Iterator[None]:
 # What a function is, without a call ----------------------------------------------------------------------------------
 
 
+# What Python puts before the first line, also where the only lines that use a closure are dead.
+SETTING_UP = ("RESUME", "NOP", "CACHE", "MAKE_CELL", "COPY_FREE_VARS")
+
+
 def is_empty(answer: object) -> bool:
     """Does the function nothing but return None or ``...``, as a stub does?"""
     if not inspect.isfunction(answer):
         return False
-    steps = [step for step in dis.get_instructions(answer) if step.opname not in ("RESUME", "NOP", "CACHE")]
+    steps = [step for step in dis.get_instructions(answer) if step.opname not in SETTING_UP]
     constants = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
     only = {step.opname for step in steps} <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
     return only and len(constants) == 1 and (constants[0] is None or constants[0] is ...)

@@ -74,14 +74,15 @@ def exp_first(log_w: Tensor, alpha: float) -> Tensor:
     return mixed(slips.shares_exp_first((1 - alpha) * log_w, 1), alpha) / len(log_w)
 
 
-@check.mistake("""The derivative of the share has a factor 1 - alpha, and you took it away once more: (1 - alpha) stands
-    on the square alone, alpha on the share.""")
-def factor_on_both_parts(log_w: Tensor, alpha: float) -> Tensor:
+@check.mistake("""The squares have their factor 1 - alpha, and the part alpha of the share itself is missing: only 1 -
+    alpha of it turns into the square.""")
+def share_itself_is_missing(log_w: Tensor, alpha: float) -> Tensor:
     return (1 - alpha) * tilted(log_w, alpha) ** 2 / len(log_w)
 
 
-@check.mistake("You took the squares of the shares and forgot to mix: alpha of the share itself is left.")
-def share_not_weighted_by_alpha(log_w: Tensor, alpha: float) -> Tensor:
+@check.mistake("""The share is in it whole. Only its part alpha stays a share; the other part, 1 - alpha, has turned
+    into the square.""")
+def share_is_in_it_whole(log_w: Tensor, alpha: float) -> Tensor:
     return (tilted(log_w, alpha) + (1 - alpha) * tilted(log_w, alpha) ** 2) / len(log_w)
 
 
