@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import bootstrap, ending, made, packages
+from tools import bootstrap, ending, made, packages, running
 
 # The folders beside build/ and .venv, and how their programs name what they put into them.
 CACHES = {
@@ -56,8 +56,8 @@ SCRIPTS += "what.bin_path = sys.argv[2]; make.setup_scripts(what)"  # as venv wr
 
 
 def clean(root: Path, tell: made.Tell) -> None:
-    """Clean the course's folder ``root``. Raises ``Refused`` where a lab or an update of it runs: it needs .venv."""
-    if uses := made.uses(root):
+    """Clean the course's folder ``root``. Raises ``Refused`` where something runs that needs its .venv."""
+    if uses := made.uses(root) or running.at_work(root / ".venv"):
         raise ending.Refused(
             f"nothing is removed, for what lies here is needed by {uses[0]}. End that first, then again."
         )
@@ -228,18 +228,19 @@ def wheels(root: Path, tell: made.Tell) -> None:
 def remove(folder: Path, is_own: Callable[[Path], bool], tell: made.Tell, kept: Path | None = None) -> None:
     """Remove ``folder`` after the files in it that are not ``is_own``, by their way from it, were moved aside.
 
-    A program may save there meanwhile: so no file is removed but one that is as it was when it was looked at.
+    A program may save there meanwhile: so no file is removed but one that is as it was when it was looked at, and none
+    that a program has open to write.
     """
     if folder.is_symlink() or not folder.is_dir():
         return
     kept = kept or folder.parent / made.files.KEPT / folder.name
     for turn in range(TURNS):
         ours: dict[Path, Stamp] = {}
-        strangers = []
+        strangers, written = [], running.written(folder)
         for path in made.walk(folder):
             with contextlib.suppress(FileNotFoundError):  # its program has removed it
                 found = _stamp(path)  # before the look at what is in it
-                if is_other(path) or not is_own(path.relative_to(folder)):
+                if is_other(path) or _place(path) in written or not is_own(path.relative_to(folder)):
                     strangers.append(path)
                 else:
                     ours[path] = found
@@ -261,6 +262,12 @@ def _stamp(path: Path) -> Stamp:
     """By what a save is seen, whatever the name of the file is meanwhile."""
     found = path.lstat()
     return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """The disk and the number of a file."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino
 
 
 def _remove(ours: dict[Path, Stamp], folder: Path, kept: Path, tell: made.Tell) -> None:

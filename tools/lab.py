@@ -31,6 +31,7 @@ from tools import contents, ending, environment, made, servers
 
 START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
 KERNELS = 12
+LONGEST = 512 * 2**20  # bytes that can be saved, as Jupyter has it; whoever sends more is cut off with no word
 IDLE = 8 * 3600  # seconds: a night's training ends in time, and so does what was forgotten
 
 DRAWN_BY_PROGRAM = ["@jupyterlab/vega5-extension"]  # of what JupyterLab shows untrusted, what loads data and pictures
@@ -105,6 +106,7 @@ class Lab(LabApp):
         settings = servers.settings(most=KERNELS, idle=IDLE, look=300)
         settings.ServerApp.file_to_run = str(START)
         settings.ServerApp.contents_manager_class = contents.Contents
+        settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = LONGEST
         return cls.serverapp_class.instance(config=settings, **more)
 
 

@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -251,7 +252,8 @@ def uses(root: Path) -> list[str]:
 
 def being_made(parent: Path) -> list[str]:
     """The folders in ``parent`` at which a living process says that it works: for where no package, so no lock, is."""
-    return [lock.name[1 : -len(".lock")] for lock in sorted(parent.glob(".*.lock")) if _lives(lock)]
+    locks = sorted(parent.glob(".*.lock"))
+    return [lock.name[1 : -len(".lock")] for lock in locks if _lives(lock) or _is_held(lock)]
 
 
 def _lives(lock: Path) -> bool:
@@ -264,14 +266,33 @@ def _lives(lock: Path) -> bool:
 
 
 def _is_at_work(lock: Path) -> bool:
-    """Whether that process is the one that wrote this: where it was killed, its number may be another one's by now."""
-    if not _lives(lock):
-        return False
+    """Whether somebody holds a lock. The number of his process counts only where the system cannot tell.
+
+    A container has other numbers, and where he was killed, the number may be another one's by now.
+    """
+    held = _is_held(lock)
+    return (_lives(lock) or _is_elsewhere(lock)) if held is None else held
+
+
+def _is_elsewhere(lock: Path) -> bool:
+    """Whether a lock's file says that it is held on another machine, of whose processes nothing is known here."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return bool(json.loads(files.content(lock, LONGEST))["machine"] != socket.gethostname())
+    return False
+
+
+def _is_held(lock: Path) -> bool | None:
+    """Whether the system says that somebody holds a lock; None if it does not say."""
     if fcntl:
-        with contextlib.suppress(OSError), files.opened(lock) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    return True
+        try:
+            with files.opened(lock) as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        except BlockingIOError:
+            return True
+        except OSError:  # a disk without such locks, or another user's
+            pass
+    return None
 
 
 def _kept(folder: Path) -> Path:

@@ -132,7 +132,7 @@ def lab(draft: Draft, name: str, experiment: str = "") -> list[str]:
     source = _source(draft, number)
     experiment = experiment or "".join(part.capitalize() for part in word.split("_"))
     _matched(r"[A-Z][A-Za-z0-9]*", experiment, "The class of a lab", "WeightCurve")
-    if re.search(rf"\b{experiment}\b", filled("lab.py", name="", lab="")):
+    if keyword.iskeyword(experiment) or re.search(rf"\b{experiment}\b", filled("lab.py", name="", lab="")):
         raise ending.Refused(f"{experiment!r} means something else in a lab's file: take another CLASS.")
     file = _snake(experiment)
     if f'"{name}":' in draft.text(LABS):
@@ -237,6 +237,8 @@ def whole_chapter(draft: Draft, name: str, title: str, exercises: str = FIRST) -
     """Its text, its checks, and its name wherever the page says; return what is left to do."""
     number = _matched(r"(\d\d)-[a-z0-9]+(?:-[a-z0-9]+)*", name, "The name of a chapter", "09-flows")[1]
     _matched(r"[^\s|\[\]$\\<>\"`*#][^\n|\[\]$\\<>\"`*#]*", title, "The title of a chapter", "TITLE='Normalising flows'")
+    if not title.isprintable():
+        raise ending.Refused(f"The title of a chapter looks like one line to every program, got {title!r}.")
     words = [_numbered(f"{number}.{word}", "The name of an exercise", "density")[1] for word in exercises.split()]
     if len(words) < 4 or len(set(words)) < len(words):
         raise ending.Refused(f"A chapter has four exercises at least, each with its name, got {exercises!r}.")

@@ -87,17 +87,17 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
  * @returns {import("../../vaecourse/labs/js/widget.d.ts").Model}
  */
 function model(traits, changed) {
-  /** @type {(() => void)[]} */
+  /** @type {[string, () => void][]} */
   const listeners = [];
   return {
     get: (/** @type {string} */ name) => traits[name],
     set(name, value) {
       traits[name] = value;
-      for (const tell of listeners) tell();
+      for (const [names, tell] of listeners) if (names.split(" ").includes(`change:${name}`)) tell();
     },
     save_changes: changed,
     send() {},
-    on: (_, listener) => listeners.push(listener),
+    on: (names, listener) => listeners.push([names, listener]),
     off() {},
   };
 }

@@ -69,6 +69,16 @@ test("a slider that is moved tells the model, and one whose model changes moves"
   assert.deepEqual([model.saved.length, model.heard], [1, 0]);
 });
 
+test("whoever sets a value after a Reset has heard of it: a link to another widget, too", async () => {
+  const { model } = await slider({ turn: 0, heard: 0 });
+  model.set("turn", 1); // what the kernel sends with a Reset
+  assert.equal(model.saved.length, 0); // what is held back is older, and stays as it was
+  model.set("value", 1); // as ipywidgets.jslink does
+  model.save_changes();
+  const { value, heard } = model.saved.at(-1);
+  assert.deepEqual([value, heard], [1, 1]);
+});
+
 test("a slider over whole numbers shows them without a point", async () => {
   const { find } = await slider({ stops: [1, 2, 50], whole: true, digits: 0, value: 50 });
   assert.deepEqual([find("input")[0].value, find("output")[0].textContent], ["2", "50"]);

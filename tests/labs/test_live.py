@@ -554,6 +554,22 @@ def test_nothing_is_left(end):
     on_a_loop(scenario)
 
 
+def test_it_trains_on_while_the_page_is_slow(lab):
+    """With a chapter to draw on a busy machine, a page is still for half a minute and more."""
+
+    async def scenario():
+        lab.start()
+        lab.transport.seen = lab.transport.shown
+        lab._answered -= 60
+        lab.tick()
+        assert lab.running
+        lab._answered -= 60
+        lab.tick()
+        assert not lab.running
+
+    on_a_loop(scenario)
+
+
 def test_it_pauses_when_the_page_has_gone(lab, monkeypatch):
     monkeypatch.setattr(training_panel, "SILENCE", 0.3)
 

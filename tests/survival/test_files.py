@@ -4,6 +4,7 @@ Nothing else writes: the last test finds every call that could.
 """
 
 import ast
+import contextlib
 import errno
 import fcntl
 import json
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from vaecourse import files
+from vaecourse.files import locks, whole
 
 ROOT = Path(__file__).parents[2]
 MINE = files.Kind("a file of ours", lambda path: path.read_bytes().startswith(b"ours"))
@@ -515,3 +517,101 @@ def test_what_another_wrote_into_a_lock_is_told_as_words(tmp_path):
         with pytest.raises(files.Busy) as busy, files.locked(tmp_path / "file", "saving"):
             pass
         assert str(busy.value).isprintable() and r"on \x1b[2Jhost, which has been \x9b31mharm\u202e" in str(busy.value)
+
+
+# In a folder in which others write ----------------------------------------------------------------------------------
+
+ROOT_ONLY = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
+
+
+def in_that_instant(monkeypatch, module, name, act):
+    """``act`` just before the first call of this function."""
+    real, done = getattr(module, name), []
+
+    def then(*arguments, **more):
+        if not done:
+            done.append(act(*arguments))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(module, name, then)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("by", ["a link", "a second name"])
+def test_nothing_is_written_through_what_was_put_in_the_place_of_a_lock(tmp_path, monkeypatch, by):
+    """Whoever can write in the folder can do so at any moment: after the look at the lock, too."""
+    thesis, name = tmp_path / "thesis.tex", tmp_path / ".file.lock"
+    thesis.write_text("ten years")
+
+    def swap(*_):
+        name.unlink()
+        name.symlink_to(thesis) if by == "a link" else name.hardlink_to(thesis)
+
+    in_that_instant(monkeypatch, locks.json, "dumps", swap)  # what is written then
+    with files.locked(tmp_path / "file", "saving"):
+        assert thesis.read_text() == "ten years"
+    assert thesis.read_text() == "ten years"
+
+
+@ROOT_ONLY
+def test_root_gives_no_file_away_in_somebody_elses_folder(tmp_path, monkeypatch):
+    """The folder's owner may put a link in the place of the new file, before that gets its rights and its owner."""
+    secret, folder = tmp_path / "shadow", tmp_path / "hers"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    folder.mkdir()
+    (folder / "file").write_text("hers")
+    (folder / "file").chmod(0o666)
+    for path in (folder, folder / "file"):
+        os.chown(path, 65534, 65534)
+
+    def swap(path, before, part):
+        part.unlink()
+        part.symlink_to(secret)
+
+    in_that_instant(monkeypatch, whole, "_pass_on", swap)
+    with contextlib.suppress(OSError):
+        files.replace(folder / "file", b"new")
+    found = secret.stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode), secret.read_text()) == (0, 0o600, "secret")
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="attributes of a file")
+def test_attributes_stay(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.note", b"mine")
+    except OSError:
+        pytest.skip("this disk takes no attributes")
+    files.replace(path, b"new")
+    assert os.getxattr(path, "user.note") == b"mine" and path.read_bytes() == b"new"
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("who", ["left", "held", "sticky", "closed"])
+def test_a_lock_of_another_user(tmp_path, who):
+    """One that a kill left is no trouble where it can be read and removed, and elsewhere it is told as what it is."""
+    for above in (tmp_path, *tmp_path.parents[:3]):
+        above.chmod(above.stat().st_mode | 0o011)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777 if who == "sticky" else 0o777)
+    name = folder / ".file.lock"
+    name.write_text(json.dumps({"process": 1, "machine": "here", "since": "2026-11-26 10:15", "doing": "saving"}))
+    name.chmod(0o600 if who == "closed" else 0o644)
+    with open(name) as file:
+        if who == "held":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        os.seteuid(65534)
+        try:
+            if who == "left":
+                with files.locked(folder / "file", "saving"):
+                    assert name.stat().st_uid == 65534
+            else:
+                with pytest.raises(OSError, match="its lock, which belongs to user 0, and only that user can open it"):
+                    with files.locked(folder / "file", "saving"):
+                        pass
+        finally:
+            os.seteuid(0)
+    assert name.exists() == (who != "left")

@@ -1,11 +1,14 @@
 """What lies in build/ and is not ours is moved aside and told: by whoever makes a folder there, and by make clean."""
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -343,6 +346,83 @@ def test_a_killed_lab_does_not_keep_clean_from_its_work(course, process):
     mine = write(course / ".in-use-by-me.lock", "a poem")
     clean.clean(course, lambda words: None)
     assert not lock.exists() and mine.exists() and not (course / ".venv").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="flock")
+@pytest.mark.parametrize("lock", [".in-use-by-7.lock", "build/.slides.lock"])
+def test_what_runs_in_a_container_on_the_same_folder_keeps_its_ground(course, lock):
+    """Its process has another number there, under which none may run here; the system's lock is one for both."""
+    (ended := subprocess.Popen([sys.executable, "-c", ""])).wait()
+    who = {"process": ended.pid, "machine": "box", "since": "2026-11-26 10:15", "doing": "running JupyterLab"}
+    held = write(course / lock, json.dumps(who))
+    before, said = below(course), []
+    with open(held) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(ending.Refused):
+            clean.clean(course, said.append)
+    assert held.exists() and (course / "build/slides/deep/page.html").exists()
+    assert below(course) == before if "in-use" in lock else "slides is being made there" in "".join(said)
+
+
+def test_a_disk_without_locks_tells_nothing_of_another_machine(course, monkeypatch):
+    (ended := subprocess.Popen([sys.executable, "-c", ""])).wait()
+    who = {"process": ended.pid, "machine": "box", "since": "2026-11-26 10:15", "doing": "running JupyterLab"}
+    held = write(course / ".in-use-by-7.lock", json.dumps(who))
+
+    def flock(*_):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(made.fcntl, "flock", flock)
+    with pytest.raises(ending.Refused, match="needed by process .* on box, which has been running JupyterLab"):
+        clean.clean(course, pytest.fail)
+    held.write_text(json.dumps(who | {"machine": socket.gethostname()}))
+    assert made.uses(course) == [] and not held.exists()
+
+
+HOLDS = """
+import mmap, sys
+with open(sys.argv[1], "r+b") as file:
+    if sys.argv[2] == "mapped":
+        held = mmap.mmap(file.fileno(), 1, mmap.MAP_PRIVATE, mmap.PROT_READ)
+        file.close()
+    print("open", flush=True)
+    if sys.stdin.readline() and not file.closed:
+        file.seek(0, 2)
+        file.write(b" and typed on")
+"""
+
+
+@contextlib.contextmanager
+def another_program(path, how):
+    command = [sys.executable, "-c", HOLDS, path, how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.stdin.write("on\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_clean_removes_nothing_under_a_training_that_runs_from_the_environment(course):
+    before = below(course)
+    with another_program(course / ".venv/lib/python3.11/site-packages/torch/x.py", "mapped") as process:
+        with pytest.raises(ending.Refused, match=f"is needed by process {process.pid}, .*python"):
+            clean.clean(course, pytest.fail)
+        assert below(course) == before
+    clean.clean(course, lambda words: None)
+    assert not (course / ".venv").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("name", ["build/slides/deep/page.html", ".venv/bin/torchrun", ".pytest_cache/README.md"])
+def test_what_a_program_goes_on_writing_through_clean_is_kept(course, name):
+    before, said = (course / name).read_text(), []
+    with another_program(course / name, "open"):
+        clean.clean(course, said.append)
+        assert not (course / name).exists()
+    (kept,) = course.rglob(f"kept/**/{Path(name).name}")
+    assert kept.read_text() == before + " and typed on" and any(
+        f"Moved to {course / 'kept'}" in words for words in said
+    )
 
 
 def test_a_course_that_may_only_be_read_is_used_all_the_same(monkeypatch, tmp_path):

@@ -456,6 +456,20 @@ def test_saving_a_notebook_leaves_its_py_alone(server):
     assert "an answer" in notebook.read_text() and notebook.with_suffix(".py").read_text() == before
 
 
+def test_a_notebook_with_long_outputs_is_saved(server):
+    """Where the server cuts it off, the page only says that nobody answers, and what is typed is saved no more."""
+    if server.name == "present":
+        pytest.skip("it saves nothing")
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 70 * 2**20}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "typed", "execution_count": 1}
+    content = {"cells": [cell | {"outputs": [output]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    body = {"type": "notebook", "format": "json", "content": content}
+    assert server.ask("PUT", "/api/contents/long.ipynb", body=body)[0] in (200, 201)
+    saved = server.folder / "long.ipynb"
+    assert saved.stat().st_size > 70 * 2**20
+    saved.unlink()
+
+
 def test_only_this_machine_can_connect(server, kernel):
     family = [psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(recursive=True)]
     listening = []

@@ -187,7 +187,14 @@ def test_a_remark_in_a_published_table_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "runs", ['[{"row": "k = 1", "seed": 0}]', '[{"row": 3}]', '[{"row": "k = 1", "nll": "x"}]', "[{}]"]
+    "runs",
+    [
+        '[{"row": "k = 1", "seed": 0}]',
+        '[{"row": 3}]',
+        '[{"row": "k = 1", "nll": "x"}]',
+        "[{}]",
+        '[{"row": "k = 1", "seed": 0, "nll": 1, "active_units": 1, "wall_seconds": 1, "side_by_side": 0}]',
+    ],
 )
 def test_runs_of_something_else_are_told_in_a_sentence(tmp_path, runs):
     file = tmp_path / "t.json"

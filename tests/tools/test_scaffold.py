@@ -193,13 +193,17 @@ def test_a_file_is_called_as_its_class(name, file):
     assert scaffold._snake(name) == file
 
 
-@pytest.mark.parametrize("experiment", ["weightCurve", "Weight Curve", "Experiment", "Normal", "Numbers"])
+@pytest.mark.parametrize(
+    "experiment", ["weightCurve", "Weight Curve", "Experiment", "Normal", "Numbers", "True", "None"]
+)
 def test_a_class_is_a_name_that_the_file_does_not_use(experiment):
     with pytest.raises(ending.Refused, match="WeightCurve, got|means something else in a lab's file"):
         scaffold.lab(scaffold.Draft(), "02.test", experiment)
 
 
-@pytest.mark.parametrize("title", ["", " flows", "a | b", "a\nb", "[a](b)", "$z$", "# a"])
+@pytest.mark.parametrize(
+    "title", ["", " flows", "a | b", "a\nb", "[a](b)", "$z$", "# a", "a\rb", "a\u2028b", "a\x85b", "a\tb"]
+)
 def test_a_title_is_one_line_of_words(title):
     with pytest.raises(ending.Refused, match="The title of a chapter looks like"):
         scaffold.whole_chapter(scaffold.Draft(), f"{NEXT}-test", title)

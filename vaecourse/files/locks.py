@@ -64,6 +64,7 @@ def locked(path: str | Path, doing: str, wait: float = 0.0) -> Iterator[None]:
 def _by_system(path: Path, name: Path, doing: str, wait: float) -> Iterator[None]:
     import filelock
 
+    _remove_if_left_by_another(name)
     # Of this user alone: whoever can open it can hold it.
     lock = filelock.FileLock(name, timeout=wait, thread_local=False, mode=0o600)
     try:
@@ -79,20 +80,63 @@ def _by_system(path: Path, name: Path, doing: str, wait: float) -> Iterator[None
     except filelock.Timeout:
         raise _busy(path, name) from None
     except OSError as failure:
+        if (other := _another(name)) is not None:
+            raise OSError(failure.errno, BELONGS.format(path=shown(path), name=shown(name), other=other)) from failure
         raise explained(path, failure) from failure
     ours = is_lock(name)  # else somebody's file has got this name since, and stays
-    inode = name.stat().st_ino
+    inode = os.lstat(name).st_ino
     try:
         if ours:
             with contextlib.suppress(OSError):  # on a full disk the lock holds all the same, and says less
-                name.write_text(json.dumps({**_self(), "doing": doing}), encoding="utf-8")
+                _say_who(name, json.dumps({**_self(), "doing": doing}).encode())
         yield
     finally:
         if ours:
             with contextlib.suppress(OSError):  # whoever waits sees that its file has no name any more, begins again
-                if name.stat().st_ino == inode:
+                if os.lstat(name).st_ino == inode:
                     name.unlink()
         lock.release()
+
+
+def _say_who(name: Path, text: bytes) -> None:
+    """Write into a lock's file who holds it, if it is one: by one opening, for others may write in that folder."""
+    handle = os.open(name, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        start = file.read(1000)
+        if os.fstat(handle).st_nlink == 1 and _is_locks(start):
+            file.seek(0)
+            file.write(text)
+            file.truncate(len(text))
+
+
+BELONGS = (
+    "{path} needs {name} as its lock, which belongs to user {other}, and only that user can open it. If nothing of "
+    "theirs is at work there, let them remove it; or name another file."
+)
+
+
+def _another(name: Path) -> int | None:
+    """The user whose a lock is; None if it is ours, or there is none."""
+    if hasattr(os, "geteuid"):
+        with contextlib.suppress(OSError):
+            owner = os.lstat(name).st_uid
+            return None if owner == os.geteuid() else owner
+    return None
+
+
+def _remove_if_left_by_another(name: Path) -> None:
+    """Remove another user's lock that nobody holds, where we may: who cannot write in it cannot hold it.
+
+    A kill has left it, of a version whose locks everybody could read. It is held meanwhile, so whoever waits for it
+    sees that it has no name any more.
+    """
+    if fcntl is None or _another(name) is None:
+        return
+    with contextlib.suppress(OSError), opened(name) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen, start = os.fstat(file.fileno()), file.read(1000)
+        if os.path.samestat(seen, os.lstat(name)) and _is_locks(start):
+            name.unlink()
 
 
 @contextlib.contextmanager
@@ -210,10 +254,14 @@ def _start(name: Path) -> bytes | None:
         return None
 
 
+def _is_locks(start: bytes) -> bool:
+    return not start.strip(b"\0") or _holds(start) is not None
+
+
 def is_lock(name: Path) -> bool:
     """Whether nothing is in a lock's file but what ``locked`` writes; old versions of filelock empty any."""
     start = _start(name)  # None: locking it says what is the matter
-    return start is None or not start.strip(b"\0") or _holds(start) is not None
+    return start is None or _is_locks(start)
 
 
 def holder(name: Path) -> str:

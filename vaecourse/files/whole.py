@@ -212,15 +212,42 @@ def permission(path: Path) -> os.stat_result | None:
 
 
 def _pass_on(path: Path, before: os.stat_result, part: Path) -> None:
-    """Give the new file the rights of the old one, and its owner and attributes where that is possible."""
-    with contextlib.suppress(OSError):
-        shutil.copystat(path, part)
-    if hasattr(os, "chown") and os.stat(part).st_gid != before.st_gid:
-        os.chown(part, -1, before.st_gid)
-    if hasattr(os, "chown") and os.stat(part).st_uid != before.st_uid:
-        os.chown(part, before.st_uid, -1)
-    os.chmod(part, S_IMODE(before.st_mode))
-    os.utime(part)
+    """Give the new file the rights of the old one, and its owner and attributes where that is possible.
+
+    By one opening of it: whoever else may write in the folder can put a link in its place, and what that leads to would
+    get them.
+    """
+    if os.name != "posix":
+        with contextlib.suppress(OSError):
+            shutil.copystat(path, part)
+        os.chmod(part, S_IMODE(before.st_mode))
+        os.utime(part)
+        return
+    handle = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(handle)
+        if not S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise OSError(errno.EBUSY, "another program has put something else in the place of what was written")
+        _pass_on_attributes(path, handle)
+        if found.st_gid != before.st_gid:
+            os.fchown(handle, -1, before.st_gid)
+        if found.st_uid != before.st_uid:
+            os.fchown(handle, before.st_uid, -1)
+        os.fchmod(handle, S_IMODE(before.st_mode))
+        os.utime(handle)
+    finally:
+        os.close(handle)
+
+
+def _pass_on_attributes(path: Path, handle: int) -> None:
+    """Give an open file those attributes of another that the disk takes: access lists, labels. Linux has such."""
+    names: list[str] = []
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            names = os.listxattr(path)
+    for name in names:
+        with contextlib.suppress(OSError):
+            os.setxattr(handle, name, os.getxattr(path, name))
 
 
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PICTURES = 0.25  # seconds from one picture to the next while it trains
 SENTENCES = 5.0  # seconds from one sentence to the next: a screen reader reads each of them out
-SILENCE = 20.0  # seconds without an answer from the page, after which nobody is looking
+SILENCE = 90.0  # seconds without an answer from the page, after which nobody is looking; a busy one is slow at first
 STATUS = 8.0  # seconds for which a running training shows what became of a file
 NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
 AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded

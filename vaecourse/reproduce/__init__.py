@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -131,8 +130,11 @@ class _Published:
                 raise ValueError("a run stands there twice")
             content = json.loads(json.dumps(self.record.content()))  # as a reader of the file sees it
             return report.markdown(self.table, content)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, statistics.StatisticsError) as failure:
-            why = foreign.plain(failure) if isinstance(failure, ValueError) else "something is missing in them"
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as failure:
+            others = (
+                "a number in them cannot be" if isinstance(failure, ArithmeticError) else "something is missing in them"
+            )
+            why = foreign.plain(failure) if isinstance(failure, ValueError) else others
             raise ValueError(
                 f"{self.record.file} has runs that are not of the table {self.table.name} ({why}): name another file."
             ) from failure

@@ -10,9 +10,15 @@ function render({ model, el }) {
     model.save_changes();
   };
   const show = { slider, choice, switch: toggle, seed }[model.get("kind")](model, el, id, send);
+  // Whoever sets the value from now on, a link of the reader's too, has heard of it.
+  const hear = () => model.set("heard", model.get("turn"));
   model.on("change:value", show);
+  model.on("change:turn", hear);
   show();
-  return () => model.off("change:value", show);
+  return () => {
+    model.off("change:value", show);
+    model.off("change:turn", hear);
+  };
 }
 
 /**
