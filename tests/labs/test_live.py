@@ -13,7 +13,7 @@ from torch import nn
 
 from vaecourse import checkpoint, labs
 from vaecourse.labs import training_panel
-from vaecourse.labs.frame import Number, Whole
+from vaecourse.labs.frame import Number
 from vaecourse.labs.trainer import LONGEST, Trainer, thinned
 from vaecourse.labs.training import Training
 
@@ -52,7 +52,7 @@ class GoalTrainer(Trainer):
 
 class GoalTraining(Training):
     title = "A climb"
-    controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Whole("breaks", "Breaks at", 0, NEVER, default=NEVER)]
+    controls = [Number("goal", "Goal", -2.0, 2.0, default=1.0), Number("breaks", "Breaks at", 0, NEVER, default=NEVER)]
     presets = {"down": {"goal": -1.0}}
     stills = ["down", {"goal": 2.0}]
     still_steps = 10

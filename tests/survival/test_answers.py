@@ -125,13 +125,28 @@ def git(folder, *words):
     return ran.stdout
 
 
+@pytest.fixture(scope="session")
+def light(tmp_path_factory):
+    """The chapters with the beginning of each picture only, or json and git read six megabytes again and again."""
+    folder = tmp_path_factory.mktemp("light")
+    for path in CHAPTERS:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for shown in (output.get("data", {}) for cell in found["cells"] for output in cell.get("outputs", [])):
+            shown |= {kind: content[:400] for kind, content in shown.items() if kind.startswith("image/")}
+        (folder / path.name).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return folder
+
+
+WHOLE = pytest.mark.parametrize("course", ["with every picture"], indirect=True)
+
+
 @pytest.fixture
-def course(tmp_path):
+def course(tmp_path, request, light):
     """The authors' repository, and a learner's clone of it with answers in four chapters and one chapter run only."""
     authors, clone = tmp_path / "authors", tmp_path / "the learner's clone, µ"
     (authors / "chapters").mkdir(parents=True)
     for path in CHAPTERS:
-        shutil.copy(path, authors / "chapters")
+        shutil.copy(path if hasattr(request, "param") else light / path.name, authors / "chapters")
     (authors / ".gitignore").write_text("kept/\n")
     git(authors, "init", "--quiet")
     git(authors, "add", ".")
@@ -162,6 +177,7 @@ def update(clone):
     answers.update(clone / "chapters")
 
 
+@WHOLE
 def test_answers_in_four_chapters_come_through_a_new_version(course, capsys):
     authors, clone, given = course
     new_version(authors, text_before_everything)
@@ -763,6 +779,7 @@ def test_a_course_whose_own_code_was_cut_off_tells_the_line_that_puts_it_back(tm
     assert not list((root / "chapters/kept").iterdir())
 
 
+@WHOLE
 def test_an_update_for_which_the_disk_has_no_room_is_refused_before_anything_moves(sourced, monkeypatch):
     _, clone, given = sourced
     before, usage = whole(clone), shutil.disk_usage(clone)

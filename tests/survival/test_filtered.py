@@ -16,6 +16,7 @@ from tests.survival.test_answers import (  # noqa: F401
     course,
     everything,
     git,
+    light,
     new_version,
     text_before_everything,
     texts,
