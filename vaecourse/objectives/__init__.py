@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments
-from vaecourse.latent import Data, Latent, LatentVariableModel
+from vaecourse.latent import Data, Latent, LatentVariableModel, must_be_one_model
 from vaecourse.objectives import graph, rule
 from vaecourse.objectives.table import (
     ALPHA,
@@ -188,3 +188,5 @@ def _is_model(model: object) -> None:
             f"model must be a latent-variable model (vaecourse.latent.LatentVariableModel), got {type(model).__name__}."
             f"{inside}"
         )
+    if not torch.compiler.is_compiling():
+        must_be_one_model(model)
