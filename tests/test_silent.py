@@ -677,6 +677,17 @@ def test_a_support_that_stays_has_the_gradient_of_iwae(name):
     assert ((difference.mean(0) / error).abs() < 5).all(), (difference.mean(0), error)
 
 
+class Unsaid(Independent):
+    @property
+    def support(self):
+        raise NotImplementedError
+
+
+def test_a_distribution_need_not_say_its_support():
+    model = of(lambda a, b: Unsaid(Normal(a, b.exp()), 0))
+    objectives.loss(model, X, "dreg", M, K).backward()
+
+
 def test_each_part_of_z_must_move_log_q():
     """Of a normal z1 and a uniform z2 the second got -0.02 where iwae has -0.27."""
     centre = torch.zeros(2, B, 1, dtype=torch.float64, requires_grad=True)

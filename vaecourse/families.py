@@ -191,7 +191,9 @@ def _edges(one: Any) -> list[Any]:
     An edge of the base at which its density has fallen to 0 makes none.
     """
     if type(one) is not TransformedDistribution:
-        support = getattr(one, "support", None) if isinstance(one, Distribution) else None
+        support = None
+        with contextlib.suppress(NotImplementedError):  # a distribution, such as a flow, need not say its support
+            support = one.support if isinstance(one, Distribution) else None
         return [edge for name in ("lower_bound", "upper_bound") if (edge := getattr(support, name, None)) is not None]
     base = one.base_dist
     while isinstance(base, Independent):

@@ -92,11 +92,11 @@ def _points(model: LatentVariableModel, x: Data, z: Latent) -> list[str]:
     if not all(isinstance(part, Tensor) for part in parts(x)):
         return []
     states = _states(_places(model, x))
-    found = []
+    found: list[Tensor] = []
     for points in (x, each_part(x, lambda part: part[:1].expand_as(part).contiguous())):
         with torch.no_grad(), _drawing_from(states):  # the same dropout
             found.append(model.log_joint(points, z)[..., 0])
-    if torch.allclose(*found, rtol=1e-3, atol=1e-3):
+    if torch.allclose(found[0], found[1], rtol=1e-3, atol=1e-3):
         return []
     return [
         "log p(x, z) of a point moves with the x of other points: the axes of x and of what the decoder gives differ, "
