@@ -461,3 +461,67 @@ def test_the_jackknife_s_gradient_is_that_of_autograd_and_its_value_that_of_boun
 def test_the_jackknife_s_gradient_names_bad_input(log_w, slope, order, words):
     with pytest.raises(ValueError, match=words):
         gradients.jackknife_gradient(log_w, slope, order)
+
+
+class Nicknamed(VAE):
+    """theta and phi as the layers call them, whose names meet."""
+
+    def theta(self):
+        return dict(self.decoder.named_parameters())
+
+    def phi(self):
+        return dict(self.encoder.named_parameters())
+
+
+def test_signal_to_noise_knows_parameters_by_what_they_are():
+    """Names of one's own gave NaN for all of them: nobody had been given the parameters under these names."""
+    torch.manual_seed(0)
+    own = Nicknamed(6, 2, hidden=(5,))
+    plain = VAE(6, 2, hidden=(5,))
+    plain.load_state_dict(own.state_dict())
+    x = torch.rand(4, 6)
+    found, expected = (
+        gradients.signal_to_noise(m, x, "dreg", 1, 3, draws=7, generator=torch.Generator().manual_seed(1))
+        for m in (own, plain)
+    )
+    torch.testing.assert_close(found, expected)
+    assert not found.phi.isnan().all()
+
+
+def test_signal_to_noise_refuses_a_parameter_that_is_not_the_models():
+    model = VAE(6, 2, hidden=(5,))
+    model.theta = lambda: {"elsewhere": nn.Parameter(torch.zeros(3))}
+    with pytest.raises(ValueError, match="model.theta\\(\\) must hold parameters of the model, got 'elsewhere'"):
+        gradients.signal_to_noise(model, torch.rand(4, 6), "elbo", 1, 1, draws=2)
+
+
+class Constant(VAE):
+    """log p moves with a bias by numbers that float32 adds up inexactly."""
+
+    def log_joint(self, x, z):
+        return super().log_joint(x, z) + (self.shift * torch.tensor([0.1, 0.7, 1.3])).sum()
+
+    def __init__(self):
+        super().__init__(6, 2, hidden=(5,))
+        self.shift = nn.Parameter(torch.zeros(3))
+
+
+def test_a_gradient_that_never_varies_has_no_noise():
+    """In float32 the mean of 37 equal numbers was not that number, and the ratio 13 million."""
+    model = Constant()
+    found = gradients.signal_to_noise(model, torch.rand(4, 6), "elbo", 1, 1, draws=37).theta
+    place = [name for name, p in model.theta().items() for _ in range(p.numel())]
+    assert all(ratio == math.inf for ratio, name in zip(found.tolist(), place) if name == "shift")
+    assert found.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("order", "dtype"), [(1, torch.float32), (1, torch.float64), (2, torch.float64)])
+def test_the_jackknife_s_gradient_beside_a_weight_that_dwarfs_the_others(order, dtype):
+    """What is left without it was taken as a difference: nan and inf, from 17 nats on in float32."""
+    log_w = torch.tensor([0.0, -30.0, -800.0, -801.0], dtype=dtype)[:, None].requires_grad_()
+    slope = torch.tensor([1.0, 2.0, -3.0, 4.0], dtype=dtype)[:, None]
+    found = gradients.jackknife_gradient(log_w.detach(), slope, order)
+    value = bounds.jackknife(log_w[None], order)
+    (share,) = torch.autograd.grad(value.sum(), log_w)
+    torch.testing.assert_close(found, ((share * slope).sum(0), value.detach()))
+    assert not found[1].requires_grad

@@ -8,19 +8,38 @@ import torch
 from torch import nn
 from torch.distributions import (
     Bernoulli,
+    Beta,
+    Exponential,
+    Gamma,
+    Gumbel,
+    HalfNormal,
     Independent,
+    Kumaraswamy,
     MixtureSameFamily,
     MultivariateNormal,
     Normal,
     OneHotCategoricalStraightThrough,
+    Pareto,
     TransformedDistribution,
     Uniform,
+    Weibull,
 )
-from torch.distributions.transforms import AffineTransform, TanhTransform
+from torch.distributions.transforms import AffineTransform, ExpTransform, SigmoidTransform, TanhTransform
 from torch.utils.checkpoint import checkpoint
 
 from tests.test_composition import Pair
-from vaecourse import arguments, bounds, divergences, exact, families, hierarchical, models, objectives, priors
+from vaecourse import (
+    arguments,
+    bounds,
+    divergences,
+    evaluate,
+    exact,
+    families,
+    hierarchical,
+    models,
+    objectives,
+    priors,
+)
 from vaecourse.models import VAE, DeepLatentVariableModel, OverSamples
 
 M, K, B, D, L = 3, 4, 5, 6, 2
@@ -504,6 +523,201 @@ def test_check_says_what_the_model_raises_and_where_samples_meet_in_q():
     assert said == "KeyError: 'no such layer'"
     (said,) = models.check(DeepLatentVariableModel(Below(2 * L, D), Meets(), Top()), X.float())
     assert "samples meet in log q(z | x): stl and dreg" in said and "BatchNorm" not in said.split("posterior")[0]
+
+
+# Axes that broadcast -------------------------------------------------------------------------------------------------
+
+
+class Wide(nn.Module):
+    """A likelihood of one number, or of an image with a channel, for an encoder that flattens whatever comes."""
+
+    def __init__(self, event):
+        super().__init__()
+        self.network, self.event = nn.Linear(L, math.prod(event)), event
+
+    def forward(self, z):
+        return Independent(Normal(self.network(z).unflatten(-1, self.event), 1.0), len(self.event))
+
+
+class Flattens(Around1):
+    def forward(self, x):
+        return super().forward(x.flatten(1) if x.dim() > 1 else x[:, None])
+
+
+BROADCASTS = {  # an x beside the event of a likelihood that PyTorch broadcasts against it
+    "no axis for one number": (torch.randn(B, generator=seeded()), (1,)),
+    "no axis for the channel": (torch.randn(B, 2, 3, generator=seeded()), (1, 2, 3)),
+    "one column": (torch.randn(B, 1, generator=seeded()), (6,)),
+}
+
+
+@pytest.mark.parametrize("how", BROADCASTS)
+def test_an_x_of_another_shape_than_the_event_is_refused(how):
+    """Each point was compared with all B of the batch: -224 nats in place of -44, and check found nothing."""
+    x, event = BROADCASTS[how]
+    model = DeepLatentVariableModel(Wide(event), Flattens(x[0].numel(), L))
+    for call in (objectives.loss, evaluate.bound):
+        with pytest.raises(ValueError, match="likelihood must give a distribution of events of the shape of one x"):
+            call(model, x, "iwae", M=2, K=B)
+    assert "events of the shape of one x" in models.check(model, x)[0]
+    right = x.reshape(B, *event) if x[0].numel() == math.prod(event) else x.expand(B, *event)
+    model = DeepLatentVariableModel(Wide(event), Flattens(math.prod(event), L))
+    assert models.check(model, right) == []
+    z, log_q = model.propose(right, 2, 3)
+    expected = Normal(model.likelihood(z).mean, 1.0).log_prob(right).flatten(3).sum(-1)
+    torch.testing.assert_close(model.log_joint(right, z), expected + Normal(0.0, 1.0).log_prob(z).sum(-1))
+
+
+def test_images_without_a_channel_where_K_is_B_are_refused():
+    """[B, 1, 2, 3] against [M, K, B, 2, 3] broadcasts where K = B: another number, of the right shape."""
+    model = DeepLatentVariableModel(Wide((2, 3)), Flattens(6, L))
+    with pytest.raises(ValueError, match="one x, \\[1, 2, 3\\], got the event shape \\[2, 3\\]"):
+        evaluate.bound(model, torch.randn(B, 1, 2, 3, generator=seeded()), "iwae", K=B)
+
+
+def test_a_prior_of_another_width_than_z_is_refused():
+    """log p(z) of one number was counted four times."""
+    narrow = DeepLatentVariableModel(Around1(1, D), Around1(D, 1), Independent(Normal(torch.zeros(4), 1.0), 1))
+    with pytest.raises(ValueError, match="prior must give .* one z, \\[1\\], got the event shape \\[4\\]"):
+        objectives.loss(narrow, X.float(), "iwae", M, K)
+    narrow.prior = Independent(Normal(torch.zeros(1), 1.0), 1)
+    assert models.check(narrow, X.float()) == []
+
+
+class Sums(nn.Module):
+    """A log_prob of its own, in which the axes of x and of the mean broadcast."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = nn.Linear(L, 1)
+
+    def log_prob(self, x, z):
+        return Normal(self.network(z), 1.0).log_prob(x).sum(-1)
+
+
+def test_check_sees_a_point_that_moves_with_another():
+    model = DeepLatentVariableModel(Sums(), Flattens(1, L))
+    x = torch.randn(B, generator=seeded())
+    (said,) = models.check(model, x)
+    assert said.startswith("log p(x, z) of a point moves with the x of other points")
+    assert models.check(model, x[:, None]) == []
+
+
+def test_check_takes_a_decoder_with_dropout():
+    model = DeepLatentVariableModel(Around1(L, D), Around1(D, L))
+    model.likelihood = nn.Sequential(nn.Dropout(0.5), model.likelihood)
+    assert models.check(model, X.float()) == []
+
+
+# A support that moves ------------------------------------------------------------------------------------------------
+
+
+class Of(nn.Module):
+    """A q made of two parameters by ``make``."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make, self.p = make, nn.Parameter(torch.tensor([0.3, 0.4], dtype=torch.float64))
+
+    def forward(self, x):
+        a, b = (number.expand(len(x), 1) for number in self.p)
+        return Independent(self.make(a, b), 1)
+
+
+def shifted(base, *transforms):
+    return TransformedDistribution(base, [*transforms])
+
+
+MOVING = {
+    "pareto": lambda a, b: Pareto(a.exp(), 3 + b.exp()),
+    "shifted exponential": lambda a, b: shifted(Exponential(b.exp()), AffineTransform(a, 1.0)),
+    "scaled beta of a flat end": lambda a, b: shifted(Beta(1 + 0 * a, 1 + 0 * b), AffineTransform(0.0, a.exp())),
+    "log-uniform": lambda a, b: shifted(Uniform(a - 1, a + b.exp()), ExpTransform()),
+}
+FIXED = {
+    "exponential": lambda a, b: shifted(Exponential(b.exp()), AffineTransform(0.0, a.exp())),
+    "gumbel": lambda a, b: Gumbel(a, b.exp()),
+    "kumaraswamy": lambda a, b: Kumaraswamy(a.exp(), b.exp()),
+    "weibull": lambda a, b: Weibull(a.exp(), 1 + b.exp()),
+    "half normal": lambda a, b: HalfNormal((a + b).exp()),
+    "logistic": lambda a, b: shifted(
+        Uniform(0 * a.detach(), 1 + 0 * a.detach()), SigmoidTransform().inv, AffineTransform(a, b.exp())
+    ),
+    "gamma that begins at 0, shifted": lambda a, b: shifted(Gamma(3 + b.exp(), 1 + 0 * b), AffineTransform(a, 1.0)),
+}
+
+
+def of(make):
+    return DeepLatentVariableModel(Around1(1, D), Of(make), Independent(Normal(torch.zeros(1), 2.0), 1)).double()
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_support_that_moves_is_refused_without_the_score(name):
+    """dreg gave a Pareto -0.98 where iwae has +2.61: the mean of the score is not 0, and its slope along z is not 0."""
+    model = of(MOVING[name])
+    for row in ("stl", "dreg"):
+        with pytest.raises(ValueError, match="support that does not move with phi|flat in z"):
+            objectives.loss(model, X, row, M, K)
+    objectives.loss(model, X, "piwae", M, K).backward()
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_support_that_stays_has_the_gradient_of_iwae(name):
+    """In the mean, for K = 1, where stl is the elbo without a term of mean 0."""
+    model, x = of(FIXED[name]), X[:1].expand(20_000, D)
+    draws = {}
+    for row in ("iwae", "stl"):
+        made = [
+            torch.autograd.grad(objectives.loss(model, x, row, 1, 1, seeded(n)), model.posterior.p)[0]
+            for n in range(12)
+        ]
+        draws[row] = torch.stack(made)
+    difference = draws["iwae"] - draws["stl"]
+    error = difference.std(0) / 12**0.5 + 1e-12
+    assert ((difference.mean(0) / error).abs() < 5).all(), (difference.mean(0), error)
+
+
+class Unsaid(Independent):
+    @property
+    def support(self):
+        raise NotImplementedError
+
+
+def test_a_distribution_need_not_say_its_support():
+    model = of(lambda a, b: Unsaid(Normal(a, b.exp()), 0))
+    objectives.loss(model, X, "dreg", M, K).backward()
+
+
+def test_each_part_of_z_must_move_log_q():
+    """Of a normal z1 and a uniform z2 the second got -0.02 where iwae has -0.27."""
+    centre = torch.zeros(2, B, 1, dtype=torch.float64, requires_grad=True)
+    z1, z2 = centre[0] + torch.randn(M, K, B, 1), centre[1] + torch.rand(M, K, B, 1)
+    log_p = sum(Normal(0.0, 1.0).log_prob(z).sum(-1) for z in (z1, z2))
+    log_q = Normal(centre[0].detach(), 1.0).log_prob(z1).sum(-1)
+    for name in ("stl", "dreg"):
+        with pytest.raises(ValueError, match="does not move with part 1 of 2"):
+            objectives.surrogate(log_p, log_q, (z1, z2), name)
+        objectives.surrogate(log_p, log_q + Normal(0.0, 1.0).log_prob(z2).sum(-1), (z1, z2), name)
+    objectives.surrogate(log_p, log_q, (z1, z2), "iwae").loss.backward()
+
+
+# What nobody asks ----------------------------------------------------------------------------------------------------
+
+
+class Weighs(VAE):
+    def log_weights(self, x, M, K, generator=None):
+        return 2 * super().log_weights(x, M, K, generator)
+
+
+def test_log_weights_of_ones_own_are_refused():
+    """evaluate.bound followed them, log_likelihood and the loss did not."""
+    model = Weighs(D, L)
+    for call in (evaluate.bound, objectives.loss):
+        with pytest.raises(TypeError, match="no log_weights of its own, got that of Weighs"):
+            call(model, X.float(), "iwae", M=1, K=2)
+    with pytest.raises(TypeError, match="no log_weights of its own"):
+        evaluate.log_likelihood(model, X.float(), K=2)
+    assert "no log_weights of its own" in models.check(model, X.float())[0]
 
 
 # Log-densities from anywhere -----------------------------------------------------------------------------------------

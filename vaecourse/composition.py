@@ -66,6 +66,8 @@ class DeepLatentVariableModel(LatentVariableModel):
         if direct is None:
             p = families.asked_at(self.likelihood(z), autocast)
             _one_number_each(getattr(p, "batch_shape", log_prior.shape), log_prior.shape)
+            if isinstance(x, Tensor):
+                _of_this("likelihood", p, "x", x, x.shape[1:])
             log_p: Tensor = families.without(autocast, p.log_prob, x)
         else:
             log_p = direct(x, z)
@@ -114,6 +116,8 @@ class DeepLatentVariableModel(LatentVariableModel):
             z = arguments.at_least_float32(z)
             return torch.distributions.Normal(z.new_zeros(()), 1.0).log_prob(z).sum(-1)
         prior = families.asked_at(self.prior if hasattr(self.prior, "log_prob") else self.prior(), autocast)
+        if isinstance(z, Tensor) and (rank := len(getattr(prior, "event_shape", ()))):
+            _of_this("prior", prior, "z", z, z.shape[-rank:])
         log_p: Tensor = families.without(autocast, prior.log_prob, z)
         return arguments.at_least_float32(log_p)
 
@@ -142,6 +146,8 @@ class DeepLatentVariableModel(LatentVariableModel):
             return z, q.log_prob(z) if keeps_score else families.log_prob_at_fixed(q, z)
 
         z, log_q = families.without(autocast, draw)
+        if not keeps_score and log_q.requires_grad and arguments.is_concrete(log_q):
+            families.must_have_a_fixed_support(q)
         return z, arguments.at_least_float32(log_q)
 
     def _as_known(self, z: Tensor) -> Tensor:
@@ -161,6 +167,16 @@ def _one_number_each(found: torch.Size, wanted: torch.Size) -> None:
         raise ValueError(
             f"likelihood and prior must give one number for each sample, got shapes {list(found)} and {list(wanted)}. "
             f"{ONE_NUMBER}"
+        )
+
+
+def _of_this(name: str, family: Any, letter: str, point: Tensor, event: torch.Size) -> None:
+    """Refuse a family of events of another shape: PyTorch would broadcast them, and count points or entries twice."""
+    if getattr(family, "event_shape", event) != event:
+        raise ValueError(
+            f"{name} must give a distribution of events of the shape of one {letter}, {list(event)}, got the event "
+            f"shape {list(family.event_shape)} for {letter} of shape {list(point.shape)}, which PyTorch would "
+            f"broadcast: reshape {letter}, or what the distribution is made of."
         )
 
 

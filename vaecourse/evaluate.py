@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import arguments, batches, objectives
-from vaecourse.latent import Data, LatentVariableModel, mode, parts
+from vaecourse.latent import Data, LatentVariableModel, mode, must_be_one_model, parts
 from vaecourse.models import standard_normal_log_prob
 from vaecourse.objectives import Objective
 
@@ -223,6 +223,7 @@ def _is_latent_variable_model(model: object) -> None:
             "model must be a latent-variable model (vaecourse.latent.LatentVariableModel), which draws z from its "
             f"q(z | x) and weighs it, got {type(model).__name__}, which does not.{inside}"
         )
+    must_be_one_model(model)
 
 
 def _codes(model: object, points: Data) -> tuple[Tensor, Tensor]:

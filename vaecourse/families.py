@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.distributions import Distribution, Transform
+from torch.distributions import Distribution, Independent, Transform, TransformedDistribution, Uniform
 
 from vaecourse import arguments
 from vaecourse.latent import Latent, parts
@@ -165,6 +167,65 @@ class Along(Function):
 def passes_straight_through(family: Any) -> str | None:
     """The name of a distribution in it whose ``rsample`` has a biased gradient, as that of a discrete z must."""
     return next((type(one).__name__ for one in within(family) if "StraightThrough" in type(one).__name__), None)
+
+
+def must_have_a_fixed_support(family: Any) -> None:
+    """Refuse a family whose support moves with what is learned: the mean of its score is not 0, then."""
+    if moving := next((type(one).__name__ for one in within(family) if _moves(one)), None):
+        raise ValueError(
+            f"posterior must have a support that does not move with phi, got {moving}, whose edge is made of its "
+            "parameters: its score term has another mean than 0, and this objective, which leaves it out, another "
+            "gradient. Take iwae or piwae."
+        )
+
+
+def _moves(one: Any) -> bool:
+    """Whether an edge of the support moves with a parameter."""
+    edges = (edge for edge in _edges(one) if isinstance(edge, Tensor) and edge.requires_grad)
+    return any(_has_slope(edge) for edge in edges if arguments.is_concrete(edge))
+
+
+def _edges(one: Any) -> list[Any]:
+    """The edges of a distribution's support; of a transformed one, whose class says nothing, those of its base, moved.
+
+    An edge of the base at which its density has fallen to 0 makes none.
+    """
+    if type(one) is not TransformedDistribution:
+        support = None
+        with contextlib.suppress(NotImplementedError):  # a distribution, such as a flow, need not say its support
+            support = one.support if isinstance(one, Distribution) else None
+        return [edge for name in ("lower_bound", "upper_bound") if (edge := getattr(support, name, None)) is not None]
+    base = one.base_dist
+    while isinstance(base, Independent):
+        base = base.base_dist
+    edges = [torch.as_tensor(edge) for edge in _edges(base) if _has_density(base, edge)]
+    with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):  # a transform of several entries together
+        for transform in one.transforms:
+            edges = [transform(edge) for edge in edges if not _goes_to_infinity(transform, edge)]
+        return edges
+    return []
+
+
+def _goes_to_infinity(transform: Transform, edge: Tensor) -> bool:
+    """Whether an edge is where a transform of a part of the line onto all of it, such as a logit, has no number."""
+    ends = [getattr(transform.domain, name, None) for name in ("lower_bound", "upper_bound")]
+    onto_all = not hasattr(transform.codomain, "lower_bound") and not hasattr(transform.codomain, "upper_bound")
+    return onto_all and any(end is not None and bool((edge == torch.as_tensor(end)).all()) for end in ends)
+
+
+def _has_density(base: Distribution, edge: Any) -> bool:
+    if isinstance(base, Uniform):  # whose upper edge is outside, as PyTorch counts
+        return True
+    with contextlib.suppress(RuntimeError, ValueError, NotImplementedError), torch.no_grad():
+        at_edge = base.log_prob(torch.as_tensor(edge).expand(base.batch_shape))
+        return bool((at_edge > -math.inf).any())
+    return True
+
+
+def _has_slope(edge: Tensor) -> bool:
+    leaves = graph.leaves(edge)
+    slopes = torch.autograd.grad(edge.sum(), leaves, retain_graph=True, allow_unused=True)
+    return any(slope is not None and bool((slope.abs() > 0).any()) for slope in slopes)
 
 
 def must_be_trained(name: str, family: Any, model: nn.Module) -> None:

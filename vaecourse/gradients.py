@@ -115,7 +115,8 @@ def jackknife_gradient(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor
 
     as the gradient of the logarithm of a subset's mean is its weighted mean slope. Both need the sums over a subset of
     w and of w times the slope: those over all samples, less what is left out, which is quick, and loses as many digits
-    as what is left out was larger than the rest. Shapes: ``[K, B], [K, B] -> [B], [B]``. Raises ``ValueError`` unless
+    as what is left out was larger than the rest. Where that is more than half of them, autograd asks
+    ``bounds.jackknife``, which loses none. Shapes: ``[K, B], [K, B] -> [B], [B]``. Raises ``ValueError`` unless
     0 <= order < K, for a weight of zero and for slopes of another shape.
 
     >>> log_w = torch.tensor([[0.0], [1.0], [2.0]])
@@ -136,9 +137,19 @@ def jackknife_gradient(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor
         for column in left_out.T:
             rest = rest - parts[column]
         S, G = rest.unbind(-1)
+        if (S.amin(0) < torch.finfo(S.dtype).eps ** 0.5 * everything[..., 0]).any():
+            return _by_autograd(log_w, slope, order)
         value = value + c * (S.log().mean(0) - math.log(K - j))
         gradient = gradient + c * (G / S).mean(0)
     return gradient, value + top
+
+
+def _by_autograd(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    with torch.enable_grad():
+        leaf = log_w.detach().requires_grad_()
+        value = bounds.jackknife(leaf.unsqueeze(0), order)
+        (share,) = torch.autograd.grad(value.sum(), leaf)
+    return (share * slope).sum(0), value.detach()
 
 
 class SignalToNoise(NamedTuple):
@@ -195,7 +206,8 @@ def _gradients(
 ) -> tuple[Tensor, Tensor]:
     """n independent gradients of ``objectives.loss``, for theta and for phi: 2 x ``[n, P]``."""
     loss = _Loss(model, row, M, K, generator)
-    named = [{f"model.{name}": p.detach() for name, p in half.items()} for half in (model.theta(), model.phi())]
+    names = {id(p): name for name, p in model.named_parameters()}
+    named = [_by_name(side, names, half) for side, half in (("theta", model.theta()), ("phi", model.phi()))]
     original = {name: buffer.clone() for name, buffer in loss.named_buffers()}
 
     def halves(by_name: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -223,6 +235,13 @@ def _gradients(
             if arguments.is_of_memory(failure):
                 raise
     return _stacked([*looked_at, *(alone(eps) for eps in noise)])
+
+
+def _by_name(side: str, names: dict[int, str], half: dict[str, nn.Parameter]) -> dict[str, Tensor]:
+    """The parameters of one side by the names that the model knows them by: its own may be other ones."""
+    if stranger := next((name for name, p in half.items() if id(p) not in names), None):
+        raise ValueError(f"model.{side}() must hold parameters of the model, got {stranger!r}, which is none of them.")
+    return {f"model.{names[id(p)]}": p.detach() for p in half.values()}
 
 
 def _stacked(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -261,13 +280,17 @@ class _Loss(nn.Module):
 
 
 class _Moments:
-    """Running mean and sum of squared deviations of estimates that arrive in chunks [R, P] (Chan et al. 1979)."""
+    """Running mean and sum of squared deviations of estimates that arrive in chunks [R, P] (Chan et al. 1979).
+
+    In float64, where the mean of equal numbers is that number.
+    """
 
     def __init__(self) -> None:
         self.n = 0
         self.mean = self.squares = torch.zeros(())
 
     def add(self, estimates: Tensor) -> None:
+        self.like, estimates = estimates.new_zeros(()), arguments.in_float64(estimates)
         n, mean = len(estimates), estimates.mean(0)
         shift, total = mean - self.mean, self.n + n
         self.squares = self.squares + (estimates - mean).square().sum(0) + shift.square() * (self.n * n / total)
@@ -275,7 +298,7 @@ class _Moments:
         self.n = total
 
     def signal_to_noise(self) -> Tensor:
-        return self.mean.abs() / (self.squares / (self.n - 1)).sqrt()
+        return (self.mean.abs() / (self.squares / (self.n - 1)).sqrt()).to(self.like)
 
 
 def _flat(tensors: list[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from vaecourse import objectives
 from vaecourse.composition import DeepLatentVariableModel
-from vaecourse.latent import Data, Latent, LatentVariableModel, has_own, parts
+from vaecourse.latent import Data, Latent, LatentVariableModel, each_part, has_own, parts
 from vaecourse.objectives import graph
 
 
@@ -23,9 +23,10 @@ def check(model: LatentVariableModel, x: Data, M: int = 2, K: int = 3) -> list[s
     Looks at the shapes of log p, log q and z; at NaN and inf; whether theta and phi cover every parameter once, and no
     parameter of anyone else moves log p or log q; whether phi is really held fixed for rows without the score term;
     whether a ``VampPrior`` looks at the model's own encoder; whether float16 hides where piwae and dreg cannot see it;
-    and whether samples meet, as they do in a decoder with BatchNorm in train mode: piwae and dreg then have another
-    gradient. What the model itself raises is one of the sentences. The model and PyTorch's generators are left as they
-    were. Raises ``TypeError`` for what is no model.
+    whether log p of a point moves with the x of another, as it does where the axes of x and of what the decoder gives
+    differ and broadcast (give it points that differ); and whether samples meet, as they do in a decoder with BatchNorm
+    in train mode: piwae and dreg then have another gradient. What the model itself raises is one of the sentences. The
+    model and PyTorch's generators are left as they were. Raises ``TypeError`` for what is no model.
 
     >>> from vaecourse.models import VAE
     >>> check(VAE(data_dim=64, latent_dim=8), torch.zeros(5, 64))
@@ -83,7 +84,24 @@ def _samples(model: LatentVariableModel, x: Data, M: int, K: int) -> list[str]:
     if sentences:
         return sentences
     z, log_q = model.propose(x, M, K)
-    return _strangers(model, x, model.log_joint(x, z), log_q) + _meeting(model, x, z)
+    return _strangers(model, x, model.log_joint(x, z), log_q) + _points(model, x, z) + _meeting(model, x, z)
+
+
+def _points(model: LatentVariableModel, x: Data, z: Latent) -> list[str]:
+    """Whether log p(x_b, z_b) moves with the x of another point."""
+    if not all(isinstance(part, Tensor) for part in parts(x)):
+        return []
+    states = _states(_places(model, x))
+    found: list[Tensor] = []
+    for points in (x, each_part(x, lambda part: part[:1].expand_as(part).contiguous())):
+        with torch.no_grad(), _drawing_from(states):  # the same dropout
+            found.append(model.log_joint(points, z)[..., 0])
+    if torch.allclose(found[0], found[1], rtol=1e-3, atol=1e-3):
+        return []
+    return [
+        "log p(x, z) of a point moves with the x of other points: the axes of x and of what the decoder gives differ, "
+        "and broadcast. Give x one axis B before those of the event, and log_prob(x, z) one number for each sample."
+    ]
 
 
 def _strangers(model: LatentVariableModel, x: Data, *of: Tensor) -> list[str]:

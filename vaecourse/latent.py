@@ -123,6 +123,16 @@ def has_own(model: object, method: str, *but: type) -> bool:
     return all(getattr(mine, "__func__", None) is not vars(kind).get(method) for kind in but)
 
 
+def must_be_one_model(model: object) -> None:
+    """Refuse a ``log_weights`` of one's own: the loss asks ``log_joint`` and ``propose``, and would be another's."""
+    mine = getattr(getattr(model, "log_weights", None), "__func__", None)
+    if isinstance(model, LatentVariableModel) and not getattr(mine, "__module__", "").startswith("vaecourse."):
+        raise TypeError(
+            f"model must have no log_weights of its own, got that of {type(model).__name__}: training, bound and "
+            "log_likelihood make log w of log_joint and of propose, or draw. Override these."
+        )
+
+
 def _lacks(model: object, what: str) -> NotImplementedError:
     return NotImplementedError(f"model must have {what}: {type(model).__name__} has none.")
 

@@ -198,3 +198,25 @@ def test_a_law_in_float32_is_taken_in_float64():
     assert exact.WeightLaw(log_w, mass).lower(2).item() == pytest.approx(
         0.25 + 0.5 * math.log((1 + math.e) / 2), abs=1e-6
     )
+
+
+@pytest.mark.parametrize(("width", "shift"), [(0.1, 0.5), (0.1, 2.0), (1.0, 5.0)])
+def test_a_q_that_does_not_see_the_posterior_has_a_lower_bound_alone(width, shift):
+    """log_mean was -3.7 where log p(x) is -1.7, and upper(0) 86 nats where the eubo is 98."""
+    case = exact.case_with(width, shift)
+    law = exact.WeightLaw.of(case)
+    assert abs(law.log_mean - case.model.log_likelihood(case.x).item()) < 1e-12
+    assert abs(law.lower(1) - case.model.elbo(*list(case)[1:]).item()) < 1e-4
+    for call in (lambda: law.posterior, lambda: law.upper(0)):
+        with pytest.raises(ValueError, match="the posterior must lie on the grid of q's noise"):
+            call()
+
+
+def test_a_q_too_wide_for_the_grid_needs_more_points():
+    """At 100 times the posterior's width 601 points had log p(x) = -1.54, which is -1.75."""
+    case = exact.case_with(100.0, 0.0)
+    for of in (exact.WeightLaw.of, exact.RowGradients):
+        with pytest.raises(ValueError, match="points must be at least 1801 for a q 100 times as wide"):
+            of(case)
+    law = exact.WeightLaw.of(case, points=1801)
+    assert abs(law.on_grid - law.log_mean) < 1e-6

@@ -47,7 +47,9 @@ class Information:
         encoder: q(z|x), weight ``[L, D]``.
         decoder: p(x|z), weight ``[D, L]``; the prior is N(0, I).
 
-    Each method gives a scalar. Raises ``ValueError`` if the shapes do not fit. Source: arXiv 1706.02262, with the
+    Each method gives a scalar, computed in the type of what is given. Float32 keeps little of a decoder of small noise:
+    0.006 nats off at a noise variance of 1e-4, 0.5 at 1e-6; take float64 there. Raises ``ValueError`` if the shapes do
+    not fit. Source: arXiv 1706.02262, with the
     derivation repaired.
 
     >>> figures = one_dimensional()

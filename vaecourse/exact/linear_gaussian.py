@@ -46,10 +46,11 @@ class LinearGaussian:
         self.covariance = torch.linalg.inv(precision)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
-        r"""Exact log p(x): the density of :math:`N(b, W W^T + s^2 I)`. Shapes: ``[B, D] -> [B]``."""
-        D = self.weight.shape[0]
-        noise = self.noise_variance * torch.eye(D, dtype=self.weight.dtype, device=self.weight.device)
-        return MultivariateNormal(self.bias, self.weight @ self.weight.T + noise).log_prob(self.data(x))
+        r"""Exact log p(x): the density of :math:`N(b, W W^T + s^2 I)`, in float64. Shapes: ``[B, D] -> [B]``."""
+        x, (weight, bias) = self.data(x), map(arguments.in_float64, (self.weight, self.bias))
+        noise = self.noise_variance * torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+        law = MultivariateNormal(bias, weight @ weight.T + noise)
+        return law.log_prob(arguments.in_float64(x)).to(x)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         r"""Exact p(z | x): :math:`N(V W^T (x - b) / s^2, V)` with :math:`V^{-1} = I + W^T W / s^2`.

@@ -49,9 +49,16 @@ def parabola(case: Case) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def noise_grid(case: Case, points: int = 601) -> Tensor:
-    """A grid of standard noise: nine standard deviations of q, and more where the posterior is wider. ``-> [N]``."""
-    wider = max(1.0, (case.model.covariance.sqrt() / case.std).item())
-    reach = min(9.0 * wider, 30.0)
+    """A grid of standard noise: nine standard deviations of q, and more where the posterior is wider. ``-> [N]``.
+
+    Raises ``ValueError`` where the points are further apart than the posterior's standard deviation: q is too wide.
+    """
+    wider = (case.model.covariance.sqrt() / case.std).item()
+    reach = min(9.0 * max(1.0, wider), 30.0)
+    if (needed := math.ceil(2 * reach / wider) + 1) > points:
+        raise ValueError(
+            f"points must be at least {needed} for a q {1 / wider:g} times as wide as the posterior, got {points}."
+        )
     return torch.linspace(-reach, reach, points, dtype=torch.float64)
 
 
@@ -91,19 +98,32 @@ class WeightLaw:
     ) -> None:
         log_w, self.mass = on_a_grid(log_w, mass)
         self.log_mean = (log_w + self.mass.log()).logsumexp(0)  # log E[w]: of a model, log p(x)
+        self.on_grid = self.log_mean  # what it is without what lies beyond the ends
         self.log_w = log_w - self.log_mean
         self._walk = step, reach
         self._both = both
 
     @classmethod
     def of(cls, case: Case, points: int = 601) -> WeightLaw:
-        """The law of w under the q of a one-dimensional case, on ``noise_grid``."""
+        """The law of w under the q of a one-dimensional case, on ``noise_grid``.
+
+        Raises ``ValueError`` as that does. Where q is so narrow, or so far off, that the grid has a thousandth of the
+        posterior or more beyond its ends, q itself is whole there, and with it ``lower``; what asks the posterior,
+        ``posterior`` and ``upper``, raises ``ValueError``, and ``log_mean`` is that of log p(x) and not of the grid.
+        """
         eps = noise_grid(case, points)
-        return cls(log_weights(case, eps), noise_mass(eps))
+        law = cls(log_weights(case, eps), noise_mass(eps))
+        law.on_grid, law.log_mean = law.log_mean, case.model.log_likelihood(case.x)[0].double().detach()
+        return law
 
     @cached_property
     def posterior(self) -> Tensor:
         """The mass of the posterior at each point: ``[N]``."""
+        if not abs(self.log_mean - self.on_grid) < 1e-3:
+            raise ValueError(
+                "the posterior must lie on the grid of q's noise, got a q so narrow, or so far from it, that "
+                f"{1 - (self.on_grid - self.log_mean).exp():.2g} of it lies beyond the ends."
+            )
         return (self.log_w + self.mass.log()).exp()
 
     @cached_property
@@ -158,7 +178,7 @@ class WeightLaw:
     def _log_mean(self, n: int, of: Transforms, log_transform: Tensor) -> Tensor:
         """E of the log of the mean of n weights, from the log of their sum's Laplace transform ``[T]``."""
         scaled = (-(of.log_t + math.log(n)).exp()).exp()
-        return self.log_mean + (scaled - log_transform.exp()) @ of.volume
+        return self.on_grid + (scaled - log_transform.exp()) @ of.volume
 
 
 def on_a_grid(log_w: Tensor, mass: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from vaecourse import arguments
-from vaecourse.latent import Data, Latent, LatentVariableModel
+from vaecourse.latent import Data, Latent, LatentVariableModel, must_be_one_model
 from vaecourse.objectives import graph, rule
 from vaecourse.objectives.table import (
     ALPHA,
@@ -136,7 +136,8 @@ def surrogate(log_p: Tensor, log_q: Tensor, z: Latent, objective: str | Objectiv
             are to be held fixed, so that its gradient flows through z alone; not by ``functional_call`` around a
             ``torch.utils.checkpoint``, which asks it once more when that is over. For the others a log q without a
             gradient is one that phi does not move at fixed noise, such as that of a q of fixed width: nobody sees a
-            ``detach``.
+            ``detach``. Nor does anybody see a q whose support moves with phi, such as a Pareto's: stl and dreg are then
+            another gradient.
         z: the reparameterised samples ``[M, K, B, ...]``, or a tuple of such.
 
     A row with b != a (piwae, dreg) costs one more backward pass from log p to z. It needs the z that log p was computed
@@ -188,3 +189,5 @@ def _is_model(model: object) -> None:
             f"model must be a latent-variable model (vaecourse.latent.LatentVariableModel), got {type(model).__name__}."
             f"{inside}"
         )
+    if not torch.compiler.is_compiling():
+        must_be_one_model(model)

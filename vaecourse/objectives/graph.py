@@ -39,7 +39,8 @@ def must_have_no_score(name: str, log_q: Tensor, z: Latent) -> None:
     if not arguments.is_concrete(log_q):
         return
     same = {node for part in drawn for node in same_numbers(part)}
-    for node in nodes(log_q, same):
+    between = list(nodes(log_q, same))
+    for node in between:
         if node.name().startswith("CheckpointFunction"):
             raise ValueError(
                 f"{name} must not go through a torch.utils.checkpoint with use_reentrant=True, which asks q once more "
@@ -54,6 +55,23 @@ def must_have_no_score(name: str, log_q: Tensor, z: Latent) -> None:
             raise ValueError(
                 f"{name} must hold the parameters of q fixed, and x where a network made it, so that log q moves with "
                 "z alone: this objective has no score term, and with it the gradient would be another one."
+            )
+    if log_q.requires_grad:
+        _each_part_moves(name, drawn, between)
+
+
+def _each_part_moves(name: str, drawn: tuple[Tensor, ...], between: list[Any]) -> None:
+    """Refuse a log q that hangs on some parts of z alone; ``between`` are the nodes from log q to z."""
+    reached = {behind for node in between for behind, _ in node.next_functions}
+    leaf = {id(node.variable) for node in between if hasattr(node, "variable")}
+    for number, part in enumerate(drawn):
+        moves = id(part) in leaf if part.is_leaf else not reached.isdisjoint(same_numbers(part))
+        if part.requires_grad and not moves:
+            raise ValueError(
+                f"{name} must move with each part of z, got one that does not move with part {number} of "
+                f"{len(drawn)}. Either that part is held fixed in it: hold only the parameters of q fixed. Or it is "
+                "flat there, as that of a uniform q is, and this objective, which leaves the score term out, has "
+                "another gradient: take iwae."
             )
 
 
