@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from vaecourse import plots
 from vaecourse.labs import shown
 from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, Switch, Whole
-from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, fast_png, small_png
+from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, drawn, fast_png, small_png
 from vaecourse.labs.shown import while_there
 from vaecourse.labs.turns import in_turn
 
@@ -305,5 +305,6 @@ class Panel:
         lines = textwrap.wrap(sentence, round(9.8 * width))
         with plots.style():
             figure = Figure(figsize=(width, 0.15 + 0.22 * len(lines)), dpi=DPI)
+            figure.set_layout_engine("none")
             figure.text(0.012, 0.0, "\n".join(lines), fontsize=12, va="bottom", weight="bold")
-            return Canvas(figure, SimpleNamespace()).pixels().copy()
+            return drawn(figure)

@@ -51,8 +51,8 @@ class Canvas:
         self.moving = sorted(_flat(vars(artists).values()), key=lambda artist: artist.get_zorder())
         for artist in self.moving:
             artist.set_animated(True)
-        self.canvas.draw()
-        figure.set_layout_engine("none")  # the axes stay where the first drawing put them
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # the axes stay where the layout has put them
         self._keep_background()
 
     def pixels(self) -> NDArray[np.uint8]:
@@ -68,6 +68,13 @@ class Canvas:
     def _keep_background(self) -> None:
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(self.figure.bbox)
+
+
+def drawn(figure: Figure) -> NDArray[np.uint8]:
+    """The pixels of a figure that is drawn once, ``[height, width, 3]``."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def fast_png(pixels: NDArray[np.uint8]) -> bytes:
