@@ -38,14 +38,12 @@ def test_a_command_of_the_course(course, foreign, command):
         pytest.skip("what takes long is made once, in the encoding that is further from UTF-8")
     short = command == "chapters" and "GBK" not in foreign["LC_ALL"]  # it is read and written as a chapter is
     name = SAMPLE.stem if short else "00-start-here"
-    made = (
-        course
-        / {
-            "student": f"build/student/{name}.ipynb",
-            "slides": f"build/slides/{name}.html",
-            "chapters": f"chapters/{name}.ipynb",
-        }[command]
-    )
+    found = {
+        "student": f"build/student/{name}.ipynb",
+        "slides": f"build/slides/{name}.html",
+        "chapters": f"chapters/{name}.ipynb",
+    }
+    made = course / found[command]
     if command == "chapters":
         made.unlink()
     machines.make(course, foreign, command, f"CHAPTER={name[:2]}")
