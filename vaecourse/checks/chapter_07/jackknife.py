@@ -58,7 +58,7 @@ check.mistake("K and -(K - 1) are the coefficients of L_K. The bias of U_K goes 
 @check.mistake("""This is the jackknife of the lower bound, without psi_0 anywhere. It approaches log q(z) from below;
     here the upper bound is asked for.""")
 def jackknife_of_the_lower_bound(log_r: Tensor) -> Tensor:
-    return right(log_r[1:], leave_out=range) if len(log_r) > 2 else log_r[1]  # nothing is left of one guess
+    return right(log_r[1:], leave_out=range)  # stops at K = 1: nothing is left of one guess
 
 
 check.mistake("The second coefficient is negative: K + 1 and -K add up to one.")(
@@ -91,9 +91,9 @@ check.mistake("""You left out the last guess only. The mean is right that way, a
 check.mistake("""Your only subset lacks psi_0, so it gives a *lower* bound. Keep psi_0, leave out each of the K others
     in turn, and average.""")(slips.turned(right, "one_subset_for_all_without_psi0", leave_out=lambda n: range(1)))
 
-check.mistake("One subset is missing: k runs from 1 to K, and range(1, K) ends at K - 1.")(
-    slips.turned(right, "one_subset_too_few", leave_out=lambda n: range(1, max(n - 1, 2)))
-)
+one_too_few = check.mistake("One subset is missing: k runs from 1 to K, and range(1, K) ends at K - 1.")
+one_too_few(slips.turned(right, "one_subset_too_few", leave_out=lambda n: range(1, n - 1)))  # stops at K = 1
+one_too_few(slips.turned(right, "one_subset_too_few_but_at_K_1", leave_out=lambda n: range(1, max(n - 1, 2))))
 
 check.mistake("""Your k runs from 0 to K - 1: it leaves psi_0 out once, and the last guess never. Let it run from 1 to
     K.""")(slips.turned(right, "psi0_left_out_and_the_last_one_never", leave_out=lambda n: range(n - 1)))
