@@ -140,8 +140,9 @@ check.mistake("""There is a floor of 1e-10 under your probability: a pixel that 
     slips.turned(right, "floor_under_the_logarithm", pixels=floored)
 )
 
-check.mistake("""The sums are right. But sigmoid(40) is rounded to 1, and binary_cross_entropy then charges 100 nats
-    for a pixel that costs 40. Give it the logits (binary_cross_entropy_with_logits).""")(
+check.mistake("""The sums are right. But sigmoid(40) is rounded to 1, and the log of 0 cut off at -100, as
+    binary_cross_entropy does: 100 nats for a pixel that costs 40. Give the logits to
+    binary_cross_entropy_with_logits.""")(
     slips.turned(right, "sigmoid_before_the_cross_entropy", pixels=of_the_sigmoid)
 )
 

@@ -60,8 +60,8 @@ check.mistake("""The score-function term is right. log q stands in log w with a 
     w~ times the score.""")(slips.turned(right, "explicit_part_has_the_wrong_sign", direct=-1))
 
 
-@check.mistake("""That is the reparameterised gradient. It has the right mean, but here z cannot be differentiated
-    (think of a discrete z): hold z fixed and add the score-function term.""")
+@check.mistake("""That is the reparameterised gradient: z moves with mu in it. It has the right mean, but here z cannot
+    be differentiated (think of a discrete z): hold z fixed, and the score-function term makes up for it.""")
 def reparameterised(*case: Any) -> Tensor:
     return surrogate_gradient(*case, score=True)
 
