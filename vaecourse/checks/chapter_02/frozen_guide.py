@@ -86,6 +86,20 @@ check.mistake("""The reward carries a gradient of its own, and in its place the 
     slips.turned(right, "value_times_score_alone", held=False, direct=0)
 )
 
+check.mistake(
+    """The score term is right. The value's own gradient was subtracted: add the value once more as it is."""
+)(slips.turned(right, "direct_term_has_the_wrong_sign", direct=-1))
+
+check.mistake("""The score term was subtracted. A draw whose log mean w is high should become more probable: plus the
+    value, detached, times the sum of log q.""")(slips.turned(right, "score_term_has_the_wrong_sign", score=-1))
+
+check.mistake("""Two things: the K samples are drawn together, so their log q are added up, not averaged; and the
+    weights contain q as well, so let the gradient through log q inside log w.""")(
+    slips.turned(
+        right, "score_term_alone_and_divided_by_K", direct=0, reward=lambda log_w: log_mean(log_w) / len(log_w)
+    )
+)
+
 check.mistake("""You took the logits for log q. They are not normalised: log q is logits.log_softmax(-1), and its slope
     has a second part, minus q.""")(slips.turned(right, "logits_for_log_q", normalised=False))
 

@@ -66,6 +66,11 @@ check.mistake("""The gradient is exactly 0. Does your z still depend on the mean
 check.mistake("""Neither z nor log w is detached, so the gradient runs through the samples. The score function needs
     both as fixed numbers.""")(slips.turned(score_gradient, "nothing_detached", stops_w=False, stops_z=False))
 
+check.mistake("""Nothing is detached, neither z nor log w nor the baseline made of it: the gradient runs through the
+    samples. The score function needs them as fixed numbers.""")(
+    slips.turned(score_gradient, "nothing_detached_nor_the_baseline", baseline=others, stops_w=False, stops_z=False)
+)
+
 check.mistake("""This is unbiased, with no baseline at all, and on the reference case its variance is three times what
     it need be. Subtract the leave-one-out mean.""")(
     slips.turned(score_gradient, "no_baseline", baseline=torch.zeros_like)
