@@ -509,7 +509,7 @@ assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
 # ### Exercise 4 · Spot the bug: the guide that learns nothing (●●●, 10 minutes)
 #
 # The samples of this encoder cannot be differentiated, so `z` is detached, and that must stay. Mend the function so that its mean is
-# $\nabla_\mu L_K$ all the same: return `[B]`.
+# $\nabla_\mu L_K$ all the same: return `[B]`. The check compares numbers, so use the formula above as it stands, with no baseline.
 #
 # <details><summary>Hint</summary>Build a surrogate whose gradient is the formula above: the bound itself already has the second part.
 # Which factor of the first part must be held fixed?</details>

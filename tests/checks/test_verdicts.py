@@ -243,6 +243,17 @@ def test_an_error_is_told_in_words(answer, told):
     assert told in message, message
 
 
+def test_a_mistake_is_told_where_the_answer_stops_because_of_it():
+    """Off by one leaves nothing to average where there is one: the slip is told, not where it ends."""
+    check = Check("99.tail", lambda x: sum(x) / len(x), "Yes.", cases=lambda: [((1.0, 2.0, 4.0),), ((3.0,),)])
+    last_left_out = check.mistake("The last one counts, too.")(lambda x: sum(x[:-1]) / len(x[:-1]))
+    verdict = check(lambda x: sum(x[i] for i in range(len(x) - 1)) / (len(x) - 1))
+    assert verdict.message == "The last one counts, too."
+    assert verdict == check(last_left_out)
+    assert "ZeroDivisionError" in check(lambda x: sum(x[:-1]) / (len(x) - 1) + 1).message  # other numbers before it
+    assert "ZeroDivisionError" in check(lambda x: 1 / 0).message  # no numbers at all
+
+
 def test_the_line_that_stopped_is_named():
     def answer(x):
         y = x + 1

@@ -3,7 +3,7 @@
 A check holds the right answer, the cases it is tried on, and the known mistakes: functions that give what the mistake
 gives. A learner's answer that agrees with one of them on every case is told that mistake's message. Whatever the answer
 is, a check returns a verdict and never raises; and what it says is true of this answer, whatever that is: a message
-comes from a known mistake that gives the same on every case, or says what was seen.
+comes from a known mistake that gives the same on every case, or stops there as well, or says what was seen.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class Check:
             if isinstance(result.error, trying.TooLong):
                 return Verdict(False, messages.TOO_LONG.format(trying.SECONDS))
             if result.error is not None:
-                return Verdict(False, errors.told(result.error, answer, case) + self._outside(answer))
+                told = errors.told(result.error, answer, case) + self._outside(answer)
+                return self._known_mistake(given, cases) or Verdict(False, told)
         if all(result.value is None for result in given) and callable(answer):
             return Verdict(False, messages.PRINTED if any(result.printed for result in given) else messages.NOTHING)
         empty = [i for i, result in enumerate(given, 1) if result.value is None and callable(answer)]
@@ -149,14 +150,21 @@ class Check:
         right = self._results_of("", self.solution, cases)
         if self._agree(given, right):
             return self._right(answer, given)
-        for mistake in self.mistakes:
-            if self._agree(given, self._results_of(mistake.name, mistake.answer, cases)):
-                return Verdict(False, mistake.message, mistake.name)
+        known = self._known_mistake(given, cases)
+        if known is not None:
+            return known
         values, needed = [result.value for result in given], [result.value for result in right]
         related = relations.between(values, needed, cases, self.rtol)
         if related is not None:
             return Verdict(False, related.told, related.name)
         return Verdict(False, self._difference(values, needed) + self._outside(answer))
+
+    def _known_mistake(self, given: list[Result], cases: Sequence[tuple]) -> Verdict | None:
+        """The first mistake that gives the same in every case, and stops where this stops."""
+        for mistake in self.mistakes:
+            if self._agree(given, self._results_of(mistake.name, mistake.answer, cases)):
+                return Verdict(False, mistake.message, mistake.name)
+        return None
 
     def _right(self, answer: Answer, given: list[Result]) -> Verdict:
         """Right values, which a function must not have got by changing what it was given."""
@@ -166,10 +174,10 @@ class Check:
         return Verdict(False, messages.CHANGED.format(trying.argument(answer, changed)), "input changed")
 
     def _agree(self, some: list[Result], others: list[Result]) -> bool:
-        return all(
-            a.error is None and b.error is None and compare.same(a.value, b.value, self.rtol)
-            for a, b in zip(some, others, strict=True)
-        )
+        pairs = list(zip(some, others, strict=True))
+        ended = [(a.value, b.value) for a, b in pairs if a.error is None and b.error is None]
+        alike = all((a.error is None) == (b.error is None) for a, b in pairs)
+        return alike and bool(ended) and all(compare.same(a, b, self.rtol) for a, b in ended)
 
     def _difference(self, given: list[object], right: list[object]) -> str:
         """The first case on which the answer is wrong, in words."""

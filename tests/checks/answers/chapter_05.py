@@ -296,9 +296,9 @@ def guide_by_the_formula(mu, sigma, eps, log_joint):
     return ((L - log_w.softmax(0)) * score).sum(0).detach()
 
 
-@right("05.spot_the_guide")
+@wrong("05.spot_the_guide", "a baseline, which the card excludes: the same mean with less noise, and other numbers")
 def guide_with_leave_one_out_baselines(mu, sigma, eps, log_joint):
-    # the same mean with less noise: each baseline is free of its own sample, and a score has mean zero
+    # each baseline is free of its own sample, and a score has mean zero
     z = (mu + sigma * eps).detach()
     log_w = (log_joint(z) - Normal(mu, sigma).log_prob(z)).detach()  # [K, B]
     K = len(log_w)

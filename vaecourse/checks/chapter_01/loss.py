@@ -34,6 +34,15 @@ def floored(x: Tensor, logits: Tensor, floor: float = 1e-10) -> Tensor:
     return -(x * (p + floor).log() + (1 - x) * (1 - p + floor).log())
 
 
+def clipped(x: Tensor, logits: Tensor) -> Tensor:
+    return binary_cross_entropy(logits.sigmoid().clamp(1e-6, 1 - 1e-6), x, reduction="none")
+
+
+def halved(mean: Tensor, log_std: Tensor) -> Tensor:
+    """The KL of who takes exp(log_std) for the variance."""
+    return kl_to_prior(mean, log_std / 2)
+
+
 one, per_B, per_D, per_L = (lambda *_: 1.0), (lambda B, D, L: 1 / B), (lambda B, D, L: 1 / D), (lambda B, D, L: 1 / L)
 
 
@@ -46,10 +55,11 @@ def right(
     pixels: Callable[[Tensor, Tensor], Tensor] = negative_log_likelihood,
     share: Callable[..., float] = one,
     weight: Callable[..., float] = one,
+    kl: Callable[[Tensor, Tensor], Tensor] = kl_to_prior,
 ) -> Tensor:
     """``share`` times the sum over pixels, ``weight`` times the KL, the mean over the batch."""
     sizes = (*x.shape, mean.shape[-1])  # B, D, L
-    return (share(*sizes) * pixels(x, logits).sum(-1) + weight(*sizes) * kl_to_prior(mean, log_std)).mean()
+    return (share(*sizes) * pixels(x, logits).sum(-1) + weight(*sizes) * kl(mean, log_std)).mean()
 
 
 check = Check(
@@ -125,19 +135,35 @@ check.mistake("""The reconstruction term has the wrong sign: this loss falls whe
 check.mistake("""The KL has the wrong sign: this loss pays q for running away from the prior. A loss holds -log p(x |
     z) and +KL.""")(slips.turned(right, "KL_with_the_wrong_sign", weight=lambda *_: -1))
 
-check.mistake("""log(sigmoid(.) + 1e-10) puts a floor under the log-likelihood: a pixel that is sure and wrong costs at
-    most 23 nats and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")(
+check.mistake("""There is a floor of 1e-10 under your probability: a pixel that is sure and wrong costs at most 23
+    nats, not 40, and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")(
     slips.turned(right, "floor_under_the_logarithm", pixels=floored)
 )
 
-check.mistake("""The sums are right. But sigmoid(40) is rounded to 1, and binary_cross_entropy then charges 100 nats
-    for a pixel that costs 40. Give it the logits (binary_cross_entropy_with_logits).""")(
+check.mistake("""The sums are right. But sigmoid(40) is rounded to 1, and the log of 0 cut off at -100, as
+    binary_cross_entropy does: 100 nats for a pixel that costs 40. Give the logits to
+    binary_cross_entropy_with_logits.""")(
     slips.turned(right, "sigmoid_before_the_cross_entropy", pixels=of_the_sigmoid)
 )
 
-check.mistake("""log(1 - sigmoid(.)) is infinite for a pixel that is sure and wrong. Compute from the logits
-    (binary_cross_entropy_with_logits), which stays finite.""")(
+check.mistake("""Your loss is infinite. Does a log(1 - sigmoid(.)) meet a pixel that is sure and wrong? Compute from the
+    logits (binary_cross_entropy_with_logits), which stays finite.""")(
     slips.turned(right, "log_of_the_sigmoid", pixels=partial(floored, floor=0.0))
+)
+
+check.mistake("""There is a floor of a millionth under your probability: a pixel that is sure and wrong costs at most
+    13.8 nats, not 40, and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")(
+    slips.turned(right, "probabilities_clipped", pixels=clipped)
+)
+
+check.mistake("""The KL reads log_std as a log variance. exp(log_std) is sigma; the variance is exp(2 log_std), its
+    logarithm 2 log_std.""")(slips.turned(right, "log_std_read_as_a_log_variance", kl=halved))
+
+check.mistake("""Two things: this is the ELBO, and a loss is minus that; and its KL reads log_std as a log variance,
+    where the variance is exp(2 log_std).""")(
+    slips.turned(
+        right, "ELBO_with_log_std_read_as_a_log_variance", share=lambda *_: -1, weight=lambda *_: -1, kl=halved
+    )
 )
 
 

@@ -24,8 +24,11 @@ def cases() -> list[tuple[Tensor, Tensor, Tensor]]:
     return found
 
 
-def right(log_joint: Tensor, logits: Tensor, z: Tensor, **settings: Any) -> Tensor:
-    return log_mean_gradient(log_joint[z], logits, lambda moving: moving.log_softmax(-1)[z], **settings)
+def right(log_joint: Tensor, logits: Tensor, z: Tensor, normalised: bool = True, **settings: Any) -> Tensor:
+    def log_q(moving: Tensor) -> Tensor:
+        return (moving.log_softmax(-1) if normalised else moving)[z]
+
+    return log_mean_gradient(log_joint[z], logits, log_q, **settings)
 
 
 check = Check(
@@ -77,3 +80,49 @@ check.mistake("""This is the score-function gradient of the ELBO, and a right on
 
 check.mistake("""The reward in the score term carries a gradient of its own: the product rule adds log q times it.
     Detach the reward.""")(slips.turned(right, "log_w_not_detached_in_the_score_term", held=False))
+
+check.mistake("""The reward carries a gradient of its own, and in its place the weights' part is missing. Detach the
+    reward, and add the value once more as it is.""")(
+    slips.turned(right, "value_times_score_alone", held=False, direct=0)
+)
+
+check.mistake(
+    """The score term is right. The value's own gradient was subtracted: add the value once more as it is."""
+)(slips.turned(right, "direct_term_has_the_wrong_sign", direct=-1))
+
+check.mistake("""The score term was subtracted. A draw whose log mean w is high should become more probable: plus the
+    value, detached, times the sum of log q.""")(slips.turned(right, "score_term_has_the_wrong_sign", score=-1))
+
+check.mistake("""Two things: the K samples are drawn together, so their log q are added up, not averaged; and the
+    weights contain q as well, so let the gradient through log q inside log w.""")(
+    slips.turned(
+        right, "score_term_alone_and_divided_by_K", direct=0, reward=lambda log_w: log_mean(log_w) / len(log_w)
+    )
+)
+
+check.mistake("""You took the logits for log q. They are not normalised: log q is logits.log_softmax(-1), and its slope
+    has a second part, minus q.""")(slips.turned(right, "logits_for_log_q", normalised=False))
+
+check.mistake("""Two things: the logits are not log q, take log_softmax of them; and the value in front of the score is
+    a plain number, so detach it.""")(
+    slips.turned(right, "logits_for_log_q_and_value_not_detached", normalised=False, held=False)
+)
+
+
+@check.mistake("The weight divides by q: log w = log p(x, z) - log q(z|x). You added log q.")
+def log_q_added(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
+    logits = logits.clone().requires_grad_()
+    log_q = logits.log_softmax(-1)[z]
+    value = log_mean(log_joint[z] + log_q)
+    return torch.autograd.grad(value + value.detach() * log_q.sum(), logits)[0]
+
+
+@check.mistake("""A state that is drawn twice comes in once: `grad[z] += ...` writes its place once. index_add_, or
+    autograd, adds up.""")
+def state_drawn_twice_counted_once(log_joint: Tensor, logits: Tensor, z: Tensor) -> Tensor:
+    q = logits.softmax(-1)
+    log_w = (log_joint.detach() - q.log())[z]
+    factor = log_mean(log_w) - log_w.softmax(0)  # [K]
+    gradient = -factor.sum() * q
+    gradient[z] += factor
+    return gradient

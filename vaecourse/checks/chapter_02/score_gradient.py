@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,15 @@ from vaecourse.checks import slips
 from vaecourse.checks.cases import draws
 from vaecourse.checks.frame import Check
 from vaecourse.checks.score_function import own_mean, score_gradient
+
+
+def others(log_w: Tensor) -> Tensor:
+    """The leave-one-out mean as one writes it, with its gradient; the course's is a number already."""
+    return (log_w.sum(1, keepdim=True) - log_w) / (log_w.shape[1] - 1)
+
+
+def others_over_K(log_w: Tensor) -> Tensor:
+    return (log_w.sum(1, keepdim=True) - log_w) / log_w.shape[1]
 
 
 def cases() -> list[tuple]:
@@ -39,26 +49,45 @@ check.mistake("""A gradient flows through log w as well as through log q: the pr
     slips.turned(score_gradient, "log_w_not_detached", stops_w=False)
 )
 
+check.mistake("""A gradient flows through log w and through the baseline made of it, as well as through log q. In the
+    score function both are plain numbers: detach log w before you make the baseline.""")(
+    slips.turned(score_gradient, "log_w_and_baseline_not_detached", baseline=others, stops_w=False)
+)
+
 check.mistake("""Two things: the baseline must leave its own sample out, and log w must be detached, because here it is
     a number and no function of q.""")(
     slips.turned(score_gradient, "in_sample_mean_and_log_w_not_detached", baseline=own_mean, stops_w=False)
 )
 
-check.mistake("""Your z still depends on the mean. Then log q(z) at z = mean + std eps does not change with the mean at
-    all, and the gradient is 0. The score is the slope of log q at a fixed z: detach z.""")(
-    slips.turned(score_gradient, "z_not_detached", stops_z=False)
-)
+check.mistake("""The gradient is exactly 0. Does your z still depend on the mean? Then log q(z) at z = mean + std eps
+    does not change with it at all: the score is the slope of log q at a fixed z, so detach z. Or is the mean inside
+    log q a constant?""")(slips.turned(score_gradient, "z_not_detached", stops_z=False))
 
 check.mistake("""Neither z nor log w is detached, so the gradient runs through the samples. The score function needs
     both as fixed numbers.""")(slips.turned(score_gradient, "nothing_detached", stops_w=False, stops_z=False))
+
+check.mistake("""Nothing is detached, neither z nor log w nor the baseline made of it: the gradient runs through the
+    samples. The score function needs them as fixed numbers.""")(
+    slips.turned(score_gradient, "nothing_detached_nor_the_baseline", baseline=others, stops_w=False, stops_z=False)
+)
 
 check.mistake("""This is unbiased, with no baseline at all, and on the reference case its variance is three times what
     it need be. Subtract the leave-one-out mean.""")(
     slips.turned(score_gradient, "no_baseline", baseline=torch.zeros_like)
 )
 
+check.mistake("""Two things: log w is a plain number here, so detach it; and the leave-one-out mean is still to be
+    subtracted.""")(
+    slips.turned(score_gradient, "no_baseline_and_log_w_not_detached", baseline=torch.zeros_like, stops_w=False)
+)
+
 check.mistake("You left the sample out of the sum and still divided by K. There are K-1 others.")(
-    slips.turned(score_gradient, "leave_one_out_over_K", baseline=lambda w: (w.sum(1, keepdim=True) - w) / w.shape[1])
+    slips.turned(score_gradient, "leave_one_out_over_K", baseline=others_over_K)
+)
+
+check.mistake("""Two things: there are K - 1 others, so divide their sum by K - 1; and the K samples are averaged, not
+    summed.""")(
+    slips.turned(score_gradient, "leave_one_out_over_K_and_summed", baseline=others_over_K, times=lambda M, K, B: K)
 )
 
 check.mistake("You left one out along M. The K samples of one estimate lie along the second axis.")(
@@ -91,6 +120,10 @@ check.mistake("Right but for the sign. This is the gradient of a loss, minus the
     partial(slips.sign_turned_round, score_gradient)
 )
 
+check.mistake("You summed over K and averaged over M. The gradient of the ELBO is a mean over all M K samples.")(
+    slips.turned(score_gradient, "sum_over_K", times=lambda M, K, B: K)
+)
+
 check.mistake("You averaged over K and summed over M. The gradient of the ELBO is a mean over all M K samples.")(
     slips.turned(score_gradient, "sum_over_M", times=lambda M, K, B: M)
 )
@@ -101,3 +134,14 @@ check.mistake("""You averaged over the batch as well. Each row of the answer is 
 check.mistake("You summed over the M K samples. The gradient of the ELBO is a mean over them.")(
     slips.turned(score_gradient, "sum_for_mean", times=lambda M, K, B: M * K)
 )
+
+
+@check.mistake("Your score is eps. The slope of log q for the mean is (z - mean) / std^2, which is eps / std.")
+def score_without_std(*case: Any) -> Tensor:
+    return case[3] * score_gradient(*case)
+
+
+@check.mistake("""Your score is eps / std^2. The slope of log q for the mean is (z - mean) / std^2, and z - mean is std
+    eps: one std cancels.""")
+def score_divided_by_the_variance(*case: Any) -> Tensor:
+    return score_gradient(*case) / case[3]

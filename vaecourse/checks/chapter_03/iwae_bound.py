@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.cases import normal
+from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
 
 check = Check(
@@ -20,11 +20,13 @@ check = Check(
         (2 * normal(2, 3, 5, seed=1) - 1,),
         (normal(4, 6, 2, seed=2) - 800.0,),
         (normal(1, 7, 3, seed=3),),
+        (uneven(normal(2, 5, 3, seed=4), (0, 1)),),  # one level for each x
+        (uneven(normal(2, 4, 1, seed=5), 1),),  # and for each group of one x
     ],
 )
 
 check.mistake("""This is the log of the *sum* of the weights: log K is still to be subtracted. Your value is too high
-    by log K, and would lie above log p(x).""")(partial(slips.log_K_missing, over=1, then=0))
+    by log K, and may lie above log p(x).""")(partial(slips.log_K_missing, over=1, then=0))
 
 
 check.mistake("You subtracted log(M K). Only K weights stand under each logarithm, so log K is right.")(
@@ -126,4 +128,20 @@ check.mistake("Your log K is not a natural logarithm. Nats go with math.log, or 
 
 check.mistake("You divided the *logarithm* by K. The mean is taken inside: dividing the sum by K subtracts log K.")(
     partial(slips.logarithm_divided_by_K, over=1, then=0)
+)
+
+
+check.mistake("""You took one maximum out for everything. A group 900 nats below another becomes log 0: each needs a
+    maximum of its own, as torch.logsumexp has it.""")(partial(slips.one_maximum_for_all, over=1, then=0))
+
+
+@check.mistake("""Two things. You added up the M groups: average them. And you subtracted log M; the K weights under
+    each logarithm ask for log K.""")
+def log_M_subtracted_and_groups_added_up(log_w: Tensor) -> Tensor:
+    return (log_w.logsumexp(1) - math.log(len(log_w))).sum(0)
+
+
+check.mistake("""Two things. You put the M axis under the logarithm; the axes are M, K, B, and K is number 1. And this
+    is the log of a *sum*: subtract the logarithm of how many there are.""")(
+    partial(slips.another_axis_and_log_K_missing, over=0, then=0)
 )

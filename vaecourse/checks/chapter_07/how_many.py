@@ -111,7 +111,7 @@ def at_least_one(gap: float, left: float) -> float:
     return max(1, right(gap, left))
 
 
-@check.mistake("The one has the wrong sign: K + 1 = exp(gap - left), so K is one *less*.")
+@check.mistake("This is one more than exp(gap - left), rounded up. K + 1 = exp(gap - left), so K is one *less*.")
 def one_added(gap: float, left: float) -> float:
     return math.ceil(math.exp(gap - left) + 1)
 
@@ -122,7 +122,7 @@ def absolute_difference(gap: float, left: float) -> float:
     return math.ceil(math.exp(abs(gap - left)) - 1)
 
 
-@check.mistake("""The one has the wrong sign, and then you rounded down. K + 1 = exp(gap - left), so K is one *less*,
+@check.mistake("""This is one more than exp(gap - left), rounded down. K + 1 = exp(gap - left), so K is one *less*,
     rounded up.""")
 def one_added_and_rounded_down(gap: float, left: float) -> float:
     return math.floor(math.exp(gap - left) + 1)

@@ -51,7 +51,8 @@ def at_least_as_good(s: Tensor) -> Tensor:
     return ~((s[:, None] >= s[None]).all(-1) & ~torch.eye(len(s), dtype=torch.bool)).any(0)
 
 
-@check.mistake("Nothing is left: every row is at least as good as itself. Ask for better in at least one column too.")
+@check.mistake("""Nothing is left, and some row always is. Every row is at least as good as itself: does yours dominate
+    itself? Ask for better in at least one column too.""")
 def every_row_dominates_itself(s: Tensor) -> Tensor:
     return ~(s[:, None] >= s[None]).all(-1).any(0)
 
@@ -88,8 +89,8 @@ def scores_themselves(s: Tensor) -> Tensor:
     return s[right(s)]
 
 
-@check.mistake("""You added the columns up. A nat of ELBO and a nat of log p(x) have no common price until *you* set
-    one; without a price, all undominated rows stay.""")
+@check.mistake("""You kept the best sum (or mean) of the columns. A nat of ELBO and a nat of log p(x) have no common
+    price until *you* set one; without a price, all undominated rows stay.""")
 def sum_of_the_columns(s: Tensor) -> Tensor:
     return s.sum(1) == s.sum(1).max()
 
@@ -105,7 +106,7 @@ def those_that_beat_nobody_in_every_column(s: Tensor) -> Tensor:
     return better_in_every_column(-s)
 
 
-@check.mistake("""Every row is kept. One row that dominates another is enough, `any`; all of them never do, for none
-    dominates itself.""")
+@check.mistake("""Every row is kept. Do you ask that *all* rows dominate it before one goes? They never do, for none
+    dominates itself: one is enough, `any`.""")
 def all_rows_kept(s: Tensor) -> Tensor:
     return torch.ones(len(s), dtype=torch.bool)
