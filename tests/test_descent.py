@@ -133,7 +133,7 @@ MAY = {
     "hierarchical/samplers.py": "L-BFGS asks for the gradient itself, as often as it likes",
     "checkpoint/__init__.py": "an optimizer's copy is tried; nobody's layer draws what it draws",
     "composition.py": "seeded by a generator, where a distribution draws",
-    "checks/frame.py": "a learner's function",
+    "checks/trying.py": "a learner's function",
 }
 
 

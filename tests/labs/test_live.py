@@ -561,10 +561,10 @@ def test_it_trains_on_while_the_page_is_slow(lab):
         lab.start()
         lab.transport.seen = lab.transport.shown
         lab._answered -= 60
-        lab.tick()
+        lab.refresh()
         assert lab.running
         lab._answered -= 60
-        lab.tick()
+        lab.refresh()
         assert not lab.running
 
     on_a_loop(scenario)

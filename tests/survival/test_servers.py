@@ -26,7 +26,7 @@ import pytest
 import zmq
 from websocket import WebSocketBadStatusException, WebSocketTimeoutException, create_connection
 
-from tools import browser, environment, lab, made, present, servers
+from tools import browser, ending, environment, lab, made, present, servers
 
 ROOT = Path(__file__).parents[2]
 OPEN = """
@@ -728,13 +728,11 @@ def test_no_folder_of_jupyters_in_which_others_can_write_is_used(name, tmp_path,
     shared.chmod(0o1777)
     for place in (shared, shared / "new"):
         monkeypatch.setenv(name, f"{own}{os.pathsep}{place}" if name in environment.JUPYTERS else str(place))
-        with pytest.raises(
-            servers.ending.Refused, match=f"and what lies there would run as you: leave it out of {name}"
-        ):
+        with pytest.raises(ending.Refused, match=f"and what lies there would run as you: leave it out of {name}"):
             environment.whole_addresses()
     monkeypatch.setenv(name, "relative")
     monkeypatch.chdir(own)
-    monkeypatch.setattr(servers.ending, "_not_ours_alone", lambda path: None)
+    monkeypatch.setattr(ending, "_not_ours_alone", lambda path: None)
     environment.whole_addresses()
     assert os.environ.get(name) == (None if name in environment.JUPYTERS else str(own / "relative"))
 

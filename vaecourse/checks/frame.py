@@ -59,6 +59,7 @@ class Check:
         cases: for a function, a callable that makes the argument tuples it is tried on, fresh at each call.
         rtol: relative tolerance of the comparison.
 
+    >>> import torch
     >>> check = Check("99.mean", torch.mean, "Yes.", cases=lambda: [(torch.tensor([1.0, 2.0]),)])
     >>> @check.mistake("You added them up. Divide by how many there are.")
     ... def not_divided(x):

@@ -56,6 +56,11 @@ def must_have_no_score(name: str, log_q: Tensor, z: Latent) -> None:
                 f"{name} must hold the parameters of q fixed, and x where a network made it, so that log q moves with "
                 "z alone: this objective has no score term, and with it the gradient would be another one."
             )
+    if log_q.requires_grad and log_q.grad_fn in same:
+        raise ValueError(
+            f"{name} must be computed from this z, and not come with it out of one function, as a compiled one: "
+            "compute it from z outside of that."
+        )
     if log_q.requires_grad:
         _each_part_moves(name, drawn, between)
 
