@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import chapter, ending, made, typed, withheld
-from tools.put_back import Merged, text
+from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
@@ -59,18 +59,41 @@ def _title(path: Path) -> str:
     return f"{path.name[:2]} {heading.removeprefix('# ').split(':')[0]}"
 
 
-def renew(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> Iterator[str]:
-    """Make the notebooks that are not there, and bring the others up to date; say what became of them."""
+def renew(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS, in_use: bool = False) -> Iterator[str]:
+    """Make the notebooks that are not there, and unless ``in_use`` bring the others up to date; say what became of it.
+
+    One that is not a file stays. Raises ``Refused`` where a notebook would be written over a chapter.
+    """
     sources = typed.notebooks(chapters)
     folder.mkdir(exist_ok=True)
-    for place, source in enumerate(sources):
-        target = folder / source.name
-        with files.locked(target, "making the learner's edition", wait=WAIT):
-            yield from _renew(target, edition(sources, place))
+    targets = [_target(folder, source) for source in sources]
+    for place, target in enumerate(targets):
+        if target.exists() and not target.is_file():
+            yield f"{files.shown(target)} is no file, and stays: move it away, then the same command again."
+        elif not (in_use and target.exists()):
+            with files.locked(target, "making the learner's edition", wait=WAIT):
+                yield from _renew(target, edition(sources, place), sources[place])
 
 
-def _renew(target: Path, there: typed.Notebook) -> Iterator[str]:
+def _target(folder: Path, source: Path) -> Path:
+    """The learner's notebook of a chapter; ``Refused`` if a link makes it the chapter itself."""
+    target = folder / source.name
+    if files.real(target) == files.real(source):
+        raise ending.Refused(
+            f"{files.shown(target)} leads to the chapter {files.shown(source)}, which would be written over. "
+            "Move the link away, then the same command again."
+        )
+    return target
+
+
+def _renew(target: Path, there: typed.Notebook, source: Path) -> Iterator[str]:
     known = {files.real(target): files.stamp(target)}
+    if not target.exists() and (old := _of_before(target, source)):
+        merged = Merged(typed.read(old), there, old, target)
+        files.write(target, merged.text or text(there, old, target), typed.NOTEBOOK, known, tell=made.tell)
+        yield f"{target.name} has most exercises of {files.shown(old)}, which stays as it is."
+        yield from merged.outcome()
+        return
     if not target.exists() or typed.is_untouched(target):
         if not target.exists() or not _is_of(typed.read(target), there):
             files.write(target, text(there, target, target), typed.NOTEBOOK, known, tell=made.tell)
@@ -89,14 +112,15 @@ def _renew(target: Path, there: typed.Notebook) -> Iterator[str]:
         yield from merged.outcome()
 
 
+def _of_before(target: Path, source: Path) -> Path | None:
+    """The learner's notebook of a chapter that had another name before, if something was typed into it."""
+    found = (path for path in typed.notebooks(target.parent) if called_otherwise(path, source.parent) == source)
+    return next((path for path in found if not typed.is_untouched(path)), None)
+
+
 def _is_of(mine: typed.Notebook, there: typed.Notebook) -> bool:
     """Whether a notebook is made of this text, whatever was typed since."""
     return bool(mine["metadata"].get("vaecourse") == there["metadata"]["vaecourse"])
-
-
-def is_whole(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> bool:
-    """Whether every notebook of the edition is there."""
-    return all((folder / source.name).exists() for source in typed.notebooks(chapters))
 
 
 def again(name: str, folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> str:
@@ -106,7 +130,7 @@ def again(name: str, folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -
     there = edition(sources, place) if place is not None and len(name) >= 2 else None
     if there is None or len(name) > 2 and name not in typed.stubs(there):
         raise ending.Refused(f"there is no chapter or exercise {name!r}; there are 03, or 03.iwae_bound, for example.")
-    target = folder / sources[place].name  # type: ignore[index]
+    target = _target(folder, sources[place])  # type: ignore[index]
     if not target.exists():
         raise ending.Refused(f"{files.shown(target)} is not there: it begins at its start.")
     with files.locked(target, "beginning again", wait=WAIT):
@@ -123,7 +147,9 @@ def _with_stub(mine: typed.Notebook, there: typed.Notebook, name: str) -> typed.
     places, stub = typed.stubs(mine), there["cells"][typed.stubs(there)[name]]
     if name not in places:
         raise ending.Refused(f"the cell of {name} is gone: `again {name[:2]}` begins the whole chapter again.")
-    mine["cells"][places[name]] |= {"source": stub["source"], "outputs": [], "execution_count": None}
+    cell = mine["cells"][places[name]]
+    own_name = {"id": cell["id"]} if "id" in cell else {}  # notebooks of before have none
+    mine["cells"][places[name]] = {key: value for key, value in stub.items() if key != "id"} | own_name
     return mine
 
 
@@ -140,10 +166,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise ending.Refused("again needs a chapter or an exercise: python -m tools.edition again 03")
         print(again(options.name))
         return 0
-    if is_whole() and (users := made.uses(chapter.ROOT)):
+    if users := made.uses(chapter.ROOT):
         ending.say(f"learn/ stays as it is, for it may be in use by {users[0]}: it is renewed at the next start.")
-        return 0
-    for sentence in renew():
+    for sentence in renew(in_use=bool(users)):
         ending.say(sentence)
     return 0
 

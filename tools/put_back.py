@@ -66,14 +66,14 @@ class Merged:
 def chapter_of(old: Path, folder: Path) -> Path:
     """The notebook in ``folder`` whose copy ``old`` is: 01-elbo-2026-11-26-101500.ipynb belongs to 01-elbo.ipynb."""
     found = [path for path in typed.notebooks(folder) if re.fullmatch(re.escape(path.stem) + STAMP, old.stem)]
-    if not found and (other := _called_otherwise(old, folder)):
+    if not found and (other := called_otherwise(old, folder)):
         return other
     if not found:
         raise ending.Refused(f"{files.shown(old)} is of no chapter in {folder}: what is in it stays there.")
     return max(found, key=lambda path: len(path.stem))
 
 
-def _called_otherwise(old: Path, folder: Path) -> Path | None:
+def called_otherwise(old: Path, folder: Path) -> Path | None:
     """The chapter that has most of a notebook's exercises, where none has its name any more; no copy of one's own."""
     if not re.fullmatch(r"\d\d-[a-z\d-]+", old.stem) or any(
         old.stem.startswith(path.stem) for path in typed.notebooks(folder)

@@ -1,5 +1,6 @@
 """What a check says is true of the answer; a right one passes in every form, and a wrong one in none."""
 
+import sys
 import time
 from fractions import Fraction
 from functools import partial
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from vaecourse import checks
 from vaecourse.checks import Check, trying
 
 ROWS = Check(
@@ -206,6 +208,40 @@ def test_nothing_is_thrown_after_the_end(monkeypatch):
         for _ in range(10):
             check(almost)
             sum(range(2000))
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e-4, 1e-3])
+def test_the_watch_ends_wherever_its_exception_arrives(limit):
+    """In the frame's own calls, too: else it is thrown into the kernel each second for ever."""
+    for _ in range(5):
+        trying.results(lambda: 1.0, [()] * 3, limit)
+        assert trying._watch.__code__ not in {frame.f_code for frame in _frames()}
+
+
+def _frames():
+    """Every frame of every thread."""
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+@pytest.mark.parametrize("name", ["03.iwae_bound", "01.elbo", "05.dreg_weights"])
+def test_what_a_cell_has_set_makes_no_right_answer_wrong(name):
+    check = checks.ALL[name]
+    assert check(check.solution).passed
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert check(lambda *given: check.solution(*given)).passed
+        torch.set_grad_enabled(False)
+        torch.set_default_device("meta")
+        assert check(lambda *given: check.solution(*given)).passed
+        assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float64, False)
+        assert torch.empty(0).device.type == "meta", "the cell's setting stays"
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_grad_enabled(True)
 
 
 # What stopped it -----------------------------------------------------------------------------------------------------

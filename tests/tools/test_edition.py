@@ -196,9 +196,78 @@ def test_an_unknown_name_changes_nothing(tmp_path, chapters, name):
     assert not (tmp_path / "learn/kept").exists()
 
 
-def test_while_a_server_runs_it_waits(tmp_path, chapters, monkeypatch, capsys):
-    monkeypatch.setattr(edition, "is_whole", lambda: True)
+def test_answers_of_a_chapter_with_another_name_now(tmp_path, chapters):
+    renewed(tmp_path, chapters)
+    learner = tmp_path / "learn" / FOUR[1].name
+    exercise = answer(learner, 41)
+    was = learner.read_bytes()
+    (chapters / FOUR[1].name).rename(chapters / "02-weights.ipynb")
+    told = "\n".join(renewed(tmp_path, chapters))
+    found = typed.read(tmp_path / "learn/02-weights.ipynb")
+    assert typed.source(found["cells"][typed.stubs(found)[exercise]]).endswith("return 41")
+    assert learner.read_bytes() == was and str(learner) in told
+    assert renewed(tmp_path, chapters) == []
+
+
+@pytest.mark.parametrize("minor", [4, 5])
+def test_an_exercise_begins_again_whatever_became_of_its_cell(tmp_path, chapters, minor):
+    renewed(tmp_path, chapters)
+    learner = tmp_path / "learn" / FOUR[3].name
+    exercise = answer(learner, 1)
+    found = typed.read(learner)
+    cell = found["cells"][typed.stubs(found)[exercise]]
+    cell |= {"cell_type": "markdown", "source": "My thoughts", "attachments": {}}
+    del cell["outputs"], cell["execution_count"]
+    if minor < 5:  # cells have no names then
+        found["nbformat_minor"] = minor
+        for cell in found["cells"]:
+            del cell["id"]
+    learner.write_text(json.dumps(found), encoding="utf-8")
+    edition.again(exercise, tmp_path / "learn", chapters)
+    now = typed.read(learner)
+    cell = now["cells"][typed.stubs(now)[exercise]]
+    assert cell["cell_type"] == "code" and "My thoughts" not in texts(learner)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one notebook", "the folder"])
+def test_a_chapter_is_not_written_over_through_a_link(tmp_path, chapters, whole):
+    learn = tmp_path / "learn"
+    if whole:
+        learn.symlink_to("chapters")
+    else:
+        learn.mkdir()
+        (learn / FOUR[2].name).symlink_to(chapters / FOUR[2].name)
+    before = {path: path.read_bytes() for path in chapters.iterdir()}
+    with pytest.raises(ending.Refused, match="leads to the chapter"):
+        renewed(tmp_path, chapters)
+    with pytest.raises(ending.Refused, match="leads to the chapter"):
+        edition.again(FOUR[2].name[:2], learn, chapters)
+    assert {path: path.read_bytes() for path in chapters.iterdir()} == before
+
+
+def test_a_folder_of_the_name_stays_and_the_others_are_made(tmp_path, chapters):
+    (tmp_path / "learn" / FOUR[1].name).mkdir(parents=True)
+    assert "is no file, and stays" in "\n".join(renewed(tmp_path, chapters))
+    assert all((tmp_path / "learn" / path.name).exists() for path in FOUR)
+
+
+def test_in_use_only_what_is_not_there_is_made(tmp_path, chapters):
+    renewed(tmp_path, chapters)
+    learn = tmp_path / "learn"
+    answer(learn / FOUR[1].name, 9)
+    for path in FOUR[:2]:
+        new_text(chapters / path.name)
+    (learn / FOUR[3].name).unlink()
+    before = [(learn / path.name).read_bytes() for path in FOUR[:3]]
+    assert list(edition.renew(learn, chapters, in_use=True)) == []
+    assert [(learn / path.name).read_bytes() for path in FOUR[:3]] == before
+    assert (learn / FOUR[3].name).exists()
+
+
+def test_while_a_server_runs_it_says_so(monkeypatch, capsys):
+    renewals = []
     monkeypatch.setattr(made, "uses", lambda root: ["process 7 (running JupyterLab)"])
-    monkeypatch.setattr(edition, "renew", lambda: 1 / 0)
+    monkeypatch.setattr(edition, "renew", lambda in_use: renewals.append(in_use) or [])
     assert edition.main([]) == 0
     assert "may be in use by process 7 (running JupyterLab)" in capsys.readouterr().out
+    assert renewals == [True]

@@ -101,7 +101,8 @@ class Check:
     def __call__(self, answer: Answer) -> Verdict:
         """Try ``answer``: a verdict with ``.passed``, ``.message`` and ``.mistake``."""
         try:
-            return self._verdict(answer)
+            with trying.as_at_the_start():  # what is right was counted so
+                return self._verdict(answer)
         except Exception as error:  # noqa: BLE001 - an answer may be anything, even an object whose every method raises
             return Verdict(False, f"This answer could not be read ({type(error).__name__}: {error}).")
 

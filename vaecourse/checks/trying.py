@@ -42,12 +42,25 @@ class Result:
 def results(answer: Callable[..., Any], cases: Sequence[tuple], seconds: float = SECONDS) -> list[Result]:
     """One for each case; after one that took too long, that one again for those that are left."""
     found: list[Result] = []
+    here, over, turn = threading.get_ident(), threading.Event(), threading.Lock()
+    watcher = threading.Thread(target=_watch, args=(here, seconds, over, turn), daemon=True)
     try:
-        with _time_limit(seconds):
-            for case in cases:
-                found.append(_result(answer, case))
+        watcher.start()
+        for case in cases:
+            found.append(_result(answer, case))
     except TooLong as late:
         found += [Result(error=late)] * (len(cases) - len(found))
+    finally:
+        # It can arrive in any call, in these too, and none of them may be left out: the watcher would throw for ever.
+        while True:
+            try:
+                with turn:
+                    over.set()
+                    _throw(here, None)  # one that was thrown and has not arrived
+                watcher.join()
+                break
+            except TooLong:
+                pass
     return found
 
 
@@ -85,29 +98,36 @@ def _unchanged(a: Any, b: Any) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Throw ``TooLong`` into this thread after so many seconds, and again each second while it is caught there."""
-    here, over = ctypes.c_ulong(threading.get_ident()), threading.Event()
-    turn = threading.Lock()
-
-    def watch() -> None:
-        wait = seconds
-        while not over.wait(wait):
-            with turn:
-                if not over.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(here, ctypes.py_object(TooLong))
-            wait = 1.0
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
+def _watch(thread: int, seconds: float, over: threading.Event, turn: threading.Lock) -> None:
+    """Throw ``TooLong`` into a thread after so many seconds, and again each second while it is caught there."""
+    wait = seconds
+    while not over.wait(wait):
         with turn:
-            over.set()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(here, None)  # one that was thrown and has not arrived
-        watcher.join()
+            if not over.is_set():
+                _throw(thread, TooLong)
+        wait = 1.0
+
+
+def _throw(thread: int, error: type[BaseException] | None) -> None:
+    """Have ``error`` raised in a thread at its next step; None takes back one that is not raised yet."""
+    what = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+
+
+@contextlib.contextmanager
+def as_at_the_start() -> Iterator[None]:
+    """Numbers, gradients and device as a new kernel has them, whatever a cell has set; then again as they were."""
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    with contextlib.ExitStack() as device:
+        if torch.empty(0).device.type != "cpu":
+            device.enter_context(torch.device("cpu"))
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(gradients)
 
 
 # What a function is, without a call ----------------------------------------------------------------------------------
