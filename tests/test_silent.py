@@ -9,22 +9,32 @@ from torch import nn
 from torch.distributions import (
     Bernoulli,
     Beta,
+    Binomial,
     Exponential,
     Gamma,
     Gumbel,
     HalfNormal,
     Independent,
     Kumaraswamy,
+    Laplace,
     MixtureSameFamily,
     MultivariateNormal,
     Normal,
     OneHotCategoricalStraightThrough,
     Pareto,
+    Poisson,
+    StudentT,
     TransformedDistribution,
     Uniform,
     Weibull,
 )
-from torch.distributions.transforms import AffineTransform, ExpTransform, SigmoidTransform, TanhTransform
+from torch.distributions.transforms import (
+    AffineTransform,
+    ExpTransform,
+    SigmoidTransform,
+    SoftplusTransform,
+    TanhTransform,
+)
 from torch.utils.checkpoint import checkpoint
 
 from tests.test_composition import Pair
@@ -609,6 +619,42 @@ def test_check_takes_a_decoder_with_dropout():
     assert models.check(model, X.float()) == []
 
 
+COUNTS = {
+    "binomial": lambda rate: Binomial(255, logits=rate),
+    "poisson": lambda rate: Poisson((rate + 4).exp()),
+}
+
+
+class Counted(nn.Linear):
+    """Counts of a law whose logits, or log rates, a network gives."""
+
+    def __init__(self, of):
+        super().__init__(L, D)
+        self.of = of
+
+    def forward(self, z):
+        return Independent(self.of(super().forward(z)), 1)
+
+
+class Brightness(Around):
+    def forward(self, x):
+        return super().forward(x.double() / 255)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16])
+def test_counts_in_a_narrow_type_are_those_numbers(name, dtype):
+    """log p of a pixel of 255 in uint8 was -inf: PyTorch's lgamma(x + 1) took 255 + 1 for 0."""
+    model = DeepLatentVariableModel(Counted(COUNTS[name]), Brightness(D, L)).double()
+    x = torch.tensor([0, 1, 127, 128, 254, 255]).expand(2, D)
+    if dtype == torch.int16 and name == "poisson":
+        x = x + torch.iinfo(dtype).max - 255
+    found, expected = (evaluate.log_likelihood(model, y, 20, seeded()) for y in (x.to(dtype), x.double()))
+    torch.testing.assert_close(found, expected)
+    losses = [objectives.loss(model, y, "dreg", M, K, seeded()).item() for y in (x.to(dtype), x.double())]
+    assert losses[0] == pytest.approx(losses[1])
+
+
 # A support that moves ------------------------------------------------------------------------------------------------
 
 
@@ -628,11 +674,23 @@ def shifted(base, *transforms):
     return TransformedDistribution(base, [*transforms])
 
 
+def tail(like, scale):
+    return Laplace(0 * like.detach(), scale)
+
+
 MOVING = {
     "pareto": lambda a, b: Pareto(a.exp(), 3 + b.exp()),
     "shifted exponential": lambda a, b: shifted(Exponential(b.exp()), AffineTransform(a, 1.0)),
     "scaled beta of a flat end": lambda a, b: shifted(Beta(1 + 0 * a, 1 + 0 * b), AffineTransform(0.0, a.exp())),
     "log-uniform": lambda a, b: shifted(Uniform(a - 1, a + b.exp()), ExpTransform()),
+    "shifted exponential of a Laplace": lambda a, b: shifted(tail(a, 1.0), ExpTransform(), AffineTransform(a, 1.0)),
+    "shifted softplus of a Laplace": lambda a, b: shifted(tail(a, 1.0), SoftplusTransform(), AffineTransform(a, 1.0)),
+    "scaled sigmoid of a Laplace": lambda a, b: shifted(
+        tail(a, 1.0), SigmoidTransform(), AffineTransform(0.0, b.exp())
+    ),
+    "scaled tanh of a Student's t": lambda a, b: shifted(
+        StudentT(3.0, 0 * a.detach(), 1.0), TanhTransform(), AffineTransform(0.0, b.exp())
+    ),
 }
 FIXED = {
     "exponential": lambda a, b: shifted(Exponential(b.exp()), AffineTransform(0.0, a.exp())),
@@ -644,6 +702,16 @@ FIXED = {
         Uniform(0 * a.detach(), 1 + 0 * a.detach()), SigmoidTransform().inv, AffineTransform(a, b.exp())
     ),
     "gamma that begins at 0, shifted": lambda a, b: shifted(Gamma(3 + b.exp(), 1 + 0 * b), AffineTransform(a, 1.0)),
+    "shifted exponential of a normal": lambda a, b: shifted(
+        Normal(0 * a, b.exp()), ExpTransform(), AffineTransform(a, 1.0)
+    ),
+    "scaled sigmoid of a normal": lambda a, b: shifted(
+        Normal(a, 1.0), SigmoidTransform(), AffineTransform(0.0, b.exp())
+    ),
+    "scaled sigmoid of a narrow Laplace": lambda a, b: shifted(
+        tail(a, 0.5), SigmoidTransform(), AffineTransform(0.0, b.exp())
+    ),
+    "sigmoid of a wide Laplace, not moved": lambda a, b: shifted(Laplace(a, 1 + b.exp()), SigmoidTransform()),
 }
 
 

@@ -68,7 +68,7 @@ class DeepLatentVariableModel(LatentVariableModel):
             _one_number_each(getattr(p, "batch_shape", log_prior.shape), log_prior.shape)
             if isinstance(x, Tensor):
                 _of_this("likelihood", p, "x", x, x.shape[1:])
-            log_p: Tensor = families.without(autocast, p.log_prob, x)
+            log_p: Tensor = families.without(autocast, p.log_prob, families.as_numbers(p, x, log_prior.dtype))
         else:
             log_p = direct(x, z)
         _one_number_each(log_p.shape, log_prior.shape)

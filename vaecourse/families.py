@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.distributions import Distribution, Independent, Transform, TransformedDistribution, Uniform
+from torch.distributions import Distribution, Independent, Transform, TransformedDistribution, Uniform, constraints
 
 from vaecourse import arguments
-from vaecourse.latent import Latent, parts
+from vaecourse.latent import Data, Latent, parts
 from vaecourse.objectives import graph
 from vaecourse.objectives.rule import Once, beside
 
@@ -27,8 +27,18 @@ def asked_at(family: Any, autocast: str | None) -> Any:
 
     A family of one's own outside autocast belongs to a model that is half as a whole, whose networks know no other z.
     """
-    is_own = autocast is None and not all(type(one).__module__.startswith(TORCHS) for one in within(family))
-    return family if is_own else in_float32(family)
+    return family if autocast is None and not _is_torchs(family) else in_float32(family)
+
+
+def _is_torchs(family: Any) -> bool:
+    """Whether a family is of torch.distributions alone."""
+    return all(type(one).__module__.startswith(TORCHS) for one in within(family))
+
+
+def as_numbers(family: Any, x: Data, dtype: torch.dtype) -> Data:
+    """Whole numbers in this type, for torch.distributions: its lgamma(x + 1) of a 255 in uint8 is that of 0."""
+    whole = isinstance(x, Tensor) and not x.is_floating_point() and not x.is_complex()
+    return x.to(dtype) if whole and _is_torchs(family) else x
 
 
 def without(autocast: str | None, compute: Callable[..., Any], *given: Any) -> Any:
@@ -202,8 +212,35 @@ def _edges(one: Any) -> list[Any]:
     with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):  # a transform of several entries together
         for transform in one.transforms:
             edges = [transform(edge) for edge in edges if not _goes_to_infinity(transform, edge)]
-        return edges
+        return edges + _squashed(base, one.transforms)
     return []
+
+
+FAR = 1e8  # in a tail: there a normal of any scale has fallen below what a sigmoid or an exponential makes denser
+
+
+def _squashed(base: Any, transforms: Iterable[Transform]) -> list[Tensor]:
+    """The edges that PyTorch's transforms make of a base without one, a sigmoid for example, if there is density.
+
+    There is where the base has a tail as heavy as a Laplace's of scale 1, and none in that of a normal.
+    """
+    on_the_line = isinstance(base, Distribution) and isinstance(base.support, type(constraints.real))
+    if not on_the_line or not all(type(one).__module__.startswith(TORCHS) for one in transforms):
+        return []
+    with contextlib.suppress(RuntimeError, ValueError, TypeError, NotImplementedError):  # as where edges are moved
+        return [edge for far in (-FAR, FAR) if (edge := _end(base, transforms, far)) is not None]
+    return []
+
+
+def _end(base: Distribution, transforms: Iterable[Transform], far: float) -> Tensor | None:
+    """Where transforms take a tail of the base; None if they take it on and on, or if there is no density."""
+    log_density = base.log_prob(torch.tensor(far, dtype=torch.float64))
+    at, further = (torch.full_like(log_density.detach(), far * times) for times in (1, 2))
+    for transform in transforms:
+        before, at, further = at, transform(at), transform(further)
+        log_density = log_density - transform.log_abs_det_jacobian(before, at)
+    stays = bool((at.isfinite() & (at == further)).all())
+    return at if stays and bool((log_density > -100).any()) else None
 
 
 def _goes_to_infinity(transform: Transform, edge: Tensor) -> bool:

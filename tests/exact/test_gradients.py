@@ -205,3 +205,18 @@ def test_optimal_baseline_has_the_smallest_variance(width, shift):
     best = exact.optimal_baseline(case)
     assert all(second(best + step) > second(best) for step in (-0.05, 0.05))
     assert best == pytest.approx(((mass * score**2 * log_w).sum() / (mass * score**2).sum()).item())
+
+
+def test_a_q_too_wide_for_the_points_is_refused():
+    """At 15 times the posterior's width 601 points had -.551 for iwae and -.548 for dreg, whose mean is the same."""
+    case = exact.case_with(15.0, 0.37)
+    with pytest.raises(ValueError, match="points must be at least 8[0-9]{3} for a q whose log w moves by 224 nats"):
+        exact.RowGradients(case)
+    wide = exact.case_with(6.0, 0.37)
+    with pytest.raises(ValueError, match="points must be at least 1[0-9]{3} "):
+        exact.RowGradients(wide)
+    rows = exact.RowGradients(wide, points=1401)
+    for parameter in ("mean", "std"):
+        iwae, dreg = (rows.moments(row, parameter, K=2).mean for row in ("iwae", "dreg"))
+        assert iwae == pytest.approx(dreg, abs=1e-6)
+        assert_mean(sampled(wide, objectives.get("dreg"), parameter, 1, 2, 400_000), dreg)

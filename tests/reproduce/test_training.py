@@ -12,6 +12,7 @@ import torch
 from vaecourse import data, objectives, train
 from vaecourse.reproduce import schedule
 from vaecourse.reproduce.ensemble import Ensemble
+from vaecourse.reproduce.machinery import Machinery
 from vaecourse.reproduce.training import train_ensemble
 
 RUN = """
@@ -104,6 +105,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         short(images, tmp_path / "run", seeds=(1,))
     with pytest.raises(ValueError, match="belongs to another run: rates was"):
         short(images, tmp_path / "run", rates=(1e-3, 2e-3))
+    with pytest.raises(ValueError, match="belongs to another run: precision was 'float32' and is now 'bf16'"):
+        short(images, tmp_path / "run", machinery=Machinery(precision="bf16"))  # its record would say bf16
 
 
 def test_every_pass_has_its_own_rate():

@@ -153,7 +153,8 @@ class RowGradients:
 
     Arguments:
         case: one data point of a model with one data and one latent dimension, and a q.
-        points: of the grid of q's noise.
+        points: of the grid of q's noise. Raises ``ValueError`` where they are too few: a sum over them is exact to
+            seven digits if log w, and with it the ratio of two weights, moves by half a nat from one to the next.
 
     ``row`` is a name in ``objectives.TABLE``, ``parameter`` what the gradient is for, "mean" or "std" of q or the
     decoder's "weight"; alpha, beta and the jackknife's order count for the rows that have them.
@@ -167,6 +168,7 @@ class RowGradients:
     def __init__(self, case: Case, points: int = 601) -> None:
         self.case = case
         self.eps = noise_grid(case, points)
+        _must_resolve(case, self.eps)
         self.mass = noise_mass(self.eps)
         self._slopes = {name: slopes(case, self.eps, name) for name in PARAMETERS}
         self._sums: dict[tuple[str, float, int, bool], WeightedSum] = {}
@@ -254,6 +256,17 @@ class RowGradients:
             return (self.mass * self.log_w).sum().item()
         law = _remembered(self._laws, tilt, lambda: WeightLaw(tilt * self.log_w, self.mass))
         return law.lower(K).item() / tilt
+
+
+def _must_resolve(case: Case, eps: Tensor) -> None:
+    """Refuse points between which log w moves by more than half a nat, in the root mean square under q."""
+    _, b, c = (coefficient.item() for coefficient in parabola(case))
+    slope = math.hypot(b, 2 * c)
+    if (needed := math.ceil(2 * (eps[-1] - eps[0]).item() * slope) + 1) > len(eps):
+        raise ValueError(
+            f"points must be at least {needed} for a q whose log w moves by {slope:.0f} nats in a standard deviation, "
+            f"got {len(eps)}."
+        )
 
 
 def _remembered(known: dict[Any, Any], key: Any, make: Callable[[], Any], most: int = 512) -> Any:

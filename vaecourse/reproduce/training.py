@@ -69,7 +69,8 @@ def train_ensemble(
     saved = None
     if checkpoint is not None:
         own = {"objective": str(row), "M": M, "K": K, "batch_size": batch_size, "seeds": list(seeds)}
-        own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type, **(settings or {})}
+        own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type}
+        own |= {"precision": machinery.precision, **(settings or {})}
         saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators)
         passes = _resumed(saved, len(rates), machinery)
     row = machinery.prepare(ensemble, row)
