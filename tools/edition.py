@@ -106,6 +106,8 @@ def _renew(target: Path, there: typed.Notebook, source: Path) -> Iterator[str]:
         return
     if not _is_of(mine, there):
         copy = files.keep(target)
+        if not typed.marks(mine):  # some programs drop them: then the course's cells are those of this text
+            mine["metadata"]["vaecourse"] = there["metadata"]["vaecourse"]
         merged = Merged(mine, there, copy, target)
         files.write(target, merged.text or text(there, copy, target), typed.NOTEBOOK, known, tell=made.tell)
         yield f"{target.name} has a new text; as it was, it is in {files.shown(copy)}."

@@ -1,5 +1,6 @@
 """What a check says is true of the answer; a right one passes in every form, and a wrong one in none."""
 
+import asyncio
 import sys
 import time
 from fractions import Fraction
@@ -208,6 +209,26 @@ def test_nothing_is_thrown_after_the_end(monkeypatch):
         for _ in range(10):
             check(almost)
             sum(range(2000))
+
+
+class NoException(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, asyncio.CancelledError, NoException])
+def test_what_is_no_exception_ends_no_check(kind):
+    def raises(x):
+        raise kind
+
+    assert kind.__name__ in ROWS(raises).message
+
+
+def test_an_interrupt_ends_a_check():
+    def raises(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ROWS(raises)
 
 
 @pytest.mark.parametrize("limit", [0.0, 1e-4, 1e-3])

@@ -144,6 +144,21 @@ def test_answers_in_four_chapters_survive_a_new_text(tmp_path, chapters):
     assert renewed(tmp_path, chapters) == []
 
 
+def test_of_a_notebook_that_lost_its_mark_only_what_was_typed_is_put_in(tmp_path, chapters):
+    """Some programs drop all that they do not know."""
+    renewed(tmp_path, chapters)
+    learner = tmp_path / "learn" / FOUR[1].name
+    exercise = answer(learner, 6)
+    found = typed.read(learner)
+    number = len(found["cells"])
+    found["metadata"] = {}
+    learner.write_text(json.dumps(found), encoding="utf-8")
+    assert "2 of 2 cells that were typed are in it." in "\n".join(renewed(tmp_path, chapters))
+    now = typed.read(learner)
+    assert len(now["cells"]) == number and typed.marks(now)
+    assert typed.source(now["cells"][typed.stubs(now)[exercise]]).endswith("return 6")
+
+
 def test_where_the_exercise_is_new_as_well_both_stay(tmp_path, chapters):
     renewed(tmp_path, chapters)
     learner = tmp_path / "learn" / FOUR[1].name

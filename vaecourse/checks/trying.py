@@ -70,7 +70,9 @@ def _result(answer: Callable[..., Any], case: tuple) -> Result:
         torch.manual_seed(0)
         try:
             value = answer(*arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the learner's own code
+        except (KeyboardInterrupt, TooLong):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the learner's own code
             return Result(error=error, printed=heard.any)
     changed = tuple(i for i, (a, b) in enumerate(zip(arguments, case)) if not _unchanged(a, b))
     return Result(value, None, changed, heard.any)
