@@ -1,9 +1,11 @@
 """The learner's edition in JupyterLab: nothing is answered before one begins, and what is typed stays."""
 
 import json
+import shutil
 
 import pytest
 
+from tests.tools.test_edition import new_text
 from tools import edition, typed
 from tools.browser import WIDGET, Notebook
 
@@ -49,7 +51,7 @@ def type_into(notebook: Notebook, words: str, text: str) -> None:
     notebook.page.keyboard.type(text)
 
 
-def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterlab):
+def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterlab, tmp_path):
     notebook = open_notebook("learn/00-start-here.ipynb")
     page = notebook.page
     listed = page.locator(".jp-DirListing-itemText").all_inner_texts()
@@ -71,10 +73,10 @@ def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterl
     found = typed.read(path)
     assert typed.source(found["cells"][typed.stubs(found)["00.shape"]]) == "shape = (2, 7, 5)"
 
-    newer = edition.edition(typed.notebooks(edition.chapter.CHAPTERS), 0)
-    newer["cells"].insert(3, {"cell_type": "markdown", "id": "newer", "metadata": {}, "source": "A new text."})
-    typed.mark(newer)
-    assert "1 of 1 cells that were typed are in it." in "\n".join(edition._renew(path, newer))
+    for chapter in typed.notebooks(edition.chapter.CHAPTERS):
+        shutil.copy(chapter, tmp_path)
+    new_text(tmp_path / path.name, "A new text.")
+    assert "1 of 1 cells that were typed are in it." in "\n".join(edition.renew(learn, tmp_path))
     text = json.dumps(typed.read(path))
     assert "A new text." in text and "shape = (2, 7, 5)" in text
 
