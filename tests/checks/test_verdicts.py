@@ -358,6 +358,14 @@ def test_nan_where_nan_is_right_is_not_named():
     assert "2 where 1 is right" in check(lambda: torch.tensor([torch.nan, 2.0])).message
 
 
+def test_what_is_wrong_is_not_called_right_in_the_same_breath():
+    """The places that are right are counted by the check's own tolerance, and two numbers that differ look so."""
+    exact = Check("99.exact", lambda: torch.tensor([18214.0, 3.0]), "Yes.", rtol=1e-9)
+    assert "is 18214.3 where 18214 is right, and right in 1 of 2 places" in exact(lambda: [18214.3, 3.0]).message
+    loose = Check("99.loose", lambda: torch.tensor([1.0, 2.0]), "Yes.", rtol=1e-2)
+    assert "is 3 where 2 is right, and right in 1 of 2 places" in loose(lambda: [1.005, 3.0]).message
+
+
 def test_truth_values_and_numbers_are_told_apart():
     assert "consists of numbers; needed is True or False" in MASK(lambda x: (x > 1).float()).message
     assert MASK(lambda x: (x > 1).tolist()).passed

@@ -65,7 +65,7 @@ def same_part(a: Tensor | None, b: Tensor | None, rtol: float) -> bool:
 def difference(value: object, need: object, rtol: float) -> str:
     """How ``value`` differs from what is needed, in a sentence that begins small."""
     if not several(need):
-        return "the answer " + _difference(value, need)
+        return "the answer " + _difference(value, need, rtol)
     held, wanted = split(value), split(need)
     if len(held) != len(wanted):
         count = "a single one" if held == [value] or isinstance(value, (Tensor, np.ndarray)) else f"{len(held)} of them"
@@ -74,10 +74,10 @@ def difference(value: object, need: object, rtol: float) -> str:
     wrong = [i for i, (a, b) in enumerate(pairs) if not same_part(tensor(a), tensor(b), rtol)]
     right = [str(i + 1) for i in range(len(pairs)) if i not in wrong]
     told = f"result {' and '.join(right)} of {len(pairs)} is right; " if right else ""
-    return f"{told}result {wrong[0] + 1} {_difference(*pairs[wrong[0]])}"
+    return f"{told}result {wrong[0] + 1} {_difference(*pairs[wrong[0]], rtol)}"
 
 
-def _difference(value: object, need: object) -> str:
+def _difference(value: object, need: object, rtol: float) -> str:
     got, right = tensor(value), tensor(need)
     assert right is not None
     if value is None or value is ...:
@@ -96,10 +96,10 @@ def _difference(value: object, need: object) -> str:
     if (got.dtype is torch.bool) != (right.dtype is torch.bool):
         kinds = ("numbers", "True or False") if right.dtype is torch.bool else ("True or False", "numbers")
         return f"consists of {kinds[0]}; needed is {kinds[1]}."
-    return _numbers(got.double(), right.double())
+    return _numbers(got.double(), right.double(), rtol)
 
 
-def _numbers(got: Tensor, right: Tensor) -> str:
+def _numbers(got: Tensor, right: Tensor, rtol: float) -> str:
     if (got.isnan() & ~right.isnan()).any():
         return "contains NaN. Which step can give inf - inf, 0 / 0 or the log of a negative number?"
     if (got.isinf() & right.isfinite()).any():
@@ -107,7 +107,13 @@ def _numbers(got: Tensor, right: Tensor) -> str:
     differ = (got != right) & ~(got.isnan() & right.isnan())
     gap = (got - right).abs().nan_to_num(torch.inf).masked_fill(~differ, 0.0)
     worst = gap.flatten().argmax()
-    values = f"{got.flatten()[worst].item():.5g} where {right.flatten()[worst].item():.5g} is right"
-    close = torch.isclose(got, right, rtol=1e-4, atol=ATOL, equal_nan=True)
+    values = " where ".join(_apart(got.flatten()[worst].item(), right.flatten()[worst].item())) + " is right"
+    close = torch.isclose(got, right, rtol=rtol, atol=ATOL, equal_nan=True)
     some = f", and right in {int(close.sum())} of {close.numel()} places" if close.any() else ""
     return f"is {values}{some}."
+
+
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ, at least five."""
+    pairs = ((f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(5, 18))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (repr(a), repr(b)))
