@@ -76,8 +76,8 @@ def exp_first(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
     return _then(log_w.exp().mean(over).log(), then)
 
 
-def floor_under_the_logarithm(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return _then((log_w.exp().mean(over) + 1e-10).log(), then)
+def floor_under_the_logarithm(log_w: Tensor, over: Axes, then: int | None = None, floor: float = 1e-10) -> Tensor:
+    return _then((log_w.exp().mean(over) + floor).log(), then)
 
 
 def weighted_by_the_weights(log_w: Tensor, over: int, then: int | None = None) -> Tensor:
@@ -148,20 +148,8 @@ def exp_first_in_double(log_w: Tensor, over: Axes, then: int | None = None) -> T
     return exp_first(log_w.double(), over, then)
 
 
-def floor_of_1e_8(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return _then((log_w.exp().mean(over) + 1e-8).log(), then)
-
-
-def floor_of_1e_12(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return _then((log_w.exp().mean(over) + 1e-12).log(), then)
-
-
 def a_fixed_count(log_w: Tensor, over: Axes, count: int, then: int | None = None) -> Tensor:
     return _then(log_w.logsumexp(over) - math.log(count), then)
-
-
-def another_axis_and_log_K_missing(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
-    return log_K_missing(log_w, over, then)
 
 
 def log_weights_clipped(right: Callable[..., Tensor], limit: float, log_w: Tensor) -> Tensor:

@@ -118,4 +118,6 @@ def over_M_and_a_sum(log_w: Tensor) -> Tensor:
 
 
 check.mistake("""The small number under the log hides the underflow: at log w = -800 you report -18, which is the floor
-    and not the bound. Use logsumexp.""")(partial(slips.floor_of_1e_8, over=1))
+    and not the bound. Use logsumexp.""")(
+    slips.turned(slips.floor_under_the_logarithm, "floor_of_1e_8", floor=1e-8, over=1)
+)

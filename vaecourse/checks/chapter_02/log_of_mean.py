@@ -98,4 +98,6 @@ def batch_pooled(log_w: Tensor) -> Tensor:
 
 
 check.mistake("""Another floor is a floor: this value can never fall below log(1e-8) = -18.4, and at +800 exp overflows.
-    Take it away and use logsumexp.""")(partial(slips.floor_of_1e_8, over=(0, 1)))
+    Take it away and use logsumexp.""")(
+    slips.turned(slips.floor_under_the_logarithm, "floor_of_1e_8", floor=1e-8, over=(0, 1))
+)

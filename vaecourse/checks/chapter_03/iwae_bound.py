@@ -143,5 +143,5 @@ def log_M_subtracted_and_groups_added_up(log_w: Tensor) -> Tensor:
 
 check.mistake("""Two things. You put the M axis under the logarithm; the axes are M, K, B, and K is number 1. And this
     is the log of a *sum*: subtract the logarithm of how many there are.""")(
-    partial(slips.another_axis_and_log_K_missing, over=0, then=0)
+    slips.turned(slips.log_K_missing, "another_axis_and_log_K_missing", over=0, then=0)
 )

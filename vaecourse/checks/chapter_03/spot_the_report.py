@@ -93,7 +93,7 @@ check.mistake("""You put the M axis under the logarithm and averaged over K. The
 
 check.mistake("""Two things. You put the M axis under the logarithm, where K belongs, axis number 1. And this is the log
     of a *sum*: subtract the logarithm of how many there are.""")(
-    partial(slips.another_axis_and_log_K_missing, over=0, then=0)
+    slips.turned(slips.log_K_missing, "another_axis_and_log_K_missing", over=0, then=0)
 )
 
 check.mistake("You added up the M groups. Report their average.")(partial(slips.estimates_summed, over=1, then=0))

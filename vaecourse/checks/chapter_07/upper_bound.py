@@ -106,6 +106,8 @@ def largest_ratio_alone(log_r: Tensor) -> Tensor:
 check.mistake("""One maximum was taken out of the whole tensor. A column far below it has only zeros left: one maximum
     for each z, which is what logsumexp(0) does.""")(partial(slips.one_maximum_for_all, over=0))
 
-for floored in (slips.floor_under_the_logarithm, slips.floor_of_1e_8, slips.floor_of_1e_12):
+for name, floor in {"floor_under_the_logarithm": 1e-10, "floor_of_1e_8": 1e-8, "floor_of_1e_12": 1e-12}.items():
     check.mistake("""A small number under the logarithm hides that the mean is 0 in the computer: where -800 is right,
-        you get the logarithm of that number. logsumexp needs no such help.""")(partial(floored, over=0))
+        you get the logarithm of that number. logsumexp needs no such help.""")(
+        slips.turned(slips.floor_under_the_logarithm, name, floor=floor, over=0)
+    )
