@@ -33,11 +33,9 @@ WAIT = 60.0  # seconds for another one that makes the edition
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
     stored = nbformat.read(chapters[place], as_version=4)
-    stored.cells = withheld.without_assertions(
-        [cell for cell in stored.cells if not withheld.KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
-    )
     way = _way(chapters, place)
-    notebook = withheld.without_answers(stored, nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP))
+    note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP)
+    notebook = withheld.without_answers(stored, note, assertions=False)
     notebook.cells.append(nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=SKIP))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     typed.mark(notebook)

@@ -20,9 +20,13 @@ if not checks.ALL["{check}"]({name}).passed:
     {name} = checks.ALL["{check}"].solution"""
 
 
-def without_answers(notebook: NotebookNode, note: NotebookNode) -> NotebookNode:
-    """The chapter as somebody gets it who is to solve it, with ``note`` behind its title."""
-    whole = [_not_run(cell) for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
+def without_answers(notebook: NotebookNode, note: NotebookNode, assertions: bool = True) -> NotebookNode:
+    """The chapter as somebody gets it who is to solve it, with ``note`` behind its title.
+
+    Without ``assertions``, folded rows that only assert are left out as well; for that it must be stored with outputs.
+    """
+    whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
+    whole = [_not_run(cell) for cell in (whole if assertions else without_assertions(whole))]
     cells = [whole[0], note]
     for index, cell in enumerate(whole[1:], 1):
         cells.append(cell)
@@ -45,11 +49,9 @@ def _is_used(name: str, cells: list[NotebookNode]) -> bool:
     """Does a cell that is no part of an exercise need what the learner was asked for?"""
     for cell in cells:
         if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
-            nodes = [
-                node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name) and node.id == name
-            ]
-            if nodes:
-                return not any(isinstance(node.ctx, ast.Store) for node in nodes)  # a new value needs no old one
+            takes, gives = names(cell.source)
+            if name in takes | gives:
+                return name in takes  # a new value needs no old one
     return False
 
 
@@ -80,7 +82,7 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _only_asserts(cell: NotebookNode) -> bool:
-    return chapter.folded(cell) and not cell.outputs and "solution" not in chapter.tags(cell)
+    return chapter.folded(cell) and not cell.outputs
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
