@@ -34,10 +34,8 @@ SILENCE = 90.0  # seconds without an answer from the page, after which nobody is
 STATUS = 8.0  # seconds for which a running training shows what became of a file
 NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
 AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
-PRESSES, FILES = (
-    ("start", "pause", "step", "reinitialise"),
-    ("save", "load"),
-)  # what a page may ask of Transport and of Store
+PRESSES = ("start", "pause", "step", "reinitialise")  # what a page may ask of Transport
+FILES = ("save", "load")  # and of Store
 
 
 class Transport(FromPage, anywidget.AnyWidget):
