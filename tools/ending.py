@@ -56,11 +56,11 @@ def refuse_a_shared_home() -> None:
     ):
         place = Path(os.environ.get(variable) or at_first, below)
         for way in dict.fromkeys((os.path.abspath(place), os.path.realpath(place))):
-            if why := _not_ours_alone(Path(way)):
+            if why := not_ours_alone(Path(way)):
                 raise Refused(f"{why}, and what lies there would run as you: take a new one, {NEW.format(variable)}.")
 
 
-def _not_ours_alone(place: Path) -> str | None:
+def not_ours_alone(place: Path) -> str | None:
     """Who else can change what is read in a folder, or make it if it is not there; or any folder above it."""
     above = [folder for folder in (*reversed(place.parents), place) if os.path.isdir(folder)]
     for folder in above:

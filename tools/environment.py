@@ -38,5 +38,5 @@ def _refuse_where_others_write(name: str, folder: str) -> None:
     """Raise ``Refused`` for a folder of Jupyter's in which another user can put what runs in its pages."""
     if hasattr(os, "getuid"):
         for way in dict.fromkeys((folder, os.path.realpath(folder))):
-            if why := ending._not_ours_alone(Path(way)):
+            if why := ending.not_ours_alone(Path(way)):
                 raise ending.Refused(f"{why}, and what lies there would run as you: leave it out of {name}.")

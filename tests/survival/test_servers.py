@@ -732,7 +732,7 @@ def test_no_folder_of_jupyters_in_which_others_can_write_is_used(name, tmp_path,
             environment.whole_addresses()
     monkeypatch.setenv(name, "relative")
     monkeypatch.chdir(own)
-    monkeypatch.setattr(ending, "_not_ours_alone", lambda path: None)
+    monkeypatch.setattr(ending, "not_ours_alone", lambda path: None)
     environment.whole_addresses()
     assert os.environ.get(name) == (None if name in environment.JUPYTERS else str(own / "relative"))
 
