@@ -32,6 +32,7 @@ __version__ = "0.1.0"  # the one place that has it: pyproject.toml reads it here
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import bounds as bounds
+    from vaecourse import cards as cards
     from vaecourse import checkpoint as checkpoint
     from vaecourse import checks as checks
     from vaecourse import data as data
@@ -51,7 +52,7 @@ if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import train as train
 
 MODULES = (
-    "bounds checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
+    "bounds cards checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
     "plots priors recorded reproduce train"
 ).split()
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from IPython import get_ipython
 from IPython.display import display
 
 from vaecourse import progress
@@ -33,13 +34,16 @@ def show(which: str) -> None:
     """Show a chapter's line, or with ``ALL`` the map; it is renewed from then on."""
     if which not in _displayed:
         _displayed.append(which)
-    display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}")
+    if get_ipython() is None:
+        print(_bundle(which)["text/plain"])
+    else:
+        display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}")
 
 
 @in_turn
 def renew() -> None:
     """Bring what is shown up to date with what is noted."""
-    for which in _displayed:
+    for which in _displayed if get_ipython() is not None else ():
         display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}", update=True)
 
 
@@ -110,7 +114,7 @@ def _map(kept: progress.Progress) -> str:
         cells = [
             _to(number, "", data.chapter(number).short),
             f'<span aria-hidden="true">{ticks} </span>{done} of {count} solved',
-            ", ".join(_scores(number, kept)),
+            ", ".join(_scores(number, kept)).removeprefix("quiz "),
         ]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "<tr><th>chapter</th><th>exercises</th><th>quiz, at the first choice</th></tr>"
