@@ -26,6 +26,9 @@ from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
 MAP = "00-start-here.ipynb#A-map-of-the-course"
+BEFORE = f"""\
+[Map of the course]({MAP}). The third symbol at the left edge lists this page's headings. The folded cell below, once run,
+says what you have solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
@@ -33,7 +36,7 @@ def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
     stored = nbformat.read(chapters[place], as_version=4)
     way, number = _way(chapters, place), chapters[place].name[:2]
-    note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=learner.SKIP)
+    note = nbformat.v4.new_markdown_cell(BEFORE, id="the-way", metadata=learner.SKIP)
     title, note, *cells = withheld.without_answers(stored, note, learner.GO_ON, assertions=False).cells
     end = nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=learner.SKIP)
     notebook = nbformat.v4.new_notebook(metadata=chapter.METADATA)

@@ -22,7 +22,7 @@ module             what it holds
 ``recorded``       results that take too long for a page, with their settings, seeds, commit and times
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
-``checks``         what an exercise calls
+``checks``         what an exercise calls; ``cards`` is what a learner sees of it, and of quizzes and progress
 ``reproduce``      every recorded result, the papers' tables and the course's own: one command, at any scale
 =================  ==========================================================================================
 """
