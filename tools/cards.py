@@ -16,14 +16,14 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from tools import chapter, questions, rules
+from tools import chapter, questions, visible
+from tools.ruling import Finding, rule
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "vaecourse/cards/data"
 CARD = re.compile(r"^### Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\)$", re.MULTILINE)
 DIFFICULTIES = {"●○○": "easy", "●●○": "medium", "●●●": "hard"}  # as some chapters still draw them
 HINT = re.compile(r"\n*<details><summary>Hint(?: \d+)?</summary>(.*?)</details>", re.DOTALL)
-QUESTION = re.compile(r"^\*\*\d+ ·(?: \(from (\d\d)\))?\*\* |^\*\*\d+ · \(from (\d\d)\)\*\* ", re.MULTILINE)
 
 
 def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
 
 
 def without_verdict(solution: str) -> str:
-    """A solution's lines without those that judge it."""
+    """A solution's lines without those that judge it, and without what the text must assert."""
+    solution = visible.without_assertions(solution)
     lines = solution.splitlines()
     for line in reversed(ast.parse(solution).body):
         if any(isinstance(node, ast.Name) and node.id == "verdict" for node in ast.walk(line)):
@@ -101,10 +102,9 @@ def _asked(cells: list[NotebookNode], tag: str) -> list[dict[str, Any]]:
 
 def asked(text: str) -> tuple[str, list[tuple[str | None, str]]]:
     """What stands before the questions of a quiz, and each of them: the chapter that it is from, and its text."""
-    places = [*QUESTION.finditer(text)]
-    ends = [*(found.start() for found in places[1:]), len(text)]
-    before = text[: places[0].start()] if places else text
-    return before.strip(), [(a[1] or a[2], text[a.end() : end].strip()) for a, end in zip(places, ends)]
+    before, *_ = re.split(r"^\*\*1 ·", text, maxsplit=1, flags=re.MULTILINE)
+    found = [re.fullmatch(r"(?:\(from (\d\d)\)\*\* )?(.*)", one, re.DOTALL) for one in questions.asked(text)]
+    return before.strip(), [(one[1], one[2].strip()) for one in found if one]
 
 
 def _question(origin: str | None, text: str) -> dict[str, Any]:
@@ -159,9 +159,12 @@ def _stored(path: Path) -> bytes | None:
     return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
 
 
-@rules.rule
-def cards_agree(found: chapter.Chapter) -> Iterator[rules.Finding]:
+@rule
+def cards_agree(found: chapter.Chapter) -> Iterator[Finding]:
     """What the learner's cards say is what the chapter says."""
     path = path_of(found.source)
-    if path is not None and _text(of(found.source, found.text)) != _stored(path):
-        yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"
+    try:
+        if path is not None and _text(of(found.source, found.text)) != _stored(path):
+            yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"
+    except chapter.ChapterError as unread:
+        yield None, f"has a card that cannot be read: {unread}"
