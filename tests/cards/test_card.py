@@ -186,7 +186,7 @@ def test_the_first_choice_is_the_score_and_reasons_come_after_it(notebook):
     one.choose(wrong.letter)
     assert "Not this one." in one._reason[wrong.letter].children[0].value and not one._reason[right.letter].children
     one.choose(right.letter)
-    assert right.reason.removeprefix("<p>") in one._reason[right.letter].children[0].value
+    assert right.reason.removeprefix("<p>Right.") in one._reason[right.letter].children[0].value
     assert quiz._score.value.startswith("0 of 3 right") and "2 still to answer" in quiz._score.value
     quiz.asked["03.quiz.2"].choose(next(it.letter for it in quiz.questions[1].choices if it.right))
     assert quiz._score.value.startswith("1 of 3 right") and "quiz 1 of 3" in told("03")

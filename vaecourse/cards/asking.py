@@ -88,5 +88,5 @@ class Asked:
     def _open(self, letter: str) -> None:
         choice = next((one for one in self.question.choices if one.letter == letter), None)
         if choice is not None:  # in a new text of the course it may be gone
-            mark, kind = ("✓", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
-            self._reason[letter].children = (parts.prose(parts.opened(mark, choice.reason), kind),)
+            mark, kind = ("✓ Right.", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
+            self._reason[letter].children = (parts.prose(parts.opened(mark, choice.reason.replace("<p>Right.", "<p>", 1)), kind),)
