@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, made, typed, withheld
+from tools import chapter, ending, made, original, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
@@ -32,7 +32,7 @@ WAIT = 60.0  # seconds for another one that makes the edition
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
-    stored = nbformat.read(chapters[place], as_version=4)
+    stored = original.notebook(chapters[place])
     way = _way(chapters, place)
     note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP)
     notebook = withheld.without_answers(stored, note, assertions=False)

@@ -83,7 +83,7 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _only_asserts(cell: NotebookNode) -> bool:
-    return chapter.folded(cell) and not cell.outputs
+    return chapter.folded(cell) and not cell.outputs and not chapter.alt(cell)
 
 
 @functools.cache  # the same cell is asked after by every exercise before it
