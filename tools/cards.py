@@ -16,7 +16,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from tools import chapter, questions, visible
+from tools import chapter, questions, visible, withheld
 from tools.ruling import Finding, rule
 from vaecourse import files
 
@@ -42,7 +42,9 @@ def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
 def imports(cells: list[NotebookNode]) -> str:
     """What the chapter imports, and nothing else of it: in a namespace with these an answer runs by itself."""
     lines = [line for cell in cells if cell.cell_type == "code" for line in ast.parse(cell.source).body]
-    return "\n".join(dict.fromkeys(ast.unparse(line) for line in lines if isinstance(line, ast.Import | ast.ImportFrom)))
+    return "\n".join(
+        dict.fromkeys(ast.unparse(line) for line in lines if isinstance(line, ast.Import | ast.ImportFrom))
+    )
 
 
 def _exercises(source: Path, cells: list[NotebookNode]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -130,7 +132,9 @@ def rendered(markdown: str) -> str:
 
     parser = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, double_inline=True)
     for kind, mark in (("math_inline", "$"), ("math_inline_double", "$$"), ("math_block", "$$")):
-        parser.add_render_rule(kind, lambda _, tokens, i, *rest, mark=mark: f"{mark}{html.escape(tokens[i].content)}{mark}")
+        parser.add_render_rule(
+            kind, lambda _, tokens, i, *rest, mark=mark: f"{mark}{html.escape(tokens[i].content)}{mark}"
+        )
     made: str = parser.render(markdown.strip())
     return made.strip()
 
@@ -157,6 +161,16 @@ def _text(cards: dict[str, Any]) -> bytes:
 
 def _stored(path: Path) -> bytes | None:
     return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
+
+
+@rule
+def answers_are_the_learners(found: chapter.Chapter) -> Iterator[Finding]:
+    """No cell but the learner's gives the name of an answer a value: after it, a card would judge something else."""
+    answers = {check[1]: check[0] for _, cell in found.tagged("check") if (check := chapter.check_of(cell))}
+    for i, cell in found.code:
+        if not {"stub", "solution"} & set(chapter.tags(cell)):
+            for name in sorted(answers.keys() & withheld.names(cell.source)[1]):
+                yield i, f"gives `{name}` a value, which is the answer to {answers[name]}: take another name"
 
 
 @rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import symtable
@@ -16,7 +17,7 @@ from tools import chapter, visible
 
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 
-# A later cell may need an answer. It takes that under another name: the learner's own stays the learner's, solved or not.
+# A later cell may need an answer. It takes that under another name: the learner's own stays as it is, solved or not.
 OURS = "our_"
 GO_ON = """\
 # The cells below need this answer: yours if it passes, else the course's.
@@ -130,7 +131,7 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _only_asserts(cell: NotebookNode) -> bool:
-    return chapter.folded(cell) and not cell.outputs
+    return chapter.folded(cell) and not cell.outputs and not chapter.alt(cell)
 
 
 def _without_assertions(cell: NotebookNode) -> NotebookNode:
@@ -140,6 +141,7 @@ def _without_assertions(cell: NotebookNode) -> NotebookNode:
     return cell
 
 
+@functools.cache  # the same cell is asked after by every exercise before it
 def names(source: str) -> tuple[set[str], set[str]]:
     """The names that a cell takes from the cells before it, inside of its functions too, and those that it gives."""
     takes: set[str] = set()

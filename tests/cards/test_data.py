@@ -41,7 +41,9 @@ def test_a_card_is_whole(exercise):
 def test_a_question_is_whole(question):
     assert question.text and 3 <= len(question.choices) <= 4
     assert sum(choice.right for choice in question.choices) == 1
-    assert not any(re.search(r"[<>]\w|&\w+;", choice.text) for choice in question.choices), "a button shows letters only"
+    assert not any(re.search(r"[<>]\w|&\w+;", choice.text) for choice in question.choices), (
+        "a button shows letters only"
+    )
 
 
 def test_an_unknown_name_is_told_the_nearest():

@@ -121,6 +121,27 @@ def test_the_way_leads_from_each_chapter_to_its_neighbours_and_to_the_map():
     assert any("## A map of the course" in cell.source for cell in first.cells), "the map's anchor"
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_what_was_typed_into_a_chapter_is_no_text_of_the_edition(path, tmp_path):
+    for suffix in (".ipynb", ".py"):
+        shutil.copy(path.with_suffix(suffix), tmp_path)
+    before = edition.edition([path], 0)
+    mine = tmp_path / path.name
+    answer(mine, 7)
+    found = typed.read(mine)
+    for cell in found["cells"]:  # all of them, and some are gone
+        cell["source"] = typed.source(cell) + " typed" if cell["cell_type"] == "markdown" else "typed = 1"
+    del found["cells"][9:12]
+    mine.write_text(json.dumps(found), encoding="utf-8")
+    now = edition.edition([mine], 0)
+    assert [cell["source"] for cell in now["cells"][1:]] == [cell["source"] for cell in before["cells"][1:]]
+    assert [cell["metadata"].get("tags") for cell in now["cells"]] == [
+        cell["metadata"].get("tags") for cell in before["cells"]
+    ]
+    mine.with_suffix(".py").unlink()
+    assert "typed" in "".join(map(typed.source, edition.edition([mine], 0)["cells"]))
+
+
 @pytest.mark.parametrize(
     "source, takes, gives",
     [
@@ -145,7 +166,10 @@ def test_what_a_cell_takes_and_gives(source, takes, gives):
         ("y = a.f(x, f=f)", "y = a.f(x, f=our_f)"),
         ("f2, 'f', f_ = f, 1, 2", "f2, 'f', f_ = our_f, 1, 2"),
         ('print(f"{f(x):.2f} of f")', 'print(f"{our_f(x):.2f} of f")'),
-        ("def g(x):\n    return f(\n        x, f(x)\n    )", "def g(x):\n    return our_f(\n        x, our_f(x)\n    )"),
+        (
+            "def g(x):\n    return f(\n        x, f(x)\n    )",
+            "def g(x):\n    return our_f(\n        x, our_f(x)\n    )",
+        ),
     ],
 )
 def test_a_later_cell_takes_an_answer_under_another_name(source, wanted):
@@ -160,8 +184,9 @@ def test_a_row_whose_name_is_needed_later_stays():
         code("b = 2\nassert b", metadata=folded, id="grey"),
         code("print(a)", id="seen"),
         code("c = 3", metadata=folded, outputs=[nbformat.v4.new_output("stream", text="3")], id="shows"),
+        code("plot()", metadata=folded | {"mystnb": {"image": {"alt": "A line"}}}, id="cleared"),
     ]
-    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows"]
+    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows", "cleared"]
 
 
 def test_it_is_made_once_and_then_left_as_it_is(tmp_path, chapters):

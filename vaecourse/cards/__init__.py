@@ -13,8 +13,8 @@ from vaecourse import checks, progress
 from vaecourse.cards import data
 
 if TYPE_CHECKING:
-    from vaecourse.cards.card import Card
     from vaecourse.cards.asking import Quiz
+    from vaecourse.cards.card import Card
 
 __all__ = ["line", "map", "mine", "quiz", "show", "solution"]
 

@@ -66,7 +66,8 @@ class Asked:
         origin = f" (from {question.origin})" if question.origin else ""
         self._reason = {choice.letter: parts.column([], "vaecourse-reason") for choice in question.choices}
         self._aloud = parts.said("", "vaecourse-unseen")
-        boxes: list[ipywidgets.Widget] = [parts.prose(parts.opened(f"{number}{origin} ·", question.text), "vaecourse-question")]
+        asked = parts.prose(parts.opened(f"{number}{origin} ·", question.text), "vaecourse-question")
+        boxes: list[ipywidgets.Widget] = [asked]
         for choice in question.choices:
             words = f"{choice.letter} · {choice.text}"
             boxes += [parts.button(words, lambda _, it=choice: self.choose(it.letter), "vaecourse-choice")]
@@ -89,4 +90,5 @@ class Asked:
         choice = next((one for one in self.question.choices if one.letter == letter), None)
         if choice is not None:  # in a new text of the course it may be gone
             mark, kind = ("✓ Right.", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
-            self._reason[letter].children = (parts.prose(parts.opened(mark, choice.reason.replace("<p>Right.", "<p>", 1)), kind),)
+            reason = choice.reason.replace("<p>Right.", "<p>", 1)
+            self._reason[letter].children = (parts.prose(parts.opened(mark, reason), kind),)
