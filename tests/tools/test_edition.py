@@ -62,7 +62,7 @@ def test_the_way_leads_from_each_chapter_to_its_neighbours_and_to_the_map():
         cells = edition.edition(SOURCES, place)["cells"]
         for cell in (cells[1], cells[-1]):
             way = typed.source(cell)
-            assert edition.MAP in way
+            assert edition.MAP in way and edition.LETTERS in way
             for other in (place - 1, place + 1):
                 assert (0 <= other < len(SOURCES)) == (other >= 0 and f"({SOURCES[other % 9].name})" in way), (
                     source.name
