@@ -85,13 +85,12 @@ def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
 
 
 def without_verdict(solution: str) -> str:
-    """A solution's lines without those that judge it, and without what the text must assert."""
-    solution = visible.without_assertions(solution)
-    lines = solution.splitlines()
-    for line in reversed(ast.parse(solution).body):
+    """A solution's lines up to those that judge it: what comes from there on is the teacher's evidence."""
+    for line in ast.parse(solution).body:
         if any(isinstance(node, ast.Name) and node.id == "verdict" for node in ast.walk(line)):
-            del lines[line.lineno - 1 : line.end_lineno]
-    return "\n".join(lines).strip()
+            solution = "\n".join(solution.splitlines()[: line.lineno - 1])
+            break
+    return visible.without_assertions(solution).strip()
 
 
 # Questions -----------------------------------------------------------------------------------------------------------
