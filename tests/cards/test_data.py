@@ -78,8 +78,8 @@ def test_formulas_stay_and_the_rest_is_html():
 
 
 def test_a_solution_is_shown_without_what_judges_it():
-    lines = "def f(x):\n    return x  # the point\n\n\nverdict = checks.ALL['a'](f)\nassert verdict.passed\nlate = g(x)\nverdict"
-    assert made_of.without_verdict(lines) == "def f(x):\n    return x  # the point"
+    lines = "def f(x):\n    return x  # the point\n\n\nverdict = checks.ALL['a'](f)\nassert verdict.passed\n"
+    assert made_of.without_verdict(f"{lines}late = g(x)\nverdict") == "def f(x):\n    return x  # the point"
 
 
 def test_a_rule_sees_cards_that_say_something_else(tmp_path, monkeypatch):

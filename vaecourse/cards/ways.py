@@ -23,8 +23,8 @@ STYLE = """<style>
 .vaecourse-way > * { max-width: 27%; }
 .vaecourse-way > .vaecourse-done { flex: 1 1 0; max-width: none; text-align: center; }
 .vaecourse-way > .vaecourse-done + * { text-align: right; }
-.vaecourse-map { border-collapse: collapse; font-size: 15px; }
-.vaecourse-map :is(th, td) { padding: 4px 14px 4px 0; text-align: left; vertical-align: baseline; }
+table.vaecourse-map.vaecourse-map { margin: 0; border-collapse: collapse; font-size: 15px; }
+table.vaecourse-map.vaecourse-map :is(th, td) { padding: 4px 14px 4px 4px; text-align: left; }
 </style>"""
 
 _displayed: list[str] = []  # the numbers of the chapters whose line is shown in this kernel, or ALL
