@@ -25,8 +25,7 @@ from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
-MAP = "00-start-here.ipynb#A-map-of-the-course"
-LETTERS = "00-start-here.ipynb#Appendix:-their-symbol,-ours"
+MAP, LETTERS = "A map of the course", "Appendix: their symbol, ours"  # sections of the first chapter
 SKIP = {"slideshow": {"slide_type": "skip"}}
 WAIT = 60.0  # seconds for another one that makes the edition
 
@@ -48,7 +47,16 @@ def _way(chapters: list[Path], place: int) -> str:
     """Links to the chapter before, to the map, to the letters of other texts and to the chapter after."""
     before = [f"[← {_title(chapters[place - 1])}]({chapters[place - 1].name})"] if place else []
     after = [f"[{_title(chapters[place + 1])} →]({chapters[place + 1].name})"] if place + 1 < len(chapters) else []
-    return " · ".join([*before, f"[map of the course]({MAP})", f"[their symbol, ours]({LETTERS})", *after])
+    sections = [("map of the course", MAP), ("their symbol, ours", LETTERS)]
+    first = [f"[{name}]({chapters[0].name}{_cell_of(chapters[0], section)})" for name, section in sections]
+    return " · ".join([*before, *first, *after])
+
+
+def _cell_of(path: Path, section: str) -> str:
+    """Where a section is in its notebook. By its heading JupyterLab does not go there while it opens the page."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [cell.id for cell in cells if cell.cell_type == "markdown" and cell.source.startswith(f"## {section}\n")]
+    return f"#cell-id={found[0]}" if found else ""
 
 
 def _title(path: Path) -> str:
