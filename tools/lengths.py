@@ -1,4 +1,4 @@
-"""How long a chapter takes, counted from its cells; ``python -m tools.minutes`` says by what measures, and writes it."""
+"""How long a chapter takes, counted from its cells: tools/minutes.py says by what measures, and writes it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """What `make lab`, `make teach`, a container, a codespace and Binder open: the edition to work in, or the chapters."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tools import edition, lab, typed
+from tools import contents, edition, lab, typed
 from tools.chapter import CHAPTERS, ROOT
 
 
@@ -56,6 +57,17 @@ def test_jupyterlab_starts_when_the_edition_is_made(monkeypatch, failed):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert lab.main(["--no-browser"]) == failed
     assert done == ["edition", ["--no-browser"]][: 2 - failed]
+
+
+def test_a_learner_sees_chapters_in_the_list_and_what_was_kept(tmp_path):
+    for name in ("00-start-here.ipynb", "01-elbo.ipynb", "progress.json", ".progress.lock", "mine.json"):
+        (tmp_path / name).write_text("{}")
+    for name in ("kept", "__pycache__", ".ipynb_checkpoints"):
+        (tmp_path / name).mkdir()
+    manager = contents.Contents(root_dir=str(tmp_path))
+    listed = asyncio.run(manager.get("", content=True, type="directory"))["content"]
+    assert sorted(one["name"] for one in listed) == ["00-start-here.ipynb", "01-elbo.ipynb", "kept", "mine.json"]
+    assert asyncio.run(manager.get("progress.json", type="file"))["content"] == "{}", "by its name it is there"
 
 
 def test_binder_makes_the_edition_when_all_is_installed():
