@@ -27,8 +27,8 @@ from vaecourse import files
 FOLDER = chapter.ROOT / "learn"
 MAP, LETTERS = "A map of the course", "Appendix: their symbol, ours"  # sections of the first chapter
 BEFORE = """\
-The third symbol at the left edge lists this page's headings. The folded cell below, once run, says what you have solved,
-and leads to the chapters before and after."""
+The third symbol at the left edge lists this page's headings. The folded cell below, once run, says what you have
+solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
