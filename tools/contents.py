@@ -31,7 +31,7 @@ from jupyter_server.base.handlers import AuthenticatedFileHandler
 from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoints
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
-from traitlets import Bool
+from traitlets import Bool, default
 
 from tools import ending
 from vaecourse import files
@@ -41,6 +41,7 @@ QUIET = 20  # seconds after which another page may begin: nothing that is sent t
 STILL_COMING = (
     f"{{}} is coming from another page, or was until just now, and is not mixed with that: upload it {QUIET} s later."
 )
+NOT_LISTED = "progress.json"  # what a learner has solved: the chapters show it
 NOT_JUPYTERS = "Jupyter's own way to write, which cannot be chosen here: ``Whole`` is another."
 
 
@@ -266,6 +267,11 @@ class Contents(Uploads, Whole, AsyncLargeFileManager):
     """
 
     use_atomic_writing = Bool(False, help=NOT_JUPYTERS)
+
+    @default("hide_globs")
+    def _not_listed(self) -> list[str]:
+        """The folder of a learner is a list of chapters, and of kept/ where something had to be kept and was told."""
+        return [*AsyncLargeFileManager.hide_globs.default(), NOT_LISTED]
 
     def _get_os_path(self, path: str) -> str:
         return stay_in(self.root_dir, super()._get_os_path(path))

@@ -20,23 +20,27 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, made, typed, withheld
+from tools import chapter, ending, learner, made, original, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
-MAP = "00-start-here.ipynb#A-map-of-the-course"
-SKIP = {"slideshow": {"slide_type": "skip"}}
+MAP, LETTERS = "A map of the course", "Appendix: their symbol, ours"  # sections of the first chapter
+BEFORE = """\
+The third symbol at the left edge lists this page's headings. The folded cell below, once run, says what you have
+solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
-    stored = nbformat.read(chapters[place], as_version=4)
-    way = _way(chapters, place)
-    note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP)
-    notebook = withheld.without_answers(stored, note, assertions=False)
-    notebook.cells.append(nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=SKIP))
+    stored = original.notebook(chapters[place])
+    way, number = _way(chapters, place), chapters[place].name[:2]
+    note = nbformat.v4.new_markdown_cell(f"{_sections(chapters[0])}\n\n{BEFORE}", id="the-way", metadata=learner.SKIP)
+    title, note, *cells = withheld.without_answers(stored, note, learner.GO_ON, assertions=False).cells
+    end = nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=learner.SKIP)
+    notebook = nbformat.v4.new_notebook(metadata=chapter.METADATA)
+    notebook.cells = [title, note, learner.line(number), *learner.cells(cells, number), end]
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     typed.mark(notebook)
     found: typed.Notebook = json.loads(nbformat.writes(notebook))
@@ -44,10 +48,23 @@ def edition(chapters: list[Path], place: int) -> typed.Notebook:
 
 
 def _way(chapters: list[Path], place: int) -> str:
-    """Links to the chapter before, to the map and to the chapter after."""
+    """Links to the chapter before, to the map, to the letters of other texts and to the chapter after."""
     before = [f"[← {_title(chapters[place - 1])}]({chapters[place - 1].name})"] if place else []
     after = [f"[{_title(chapters[place + 1])} →]({chapters[place + 1].name})"] if place + 1 < len(chapters) else []
-    return " · ".join([*before, f"[map of the course]({MAP})", *after])
+    return " · ".join([*before, _sections(chapters[0]), *after])
+
+
+def _sections(first: Path) -> str:
+    """Links to the sections of the first chapter that every other one needs."""
+    sections = [("map of the course", MAP), ("their symbol, ours", LETTERS)]
+    return " · ".join(f"[{name}]({first.name}{_cell_of(first, section)})" for name, section in sections)
+
+
+def _cell_of(path: Path, section: str) -> str:
+    """Where a section is in its notebook. By its heading JupyterLab does not go there while it opens the page."""
+    cells = nbformat.read(path, as_version=4).cells
+    found = [cell.id for cell in cells if cell.cell_type == "markdown" and cell.source.startswith(f"## {section}\n")]
+    return f"#cell-id={found[0]}" if found else ""
 
 
 def _title(path: Path) -> str:

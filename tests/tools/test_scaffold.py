@@ -113,7 +113,9 @@ def test_where_the_lines_come(course):
     for kind in PLANS:
         drafted(kind, course).write()
     text = {
-        name: (course / name).read_text(encoding="utf-8") for name in named(PAGES["chapter"]) if "ipynb" not in name
+        name: (course / name).read_text(encoding="utf-8")
+        for name, who in named(PAGES["chapter"]).items()
+        if "make chapters" not in who
     }
     assert f"chapters/{last}\n      - file: chapters/{NEXT}-test\n" in text[scaffold.BOOK]
     assert f"\n        - {NEXT} normalising flows\n        - elsewhere" in text[scaffold.FORM]
@@ -323,10 +325,12 @@ CHECKED = """
 import sys
 from pathlib import Path
 import pytest
-from tools import chapter, notebooks, rules
+from tools import chapter, minutes, notebooks, rules
 source = chapter.sources()[-1]
 assert source.is_relative_to(Path.cwd()), source
 notebooks.refresh(source)
+assert "does not say **Reading 5 minutes, doing 35 minutes.**" in str(rules.problems(source, ["honest_minutes"]))
+assert minutes.main(["write", source.name[:2]]) == 0
 said = rules.problems(source)
 assert said and all(line.endswith("[filled_in]") for line in said), said
 readme, book = (Path(name).read_text(encoding="utf-8") for name in ("README.md", "book.yml"))

@@ -4,12 +4,14 @@ import json
 import shutil
 
 import pytest
+from playwright.sync_api import Locator
 
+from tests.browser.audit import READY, audit
 from tests.tools.test_edition import new_text
 from tools import edition, typed
 from tools.browser import WIDGET, Notebook
 
-CHECK = 'checks.ALL["00.shape"]'
+CHECK = 'cards.show("00.shape")'
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,14 @@ def run_the_cell(notebook: Notebook, words: str) -> str:
         }}""",
         words,
     )
+
+
+def card(notebook: Notebook, words: str) -> Locator:
+    """Run the cell with these words; return the card that stands under it then."""
+    run_the_cell(notebook, words)
+    found = notebook.page.locator(".jp-Cell.jp-mod-active .vaecourse-card")
+    found.locator(".vaecourse-said:not(:empty)").first.wait_for()
+    return found
 
 
 def type_into(notebook: Notebook, words: str, text: str) -> None:
@@ -60,13 +70,13 @@ def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterl
 
     run_the_cell(notebook, "from vaecourse import bounds, checks")
     run_the_cell(notebook, "shape = ...")
-    assert "Not solved yet" in run_the_cell(notebook, CHECK)
+    assert "Not solved yet" in card(notebook, CHECK).inner_text()
     type_into(notebook, "shape = ...", "shape = (7, 2, 5)")
     run_the_cell(notebook, "shape = (7")
-    assert "Not yet" in run_the_cell(notebook, CHECK)
+    assert "Not yet." in card(notebook, CHECK).inner_text()
     type_into(notebook, "shape = (7", "shape = (2, 7, 5)")
     run_the_cell(notebook, "shape = (2")
-    assert "Passed" in run_the_cell(notebook, CHECK)
+    assert "✓ Right." in card(notebook, CHECK).inner_text()
     page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => (window.saved = true)), 0")
     page.wait_for_function("window.saved")
     path = learn / "00-start-here.ipynb"
@@ -85,3 +95,37 @@ def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterl
     page.wait_for_function(f"{WIDGET}?.context?.path === 'learn/01-elbo.ipynb'")
     assert not notebook.problems, "\n".join(notebook.problems)
     jupyterlab.end_sessions("01-elbo")
+
+
+def test_every_chapter_leads_to_the_letters_of_other_texts(learn, open_notebook, jupyterlab):
+    notebook = open_notebook("learn/03-iwae.ipynb")
+    page = notebook.page
+    page.locator(".jp-RenderedMarkdown a", has_text="their symbol, ours").first.click()
+    page.wait_for_function(f"{WIDGET}?.context?.path === 'learn/00-start-here.ipynb'")
+    page.wait_for_function(f"{WIDGET}.content.node.querySelector('.jp-WindowedPanel-outer').scrollTop > 5000")
+    assert page.locator("h2", has_text=edition.LETTERS).last.is_visible()
+    page.wait_for_function(f"{WIDGET}.sessionContext.session?.kernel?.status === 'idle'")
+    run_the_cell(notebook, "symbols.search()")
+    field = page.get_by_label("their symbol, or a word")
+    field.click()
+    page.keyboard.type("q(z)")
+    lab = page.locator(".vaecourse-lab", has=field)
+    lab.get_by_text("8 rows have q(z).").wait_for()
+    prior = lab.locator("tbody tr").first
+    assert prior.locator("th").inner_text() == "prior" and prior.locator("mjx-container").count() > 5
+    page.evaluate(READY)
+    faults = audit(page, lab)
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}), 0")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    faults += audit(page, lab, runOnly=["color-contrast"])
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'}), 0")
+    page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
+    assert not faults, faults
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") == "checkbox"
+    page.keyboard.press("Space")
+    field.fill("")
+    lab.get_by_text("Words of the Chinese texts").wait_for()
+    assert lab.locator("table").count() == 5
+    assert not notebook.problems, "\n".join(notebook.problems)
+    jupyterlab.end_sessions("00-start-here")
