@@ -10,7 +10,7 @@ from vaecourse.symbols import Row, Table, tables
 
 CLASS = "vaecourse-symbols"
 CELL = "text-align: left; vertical-align: top; padding: 4px 8px; border: 1px solid var(--jp-border-color2, #999);"
-CAPTION = "text-align: left; font-weight: bold; padding: 12px 0 4px;"
+CAPTION = "text-align: left; font-weight: bold; padding: 12px 0 4px; color: inherit;"
 CHINESE = re.compile(r"[\u4e00-\u9fff][\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*")
 
 
@@ -52,14 +52,14 @@ def _cells(cells: Sequence[str]) -> Iterable[str]:
 
 
 def inline(markdown: str) -> str:
-    """Bold, slanted and code of Markdown as HTML; formulas stay, Chinese is marked as such."""
+    """Bold, slanted and code of Markdown as HTML, and formulas as every page draws them; Chinese is marked as such."""
     parts = re.split(r"(\$[^$]+\$|`[^`]+`)", markdown)
     return "".join(_part(part) for part in parts)
 
 
 def _part(part: str) -> str:
     if part.startswith("$"):
-        return html.escape(part, quote=False)
+        return rf"\({html.escape(part[1:-1], quote=False)}\)"
     if part.startswith("`"):
         return f"<code>{html.escape(part[1:-1])}</code>"
     text = html.escape(part, quote=False)
