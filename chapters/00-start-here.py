@@ -434,7 +434,7 @@ w = log_w.exp().flatten()  # [N]
 p = model.log_likelihood(x).exp().item()  # exact
 error = w.std().item() / math.sqrt(len(w))
 z_of_w = (w.mean().item() - p) / error
-print(f"mean of w {w.mean():.4f} +- {error:.4f}   exact {p:.4f}   z-score {z_of_w:+.1f}")
+print(f"mean of w {w.mean():.4f} +- {error:.4f}   exact {p:.4f}   z-score {z_of_w:.1f}")
 assert abs(w.mean() - p) < 4 * error
 assert 15_000 < 1 / math.erfc(4 / math.sqrt(2)) < 17_000  # "one time in sixteen thousand"
 
