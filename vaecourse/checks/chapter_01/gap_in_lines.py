@@ -11,7 +11,7 @@ check = Check(
 )
 
 
-@check.mistake("""B is what is to be shown, so it comes last. Only one line has a left side: with it a chain of equations
+@check.mistake("""B is what is to be shown, so it comes last. Only one line has a left side, log p(x): with it the chain
     begins.""")
 def begun_with_the_result() -> str:
     return "B..."
