@@ -591,7 +591,7 @@ def step_cleared_after_the_loss(loss_of, x, optimizer):
     optimizer.zero_grad(set_to_none=False)
     (-bound).backward()
     optimizer.step()
-    return float(bound)
+    return bound.item()
 
 
 @right("01.training_step")

@@ -1,4 +1,4 @@
-"""02.log_likelihood: log of the mean of K weights, drawn in chunks. ``draw(n)`` gives log-weights ``[n, B]``: ``[B]``."""
+"""02.log_likelihood: log of the mean of K weights, in chunks. ``draw(n)`` gives log-weights ``[n, B]``; it is ``[B]``."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MOMENT = second_moment(RATIO**2)
 check = Check(
     "02.worth_by_hand",
     round(K / MOMENT**L),
-    praise="One dimension keeps 83% of the draws, ten keep 15%. Too narrow by a fifth is dear where dimensions are many.",
+    praise="One dimension keeps 83% of the draws, ten keep 15%. A q too narrow by a fifth is dear in many dimensions.",
     rtol=4e-3,
 )
 
