@@ -1,4 +1,4 @@
-"""02.log_likelihood: log of the mean of K weights, in chunks. ``draw(n)`` gives log-weights ``[n, B]``; it is ``[B]``."""
+"""02.log_likelihood: log of the mean of K weights, in chunks. ``draw(n)`` gives log-weights ``[n, B]``; ``[B]`` is asked."""
 
 from __future__ import annotations
 
