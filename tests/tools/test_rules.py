@@ -74,6 +74,13 @@ def _is_code(cell):
 
 # rule, the cell, what is done to it, what the rule then says
 FAULTS = {
+    "a card that nobody can read": ("cards_agree", CARD, _says("### Exercise one"), "a card that cannot be read"),
+    "an answer from another cell": (
+        "answers_are_the_learners",
+        CHECK,
+        _says('answer = 1\nchecks.ALL["98.elbo"](answer)'),
+        "which is the answer to 98.elbo",
+    ),
     "source drifted": ("pair_agrees", FIGURE, _says("print('other')"), "another source"),
     "a cell that the mark does not know": (
         "knows_its_cells",
@@ -239,7 +246,7 @@ FAULTS = {
     "two titles": ("begins_with_its_title", CARD, _says("# Exercise"), "second heading"),
 }
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
-SEEN_AT = {"no check": SOLUTION, "no solution": CHECK}
+SEEN_AT = {"a card that nobody can read": None, "no check": SOLUTION, "no solution": CHECK}
 SEEN_AT |= dict.fromkeys(["a slide that it does not know", "no stub", "no notes", "no quiz", "two quizzes"])
 SEEN_AT |= {"recall after a section": RECALL} | dict.fromkeys(["no recall", "reads long"])
 # What is wrong with the text file, as a replacement in it.
