@@ -1,4 +1,4 @@
-"""02.log_likelihood: log of the mean of K weights, in chunks. ``draw(n)`` gives log-weights ``[n, B]``; ``[B]`` is asked."""
+"""02.log_likelihood: log of the mean of K weights, in chunks; ``draw(n)``: log-weights ``[n, B]`` -> ``[B]``."""
 
 from __future__ import annotations
 
