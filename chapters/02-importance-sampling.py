@@ -1141,7 +1141,7 @@ assert [round(value, 2) for value in (joint, marginal)] == [-1.66, -5.93] and ro
 #
 # **The gaps between the codes are empty.** A decoder that sees only isolated points $\hat z(x)$ is asked nothing in between. Noise asks
 # it everywhere within a $\sigma$. Here is the direct comparison: twenty points near a curve, a small VAE, one run with noise
-# and one without, the same seed. A grid over the one latent dimension gives $\log p(x)$.
+# and one without, the same seed. The two train for a few seconds. A grid over the one latent dimension gives $\log p(x)$.
 
 
 # %% slideshow={"slide_type": "subslide"}
