@@ -634,7 +634,7 @@ verdict
 # |---|---|
 # | see the solution | it is shown when your answer passes, or when you give up. The whole chapters, which `make teach` opens, have it in the folded cell under the check: click on the bar at its left |
 # | begin an exercise again | in a terminal, `.venv/bin/python -m tools.edition again 00.shape`; a chapter, `again 00`. What was there is kept |
-# | see what you have solved | the line at the top of each chapter, or `.venv/bin/python -m vaecourse progress`. It is noted in `progress.json` beside the notebooks, which goes nowhere: delete it when you like |
+# | see what you have solved | the line at the top of each chapter, or `.venv/bin/python -m vaecourse progress`. It is noted in `progress.json` beside the notebooks, which goes nowhere and which JupyterLab's list leaves out. You may delete it: `rm progress.json` in a terminal |
 # | go to another chapter or section | the line at the top and the end of each page; the table of contents, the icon of a list in JupyterLab's left column |
 # | read a teaching note | `make teach`: it begins with a number of minutes in bold, and is for those who teach |
 # | understand a letter of another text | the appendix at the end of this page |
