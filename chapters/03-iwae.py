@@ -277,13 +277,16 @@ assert model.chi_squared(x, mean * 0 + posterior.mean, 0.70 * posterior.stddev).
 # the end lives on this misunderstanding.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · How many samples? (●○○, 4 minutes)
+# ### Exercise 1 · How many samples? (easy, 4 minutes)
 #
 # Write a function that takes two numbers, $\chi^2$ and a gap in nats. It returns the smallest whole $K \ge 1$ with
 # $\chi^2/(2K) \le$ gap.
 #
-# <details><summary>Hint</summary>Solve for K and round <i>up</i> with <code>math.ceil</code>. Then try a perfect q, with a
-# chi-squared of 0: what does your formula say, and what does the card say?</details>
+# <details><summary>Hint 1</summary>What does K have to be for the two sides to be equal, and on which side of that
+# number lies the answer?</details>
+#
+# <details><summary>Hint 2</summary>Solve for K and round <i>up</i> with <code>math.ceil</code>. Then try a perfect q,
+# with a chi-squared of 0: what does your formula say, and what does the card say?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -378,7 +381,7 @@ leaf = log_w.clone().requires_grad_()
 assert torch.autograd.grad(leaf.exp().mean(1).log().sum(), leaf)[0].isnan().all()  # the gradient of "exp first"
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · The bound (●○○, 5 minutes)
+# ### Exercise 2 · The bound (easy, 5 minutes)
 #
 # Write $L_K$ for log-weights `[M, K, B]`: each of the $M$ groups of $K$ samples under a logarithm of its own, then the
 # mean over $M$. Return `[B]`. It must survive log-weights near $-800$.
@@ -508,12 +511,16 @@ assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0)
 # there.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · The shares (●○○, 3 minutes)
+# ### Exercise 3 · The shares (easy, 3 minutes)
 #
 # From log-weights `[M, K, B]`, return the shares $\tilde w$ of the same shape: inside each group of $K$ samples they add up
 # to one. Log-weights near $-800$ must not break it.
 #
-# <details><summary>Hint</summary>A softmax, over which axis?</details>
+# <details><summary>Hint 1</summary>Which function turns any numbers into positive ones that add up to one, and over
+# which axis is it to add up here?</details>
+#
+# <details><summary>Hint 2</summary>A softmax. The axes are M, K, B, and it is the K samples of a group that
+# compete.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -536,14 +543,17 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · The gradient without autograd (●●○, 8 minutes)
+# ### Exercise 4 · The gradient without autograd (medium, 8 minutes)
 #
 # You get `log_w` `[K, B]` and `slopes` `[K, B, P]`, the gradient of each $\log w_k$ for $P$ parameters. Return the gradient of
 # $\log \frac1K \sum_k w_k$ for each data point, `[B, P]`. No autograd: a softmax and a sum. Log-weights near $-800$ must not
 # break it.
 #
-# <details><summary>Hint</summary>A share for each sample, <code>[K, B]</code>. To multiply it with <code>[K, B, P]</code> it needs
-# one more axis at its end: <code>share[..., None]</code>.</details>
+# <details><summary>Hint 1</summary>What multiplies the gradient of each log-weight, and what do these factors add up
+# to?</details>
+#
+# <details><summary>Hint 2</summary>A share for each sample, <code>[K, B]</code>. To multiply it with <code>[K, B,
+# P]</code> it needs one more axis at its end: <code>share[..., None]</code>.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -804,7 +814,7 @@ assert round(86.76 - 86.35, 2) == 0.41 and round(86.76 - 84.78, 2) == 1.98 and s
 #   not repair that. Chapters 04 and 05 do.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · Spot the bug: a bound that passes its tests (●●○, 8 minutes)
+# ### Exercise 5 · Spot the bug: a bound that passes its tests (medium, 8 minutes)
 #
 # This function is reviewed code. It has the KL of $q$ from the prior, log-sum-exp and $-\log K$; its loss goes down. Yet on
 # the reference model, with $q$ *equal* to the posterior and many samples, it gives $-1.62$ where $\log p(x) = -1.746$: too
@@ -814,8 +824,11 @@ assert round(86.76 - 86.35, 2) == 0.41 and round(86.76 - 84.78, 2) == 1.98 and s
 # that it returns $L_{MK}$, all samples pooled under one logarithm, `[B]`. Until you have an answer, leave the first line as
 # it is.
 #
-# <details><summary>Hint</summary>Write down the weight of <i>one</i> sample. Which of its three factors can still tell one sample
-# from another in this code?</details>
+# <details><summary>Hint 1</summary>Write down the weight of <i>one</i> sample. Which of its three factors can still
+# tell one sample from another in this code?</details>
+#
+# <details><summary>Hint 2</summary>Only the likelihood can. Put the other two back to where they belong, sample by
+# sample, before the <code>logsumexp</code>; no mean over the samples is needed then.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -849,13 +862,17 @@ spread = torch.distributions.Normal(1.5 * q.mean, (0.7 + 2.25 * q.stddev**2).sqr
 assert round((spread.log_prob(x).sum() - KL_prior).item(), 2) == -1.62
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · Spot the bug: the table that beats the truth (●●○, 6 minutes)
+# ### Exercise 6 · Spot the bug: the table that beats the truth (medium, 6 minutes)
 #
 # A training script computes one thing for `backward()` and prints the same thing in its table of results. The table is better
 # than every published one. The *training* is right. Mend the *report*: return $L_K$ in each of the $M$ groups, averaged over $M$.
 #
-# <details><summary>Hint</summary>Under <i>The gradient</i> stands what this sum is: the bound, plus log K, minus the entropy
-# of the shares. Do not correct it. Report something else.</details>
+# <details><summary>Hint 1</summary>This sum has the right gradient. Which number would be the bound, and how far is
+# this one from it?</details>
+#
+# <details><summary>Hint 2</summary>Under <i>The gradient</i> stands what this sum is: the bound, plus log K, minus
+# the entropy of the shares. Do not correct it. Report something else: what exercise 3 has, without its minus sign and
+# for each x.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]

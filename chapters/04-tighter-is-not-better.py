@@ -164,12 +164,16 @@ Delta = estimates(1, 1, 100_000, seed=3)[0]
 assert abs((Delta < 0).double().mean() - 0.79) < 0.02  # Gaussian enough
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · The ratio (●○○, 4 minutes)
+# ### Exercise 1 · The ratio (easy, 4 minutes)
 #
 # You get `gradients` `[R, P]`: $R$ independent estimates of the gradient of $P$ parameters. Return the signal-to-noise ratio of every
 # parameter, `[P]`. Dividing by $R$ or by $R - 1$ in the variance are both accepted.
 #
-# <details><summary>Hint</summary>One mean, one standard deviation, both over the first axis. Where do the bars go?</details>
+# <details><summary>Hint 1</summary>Over which axis lie the repetitions, and which number of theirs may not be
+# negative in the end?</details>
+#
+# <details><summary>Hint 2</summary>One mean and one standard deviation, both over the first axis. The bars stand
+# round the mean, above the line.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -451,12 +455,16 @@ assert abs(package.theta.square().mean().sqrt() / mine - 1) < 0.05
 assert package.phi.shape == (D * D + D,)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · Predict a ratio (●○○, 5 minutes)
+# ### Exercise 2 · Predict a ratio (easy, 5 minutes)
 #
 # At $(M, K)$ somebody measured the ratio `snr` for `network`, which is `"encoder"` or `"decoder"`. What does the theory predict at
 # `(new_M, new_K)`? Large $K$, so that the rates hold.
 #
-# <details><summary>Hint</summary>The new ratio is the old one times the root of something. For the decoder it is new_M new_K / (M K). For the encoder the two K change sides.</details>
+# <details><summary>Hint 1</summary>By how much does M change the ratio, and does K change it in the same direction
+# for both networks?</details>
+#
+# <details><summary>Hint 2</summary>The new ratio is the old one times the root of something. For the decoder it is
+# new_M new_K / (M K). For the encoder the two K change sides.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -566,12 +574,15 @@ assert [round(moments("phi", K).mean, 2) for K in (1, 8)] == [-2.11, -0.21]
 # larger because it is the ELBO's, which points elsewhere. A high ratio of a wrong target is no virtue.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · PIWAE in two lines (●●○, 6 minutes)
+# ### Exercise 3 · PIWAE in two lines (medium, 6 minutes)
 #
 # From log-weights `[M, K, B]`, return the two tensors of weights of PIWAE as the paper defines it: first those of the decoder's gradient, then those of the
 # encoder's, both `[M, K, B]`, both adding up to one for each data point.
 #
-# <details><summary>Hint</summary>One softmax over all samples of a data point, one inside each group. What must the second be divided by?</details>
+# <details><summary>Hint 1</summary>Which samples compete with which, for the decoder and for the encoder?</details>
+#
+# <details><summary>Hint 2</summary>One softmax over all samples of a data point (<code>flatten(0, 1)</code>, then
+# back), one inside each group of K. The second adds up to M so far: what must it be divided by?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -597,12 +608,15 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · Spot the bug: the axis that nobody sees (●●○, 6 minutes)
+# ### Exercise 4 · Spot the bug: the axis that nobody sees (medium, 6 minutes)
 #
 # Code on the web often keeps the batch in front: `log_w` is `[B, M, K]`. This bound is called MIWAE there. Its authors use $M = K = 8$, and it trains as it should: all samples are alike, so
 # with $M = K$ exchanging the two axes changes nothing on average. Then somebody sets $M = 1$, $K = 64$. Mend it so that it returns MIWAE(M, K), `[B]`.
 #
-# <details><summary>Hint</summary>Give the axes three different lengths and write down which one disappears first.</details>
+# <details><summary>Hint 1</summary>Give the axes three different lengths and write down which one disappears
+# first.</details>
+#
+# <details><summary>Hint 2</summary>x</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -627,13 +641,16 @@ assert abs(moments("phi", 1).mean) > 50 * abs(moments("phi", 64).mean)
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · Spot the bug: a trainer with two backward passes (●●●, 8 minutes)
+# ### Exercise 5 · Spot the bug: a trainer with two backward passes (hard, 8 minutes)
 #
 # *May wait.* `miwae(theta, phi)` and `iwae(theta, phi)` are the two bounds, one number each. This trainer for PIWAE takes the encoder's gradient from the first,
 # clears what the decoder got, and takes the decoder's gradient from the second. It trains. It is not PIWAE. Mend it: return the gradient for `theta`, then the one for `phi`.
 #
-# <details><summary>Hint</summary>What does the second <code>.backward()</code> do to <code>phi.grad</code>? <code>torch.autograd.grad(value, parameter)</code> returns a tuple with one gradient,
-# and adds it to nothing.</details>
+# <details><summary>Hint 1</summary>What does the second <code>.backward()</code> do to
+# <code>phi.grad</code>?</details>
+#
+# <details><summary>Hint 2</summary><code>torch.autograd.grad(value, parameter)</code> returns a tuple with one
+# gradient, and adds it to nothing. Ask it twice: once for phi, once for theta.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -686,12 +703,14 @@ assert torch.allclose(-loss, value.mean(), atol=1e-3)
 print(f"by hand {-loss.item():.3f} nats, objectives.backward {value.mean():.3f} nats")
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · Spot the bug: noise that is none (●○○, 4 minutes)
+# ### Exercise 6 · Spot the bug: noise that is none (easy, 4 minutes)
 #
 # *May wait.* A much-copied MIWAE repeats `mu` and `log_var` into shape `[B, M, K, L]` and draws `z`. Then it wants the noise back that made `z`. Its line is below. Mend it: return
 # the `eps` of $z = \mu + \sigma \epsilon$, given `log_var` $= \log \sigma^2$.
 #
-# <details><summary>Hint</summary>Solve for eps first, on paper. Then write sigma in terms of log_var.</details>
+# <details><summary>Hint 1</summary>Solve for eps first, on paper. Then write sigma in terms of log_var.</details>
+#
+# <details><summary>Hint 2</summary>x</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]

@@ -127,13 +127,15 @@ assert torch.allclose(by_hand.path.sum(0), path) and torch.allclose(by_hand.scor
 # *Whole* is *path* minus *score*, for each of the four copies. From here on we have both terms for every sample.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · Both terms, by share (●○○, 4 minutes)
+# ### Exercise 1 · Both terms, by share (easy, 4 minutes)
 #
 # From `log_w`, `path` and `score`, all `[K, B]`, return the gradient of $\log \frac1K \sum_k w_k$ that autograd would give:
 # `[B]`.
 #
-# <details><summary>Hint</summary>The slope of each log-weight is path minus score. Each counts by its share, a softmax over
-# the K axis, and shares add up to one.</details>
+# <details><summary>Hint 1</summary>What is the slope of one log-weight, and how much does it count?</details>
+#
+# <details><summary>Hint 2</summary>The slope of each log-weight is path minus score. Each counts by its share, a
+# softmax over the K axis, and shares add up to one.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -322,13 +324,16 @@ assert 9 < moments("iwae", "mean", 8)[1] / moments("dreg", "mean", 8)[1] < 11
 # In the lab: *DReG, K = 64*, then drag $K$ down to 3 and watch the green curve dip.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · DReG's column of the table (●○○, 4 minutes)
+# ### Exercise 2 · DReG's column of the table (easy, 4 minutes)
 #
 # Return the weights of the encoder's gradient for the row DReG: from log-weights `[M, K, B]` to weights of the same shape. The
 # row pools all $MK$ samples of an $x$. Log-weights near $-800$ must not break it.
 #
-# <details><summary>Hint</summary>A share over two axes at once: <code>log_w.flatten(0, 1)</code> makes one of them, and
-# <code>view_as(log_w)</code> takes you back. Which comes first, the share or the square?</details>
+# <details><summary>Hint 1</summary>Which comes first, the share or the square, and over how many samples is a share
+# taken here?</details>
+#
+# <details><summary>Hint 2</summary>A share over two axes at once: <code>log_w.flatten(0, 1)</code> makes one of them,
+# and <code>view_as(log_w)</code> takes you back. Square what you have then.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -361,13 +366,16 @@ verdict
 # It is also an elegant place for a bug, found in published code.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: the hook that never fires (●●○, 8 minutes)
+# ### Exercise 3 · Spot the bug: the hook that never fires (medium, 8 minutes)
 #
 # The function should return DReG's gradient for $\mu$. No error, the right shape, the loss goes down. On the reference
 # model with $K = 64$ its mean is $-1.257$ where $-0.024$ is right. Mend it. Until you have an answer, leave the first line as it is.
 #
-# <details><summary>Hint</summary>Print something inside the hook. Through which tensor does the gradient of log_w flow back to mu, and
-# through which does it not?</details>
+# <details><summary>Hint 1</summary>Print something inside the hook. Through which tensor does the gradient of log_w
+# flow back to mu, and through which does it not?</details>
+#
+# <details><summary>Hint 2</summary><code>z.clone()</code> is a new tensor that nothing else was computed from, so no
+# gradient comes back through it. The hook belongs on the z that <code>log_w</code> was made of.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -506,13 +514,16 @@ assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
 # the first part because the *distribution* of the samples moves, the second because $\hat L$ itself contains $-\log q$.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · Spot the bug: the guide that learns nothing (●●●, 10 minutes)
+# ### Exercise 4 · Spot the bug: the guide that learns nothing (hard, 10 minutes)
 #
 # The samples of this encoder cannot be differentiated, so `z` is detached, and that must stay. Mend the function so that its mean is
 # $\nabla_\mu L_K$ all the same: return `[B]`. The check compares numbers, so use the formula above as it stands, with no baseline.
 #
-# <details><summary>Hint</summary>Build a surrogate whose gradient is the formula above: the bound itself already has the second part.
-# Which factor of the first part must be held fixed?</details>
+# <details><summary>Hint 1</summary>Which of the two parts of the formula does autograd find in L by itself, and which
+# one not?</details>
+#
+# <details><summary>Hint 2</summary>Build a surrogate whose gradient is the formula above: the bound itself already
+# has the second part. Add a number that is held fixed, times the sum of the log q: which number?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -621,13 +632,16 @@ values = (0.5 * log_w).logsumexp(1)[:, 0] / 0.5 - math.log(8) / 0.5
 assert abs(z_score(values, exact_rows.value("vr_iwae", K=8, alpha=0.5))) < 4
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · A row of your own (●●○, 8 minutes)
+# ### Exercise 5 · A row of your own (medium, 8 minutes)
 #
 # VR-IWAE's row in the table keeps the score term, with shares $v$ of $w^{1-\alpha}$ inside each of the $M$ groups, divided by $M$. Give it a doubly
 # reparameterised twin: the weights for the path term alone, `[M, K, B]`. By the rule, on paper first.
 #
-# <details><summary>Hint</summary>Here a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent
-# 1 - alpha stands inside the softmax. Test alpha = 0 and alpha = 1.</details>
+# <details><summary>Hint 1</summary>Which a does the row have now, and what is its derivative for the log-weight of
+# the same sample?</details>
+#
+# <details><summary>Hint 2</summary>Here a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent 1 -
+# alpha stands inside the softmax. Subtract, and test alpha = 0 and alpha = 1.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -793,13 +807,16 @@ lower, upper = weight_law.lower(65).item(), weight_law.upper(64).item()
 assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_p), 5) == 0.00002
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · Spot the bug: a sandwich with one slice (●●○, 7 minutes)
+# ### Exercise 6 · Spot the bug: a sandwich with one slice (medium, 7 minutes)
 #
 # An evaluation script is given `log_w` `[M, K, B]`, samples of $q$, and `log_w0` `[M, B]`, the log-weight of one posterior sample for each group. It
 # reports a lower and an upper estimate, each averaged over $M$. Its upper one needs no posterior sample, which is suspicious. Mend it: return $L_K$ and $U_K$, stacked as `[2, B]`.
 #
-# <details><summary>Hint</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None], log_w], 1)</code>. How many weights are
-# under the second logarithm then?</details>
+# <details><summary>Hint 1</summary>How many weights stand under the logarithm of U, and where does the first of them
+# come from?</details>
+#
+# <details><summary>Hint 2</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None],
+# log_w], 1)</code>. The second logarithm has K + 1 weights under it.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -877,12 +894,14 @@ assert 100 < max(bounds.jackknife_coefficients(8, 4)) < 1000
 assert abs(sum(bounds.jackknife_coefficients(8, 4)) - 1) < 1e-9
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · The coefficients (●●○, 6 minutes)
+# ### Exercise 7 · The coefficients (medium, 6 minutes)
 #
 # Return $c(K, m, j)$ for $j = 0, \dots, m$, in this order, as a list or a tensor.
 #
-# <details><summary>Hint</summary><code>math.factorial</code>, and a list over <code>range(order + 1)</code>. Two tests: they add up to one, and at order 1 they
-# are K and -(K - 1).</details>
+# <details><summary>Hint 1</summary>What are they for order 1, by hand, and what do they add up to?</details>
+#
+# <details><summary>Hint 2</summary><code>math.factorial</code>, and a list over <code>range(order + 1)</code>: the
+# sign (-1)^j, the power (K - j)^order, and two factorials below, of order - j and of j.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
