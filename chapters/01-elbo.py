@@ -19,6 +19,7 @@ import math
 import matplotlib.pyplot as plt
 import torch
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
+from tqdm import tqdm
 
 from vaecourse import bounds, checks, data, exact, labs, plots, train
 
@@ -799,6 +800,54 @@ verdict = checks.ALL["01.loss"](vae_loss)
 assert verdict.passed
 verdict
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · One step of training (medium, 6 minutes)
+#
+# You have a loss. Now train with it: this is the first piece of a trainer of your own. Chapters 02 to 05 add a piece each,
+# and in 05 you compare it with the package's.
+#
+# `loss_of(x)` gives one number, a tensor: minus the bound, averaged over the batch `x`. `optimizer` comes from `torch.optim` and
+# knows the parameters. Do one step on this batch. Return the **bound** before the step, as a Python number.
+#
+# Gradients of an earlier step must not count, nor those that a cell above has left behind.
+#
+# <details><summary>Hint 1</summary>
+#
+# `backward()` *adds* to what stands in `.grad`. When must it be empty?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Four calls in this order: clear, compute the loss, `backward`, step. The loss is minus the bound, and `.item()` makes a number of
+# a tensor that holds one.
+#
+# </details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def training_step(loss_of, x, optimizer):
+    # Your lines here. loss_of(x): a tensor []. Return: a number.
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["01.training_step"](training_step)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def training_step(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return -loss.item()
+
+
+verdict = checks.ALL["01.training_step"](training_step)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 8 minutes.** Ask: "Your colleague doubles the image size and keeps the loss with `mean`. What happens to the KL's weight?"
 # It doubles. The third row of the table is the most common cause of a "broken" VAE in student projects.
@@ -903,15 +952,16 @@ assert round(pixel_variance, 3) == 0.073
 def train_with(beta, epochs=25, seed=0):
     vae = train.untrained(digits, seed)  # 64 - 40 - 40 - 10 - 40 - 40 - 64
     g, climber = seeded(seed), torch.optim.Adam(vae.parameters(), lr=4e-3)
-    for _ in range(epochs):
+
+    def loss_of(x):
+        mean, log_std = vae.encode(x)
+        z = mean + log_std.exp() * torch.randn(mean.shape, generator=g)
+        kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
+        return (beta * kl - vae.log_likelihood(x, z)).mean()
+
+    for _ in tqdm(range(epochs), f"KL weight {beta}", leave=False):
         for batch in torch.randperm(len(digits.train), generator=g).split(100):
-            x = data.binarise(digits.train[batch], g)
-            mean, log_std = vae.encode(x)
-            z = mean + log_std.exp() * torch.randn(mean.shape, generator=g)
-            kl = 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
-            climber.zero_grad()
-            (beta * kl - vae.log_likelihood(x, z)).mean().backward()
-            climber.step()
+            training_step(loss_of, data.binarise(digits.train[batch], g), climber)
     return vae
 
 
@@ -975,7 +1025,7 @@ for each, truth in [(pair.log_likelihood(sample), ignored), (kl_each, kl_used)]:
 # The A/B comparison is the bridge to chapter 06.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · Count the active units (●●○, 4 minutes)
+# ### Exercise 8 · Count the active units (●●○, 4 minutes)
 #
 # `mean` and `log_std`, both `[N, L]`, are what an encoder says about $N$ images. Return how many of the $L$ units are active: those
 # whose mean has a variance over the images above 0.01.

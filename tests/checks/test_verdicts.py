@@ -376,3 +376,49 @@ def test_infinity_and_nan_are_told():
     assert "contains NaN" in ROWS(lambda x: x.logsumexp(1) * torch.nan).message
     assert "contains inf" in ROWS(lambda x: x.logsumexp(1) / 0).message
     assert "of type complex" in ROWS(lambda x: x.logsumexp(1) * 1j).message
+
+
+# Letters -------------------------------------------------------------------------------------------------------------
+
+CHOICE = Check("99.choice", "B", "Yes.")
+ORDER = Check("99.order", "BCAD", "Yes.")
+
+
+@ORDER.mistake("B is right. D uses what A makes.")
+def D_before_A():
+    return "BD..."
+
+
+@pytest.mark.parametrize("answer", ["B", "b", " B ", '"B"', "B.", ["B"], ("b",)])
+def test_a_letter_passes_however_it_is_written(answer):
+    assert CHOICE(answer).passed
+
+
+@pytest.mark.parametrize("answer", ["BCAD", "bcad", "B, C, A, D", "B → C → A → D", [*"BCAD"], "B-C-A-D"])
+def test_an_order_passes_however_it_is_written(answer):
+    assert ORDER(answer).passed
+
+
+@pytest.mark.parametrize("answer", ["A", "BC", "", "BB", 2, 2.0, True, ["B", 1], [], torch.tensor(2), b"B", {"B": 1}])
+def test_no_other_letter_passes(answer):
+    verdict = CHOICE(answer)
+    assert not verdict.passed and verdict.mistake is None
+    assert "could not be read" not in verdict.message
+
+
+def test_an_order_is_told_the_first_line_that_cannot_stand_there():
+    for order in ("BDCA", "BDAC", "bd"):
+        assert ORDER(order).mistake == "D before A"
+    assert "The line C cannot stand at place 1" in ORDER("CBAD").message
+    assert "The first 2 are right; the line D cannot stand at place 3" in ORDER("BCDA").message
+    assert "The first is right; the line A cannot stand at place 2" in ORDER("BACD").message
+    assert "D is missing" in ORDER("BCA").message and "A stands there 2 times" in ORDER("BCADA").message
+    assert "there is no line E" in ORDER("BCADE").message
+    assert 'quotation marks are needed, like "BCA"' in ORDER(7).message
+    assert not any(ORDER(order).passed for order in ("B...", "BCAD...", "..."))
+
+
+def test_what_a_choice_is_told_does_not_give_the_letter_away():
+    assert "the letter of one choice is needed" in CHOICE("AB").message
+    assert CHOICE("A").message == 'The answer is "A": not this one.'
+    assert "quotation marks" in CHOICE(2).message

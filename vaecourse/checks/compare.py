@@ -1,7 +1,7 @@
 """Is a result what is needed? Part by part: how many, the shape of each, its values; and if not, what differs.
 
-The right result says what is needed: one number or tensor, or several tensors in a tuple. For a tensor may stand a
-number, an array, and lists of equal parts.
+The right result says what is needed: one number or tensor, several tensors in a tuple, or letters in a text. For a
+tensor may stand a number, an array, and lists of equal parts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+
+from vaecourse.checks import letters
 
 ATOL = 1e-6
 
@@ -52,6 +54,8 @@ def split(value: object) -> list[object]:
 
 def same(value: object, need: object, rtol: float) -> bool:
     """Is ``value`` what is needed?"""
+    if isinstance(need, str):
+        return letters.same(value, need)
     got, wanted = parts(value, need), parts(need, need)
     return got is not None and wanted is not None and all(same_part(a, b, rtol) for a, b in zip(got, wanted))
 
@@ -64,6 +68,8 @@ def same_part(a: Tensor | None, b: Tensor | None, rtol: float) -> bool:
 
 def difference(value: object, need: object, rtol: float) -> str:
     """How ``value`` differs from what is needed, in a sentence that begins small."""
+    if isinstance(need, str):
+        return "the answer " + letters.difference(value, need)
     if not several(need):
         return "the answer " + _difference(value, need, rtol)
     held, wanted = split(value), split(need)

@@ -14,7 +14,10 @@ AUTOGRAD_LOST = (
     "it does not depend on what it is to be differentiated for: was something detached, or made anew, too early?"
 )
 ONE_NUMBER = "one number was needed and the tensor has more: math.log and float take one, torch's .log() takes all"
-IN_PLACE = "a tensor that autograd still needs was changed in place (+=, exp_(), a slice): make a new one"
+IN_PLACE = (
+    "a tensor that autograd still needs was changed in place (+=, exp_(), a slice, or optimizer.step() before "
+    "backward()): make a new one, or change it later"
+)
 
 # The error, what it says, what that means, with the groups of the pattern. The first one that fits speaks.
 MEANS: list[tuple[type[BaseException], str, str]] = [
@@ -37,7 +40,7 @@ MEANS: list[tuple[type[BaseException], str, str]] = [
     (IndexError, r"too many indices", "the tensor has fewer axes than there are indices in the brackets"),
     (RuntimeError, r"does not require grad|not have been used in the graph", AUTOGRAD_LOST),
     (RuntimeError, r"a second time", "the same graph was used for a second backward: compute the value again"),
-    (RuntimeError, r"in-place operation", IN_PLACE),
+    (RuntimeError, r"in-?place operation", IN_PLACE),
     (RuntimeError, r"Boolean value of Tensor", "`if`, `and` and `or` need one truth value: use torch.where, & or |"),
     (
         RuntimeError,

@@ -571,3 +571,177 @@ def active_by_the_range(mean, log_std):
 @wrong("01.active_units", "a root for a square in the threshold, and the dead ones counted")
 def active_dead_ones_by_the_standard_deviation(mean, log_std):
     return (mean.std(0) <= 0.01).sum()
+
+
+# 01.training_step
+
+
+@right("01.training_step")
+def step_as_in_the_tutorial(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return -loss.item()
+
+
+@right("01.training_step")
+def step_cleared_after_the_loss(loss_of, x, optimizer):
+    bound = -loss_of(x)
+    optimizer.zero_grad(set_to_none=False)
+    (-bound).backward()
+    optimizer.step()
+    return float(bound)
+
+
+@right("01.training_step")
+def step_by_autograd_grad(loss_of, x, optimizer):
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    loss = loss_of(x)
+    for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
+        p.grad = gradient
+    optimizer.step()
+    return -loss.detach()
+
+
+@right("01.training_step")
+def step_cleared_twice(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return -loss.item()
+
+
+@wrong("01.training_step", "zero_grad forgotten")
+def step_without_zero_grad(loss_of, x, optimizer):
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return -loss.item()
+
+
+@wrong("01.training_step", "the bound itself given to backward: downhill on the bound")
+def step_down_the_bound(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    bound = -loss_of(x)
+    bound.backward()
+    optimizer.step()
+    return bound.item()
+
+
+@wrong("01.training_step", "the loss returned")
+def step_that_returns_the_loss(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("01.training_step", "the tensor returned, with its graph")
+def step_that_keeps_the_graph(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return -loss
+
+
+@wrong("01.training_step", "cleared between backward and step")
+def step_cleared_too_late(loss_of, x, optimizer):
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return -loss.item()
+
+
+@wrong("01.training_step", "step forgotten")
+def step_without_a_step(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    return -loss.item()
+
+
+@wrong("01.training_step", "backward forgotten")
+def step_without_backward(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    optimizer.step()
+    return -loss.item()
+
+
+@wrong("01.training_step", "the bound computed again after the step")
+def step_with_the_bound_of_afterwards(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss_of(x).backward()
+    optimizer.step()
+    with torch.no_grad():
+        return -loss_of(x).item()
+
+
+@wrong("01.training_step", "averaged over the batch once more")
+def step_averaged_twice(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    (loss / len(x)).backward()
+    optimizer.step()
+    return -loss.item()
+
+
+@wrong("01.training_step", "cleared at the end, so what was left before counts once")
+def step_cleared_at_the_end(loss_of, x, optimizer):
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return -loss.item()
+
+
+@wrong("01.training_step", "the step before backward, with the gradient of the step before")
+def step_before_backward(loss_of, x, optimizer):
+    loss = loss_of(x)
+    optimizer.step()
+    optimizer.zero_grad()
+    loss.backward()
+    return -loss.item()
+
+
+@wrong("01.training_step", "the number taken out too early, so that backward has no graph")
+def step_with_item_too_early(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    bound = -loss_of(x).item()
+    (-bound).backward()
+    optimizer.step()
+    return bound
+
+
+@wrong("01.training_step", "the loss detached")
+def step_with_a_detached_loss(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss = loss_of(x).detach()
+    loss.backward()
+    optimizer.step()
+    return -loss.item()
+
+
+@wrong("01.training_step", "nothing returned")
+def step_that_returns_nothing(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    loss_of(x).backward()
+    optimizer.step()
+
+
+@wrong("01.training_step", "a step by hand with a learning rate of its own")
+def step_by_hand(loss_of, x, optimizer):
+    loss = loss_of(x)
+    optimizer.zero_grad()
+    loss.backward()
+    with torch.no_grad():
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                p -= 1e-3 * p.grad
+    return -loss.item()
