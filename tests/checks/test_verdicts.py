@@ -422,3 +422,24 @@ def test_what_a_choice_is_told_does_not_give_the_letter_away():
     assert "the letter of one choice is needed" in CHOICE("AB").message
     assert CHOICE("A").message == 'The answer is "A": not this one.'
     assert "quotation marks" in CHOICE(2).message
+
+
+# A number by hand ----------------------------------------------------------------------------------------------------
+
+BY_HAND = Check("99.by_hand", 0.19274, "Yes.", rtol=5e-3)
+
+
+@pytest.mark.parametrize("answer", [0.193, 0.1927, Fraction(193, 1000), np.float32(0.193), torch.tensor(0.193)])
+def test_a_number_by_hand_passes_rounded(answer):
+    assert BY_HAND(answer).passed
+
+
+def test_a_number_by_hand_is_not_given_away():
+    """What is right would be there to copy after the first guess."""
+    assert BY_HAND(0.5).message == "The answer 0.5 is too large."
+    assert BY_HAND(-0.193).message == "The answer -0.193 is too small."
+    assert BY_HAND(0.19).message.startswith("The answer 0.19 is too small. It is near")
+    for answer in (0.5, 0.19, -3, 1e9, float("nan"), float("inf"), True, [0.19], torch.zeros(2), 1j, "0.2"):
+        verdict = BY_HAND(answer)
+        assert not verdict.passed and verdict.mistake is None
+        assert "1927" not in verdict.message and "could not be read" not in verdict.message, verdict

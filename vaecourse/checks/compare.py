@@ -83,6 +83,18 @@ def difference(value: object, need: object, rtol: float) -> str:
     return f"{told}result {wrong[0] + 1} {_difference(*pairs[wrong[0]], rtol)}"
 
 
+def of_a_number(value: object, need: object) -> str | None:
+    """How a number that was worked out by hand differs, without the right one; None where ``_difference`` must say it."""
+    got, right = tensor(value), tensor(need)
+    if got is None or right is None or got.shape != right.shape or right.dim() or right.dtype is torch.bool:
+        return None
+    if got.dtype is torch.bool or not got.isfinite():
+        return None
+    a, b = got.item(), right.item()
+    near = " It is near: is it a digit that is missing, or one that was rounded on the way?"
+    return f"The answer {a:.7g} is too {'large' if a > b else 'small'}.{near if abs(a - b) < 0.05 * abs(b) else ''}"
+
+
 def _difference(value: object, need: object, rtol: float) -> str:
     got, right = tensor(value), tensor(need)
     assert right is not None
