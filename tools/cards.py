@@ -1,0 +1,167 @@
+"""What the learner's cards say, taken from a chapter: vaecourse/cards/data/NN.json, which ``make chapters`` writes.
+
+Exercises with their hints, stub and solution, the quiz and the questions of recall; prose as HTML, formulas left as
+$..$, which JupyterLab typesets.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tools import chapter, questions, rules
+from vaecourse import files
+
+FOLDER = chapter.ROOT / "vaecourse/cards/data"
+CARD = re.compile(r"^### (Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\))$", re.MULTILINE)
+DIFFICULTIES = {"●○○": "easy", "●●○": "medium", "●●●": "hard"}  # as some chapters still draw them
+HINT = re.compile(r"\n*<details><summary>Hint(?: \d+)?</summary>(.*?)</details>", re.DOTALL)
+QUESTION = re.compile(r"^\*\*\d+ ·(?: \(from (\d\d)\))?\*\* |^\*\*\d+ · \(from (\d\d)\)\*\* ", re.MULTILINE)
+
+
+def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
+    """The cards of the chapter at ``source``; ``ChapterError`` where a card cannot be read."""
+    cells = (notebook or chapter.read(source)).cells
+    return {
+        "notebook": source.with_suffix(".ipynb").name,
+        "title": next(line for line in cells[0].source.splitlines() if line.startswith("# "))[2:],
+        "imports": imports(cells),
+        "exercises": dict(_exercises(source, cells)),
+        "quiz": _asked(cells, "quiz"),
+        "recall": _asked(cells, "recall"),
+    }
+
+
+def imports(cells: list[NotebookNode]) -> str:
+    """What the chapter imports, and nothing else of it: in a namespace with these an answer runs by itself."""
+    lines = [line for cell in cells if cell.cell_type == "code" for line in ast.parse(cell.source).body]
+    return "\n".join(dict.fromkeys(ast.unparse(line) for line in lines if isinstance(line, ast.Import | ast.ImportFrom)))
+
+
+def _exercises(source: Path, cells: list[NotebookNode]) -> Iterator[tuple[str, dict[str, Any]]]:
+    card: dict[str, Any] = {}
+    for index, cell in enumerate(cells):
+        kinds = set(chapter.tags(cell))
+        if "exercise" in kinds:
+            card = _card(source, index, cell)
+        elif "stub" in kinds:
+            card["stub"] = cell.source
+        elif "check" in kinds and card and (check := chapter.check_of(cell)):
+            name, card["answer"] = check
+            yield name, card
+        elif "solution" in kinds and card:
+            more = without_verdict(cell.source) if cell.cell_type == "code" else rendered(cell.source)
+            part = "solution" if cell.cell_type == "code" else "explained"
+            card[part] = f"{card.get(part, '')}\n\n{more}".strip()
+
+
+def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
+    """What an exercise's text says beside the task."""
+    found = CARD.search(cell.source)
+    if found is None:
+        raise chapter.ChapterError(
+            f"{source.stem}, {chapter.place(index, cell)} begins no exercise as the course writes it: "
+            "### Exercise 2 · The bound (easy, 5 minutes)"
+        )
+    heading, number, title, manner, difficulty, minutes = found.groups()
+    return {
+        "number": int(number),
+        "title": title,
+        "heading": heading,
+        "pen_and_paper": bool(manner and "pen and paper" in manner),
+        "difficulty": DIFFICULTIES.get(difficulty, difficulty),
+        "minutes": int(minutes),
+        "hints": [rendered(hint) for hint in HINT.findall(cell.source)],
+    }
+
+
+def without_verdict(solution: str) -> str:
+    """A solution's lines without those that judge it."""
+    lines = solution.splitlines()
+    for line in reversed(ast.parse(solution).body):
+        if any(isinstance(node, ast.Name) and node.id == "verdict" for node in ast.walk(line)):
+            del lines[line.lineno - 1 : line.end_lineno]
+    return "\n".join(lines).strip()
+
+
+# Questions -----------------------------------------------------------------------------------------------------------
+
+
+def _asked(cells: list[NotebookNode], tag: str) -> list[dict[str, Any]]:
+    text = "\n\n".join(cell.source for cell in cells if tag in chapter.tags(cell))
+    return [_question(*question) for question in asked(text)[1]]
+
+
+def asked(text: str) -> tuple[str, list[tuple[str | None, str]]]:
+    """What stands before the questions of a quiz, and each of them: the chapter that it is from, and its text."""
+    places = [*QUESTION.finditer(text)]
+    ends = [*(found.start() for found in places[1:]), len(text)]
+    before = text[: places[0].start()] if places else text
+    return before.strip(), [(a[1] or a[2], text[a.end() : end].strip()) for a, end in zip(places, ends)]
+
+
+def _question(origin: str | None, text: str) -> dict[str, Any]:
+    return {
+        "from": origin,
+        "text": rendered(text.split("<details>")[0]),
+        "choices": [
+            {"letter": letter, "text": in_words(summary), "right": questions.is_right(why), "reason": rendered(why)}
+            for letter, summary, why in questions.choices(text)
+        ],
+    }
+
+
+def in_words(markup: str) -> str:
+    """A choice as a button can show it."""
+    return html.unescape(re.sub(r"<[^>]+>|[`*]", "", markup))
+
+
+def rendered(markdown: str) -> str:
+    """Markdown as HTML, its formulas as they stand there."""
+    from markdown_it import MarkdownIt  # a learner's environment need not have the second
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, double_inline=True)
+    for kind, mark in (("math_inline", "$"), ("math_inline_double", "$$"), ("math_block", "$$")):
+        parser.add_render_rule(kind, lambda _, tokens, i, *rest, mark=mark: f"{mark}{html.escape(tokens[i].content)}{mark}")
+    made: str = parser.render(markdown.strip())
+    return made.strip()
+
+
+# The files -----------------------------------------------------------------------------------------------------------
+
+
+def path_of(source: Path) -> Path | None:
+    """Where the cards of a chapter are; a chapter elsewhere than in chapters/ has none."""
+    return FOLDER / f"{source.name[:2]}.json" if source.resolve().parent == chapter.CHAPTERS else None
+
+
+def write(source: Path) -> None:
+    """Write the cards of a chapter, if they are others than before."""
+    path = path_of(source)
+    if path is not None and (new := _text(of(source))) != _stored(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, new)
+
+
+def _text(cards: dict[str, Any]) -> bytes:
+    return (json.dumps(cards, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _stored(path: Path) -> bytes | None:
+    return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
+
+
+@rules.rule
+def cards_agree(found: chapter.Chapter) -> Iterator[rules.Finding]:
+    """What the learner's cards say is what the chapter says."""
+    path = path_of(found.source)
+    if path is not None and _text(of(found.source, found.text)) != _stored(path):
+        yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"

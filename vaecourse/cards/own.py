@@ -1,0 +1,74 @@
+"""The learner's own: what stands under a name in the notebook, the text it came from, and an answer run by itself."""
+
+from __future__ import annotations
+
+import linecache
+import symtable
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from IPython import get_ipython
+
+from vaecourse import checks
+from vaecourse.cards import data
+
+MISSING = object()  # nothing stands under the name
+
+
+def notebook() -> Mapping[str, Any]:
+    """The names of the notebook that runs now; those of the program, where none does."""
+    shell = get_ipython()
+    return vars(sys.modules["__main__"]) if shell is None else shell.user_ns
+
+
+def value(name: str) -> object:
+    """What the notebook has under ``name``, or ``MISSING``."""
+    return notebook().get(name, MISSING)
+
+
+def source(name: str) -> str | None:
+    """The text of the latest cell that was run and gives ``name``; None if nobody knows."""
+    cells = notebook().get("In", [])
+    return next((cell for cell in reversed(list(cells)) if isinstance(cell, str) and gives(cell, name)), None)
+
+
+def gives(cell: str, name: str) -> bool:
+    """Whether the text of a cell gives ``name`` a value."""
+    if name not in cell:
+        return False
+    try:
+        symbols = symtable.symtable(cell, "a cell", "exec").get_symbols()
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(
+        symbol.get_name() == name and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace())
+        for symbol in symbols
+    )
+
+
+def run(number: str, text: str, called: str) -> dict[str, Any]:
+    """The names that ``text`` gives, run with nothing but what chapter ``number`` imports. Raises what it raises."""
+    place = f"<{called}>"
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)  # for who asks for its lines
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(data.chapter(number).imports, names)
+    exec(compile(text, place, "exec"), names)
+    return names
+
+
+def is_the_courses(name: str, answer: object) -> bool:
+    """Whether an answer is the course's own function: what a learner writes is not in the package."""
+    module = getattr(answer, "__module__", None) or ""
+    return callable(answer) and answer is checks.ALL[name].solution and module.startswith("vaecourse.")
+
+
+def passed(exercise: data.Exercise, text: str) -> tuple[object, str]:
+    """The answer that ``text`` gives by itself, and ""; or ``MISSING`` and why it cannot be used."""
+    try:
+        found = run(exercise.name[:2], text, f"your answer to {exercise.name}").get(exercise.answer, MISSING)
+    except Exception as error:  # noqa: BLE001 - the learner's own lines
+        return MISSING, f"does not run by itself ({type(error).__name__}: {error})"
+    if found is MISSING or not checks.ALL[exercise.name](found).passed:
+        return MISSING, "does not pass any more"
+    return found, ""
