@@ -163,4 +163,3 @@ slip(
     clear="never",
     told=MINUS_LOSS,
 )
-

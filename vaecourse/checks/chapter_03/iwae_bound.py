@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vaecourse import bounds
 from vaecourse.checks import slips
-from vaecourse.checks.backward import Backward, with_gradients
 from vaecourse.checks.cases import normal, uneven
+from vaecourse.checks.effects import CheckOfEffects, slopes_of
 
 Bound = Callable[[Tensor, bool], Tensor]
 
@@ -24,9 +24,10 @@ def right(log_w: Tensor, pooled: bool) -> Tensor:
     return -bound(log_w, pooled).mean()
 
 
-def look(answer: Bound, log_w: Tensor, pooled: bool) -> object:
+def watched(answer: Bound, log_w: Tensor, pooled: bool) -> dict[str, object]:
     leaf = log_w.clone().requires_grad_()
-    return with_gradients(answer(leaf, pooled), [leaf])
+    loss = answer(leaf, pooled)
+    return {"the loss": loss, "the loss is right; its gradient for log_w": slopes_of(loss, [leaf])[0]}
 
 
 def cases() -> list[tuple[Tensor, bool]]:
@@ -39,13 +40,12 @@ def cases() -> list[tuple[Tensor, bool]]:
     return [(log_w, pooled) for log_w in log_ws for pooled in (True, False)]
 
 
-check = Backward(
+check = CheckOfEffects(
     "03.iwae_bound",
     right,
     praise="A number to descend, and its gradient: in your training_step it trains an IWAE, or the mean of M of them.",
     cases=cases,
-    look=look,
-    parts=("the loss", "its gradient for log_w"),
+    watched=watched,
 )
 
 
@@ -253,3 +253,9 @@ def sign_and_summed_over_the_batch(log_w: Tensor, pooled: bool) -> Tensor:
 @check.mistake("""Only the x with the lowest bound counts in your loss. It is the mean over B.""")
 def worst_x_alone(log_w: Tensor, pooled: bool) -> Tensor:
     return -bound(log_w, pooled).min()
+
+
+@check.mistake("""You divided the whole loss by K. The mean over the K weights stands inside the logarithm already, as
+    minus log K.""")
+def divided_by_K(log_w: Tensor, pooled: bool) -> Tensor:
+    return right(log_w, pooled) / log_w.shape[1]

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from vaecourse import bounds
-from vaecourse.checks.backward import Backward, left_in
 from vaecourse.checks.cases import normal
-from vaecourse.checks.frame import has_dots
+from vaecourse.checks.effects import CheckOfEffects
 
 Parameters = list[Tensor]
 Goal = Callable[[Tensor], Tensor]  # log-weights to a loss
@@ -26,10 +25,15 @@ def weigh(eps: Tensor, theta: Parameters, phi: Parameters) -> Tensor:
     return log_joint + 0.5 * eps.square().sum(-1) + log_sigma.sum(-1) - 800.0
 
 
-def look(answer: Answer, eps: Tensor, theta: Parameters, phi: Parameters) -> object:
-    """What the answer left in ``.grad``: theta's two, then phi's two."""
+def watched(answer: Answer, eps: Tensor, theta: Parameters, phi: Parameters) -> dict[str, object]:
+    """What the answer left in each ``.grad``: zeros where nothing is."""
     returned = answer(weigh(eps, theta, phi), theta, phi)
-    return returned if has_dots(returned) else left_in([*theta, *phi])
+    seen: dict[str, object] = {}
+    for name, leaves in (("theta", theta), ("phi", phi)):
+        for place, leaf in enumerate(leaves):
+            seen[f"{name}[{place}].grad"] = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad.clone()
+    is_a_stub = returned is ... or isinstance(returned, tuple) and ... in returned
+    return {"what it returned": returned} if is_a_stub else seen
 
 
 def case(M: int, K: int, B: int, L: int, seed: int) -> tuple:
@@ -75,13 +79,12 @@ def over_the_M_axis(log_w: Tensor) -> Tensor:
     return loose(log_w.transpose(0, 1))
 
 
-check = Backward(
+check = CheckOfEffects(
     "04.two_goals",
     goals("right", for_theta=tight, for_phi=loose),
     praise="One set of samples, two losses, and neither reaches the other's .grad. Your trainer knows PIWAE now.",
     cases=lambda: [case(3, 2, 4, 2, seed=101), case(2, 5, 3, 1, seed=111), case(4, 3, 2, 3, seed=121)],
-    look=look,
-    parts=("theta[0].grad", "theta[1].grad", "phi[0].grad", "phi[1].grad"),
+    watched=watched,
 )
 
 
@@ -90,8 +93,8 @@ def mistake(message: str, name: str, for_theta: Goal | None, for_phi: Goal | Non
 
 
 mistake(
-    """Every .grad is still empty, or 0, when your function ends. The optimiser reads .grad: call .backward(), or put what
-    torch.autograd.grad returns there.""",
+    """Every .grad is still empty, or 0, when your function ends. The optimiser reads .grad: call .backward(), or put
+    there what torch.autograd.grad returns.""",
     "nothing is filled in", None, None,
 )  # fmt: skip
 mistake(
@@ -110,18 +113,18 @@ mistake(
     "theta steps on the sum", both(tight, loose), loose,
 )  # fmt: skip
 mistake(
-    """theta's .grad has both gradients, phi's has that of L_MK alone: the wrong one was cleared between the passes.
-    theta climbs L_MK, phi MIWAE.""",
+    """theta's .grad has both gradients, phi's has that of L_MK alone, as when phi's is cleared between the
+    passes. theta climbs L_MK, phi MIWAE.""",
     "wrong one cleared", both(tight, loose), tight,
 )  # fmt: skip
 mistake(
-    """theta's .grad has MIWAE's gradient alone, phi's has both: the wrong one was cleared between the passes. theta
-    climbs L_MK, phi MIWAE.""",
+    """theta's .grad has MIWAE's gradient alone, phi's has both, as when theta's is cleared between the passes
+    and MIWAE's pass is the second. theta climbs L_MK, phi MIWAE.""",
     "wrong one cleared behind the first pass", loose, both(tight, loose),
 )  # fmt: skip
 mistake(
-    """Both have the gradient of MIWAE. If you cleared everything between two passes (zero_grad), you threw theta's away:
-    theta climbs L of all M K samples.""",
+    """Both have the gradient of MIWAE. If you cleared everything between two passes (zero_grad), you threw
+    theta's away: theta climbs L of all M K samples.""",
     "MIWAE for both", loose, loose,
 )  # fmt: skip
 mistake(
@@ -192,4 +195,14 @@ mistake(
     """theta is right. For phi you averaged the log-weights over M first and took the logarithm of a sum then. First
     the bound in each group, then the mean.""",
     "averaged over M first", tight, lambda log_w: -(log_w.mean(0).logsumexp(0) - math.log(log_w.shape[1])).mean(),
+)  # fmt: skip
+mistake(
+    """theta is right. phi's gradient is added up over the B data points. Then a larger batch takes larger steps, and
+    phi alone: a loss is the mean over B.""",
+    "phi summed over the batch", tight, times(lambda log_w: log_w.shape[2], loose),
+)  # fmt: skip
+mistake(
+    """phi is right. theta's gradient is added up over the B data points. Then a larger batch takes larger steps, and
+    theta alone: a loss is the mean over B.""",
+    "theta summed over the batch", times(lambda log_w: log_w.shape[2], tight), loose,
 )  # fmt: skip

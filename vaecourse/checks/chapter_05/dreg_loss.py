@@ -8,19 +8,21 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from vaecourse import bounds
-from vaecourse.checks.backward import Backward, with_gradients
 from vaecourse.checks.cases import normal
+from vaecourse.checks.effects import CheckOfEffects, slopes_of
 
 Loss = Callable[[Tensor, Tensor, Tensor], object]
 Shares = Callable[[Tensor], Tensor]
 
 
-def look(answer: Loss, theta: Tensor, mu: Tensor, eps: Tensor) -> object:
+def watched(answer: Loss, theta: Tensor, mu: Tensor, eps: Tensor) -> dict[str, object]:
     """The loss, and its gradients for theta and mu, on a model whose sigma is 0.6."""
     z = mu + 0.6 * eps  # [M, K, B, L]
     log_q = Normal(mu.detach(), 0.6).log_prob(z).sum(-1)
     log_p = -0.5 * z.square().sum(-1) - 0.5 * (1.3 - (theta * z).sum(-1)).square() - 0.1 * z.pow(3).sum(-1) - 800.0
-    return with_gradients(answer(log_p, log_q, z), [theta, mu])
+    loss = answer(log_p, log_q, z)
+    for_theta, for_phi = slopes_of(loss, [theta, mu])
+    return {"the loss": loss, "its gradient for theta": for_theta, "its gradient for phi": for_phi}
 
 
 def case(M: int, K: int, B: int, L: int, seed: int) -> tuple[Tensor, ...]:
@@ -62,13 +64,12 @@ def hooked(
 
 right = hooked("right")
 
-check = Backward(
+check = CheckOfEffects(
     "05.dreg_loss",
     right,
     praise="Plain shares for theta, their squares for phi, and a loss that is still minus the bound: one pass.",
     cases=lambda: [case(2, 3, 4, 2, seed=201), case(3, 2, 5, 1, seed=211), case(1, 6, 2, 3, seed=221)],
-    look=look,
-    parts=("the loss", "its gradient for theta", "its gradient for phi"),
+    watched=watched,
 )
 
 
@@ -104,13 +105,13 @@ check.mistake("""The hook's shares add up to one in each of the M groups. This r
 check.mistake("""This is the doubly reparameterised MIWAE, or nearly: M logarithms of K samples each. DReG's row pools
     all M K samples under one.""")(hooked("by group", value=lambda log_w: -bounds.miwae(log_w).mean(), hook=by_group))
 
-check.mistake("""Your loss is MIWAE's, M logarithms of K samples each, and the hook has the shares of all M K. DReG's row
-    pools them in both places.""")(
+check.mistake("""Your loss is MIWAE's, M logarithms of K samples each, and the hook has the shares of all M K. DReG's
+    row pools them in both places.""")(
     hooked("by group in the loss alone", value=lambda log_w: -bounds.miwae(log_w).mean())
 )
 
-check.mistake("""log q is detached in your answer. Its parameters are held fixed already; z in it must move, for the path
-    goes through log q(z) as well.""")(hooked("log q detached", log_w=lambda log_p, log_q: log_p - log_q.detach()))
+check.mistake("""log q is detached in your answer. Its parameters are held fixed already; z in it must move, for the
+    path goes through log q(z) as well.""")(hooked("log q detached", log_w=lambda log_p, log_q: log_p - log_q.detach()))
 
 check.mistake("""log q is detached in your answer, and no hook fires. Leave log_q as it is, for z moves in it, and
     multiply the gradient of z with the share.""")(
@@ -140,8 +141,8 @@ check.mistake("""log(M K) is missing in the loss: this is the log of the *sum* o
 check.mistake("""This is the ELBO: every sample counts alike. The loss is minus the log of the *mean weight* of all M K
     samples.""")(hooked("the ELBO", value=lambda log_w: -log_w.mean()))
 
-check.mistake("""This is the ELBO, every sample counting alike, and no hook fires. The loss is minus the log of the *mean
-    weight*, and the gradient of z is multiplied with the share.""")(
+check.mistake("""This is the ELBO, every sample counting alike, and no hook fires. The loss is minus the log of the
+    *mean weight*, and the gradient of z is multiplied with the share.""")(
     hooked("the ELBO without a hook", value=lambda log_w: -log_w.mean(), hook=None)
 )
 
