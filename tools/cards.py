@@ -20,7 +20,7 @@ from tools import chapter, questions, rules
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "vaecourse/cards/data"
-CARD = re.compile(r"^### (Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\))$", re.MULTILINE)
+CARD = re.compile(r"^### Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\)$", re.MULTILINE)
 DIFFICULTIES = {"●○○": "easy", "●●○": "medium", "●●●": "hard"}  # as some chapters still draw them
 HINT = re.compile(r"\n*<details><summary>Hint(?: \d+)?</summary>(.*?)</details>", re.DOTALL)
 QUESTION = re.compile(r"^\*\*\d+ ·(?: \(from (\d\d)\))?\*\* |^\*\*\d+ · \(from (\d\d)\)\*\* ", re.MULTILINE)
@@ -70,11 +70,11 @@ def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
             f"{source.stem}, {chapter.place(index, cell)} begins no exercise as the course writes it: "
             "### Exercise 2 · The bound (easy, 5 minutes)"
         )
-    heading, number, title, manner, difficulty, minutes = found.groups()
+    number, title, manner, difficulty, minutes = found.groups()
     return {
         "number": int(number),
         "title": title,
-        "heading": heading,
+        "cell": cell.id,
         "pen_and_paper": bool(manner and "pen and paper" in manner),
         "difficulty": DIFFICULTIES.get(difficulty, difficulty),
         "minutes": int(minutes),

@@ -20,23 +20,27 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, made, typed, withheld
+from tools import chapter, ending, learner, made, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
 MAP = "00-start-here.ipynb#A-map-of-the-course"
-SKIP = {"slideshow": {"slide_type": "skip"}}
+BEFORE = f"""\
+[Map of the course]({MAP}). The third symbol at the left edge lists this page's headings. The folded cell below, once run,
+says what you have solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
     stored = nbformat.read(chapters[place], as_version=4)
-    way = _way(chapters, place)
-    note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP)
-    notebook = withheld.without_answers(stored, note, assertions=False)
-    notebook.cells.append(nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=SKIP))
+    way, number = _way(chapters, place), chapters[place].name[:2]
+    note = nbformat.v4.new_markdown_cell(BEFORE, id="the-way", metadata=learner.SKIP)
+    title, note, *cells = withheld.without_answers(stored, note, learner.GO_ON, assertions=False).cells
+    end = nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=learner.SKIP)
+    notebook = nbformat.v4.new_notebook(metadata=chapter.METADATA)
+    notebook.cells = [title, note, learner.line(number), *learner.cells(cells, number), end]
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     typed.mark(notebook)
     found: typed.Notebook = json.loads(nbformat.writes(notebook))

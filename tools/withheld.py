@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
 import symtable
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Iterator, Sequence
 
 import nbformat
 from nbformat import NotebookNode
@@ -13,17 +16,22 @@ from tools import chapter
 
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 
-# A later cell may need an answer. The course's own stands in for one that does not pass yet; its code is not shown.
+# A later cell may need an answer. It takes that under another name: the learner's own stays the learner's, solved or not.
+OURS = "our_"
 GO_ON = """\
-# The cells below need this answer. Until yours passes, they go on with the course's.
-if not checks.ALL["{check}"]({name}).passed:
-    {name} = checks.ALL["{check}"].solution"""
+# The cells below need this answer: yours if it passes, else the course's.
+our_{name} = {name} if checks.ALL["{check}"]({name}).passed else checks.ALL["{check}"].solution"""
 
 
-def without_answers(notebook: NotebookNode, note: NotebookNode, assertions: bool = True) -> NotebookNode:
+def without_answers(
+    notebook: NotebookNode, note: NotebookNode, go_on: str = GO_ON, assertions: bool = True
+) -> NotebookNode:
     """The chapter as somebody gets it who is to solve it, with ``note`` behind its title.
 
-    Without ``assertions``, folded rows that only assert are left out as well; for that it must be stored with outputs.
+    Arguments:
+        go_on: the folded cell in which a later cell's need is met, with {name} and {check} to be filled in.
+        assertions: without them, no cell asserts anything, and folded rows that show nothing are left out as well; for
+            that the chapter must be stored with outputs.
     """
     whole = [cell for cell in notebook.cells if not KEPT_BY_THE_TEACHER & set(chapter.tags(cell))]
     whole = [_not_run(cell) for cell in (whole if assertions else without_assertions(whole))]
@@ -32,7 +40,8 @@ def without_answers(notebook: NotebookNode, note: NotebookNode, assertions: bool
         cells.append(cell)
         answer = chapter.check_of(cell) if "check" in chapter.tags(cell) else None
         if answer and _is_used(answer[1], whole[index + 1 :]):
-            cells.append(_go_on(cell, *answer))
+            cells.append(_go_on(cell, *answer, go_on))
+            _rename(answer[1], whole[index + 1 :])
     given = nbformat.v4.new_notebook(metadata=chapter.METADATA)
     given.cells = cells
     return given
@@ -47,34 +56,73 @@ def _not_run(cell: NotebookNode) -> NotebookNode:
 
 def _is_used(name: str, cells: list[NotebookNode]) -> bool:
     """Does a cell that is no part of an exercise need what the learner was asked for?"""
+    return bool(_users(name, cells))
+
+
+def _users(name: str, cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells that are no part of an exercise and need what the learner was asked for: a new value ends that."""
+    found = []
     for cell in cells:
         if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
             takes, gives = names(cell.source)
-            if name in takes | gives:
-                return name in takes  # a new value needs no old one
-    return False
+            if name in takes:
+                found.append(cell)
+            elif name in gives:
+                break
+    return found
 
 
-def _go_on(cell: NotebookNode, check: str, name: str) -> NotebookNode:
-    source = GO_ON.format(check=check, name=name)
+def _go_on(cell: NotebookNode, check: str, name: str, go_on: str) -> NotebookNode:
     metadata = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "slideshow": {"slide_type": "skip"}}
+    source = go_on.format(check=check, name=name)
     return nbformat.v4.new_code_cell(source, id=f"{cell.id}-go-on", metadata=metadata)
+
+
+def _rename(name: str, cells: list[NotebookNode]) -> None:
+    for cell in _users(name, cells):
+        cell.source = renamed(cell.source, name)
+        if name in names(cell.source)[0]:
+            raise chapter.ChapterError(f"{name} cannot be given another name in:\n\n{cell.source}")
+
+
+def renamed(source: str, name: str) -> str:
+    """The source with ``our_name`` where it has the notebook's ``name``; all else stays as it is, comments too."""
+    lines = source.splitlines(keepends=True)
+    found = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    for before, token, after in reversed(list(zip([None, *found], found, [*found[1:], None]))):
+        row, start, end = token.start[0] - 1, token.start[1], token.end[1]
+        if token.type == tokenize.NAME and token.string == name:
+            is_attribute, is_keyword = before and before.string == ".", after and after.string == "=" and _inside(token)
+            new = name if is_attribute or is_keyword else OURS + name
+        elif token.type == tokenize.STRING and re.match(r"[rR]?[fF]", token.string) and token.start[0] == token.end[0]:
+            new = re.sub(r"\{[^{}]*\}", lambda part: re.sub(rf"(?<![\w.]){name}\b", OURS + name, part[0]), token.string)
+        else:
+            continue
+        lines[row] = lines[row][:start] + new + lines[row][end:]
+    return "".join(lines)
+
+
+def _inside(token: tokenize.TokenInfo) -> bool:
+    """Whether a name stands in the line's brackets, where ``name=`` is an argument's."""
+    before = token.line[: token.start[1]]
+    return sum(map(before.count, "([{")) > sum(map(before.count, ")]}"))
 
 
 # The author's own rows -----------------------------------------------------------------------------------------------
 
 
 def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """The cells but for folded ones that only assert: they show nothing, and nothing that stays needs a name of theirs.
+    """The cells with no assertion in them, but for folded ones that show nothing and of which no name is needed later.
 
     ``cells`` are those of the chapter as it is stored: what a cell shows, its outputs say.
     """
+    cells = [_without_asserts(cell) for cell in cells]
     stay: list[NotebookNode] = []
     needed: set[str] = set()  # the names that the cells from here on take from those before
     for cell in reversed(cells):
         if cell.cell_type == "code":
             takes, gives = names(cell.source)
-            if _only_asserts(cell) and not needed & gives:
+            if (_only_asserts(cell) or not ast.parse(cell.source).body) and not needed & gives:
                 continue
             needed = needed - gives | takes
         stay.append(cell)
@@ -83,6 +131,47 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 def _only_asserts(cell: NotebookNode) -> bool:
     return chapter.folded(cell) and not cell.outputs
+
+
+def _without_asserts(cell: NotebookNode) -> NotebookNode:
+    cell = nbformat.from_dict(cell)
+    if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
+        cell.source = without_asserts(cell.source)
+    return cell
+
+
+def without_asserts(source: str) -> str:
+    """The source without its assertions, nested ones too; every other line stays as it is.
+
+    A block of nothing else is left with ``pass``.
+    """
+    lines = source.encode().splitlines()  # ast counts bytes
+    for node, is_alone in reversed(list(_asserts(ast.parse(source)))):
+        first, last = node.lineno - 1, node.end_lineno - 1
+        before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :].strip()
+        if is_alone:
+            lines[first : last + 1] = [before + b"pass"]
+        elif after.startswith(b";"):
+            lines[first : last + 1] = [before + after[1:].strip()]
+        elif before.strip():
+            lines[first : last + 1] = [before.rstrip().removesuffix(b";")]
+        else:
+            lines[first : last + 1] = []
+            if first < len(lines) and not lines[first] and (first == 0 or not lines[first - 1]):
+                del lines[first]
+    return b"\n".join(lines).decode().strip("\n")
+
+
+def _asserts(code: ast.Module) -> Iterator[tuple[ast.Assert, bool]]:
+    """The assertions in the order of the text, and whether ``pass`` must take the place of one."""
+    found = []
+    for node in ast.walk(code):
+        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+            if isinstance(block, list):
+                asserts = [line for line in block if isinstance(line, ast.Assert)]
+                is_empty = len(asserts) == len(block) and node is not code
+                found += [(line, is_empty and line is asserts[0]) for line in asserts]
+    return iter(sorted(found, key=lambda one: (one[0].lineno, one[0].col_offset)))
 
 
 def names(source: str) -> tuple[set[str], set[str]]:

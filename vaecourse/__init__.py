@@ -22,7 +22,7 @@ module             what it holds
 ``recorded``       results that take too long for a page, with their settings, seeds, commit and times
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
-``checks``         what an exercise calls
+``checks``         what an exercise calls; ``cards`` is what a learner sees of it, and of quizzes and progress
 ``reproduce``      every recorded result, the papers' tables and the course's own: one command, at any scale
 =================  ==========================================================================================
 """
@@ -32,6 +32,7 @@ __version__ = "0.1.0"  # the one place that has it: pyproject.toml reads it here
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import bounds as bounds
+    from vaecourse import cards as cards
     from vaecourse import checkpoint as checkpoint
     from vaecourse import checks as checks
     from vaecourse import data as data
@@ -51,7 +52,7 @@ if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import train as train
 
 MODULES = (
-    "bounds checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
+    "bounds cards checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
     "plots priors recorded reproduce train"
 ).split()
 

@@ -14,7 +14,7 @@ from vaecourse.cards import data
 
 if TYPE_CHECKING:
     from vaecourse.cards.card import Card
-    from vaecourse.cards.quiz import Quiz
+    from vaecourse.cards.asking import Quiz
 
 __all__ = ["line", "map", "mine", "quiz", "show", "solution"]
 
@@ -28,7 +28,7 @@ def show(name: str) -> Card:
 
 def quiz(name: str) -> Quiz:
     """The questions of ``"03.quiz"`` or ``"03.recall"``: reasons after choosing, the first choice is the score."""
-    from vaecourse.cards import quiz as asking
+    from vaecourse.cards import asking
 
     return asking.show(name)
 

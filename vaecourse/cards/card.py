@@ -141,10 +141,12 @@ class Card:
     def _show_hints(self) -> None:
         count = len(self.exercise.hints)
         for number in range(len(self._hints.children), self.open_hints):
-            hint = parts.prose(f"<b>Hint {number + 1} of {count}</b>{self.exercise.hints[number]}", "vaecourse-hint")
+            opening = f"Hint {number + 1} of {count} ·" if count > 1 else "Hint ·"
+            hint = parts.prose(parts.opened(opening, self.exercise.hints[number]), "vaecourse-hint")
             self._hints.children = (*self._hints.children, hint)
-        left = self.open_hints < count
-        self._hint.description = f"Hint {self.open_hints + 1} of {count}" if left else f"All {count} hints are open"
+        following = f"Hint {self.open_hints + 1} of {count}" if count > 1 else "Hint"
+        ended = {1: "The hint is open", 2: "Both hints are open"}.get(count, f"All {count} hints are open")
+        self._hint.description = following if self.open_hints < count else ended
         self._hint.layout.display = None if count else "none"
 
     def _show_more(self, markup: str, aloud: str) -> None:

@@ -20,7 +20,7 @@ class Exercise:
     name: str
     number: int
     title: str
-    heading: str  # the whole line above the task, to which a link leads
+    cell: str  # the id of the cell with the task, to which a link leads
     pen_and_paper: bool
     difficulty: str
     minutes: int

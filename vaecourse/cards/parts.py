@@ -64,6 +64,12 @@ def named(widget: Any, *classes: str) -> Any:
     return widget
 
 
+def opened(words: str, markup: str) -> str:
+    """HTML whose first paragraph begins with these words, in bold."""
+    begun = f"<b>{html.escape(words, quote=False)}</b> "
+    return f"<p>{begun}{markup.removeprefix('<p>')}" if markup.startswith("<p>") else f"<p>{begun}</p>{markup}"
+
+
 def code(text: str) -> str:
     """Python as HTML; the page's own colours may mark what is what."""
     return f'<pre class="vaecourse-code" tabindex="0">{highlight(text, PythonLexer(), AS_CODE)}</pre>'

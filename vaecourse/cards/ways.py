@@ -8,8 +8,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from urllib.parse import quote
 
+from IPython import get_ipython
 from IPython.display import display
 
 from vaecourse import progress
@@ -17,10 +17,12 @@ from vaecourse.cards import data
 from vaecourse.labs.turns import in_turn
 
 ALL = "all"
-MAP = "A map of the course"
 STYLE = """<style>
-.vaecourse-way { display: flex; flex-flow: row wrap; justify-content: space-between; gap: 4px 24px; padding: 8px 14px;
+.vaecourse-way { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 24px; padding: 8px 14px;
   border: 1px solid var(--jp-border-color2, #ccc); border-radius: 8px; font-size: 15px; }
+.vaecourse-way > * { flex: 1 1 120px; }
+.vaecourse-way > .vaecourse-done { flex: 2 1 320px; text-align: center; }
+.vaecourse-way > .vaecourse-done + * { text-align: right; }
 .vaecourse-map { border-collapse: collapse; font-size: 15px; }
 .vaecourse-map :is(th, td) { padding: 4px 14px 4px 0; text-align: left; vertical-align: baseline; }
 </style>"""
@@ -33,13 +35,16 @@ def show(which: str) -> None:
     """Show a chapter's line, or with ``ALL`` the map; it is renewed from then on."""
     if which not in _displayed:
         _displayed.append(which)
-    display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}")
+    if get_ipython() is None:
+        print(_bundle(which)["text/plain"])
+    else:
+        display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}")
 
 
 @in_turn
 def renew() -> None:
     """Bring what is shown up to date with what is noted."""
-    for which in _displayed:
+    for which in _displayed if get_ipython() is not None else ():
         display(_bundle(which), raw=True, display_id=f"vaecourse-way-{which}", update=True)
 
 
@@ -48,7 +53,7 @@ def after(exercise: data.Exercise) -> str:
     number = exercise.name[:2]
     following = [one for one in data.chapter(number).exercises.values() if one.number > exercise.number]
     if following:
-        return f"<p>Next: {_to(number, following[0].heading, f'exercise {following[0].number}')} →</p>"
+        return f"<p>Next: {_to(number, following[0].cell, f'exercise {following[0].number}')} →</p>"
     later = [other for other in data.numbers() if other > number]
     return f"<p>Next: {_to(later[0], '', data.chapter(later[0]).short)} →</p>" if later else ""
 
@@ -80,7 +85,7 @@ def _line(number: str, kept: progress.Progress) -> str:
     done, count = solved(number, kept)
     said = [f"Chapter {number}", f"<b>{done} of {count} solved</b>", *_scores(number, kept), *_next(number, kept)]
     told = f"<br>{html.escape(kept.told)}" if kept.told else ""
-    middle = f"<span>{' · '.join(said)}{told}</span>"
+    middle = f'<span class="vaecourse-done">{" · ".join(said)}{told}</span>'
     return f'{STYLE}<nav class="vaecourse-way" aria-label="Chapter {number}">{before}{middle}{later}</nav>'
 
 
@@ -98,7 +103,7 @@ def _next(number: str, kept: progress.Progress) -> Iterator[str]:
     if any(name in kept.exercises for name in names):
         for name, exercise in names.items():
             if name not in kept.exercises or not kept.exercises[name].solved:
-                yield f"go on at {_to(number, exercise.heading, f'exercise {exercise.number}')}"
+                yield f"go on at {_to(number, exercise.cell, f'exercise {exercise.number}')}"
                 return
 
 
@@ -110,7 +115,7 @@ def _map(kept: progress.Progress) -> str:
         cells = [
             _to(number, "", data.chapter(number).short),
             f'<span aria-hidden="true">{ticks} </span>{done} of {count} solved',
-            ", ".join(_scores(number, kept)),
+            ", ".join(_scores(number, kept)).removeprefix("quiz "),
         ]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "<tr><th>chapter</th><th>exercises</th><th>quiz, at the first choice</th></tr>"
@@ -125,10 +130,10 @@ def _last(kept: progress.Progress) -> str:
         return ""
     exercise = data.chapter(number).exercises.get(kept.last or "")
     at = f", exercise {exercise.number}" if exercise else ""
-    return f"<p>You stopped at {_to(number, exercise.heading if exercise else '', f'chapter {number}{at}')}.</p>"
+    return f"<p>You stopped at {_to(number, exercise.cell if exercise else '', f'chapter {number}{at}')}.</p>"
 
 
-def _to(number: str, heading: str, words: str) -> str:
-    """A link into a chapter's notebook, to a heading there: JupyterLab names it by its words."""
-    fragment = f"#{quote(heading.replace(' ', '-'))}" if heading else ""
+def _to(number: str, cell: str, words: str) -> str:
+    """A link into a chapter's notebook, to a cell there if one is named."""
+    fragment = f"#cell-id={cell}" if cell else ""
     return f'<a href="{data.chapter(number).notebook}{fragment}">{html.escape(words, quote=False)}</a>'

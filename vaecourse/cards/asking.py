@@ -66,7 +66,7 @@ class Asked:
         origin = f" (from {question.origin})" if question.origin else ""
         self._reason = {choice.letter: parts.column([], "vaecourse-reason") for choice in question.choices}
         self._aloud = parts.said("", "vaecourse-unseen")
-        boxes: list[ipywidgets.Widget] = [parts.prose(f"<b>{number}{origin}</b>{question.text}", "vaecourse-question")]
+        boxes: list[ipywidgets.Widget] = [parts.prose(parts.opened(f"{number}{origin} ·", question.text), "vaecourse-question")]
         for choice in question.choices:
             words = f"{choice.letter} · {choice.text}"
             boxes += [parts.button(words, lambda _, it=choice: self.choose(it.letter), "vaecourse-choice")]
@@ -88,6 +88,5 @@ class Asked:
     def _open(self, letter: str) -> None:
         choice = next((one for one in self.question.choices if one.letter == letter), None)
         if choice is not None:  # in a new text of the course it may be gone
-            mark = "✓" if choice.right else "Not this one."
-            kind = "vaecourse-passed" if choice.right else "vaecourse-wrong"
-            self._reason[letter].children = (parts.prose(f"<b>{mark}</b> {choice.reason}", kind),)
+            mark, kind = ("✓", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
+            self._reason[letter].children = (parts.prose(parts.opened(mark, choice.reason), kind),)
