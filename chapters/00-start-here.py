@@ -7,12 +7,12 @@
 # * **read** the shape `[M, K, B]` that runs through the whole course;
 # * **compute** a lower bound of $\log p(x)$ from log-weights, in ten lines, without an overflow;
 # * **judge** a random number by its standard error;
-# * **translate** the letters of five other texts into ours.
+# * **translate** the letters of another text into ours.
 #
 # You need calculus, probability (a density, an expectation, Bayes' rule) and a little PyTorch (a tensor, an axis).
 # You need not know what a variational autoencoder is.
 #
-# **Reading 25 minutes, doing 30 minutes.**
+# **Reading 45 minutes, doing 45 minutes.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## How to use these pages
@@ -20,25 +20,16 @@
 # | you want to | do this |
 # |---|---|
 # | run a cell | click into it, then <kbd>Shift</kbd>+<kbd>Enter</kbd>; from top to bottom, for each cell uses the ones above |
-# | run everything | menu *Run → Run All Cells* |
-# | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; <kbd>Home</kbd> and <kbd>End</kbd> jump to its ends; the buttons under it set up a situation, and one puts everything back |
-# | do an exercise | write your answer into the cell with the dots, run it, run the check under it |
-# | get a hint | open *Hint* on the exercise's card |
-# | see the solution | `make lab` opens the notebooks that have them: there, click on the bar at the left of the folded cell under the check, or on its three dots. Those of `make learn` have none |
-# | know a teaching note | it begins with a number of minutes in bold; it is for those who teach, stands where the solutions are, and you may read it |
-# | hear what the picture says | the sentence under each lab says its values in words; a screen reader reads it out |
+# | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; the buttons under it set up a situation |
+# | do an exercise | write your answer in place of the dots, run that cell, then run the check under it |
+# | get a hint | open *Hint 1* on the exercise's card, later *Hint 2* |
 #
-# A check does not only say *wrong*. It knows the usual mistakes of each exercise, many of them found in published code,
-# and tells you which one you made. Try a wrong answer on purpose: that is a good way to learn what a check can see.
-#
-# **When you are stuck.** Read the check's message once more. Then the hint. Then run the cells again from the top
-# (*Kernel → Restart Kernel and Run All Cells*): a cell that was skipped is a common cause of strange errors.
-# If a cell fails that you did not write, type `python -m vaecourse doctor` in a terminal. After that, open the solution
-# without regret, close it, and write it again from memory.
+# A check knows the usual mistakes of its exercise, many of them found in published code, and tells you which one you made.
+# Try a wrong answer on purpose: that shows what a check can see.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Teaching this chapter: 45 minutes.** 5 prediction and lab, 10 log-weights, 10 exercises 1 to 3 in pairs, 10 the
-# exercise on the bug, 5 the map, 5 questions. The passport is for reading at home.
+# **Teaching this chapter: 45 minutes.** 5 prediction and lab, 10 log-weights, 10 exercises 1 to 4 in pairs, 10 the
+# exercise on the bug, 5 the map, 5 questions.
 #
 # Notes like this one carry the tag `instructor`. They are left off the slides, and so are long tables, checks and solutions.
 # `make slides` makes the slides; in them the key S opens a window with these notes. To project the labs of a chapter alone,
@@ -54,23 +45,6 @@ from torch.distributions import Normal
 from vaecourse import bounds, checks, exact, labs, plots
 
 plots.use_style()
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ## Is your machine ready?
-#
-# If the cell above ran, it is, most likely. This one looks closer: it prints what you have, and whatever is missing with the
-# command that mends it. The chapters that exist now need no GPU and no network: two cores and
-# one gigabyte of free memory are enough. Your numbers may differ from the ones stored here.
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
-from vaecourse import doctor
-
-looks = (doctor.python, doctor.packages, doctor.torch, doctor.images)
-findings = [finding for look in looks for finding in look()]
-for finding in findings:
-    if finding.what in ("torch", "device", "digits") or (finding.needed and finding.mend):
-        print(finding)
-print(len(findings), "things looked at.  More: python -m vaecourse doctor")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drag, explain
@@ -99,25 +73,25 @@ labs.ALL["00.bound"]()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Explain.** About seven guesses close nine tenths of the gap. To close nine tenths of the rest takes about sixty. The
 # first few guesses are a bargain; after that, a tenth of the gap costs ten times the guesses. Chapter 03 shows why. The
-# cell below is the evidence: 50 000 repetitions of the experiment, for every $K$ up to 64 at once. Its gaps are estimates,
-# so the first is not exactly 0.6094.
+# folded cell below is the evidence: 50 000 repetitions of the experiment, for every $K$ up to 64 at once. Its gaps are
+# estimates, so the first is not exactly 0.6094.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"]
 model, x, mean, std = exact.reference(torch.float64)  # x [1, 1], and the mean and width of the guess, [1, 1] each
 log_w = model.log_weights(x, mean, std, M=50_000, K=64, generator=torch.Generator().manual_seed(0))
-K = torch.arange(1, 65)[:, None]  # [64, 1]
-L_K = log_w.logcumsumexp(1) - K.log()  # [M, 64, 1]: the scores of 1, 2, ..., 64 pooled guesses
+counts = torch.arange(1, 65)[:, None]  # [64, 1]: every K
+L_K = log_w.logcumsumexp(1) - counts.log()  # [M, 64, 1]: the scores of 1, 2, ..., 64 pooled guesses
 gap = (model.log_likelihood(x) - L_K).mean(0).flatten()  # [64]: how far the mean score stays under log p(x)
-for k in (1, 2, 7, 10, 60):
-    print(f"K = {k:2}   gap {gap[k - 1]:.3f} nats   {gap[k - 1] / gap[0]:6.1%} of the first")
+for K in (1, 2, 7, 10, 60):
+    print(f"K = {K:2}   gap {gap[K - 1]:.3f} nats   {gap[K - 1] / gap[0]:6.1%} of the first")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers in the text above: exact, and each estimate against its own standard error.
-error = L_K.std(0).flatten() / math.sqrt(len(L_K))  # [64]
+errors = L_K.std(0).flatten() / math.sqrt(len(L_K))  # [64]
 law = exact.WeightLaw.of(exact.reference(torch.float64))  # the exact E[L_K], by quadrature; the lab draws it
-exact_gap = {k: (model.log_likelihood(x) - law.lower(k)).item() for k in (1, 2, 6, 7, 10, 59, 60)}
+exact_gap = {K: (model.log_likelihood(x) - law.lower(K)).item() for K in (1, 2, 6, 7, 10, 59, 60)}
 assert exact_gap[7] < 0.1 * exact_gap[1] < exact_gap[6] and exact_gap[60] < 0.01 * exact_gap[1] < 0.0061
-assert all(abs(gap[k - 1] - value) < 4 * error[k - 1] for k, value in exact_gap.items())
+assert all(abs(gap[K - 1] - value) < 4 * errors[K - 1] for K, value in exact_gap.items())
 assert (L_K[:, 0] > model.log_likelihood(x)).double().mean() > 0.4  # single draws cross the line, often
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -138,48 +112,36 @@ assert (L_K[:, 0] > model.log_likelihood(x)).double().mean() > 0.4  # single dra
 #
 # $$ \log w \;=\; \log \frac{p(x, z)}{q(z \mid x)} \;=\; \log p(z) + \log p(x \mid z) - \log q(z \mid x). $$
 
-# %% slideshow={"slide_type": "subslide"}
-M, K, B = 4, 7, 3  # estimates, samples in each estimate, data points
-x = torch.tensor([1.3, -0.4, 2.0], dtype=torch.float64)  # [B]
-mean = 1.5 * x / 2.95 + 0.5  # [B]: the posterior's mean, half a unit off
-std = 1.3 * math.sqrt(0.7 / 2.95)  # the posterior's width, 1.3 times too wide
-
-noise = torch.randn(M, K, B, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-z = mean + std * noise  # [M, K, B], drawn from q(z | x)
-
-log_prior = Normal(0.0, 1.0).log_prob(z)  # [M, K, B]
-log_likelihood = Normal(1.5 * z, math.sqrt(0.7)).log_prob(x)  # [M, K, B]
-log_q = Normal(mean, std).log_prob(z)  # [M, K, B]
-log_w = log_prior + log_likelihood - log_q  # [M, K, B], in nats
-print(list(log_w.shape))
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Three axes, always in this order:
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# We shall draw many $z$ for many data points at once. Their log-weights are one tensor, `log_w[M, K, B]`, with three axes,
+# always in this order:
 #
 # | axis | letter | counts |
 # |---|---|---|
 # | 0 | **M** | independent **estimates** of the bound |
 # | 1 | **K** | **samples** inside one estimate, pooled before the logarithm |
 # | 2 | **B** | data points (the **batch**) |
-#
-# We took three different numbers on purpose. With $M = K$ a slip between the two axes leaves every shape and every expected
-# value as it was. Slips of this kind stand in published code; exercise 5 is one. Where a tensor has more axes they come after these: $D$ for the data's
-# dimensions, $L$ for the latent's. Real code draws `z` as `[M, K, B, L]` and sums over $L$.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · which axis is which (●○○, 1 minute)
+# ### Exercise 1 · Which axis is which (pen and paper, easy, 1 minute)
 #
 # Five images, two independent estimates for each, seven samples in every estimate. Which shape has `log_w`?
-# Put three numbers in place of the dots.
+# Put three numbers in brackets in place of the dots, like `(4, 7, 3)`.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# The letters are M, K, B in this order. Which of the three words, *estimates, samples, data points*, belongs to which letter?
+# Which of the three words, *estimates, samples, data points*, belongs to which letter?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The order is M, K, B. The images are the data points, and they come last.
 #
 # </details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
-shape = ...  # three numbers, (?, ?, ?)
+shape = ...  # three numbers in brackets, in the order of the axes
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["00.shape"](shape)
@@ -190,6 +152,33 @@ shape = (2, 7, 5)  # M = 2 estimates, K = 7 samples, B = 5 images
 verdict = checks.ALL["00.shape"](shape)
 assert verdict.passed
 verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### The log-weights of three data points
+#
+# Now in PyTorch, every line of the formula. We take three different numbers for $M$, $K$ and $B$ on purpose. With $M = K$ a
+# slip between the two axes leaves every shape and every expected value as it was. Slips of this kind stand in published
+# code; exercise 7 is one.
+
+# %% slideshow={"slide_type": "subslide"}
+M, K, B = 4, 7, 3  # estimates, samples in each estimate, data points
+points = torch.tensor([1.3, -0.4, 2.0], dtype=torch.float64)  # [B]
+centre = 1.5 * points / 2.95 + 0.5  # [B]: the posterior's mean, half a unit off
+width = 1.3 * math.sqrt(0.7 / 2.95)  # the posterior's width, 1.3 times too wide
+
+generator = torch.Generator().manual_seed(1)
+noise = torch.randn(M, K, B, generator=generator, dtype=torch.float64)
+z = centre + width * noise  # [M, K, B], drawn from q(z | x)
+
+log_prior = Normal(0.0, 1.0).log_prob(z)  # [M, K, B]
+log_likelihood = Normal(1.5 * z, math.sqrt(0.7)).log_prob(points)  # [M, K, B]
+log_q = Normal(centre, width).log_prob(z)  # [M, K, B]
+log_w = log_prior + log_likelihood - log_q  # [M, K, B], in nats
+print(list(log_w.shape))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Where a tensor has more axes they come after these: $D$ for the data's dimensions, $L$ for the latent's. Real code draws `z`
+# as `[M, K, B, L]` and sums over $L$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # Every bound of this course reduces `[M, K, B]` to `[B]`, one number for each data point. The three that you need now
@@ -209,11 +198,13 @@ verdict
 elbo = log_w.mean((0, 1))  # [B]
 miwae = (log_w.logsumexp(1) - math.log(K)).mean(0)  # [B]
 iwae = log_w.logsumexp((0, 1)) - math.log(M * K)  # [B]
-log_p = Normal(0.0, math.sqrt(2.95)).log_prob(x)  # [B], exact: x is a sum of two Gaussians, 1.5^2 + 0.7 = 2.95
+# Exact: x is a sum of two Gaussians, with the variances 1.5^2 and 0.7.
+log_p = Normal(0.0, math.sqrt(2.95)).log_prob(points)  # [B]
 
-print("            x =" + "".join(f"{value:8.1f}" for value in x))
-for name, value in {"ELBO": elbo, "MIWAE": miwae, "IWAE": iwae, "exact log p(x)": log_p}.items():
-    print(f"{name:>15}" + "".join(f"{v:8.3f}" for v in value))
+print("            x =" + "".join(f"{value:8.1f}" for value in points))
+rows = {"ELBO": elbo, "MIWAE": miwae, "IWAE": iwae, "exact log p(x)": log_p}
+for name, values in rows.items():
+    print(f"{name:>15}" + "".join(f"{value:8.3f}" for value in values))
 assert torch.equal(bounds.elbo(log_w), elbo) and torch.allclose(bounds.miwae(log_w), miwae)
 assert torch.allclose(bounds.iwae(log_w), iwae) and (elbo <= miwae).all() and (miwae <= iwae).all()
 assert iwae[1] > log_p[1]  # an estimate may lie above; the bound itself never does
@@ -224,6 +215,39 @@ assert iwae[1] > log_p[1]  # an estimate may lie above; the bound itself never d
 # IWAE has landed *above* $\log p(x)$. That is no error: 28 draws are few, and an estimate may land on either side. A bound
 # is a statement about the mean over all draws.
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 2 · Where the logarithm stands (pen and paper, easy, 4 minutes)
+#
+# One estimate, $M = 1$, from $K = 2$ samples. Their weights came out as $w_1 = 1$ and $w_2 = 9$. By how many nats does the IWAE
+# estimate lie above the ELBO estimate? Three digits are enough.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the two takes the logarithm of each weight, and which the logarithm of their mean?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The ELBO estimate is half of log 1 + log 9. The IWAE estimate is the logarithm of 5.
+#
+# </details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+difference = ...  # a number, in nats
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["00.two_weights"](difference)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+two = torch.tensor([1.0, 9.0], dtype=torch.float64).log().reshape(1, 2, 1)  # [M, K, B]
+difference = math.log(5) - math.log(9) / 2
+assert math.isclose(difference, (bounds.iwae(two) - bounds.elbo(two)).item())
+
+verdict = checks.ALL["00.two_weights"](difference)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the weights look like
 #
@@ -232,17 +256,18 @@ assert iwae[1] > log_p[1]  # an estimate may lie above; the bound itself never d
 # height $\log p(x)$; one guess would do. It is not flat, so a draw from the right scores far too low, and the mean of the
 # scores, the ELBO, is dragged down.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: the posterior as a dashed bell around 0.66, and the guess q as a wider bell around 1.16. Right: log w as a function of z, above the dashed line log p(x) for z between -1 and 1, and seven nats below it at z = 3; the ELBO is a line below log p(x)."}}
-model, x, mean, std = exact.reference(torch.float64)
-z = torch.linspace(-1.2, 3.2, 300, dtype=torch.float64)[:, None, None]  # [300, 1, 1]
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Left: the posterior as a dashed bell around 0.66, and the guess q as a wider bell around 1.16. Right: log w as a function of z, above the dashed line log p(x) for z between -1 and 1, and seven nats below it at z = 3; the ELBO is a line below log p(x)."}}
+grid = torch.linspace(-1.2, 3.2, 300, dtype=torch.float64)[:, None, None]  # [300, 1, 1]
 posterior, q = model.posterior(x), Normal(mean, std)
+density = lambda p: p.log_prob(grid).exp().flatten()
+along = (model.log_joint(x, grid) - q.log_prob(grid).sum(-1)).flatten()  # log w, [300]
 
 _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6))
-left.plot(z.flatten(), posterior.log_prob(z).exp().flatten(), "--", color=plots.EXACT, label="posterior $p(z\\,|\\,x)$")
-left.plot(z.flatten(), q.log_prob(z).exp().flatten(), color=plots.Q, label="guess $q(z\\,|\\,x)$")
+left.plot(grid.flatten(), density(posterior), "--", color=plots.EXACT, label="posterior $p(z\\,|\\,x)$")
+left.plot(grid.flatten(), density(q), color=plots.Q, label="guess $q(z\\,|\\,x)$")
 left.set(xlabel="z", ylabel="density", ylim=(0, 1.15))
 left.legend(loc="upper left")
-right.plot(z.flatten(), (model.log_joint(x, z) - q.log_prob(z).sum(-1)).flatten(), color=plots.Q, label="log w")
+right.plot(grid.flatten(), along, color=plots.Q, label="log w")
 plots.exact_line(right, model.log_likelihood(x).item(), "log p(x)")
 right.axhline(model.elbo(x, mean, std).item(), color=plots.ELBO, label="ELBO")
 right.set(xlabel="z", ylabel="nats", ylim=(-9, 0))
@@ -297,20 +322,29 @@ for name, (value, printed) in numbers.items():
 
 # %% slideshow={"slide_type": "fragment"}
 a = torch.tensor([-110.0, -111.0, -112.0])  # three log-weights of an image, float32
+floored = (a.exp().mean() + 1e-10).log().item()
 print("exp, mean, log    ", a.exp().mean().log().item())
-print("a floor of 1e-10  ", round((a.exp().mean() + 1e-10).log().item(), 3), "  a number, and nonsense")
+print("a floor of 1e-10  ", round(floored, 3), "  a number, and nonsense")
 print("logsumexp - log K ", round((a.logsumexp(0) - math.log(3)).item(), 3))
-print("one nat is", round(1 / math.log(2), 3), "bits;  log p(x) =", round(-1.7463 / math.log(2), 3), "bits")
+bits = -1.7463 / math.log(2)
+print(f"one nat is {1 / math.log(2):.3f} bits;  log p(x) = {bits:.3f} bits")
 assert a.exp().sum() == 0 and round(1 / math.log(2), 3) == 1.443
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · nats to bits per dimension (●○○, 3 minutes)
+# ### Exercise 3 · Nats to bits per dimension (easy, 3 minutes)
 #
 # `log_p` holds $\log p(x)$ in nats for a batch, `[B]`; an image has `D` dimensions. Return bits per dimension, `[B]`.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# Three steps: turn the sign, because a cost is asked for; change the base of the logarithm; share it out over the D dimensions.
+# A bit is the larger unit. Does the number grow or shrink when you count in bits?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Three steps: turn the sign, because a cost is asked for; change the base of the logarithm, by log 2; share it
+# out over the D dimensions.
 #
 # </details>
 
@@ -335,15 +369,21 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · log-mean-exp (●●○, 6 minutes)
+# ### Exercise 4 · Log-mean-exp (medium, 6 minutes)
 #
 # For each estimate and each data point, return the logarithm of the **mean** weight of its $K$ samples:
 # `[M, K, B] -> [M, B]`. It must survive `log_w` around $-800$ and around $+100$.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# `log_w.logsumexp(axis)` sums over an axis without overflow. Which axis? And what turns a sum into a mean, when you
-# stand outside the logarithm?
+# `log_w.logsumexp(axis)` sums over an axis without overflow. Which axis holds the samples?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A mean is a sum divided by K. Outside the logarithm, dividing by K is subtracting log K, and K is the length
+# of that axis.
 #
 # </details>
 
@@ -388,22 +428,32 @@ verdict
 # thread, and `make lab` starts with one, so yours are the same up to those digits.
 
 # %% slideshow={"slide_type": "fragment"}
-w = model.log_weights(*case, M=20_000, K=1, generator=torch.Generator().manual_seed(2)).exp().flatten()  # [N]
+generator = torch.Generator().manual_seed(2)
+log_w = model.log_weights(*case, M=20_000, K=1, generator=generator)  # [N, 1, 1]
+w = log_w.exp().flatten()  # [N]
 p = model.log_likelihood(x).exp().item()  # exact
 error = w.std().item() / math.sqrt(len(w))
-print(f"mean of w {w.mean():.4f} +- {error:.4f}     exact p(x) {p:.4f}     z = {(w.mean() - p) / error:+.1f}")
+z_of_w = (w.mean().item() - p) / error
+print(f"mean of w {w.mean():.4f} +- {error:.4f}   exact {p:.4f}   z-score {z_of_w:+.1f}")
 assert abs(w.mean() - p) < 4 * error
 assert 15_000 < 1 / math.erfc(4 / math.sqrt(2)) < 17_000  # "one time in sixteen thousand"
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · luck or error? (●●○, 5 minutes)
+# ### Exercise 5 · Luck or error? (medium, 5 minutes)
 #
 # `values` holds $N$ independent draws of an estimator, `[N]`, and `exact` is what their mean should be. Return the
 # z-score of their mean. The standard deviation is the one that divides by $N - 1$, as `values.std()` does.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# A difference, divided by the standard error *of the mean*. That is not the standard deviation of one draw.
+# `values.std()` tells how one draw scatters. How does the mean of N draws scatter?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mean minus the exact value, divided by the standard error, which is the standard deviation over the
+# square root of N.
 #
 # </details>
 
@@ -429,16 +479,55 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · spot the bug (●●○, 8 minutes)
+# ### Exercise 6 · How many draws show an error? (pen and paper, medium, 4 minutes)
+#
+# An estimator is off: its mean over all draws is 0.05 nats too high, and nobody knows. A single draw scatters with the standard
+# deviation 0.6. How many draws must be averaged until an error of this size makes a z-score of 4?
+#
+# <details><summary>Hint 1</summary>
+#
+# With N draws, how large is the standard error?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Set 0.05 equal to four standard errors, each 0.6 divided by the square root of N, and solve for N.
+#
+# </details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+draws = ...  # a whole number
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["00.how_many_draws"](draws)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+draws = round((4 * 0.6 / 0.05) ** 2)
+assert math.isclose(0.05 / (0.6 / math.sqrt(draws)), 4)  # that many draws give the z-score
+
+verdict = checks.ALL["00.how_many_draws"](draws)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · Spot the bug (medium, 8 minutes)
 #
 # A colleague keeps the batch first: the log-weights come as `[B, M, K]`. The function below should give MIWAE, `[B]`: one
 # logarithm for each estimate, then the mean of the $M$. The colleague tested it at $M = K = 5$, by a z-score, and it passed.
 # With $M = 1$ and $K = 50$ something is badly wrong: it gives no more than the ELBO. Run the next cell and look. Then write
 # the function so that it is right.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# In `[B, M, K]` the axes are 0, 1, 2. Over which one does the log-mean-exp run, and over which should it?
+# In `[B, M, K]` the axes are 0, 1, 2. Over which one does the log-mean-exp of the colleague run?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The samples of one estimate are axis 2 here: `logsumexp` over it, minus the logarithm of its length. Then the
+# mean over the estimates.
 #
 # </details>
 
@@ -450,12 +539,15 @@ def colleague(log_w):  # [B, M, K] -> [B]
 
 
 generator = torch.Generator().manual_seed(3)
+copies = [part.expand(20_000, 1) for part in case]  # a batch of 20 000 times the same x
 for M, K in ((5, 5), (1, 50)):
-    many = model.log_weights(x.expand(20_000, 1), mean.expand(20_000, 1), std.expand(20_000, 1), M, K, generator)
-    right, theirs = bounds.miwae(many), colleague(many.movedim(2, 0))  # [20000] each
-    z = ((theirs - right).mean() / (theirs - right).std() * math.sqrt(20_000)).item()
-    print(f"M = {M}, K = {K:2}:  right {right.mean():.3f}   colleague {theirs.mean():.3f}   z = {z:+.1f}")
-    assert (abs(z) < 4) == (M == K)
+    log_w = model.log_weights(*copies, M, K, generator)  # [M, K, 20000]
+    right, theirs = bounds.miwae(log_w), colleague(log_w.movedim(2, 0))
+    off = (theirs - right).double()  # [20000]
+    z_of_it = (off.mean() / off.std() * math.sqrt(len(off))).item()
+    print(f"M = {M}, K = {K:2}:  right {right.mean():.3f}", end="   ")
+    print(f"colleague {theirs.mean():.3f}   z-score {z_of_it:+.1f}")
+    assert (abs(z_of_it) < 4) == (M == K)
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -613,18 +705,25 @@ verdict
 # | 正定核 | zhèngdìng hé | positive definite kernel | 001 |
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · use the passport (●○○, 3 minutes)
+# ### Exercise 8 · Another text's letters (easy, 3 minutes)
 #
-# Text 004 writes the quantity inside its logarithm as
+# No two texts agree on their letters. A page of notes on the variational autoencoder writes $q(z)$ for the **prior**, $q_r(x \mid z)$ for
+# the decoder and $q_e(z \mid x)$ for the encoder. The quantity inside its logarithm is
 #
 # $$ \frac{q(z)\; q_r(x \mid z)}{q_e(z \mid x)}. $$
 #
 # You are given the logarithms of its three factors, each `[M, K, B]`: `log_q` for $q(z)$, `log_q_r` for $q_r(x \mid z)$ and `log_q_e` for
 # $q_e(z \mid x)$. Return our `log_w`.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# Look up $q(z)$ in the table *The same letter, another meaning*. The logarithm of a product is a sum.
+# Which of the three is our prior, which our likelihood, and which our q(z | x)?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The logarithm of a product is a sum, and a factor below the line is subtracted.
 #
 # </details>
 
@@ -647,6 +746,33 @@ def log_weights_of_004(log_q, log_q_r, log_q_e):
 verdict = checks.ALL["00.passport"](log_weights_of_004)
 assert verdict.passed
 verdict
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## When something does not run
+#
+# * **Read the check's message once more.** Then open the next hint.
+# * **Run the cells again from the top**: *Kernel → Restart Kernel and Run All Cells*. A cell that was skipped is a common
+#   cause of strange errors.
+# * **Look at the solution** without regret, close it, and write it again from memory. In the notebooks of `make lab` the
+#   exercise's card shows it, after a pass or when you give up. Those of `make teach` have it folded under the check.
+# * **Ask the doctor** if a cell fails that you did not write. The next cell asks him a part of what
+#   `python -m vaecourse doctor` asks in a terminal: it prints what you have, and whatever is missing with the command that
+#   mends it. Two cores and one gigabyte of free memory are enough for every chapter; none needs a GPU or a network. Your
+#   numbers may differ from the ones stored here.
+#
+# A paragraph that begins with a number of minutes in bold is a note for those who teach. The sentence under each lab says
+# its values in words, and a screen reader reads it out.
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
+from vaecourse import doctor
+
+looks = (doctor.python, doctor.packages, doctor.torch, doctor.images)
+findings = [finding for look in looks for finding in look()]
+for finding in findings:
+    told = finding.what in ("torch", "device", "digits")
+    if told or (finding.needed and finding.mend):
+        print(finding)
+print(len(findings), "things looked at.  More: python -m vaecourse doctor")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A map of the course
@@ -710,9 +836,9 @@ plt.show()
 #
 # </details>
 #
-# <details><summary>B · It stays; only the scatter falls</summary>
+# <details><summary>B · It stays as it is</summary>
 #
-# Right. Each group has the mean $L_8$, so their average has it too. Its standard deviation falls like $1/\sqrt M$.
+# Right. Each group has the mean $L_8$, so their average has it too. Only its scatter falls, like $1/\sqrt M$.
 #
 # </details>
 #
@@ -746,10 +872,10 @@ plt.show()
 #
 # </details>
 #
-# <details><summary>D · Nothing yet: repeat it, and compare the mean with its standard error</summary>
+# <details><summary>D · Nothing yet: look at many of them</summary>
 #
-# Right. If the mean of many such estimates lies above $\log p(x)$ by more than four standard errors, then something
-# is wrong.
+# Right. Repeat it, and compare the mean with its standard error. If the mean lies above $\log p(x)$ by more than four
+# of them, then something is wrong.
 #
 # </details>
 #

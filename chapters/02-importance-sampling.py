@@ -925,16 +925,16 @@ z_line = torch.linspace(-5, 5, 1_001)[:, None, None]  # [N, B, L], 0.01 apart
 
 
 @torch.no_grad()
-def log_likelihood(vae, x):
+def by_grid(vae, x):
     return (vae.log_joint(x, z_line.expand(-1, len(x), 1)).logsumexp(0) + math.log(0.01)).mean().item()
 
 
 train, test = curve(20, seeded(0)), curve(300, seeded(1))
 vaes = {"without noise": fit(0, train), "with noise": fit(1, train)}
 spread = {name: vae.encode(train)[0].var().item() for name, vae in vaes.items()}
-on_test = {name: log_likelihood(vae, test) for name, vae in vaes.items()}
+on_test = {name: by_grid(vae, test) for name, vae in vaes.items()}
 for name, vae in vaes.items():
-    print(f"{name:14} variance of codes {spread[name]:.2f}   log p(x): train {log_likelihood(vae, train):.2f}, "
+    print(f"{name:14} variance of codes {spread[name]:.2f}   log p(x): train {by_grid(vae, train):.2f}, "
           f"test {on_test[name]:.2f}")
 assert spread["without noise"] < 0.5 * spread["with noise"] and on_test["without noise"] < on_test["with noise"]
 
@@ -1004,43 +1004,73 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 8 · Spot the bug: the floor under the logarithm (●○○, 4 minutes)
+# ### Exercise 8 · The judge of your trainer (medium, 8 minutes)
 #
-# Section 1 once more. This "log-likelihood" looks fine on a toy. On images it is $-23.03$ for every model.
+# In chapter 01 you wrote a step of training. Now write what tells two trained models apart: $\log p(x)$ from many more samples
+# than fit into memory at once.
 #
-# ```python
-# def log_estimate(log_w):                                  # [M, K, B]
-#     return (log_w.exp().mean((0, 1)) + 1e-10).log()       # 1e-10 so that the log never fails
-# ```
+# `draw(n)` draws `n` samples of $q$ for each of the $B$ data points and gives their log-weights, `[n, B]`. Return
+# $\log \frac1K \sum_k w_k$, shape `[B]`, from exactly `K` samples, with at most `chunk` of them in one call. `K` need not be a multiple
+# of `chunk`. The log-weights of an image lie near $-900$.
 #
-# Mend it: `[M, K, B] -> [B]`, all $MK$ samples under one logarithm, right for log-weights near $-900$ and $+800$ too.
+# <details><summary>Hint 1</summary>
 #
-# <details><summary>Hint</summary>What is log(1e-10)? And what is exp(-900) in floating point? <code>torch.logsumexp</code> takes
-# several axes.</details>
+# What must you carry from one chunk to the next, so that at the end all $K$ weights stand under one logarithm?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Carry the logarithm of the sum so far. It begins at $-\infty$, the logarithm of an empty sum.
+# `torch.logaddexp(a, b)` is $\log(e^a + e^b)$. What turns the sum into a mean comes once, at the end.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The loop is `for start in range(0, K, chunk):`. The last chunk has what is left, `min(chunk, K - start)` samples.
+#
+# </details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
-def log_estimate(log_w):
-    # Your line here: [M, K, B] -> [B]
+def log_likelihood(draw, K, chunk):
+    # Your lines here. draw(n): [n, B], n at most chunk. Return: [B].
     ...
 
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["02.log_of_mean"](log_estimate)
+checks.ALL["02.log_likelihood"](log_likelihood)
 
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-def log_estimate(log_w):
-    M, K, _ = log_w.shape
-    return log_w.logsumexp((0, 1)) - math.log(M * K)
+def log_likelihood(draw, K, chunk):
+    total = torch.tensor(-math.inf)
+    for start in range(0, K, chunk):
+        log_w = draw(min(chunk, K - start))
+        total = torch.logaddexp(total, log_w.logsumexp(0))
+    return total - math.log(K)
 
 
-verdict = checks.ALL["02.log_of_mean"](log_estimate)
+verdict = checks.ALL["02.log_likelihood"](log_likelihood)
 assert verdict.passed
 verdict
 
-# %% slideshow={"slide_type": "skip"} jupyter={"source_hidden": true} tags=["hide-input"]
-assert round(math.log(1e-10), 2) == -23.03  # the floor of exercise 8
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Let it judge the VAE that was trained with noise, on the 300 new points of section 9. There the grid knows the answer.
+
+# %% slideshow={"slide_type": "skip"} tags=["nbval-ignore-output"]
+noise_of_q = seeded(11)
+with torch.no_grad():
+    draw = lambda n: vaes["with noise"].log_weights(test, 1, n, noise_of_q)[0]  # [n, B]
+    for K in (1, 10, 1_000):
+        print(f"K = {K:5}   judge {log_likelihood(draw, K, chunk=64).mean():.3f}")
+print(f"the grid        {on_test['with noise']:.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+with torch.no_grad():
+    judged = log_likelihood(draw, 1_000, chunk=64).mean().item()
+assert abs(judged - on_test["with noise"]) < 0.02
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions

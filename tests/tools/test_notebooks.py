@@ -75,6 +75,14 @@ def test_a_widget_is_stored_as_its_picture_and_an_address_as_a_word(tmp_path):
     assert "widgets" not in nbformat.read(source.with_suffix(".ipynb"), as_version=4).metadata
 
 
+def test_a_bar_of_progress_is_not_stored_and_other_words_are(tmp_path):
+    """Whether it is left at its end or cleared; what else a cell says on stderr stays."""
+    bars = "from tqdm import tqdm\n_ = list(tqdm(range(3), 'left')), list(tqdm(range(3), 'cleared', leave=False))"
+    source = write(tmp_path, "90-bars", bars, "import sys\nprint('a word', file=sys.stderr)")
+    notebooks.refresh(source)
+    assert [output.text for output in outputs(source)] == ["a word\n"]
+
+
 def test_a_chapter_that_fails_keeps_its_old_notebook_and_names_the_cell(tmp_path, capsys):
     bad = write(tmp_path, "90-bad", "x = 1", "print(x)\nx / 0")
     bad.with_suffix(".ipynb").write_text("the old notebook")

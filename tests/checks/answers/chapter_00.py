@@ -413,3 +413,105 @@ def passport_all_added(log_q, log_q_r, log_q_e):
 @wrong("00.passport", "two slips: q taken for the encoder, and averaged over the samples to a bound")
 def passport_wrong_letter_and_averaged(log_q, log_q_r, log_q_e):
     return (log_q_r + log_q_e - log_q).mean((0, 1))
+
+
+# 00.two_weights
+
+
+@right("00.two_weights")
+def two_weights_to_three_digits():
+    return 0.511
+
+
+@right("00.two_weights")
+def two_weights_by_python():
+    return math.log(5) - 0.5 * (math.log(1) + math.log(9))
+
+
+@right("00.two_weights")
+def two_weights_by_the_package():
+    log_w = torch.tensor([1.0, 9.0]).log().reshape(1, 2, 1)
+    return bounds.iwae(log_w) - bounds.elbo(log_w)
+
+
+@wrong("00.two_weights", "ELBO minus IWAE")
+def two_weights_with_the_sign_turned():
+    return -0.511
+
+
+@wrong("00.two_weights", "the log of the sum, 10")
+def two_weights_log_of_the_sum():
+    return 1.204
+
+
+@wrong("00.two_weights", "the two logarithms added up")
+def two_weights_sum_of_logs():
+    return -0.588
+
+
+@wrong("00.two_weights", "the IWAE estimate alone")
+def two_weights_iwae_only():
+    return 1.609
+
+
+@wrong("00.two_weights", "in bits")
+def two_weights_in_bits():
+    return 0.737
+
+
+@wrong("00.two_weights", "log10 of a pocket calculator")
+def two_weights_log10():
+    return 0.2218
+
+
+@wrong("00.two_weights", "5 minus 3")
+def two_weights_without_logs():
+    return 2
+
+
+@wrong("00.two_weights", "only two digits, cut off")
+def two_weights_rounded_hard():
+    return 0.5
+
+
+# 00.how_many_draws
+
+
+@right("00.how_many_draws")
+def draws_whole_number():
+    return 2304
+
+
+@right("00.how_many_draws")
+def draws_by_python():
+    return (4 * 0.6 / 0.05) ** 2
+
+
+@wrong("00.how_many_draws", "not squared")
+def draws_not_squared():
+    return 48
+
+
+@wrong("00.how_many_draws", "for a z-score of 1")
+def draws_for_one():
+    return 144
+
+
+@wrong("00.how_many_draws", "4 not squared")
+def draws_four_times_144():
+    return 576
+
+
+@wrong("00.how_many_draws", "variance in the place of the standard deviation")
+def draws_with_the_variance():
+    return (4 * 0.36 / 0.05) ** 2
+
+
+@wrong("00.how_many_draws", "ratio not squared")
+def draws_sixteen_times_twelve():
+    return 192
+
+
+@wrong("00.how_many_draws", "a slip of the calculator")
+def draws_a_slip():
+    return 2340

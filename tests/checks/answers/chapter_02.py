@@ -640,84 +640,158 @@ def frozen_guide_no_softmax_and_not_detached(log_joint, logits, z):
     return torch.autograd.grad(value + value * log_q.sum(), logits)[0]
 
 
-# 02.log_of_mean
+# 02.log_likelihood
 
 
-@right("02.log_of_mean")
-def log_of_mean_logsumexp_of_two_axes(log_w):
-    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[0] * log_w.shape[1])
+@right("02.log_likelihood")
+def judge_by_logaddexp(draw, K, chunk):
+    total, drawn = None, 0
+    while drawn < K:
+        log_w = draw(min(chunk, K - drawn))
+        drawn += len(log_w)
+        part = log_w.logsumexp(0)
+        total = part if total is None else torch.logaddexp(total, part)
+    return total - math.log(K)
 
 
-@right("02.log_of_mean")
-def log_of_mean_own_maximum_in_numpy(log_w):
-    a = np.asarray(log_w, dtype=np.float64)
-    flat = a.reshape(-1, a.shape[2])
-    top = flat.max(axis=0)
-    return torch.from_numpy(top + np.log(np.exp(flat - top).mean(axis=0)))
+@right("02.log_likelihood")
+def judge_by_a_list_of_sums(draw, K, chunk):
+    full, rest = divmod(K, chunk)
+    sums = [draw(n).logsumexp(0) for n in [chunk] * full + [rest] * (rest > 0)]
+    return torch.stack(sums).logsumexp(0) - math.log(K)
 
 
-@right("02.log_of_mean")
-def log_of_mean_by_a_loop_over_the_batch(log_w):
-    answers = []
-    for b in range(log_w.shape[2]):
-        column = log_w[:, :, b].flatten().double()
-        answers.append(torch.logsumexp(column, 0).item() - math.log(column.numel()))
-    return answers
+@right("02.log_likelihood")
+def judge_with_a_running_maximum(draw, K, chunk):
+    top = torch.full((), -math.inf, dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64)
+    for start in range(0, K, chunk):
+        log_w = draw(min(chunk, K - start)).double()
+        new = torch.maximum(top, log_w.amax(0))
+        total = total * (top - new).exp() + (log_w - new).exp().sum(0)
+        top = new
+    return top + (total / K).log()
 
 
-@right("02.log_of_mean")
-def log_of_mean_one_axis_after_the_other(log_w):
-    per_estimate = log_w.logsumexp(1) - math.log(log_w.shape[1])
-    return per_estimate.logsumexp(0) - math.log(log_w.shape[0])
+@right("02.log_likelihood")
+def judge_one_sample_at_a_time(draw, K, chunk):
+    total = draw(1)[0]
+    for _ in range(K - 1):
+        total = torch.logaddexp(total, draw(1)[0])
+    return total - math.log(K)
 
 
-@right("02.log_of_mean")
-def log_of_mean_by_the_package(log_w):
-    return bounds.iwae(log_w)
+@wrong("02.log_likelihood", "the mean of the chunks' logarithms")
+def judge_mean_of_the_chunks(draw, K, chunk):
+    values = []
+    for start in range(0, K, chunk):
+        log_w = draw(min(chunk, K - start))
+        values.append(log_w.logsumexp(0) - math.log(len(log_w)))
+    return torch.stack(values).mean(0)
 
 
-@wrong("02.log_of_mean", "mended at the wrong place: a smaller floor")
-def log_of_mean_smaller_floor(log_w):
-    return (log_w.double().exp().mean((0, 1)) + 1e-300).log()
+@wrong("02.log_likelihood", "the chunks' means pooled, each with the same weight: the last one is smaller")
+def judge_every_chunk_alike(draw, K, chunk):
+    values = []
+    for start in range(0, K, chunk):
+        log_w = draw(min(chunk, K - start))
+        values.append(log_w.logsumexp(0) - math.log(len(log_w)))
+    return torch.stack(values).logsumexp(0) - math.log(len(values))
 
 
-@wrong("02.log_of_mean", "the floor taken away, exp still first: under- and overflow")
-def log_of_mean_floor_taken_away(log_w):
-    return log_w.exp().mean((0, 1)).log()
+@wrong("02.log_likelihood", "log chunk in place of log K")
+def judge_log_chunk(draw, K, chunk):
+    total = torch.tensor(-math.inf)
+    for start in range(0, K, chunk):
+        total = torch.logaddexp(total, draw(min(chunk, K - start)).logsumexp(0))
+    return total - math.log(chunk)
 
 
-@wrong("02.log_of_mean", "log of the count missing")
-def log_of_mean_log_count_missing(log_w):
-    return log_w.logsumexp((0, 1))
+@wrong("02.log_likelihood", "log K forgotten")
+def judge_without_log_K(draw, K, chunk):
+    total = torch.tensor(-math.inf)
+    for start in range(0, K, chunk):
+        total = torch.logaddexp(total, draw(min(chunk, K - start)).logsumexp(0))
+    return total
 
 
-@wrong("02.log_of_mean", "log K in place of log MK")
-def log_of_mean_log_K_only(log_w):
-    return log_w.logsumexp((0, 1)) - math.log(log_w.shape[1])
+@wrong("02.log_likelihood", "the samples that do not fill a chunk left out")
+def judge_full_chunks_only(draw, K, chunk):
+    total = torch.tensor(-math.inf)
+    for _ in range(K // chunk):
+        total = torch.logaddexp(total, draw(chunk).logsumexp(0))
+    return total - math.log(K)
 
 
-@wrong("02.log_of_mean", "one logarithm for each estimate, then the mean: MIWAE")
-def log_of_mean_that_is_miwae(log_w):
-    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)
+@wrong("02.log_likelihood", "every chunk full, so that there are more than K samples; divided by K")
+def judge_last_chunk_full(draw, K, chunk):
+    total = torch.tensor(-math.inf)
+    for _ in range(0, K, chunk):
+        total = torch.logaddexp(total, draw(chunk).logsumexp(0))
+    return total - math.log(K)
 
 
-@wrong("02.log_of_mean", "the mean of the logarithms: no overflow, and the ELBO")
-def log_of_mean_that_is_the_elbo(log_w):
-    return log_w.mean((0, 1))
+@wrong("02.log_likelihood", "weights summed, the logarithm at the end: under- and overflow")
+def judge_sum_of_the_weights(draw, K, chunk):
+    total = 0.0
+    for start in range(0, K, chunk):
+        total = total + draw(min(chunk, K - start)).exp().sum(0)
+    return (total / K).log()
 
 
-@wrong("02.log_of_mean", "one maximum for the whole batch: a data point far below the largest one underflows")
-def log_of_mean_one_maximum_for_the_batch(log_w):
-    top = log_w.max()
-    return top + (log_w - top).exp().mean((0, 1)).log()
+@wrong("02.log_likelihood", "the same with a floor")
+def judge_sum_of_the_weights_with_a_floor(draw, K, chunk):
+    total = 0.0
+    for start in range(0, K, chunk):
+        total = total + draw(min(chunk, K - start)).exp().sum(0)
+    return (total / K + 1e-10).log()
 
 
-@wrong("02.log_of_mean", "log-weights clipped at -700 and 700: wrong only beyond")
-def log_of_mean_clipped(log_w):
-    return log_w.double().clamp(-700, 700).exp().mean((0, 1)).log()
+@wrong("02.log_likelihood", "the running logarithm begun at 0")
+def judge_begun_at_zero(draw, K, chunk):
+    total = torch.zeros(())
+    for start in range(0, K, chunk):
+        total = torch.logaddexp(total, draw(min(chunk, K - start)).logsumexp(0))
+    return total - math.log(K)
 
 
-@wrong("02.log_of_mean", "the maximum taken out and not added again, and the floor kept")
-def log_of_mean_maximum_not_added_and_floor(log_w):
-    top = log_w.amax((0, 1))
-    return ((log_w - top).exp().mean((0, 1)) + 1e-10).log()
+@wrong("02.log_likelihood", "the chunks' logarithms added")
+def judge_logarithms_added(draw, K, chunk):
+    total = 0.0
+    for start in range(0, K, chunk):
+        total = total + draw(min(chunk, K - start)).logsumexp(0)
+    return total - math.log(K)
+
+
+@wrong("02.log_likelihood", "the old sum is not rescaled when a larger weight comes")
+def judge_old_sum_as_it_was(draw, K, chunk):
+    top, total = torch.tensor(-math.inf), 0.0
+    for start in range(0, K, chunk):
+        log_w = draw(min(chunk, K - start))
+        top = torch.maximum(top, log_w.amax(0))
+        total = total + (log_w - top).exp().sum(0)
+    return top + (total / K).log()
+
+
+@wrong("02.log_likelihood", "the loop overwrites the total")
+def judge_that_forgets(draw, K, chunk):
+    for start in range(0, K, chunk):
+        total = draw(min(chunk, K - start)).logsumexp(0)
+    return total - math.log(K)
+
+
+@wrong("02.log_likelihood", "all at once, whatever the chunk")
+def judge_all_at_once(draw, K, chunk):
+    return draw(K).logsumexp(0) - math.log(K)
+
+
+@wrong("02.log_likelihood", "the mean of log w")
+def judge_that_is_the_elbo(draw, K, chunk):
+    parts = [draw(min(chunk, K - start)) for start in range(0, K, chunk)]
+    return torch.cat(parts).mean(0)
+
+
+@wrong("02.log_likelihood", "one number for the batch")
+def judge_of_the_batch(draw, K, chunk):
+    parts = [draw(min(chunk, K - start)) for start in range(0, K, chunk)]
+    return (torch.cat(parts).logsumexp(0) - math.log(K)).mean()
