@@ -242,7 +242,7 @@ assert torch.allclose(ratio, model.log_likelihood(x) + posterior.log_prob(fine) 
 
 # %% slideshow={"slide_type": "subslide"}
 Ks = [1, 2, 5, 10, 64]
-log_w = model.log_weights(x, mean, std, M=20_000, K=64, generator=seeded(1))  # [M, K, 1]
+log_w = model.log_weights(x, mean, std, M=20_000, K=64, generator=seeded(1))
 weight_law = exact.WeightLaw.of(case)  # what it says of K weights is exact
 L = {k: (log_w[:, :k].logsumexp(1) - math.log(k)).flatten() for k in Ks}  # [M] each
 
@@ -285,10 +285,11 @@ assert 0.45 < (L[64] > log_p).double().mean() < 0.55
 print(f"chi squared {chi_squared:.4f}, KL(q || posterior) {KL:.4f}")
 for k in (1, 2, 5, 10, 50, 1000):
     gap = exact_gap([k])[0]
-    print(f"K = {k:4}   gap {gap:.4f}   gap * 2K / chi^2 {gap * 2 * k / chi_squared:.3f}")
+    print(f"K = {k:4}   gap {gap:.4f}", end="   ")
+    print(f"gap * 2K / chi^2 {gap * 2 * k / chi_squared:.3f}")
 
 for width in (0.8, 0.72, 0.70):
-    narrower = case_with(width, 0.0)  # posterior widths, beside the posterior's mean by
+    narrower = case_with(width, 0.0)  # this many posterior widths, at its place
     of_this_q = narrower.model.chi_squared(*narrower[1:]).item()
     print(f"q {width} times as wide: chi squared {of_this_q:.3f}")
 
@@ -562,14 +563,16 @@ assert torch.allclose(by_autograd, by_shares) and torch.allclose(share.sum(0), t
 N = 20_000  # repetitions, and as many copies of mu: each gets a gradient of its own
 for K in (1, 5, 64):
     mu = mean.repeat(N, 1).requires_grad_()
-    log_w = model.log_weights(x.repeat(N, 1), mu, std.repeat(N, 1), 1, K, seeded(K))[0]
-    share = log_w.softmax(0)  # [K, N]
-    held = torch.autograd.grad((share.detach() * log_w).sum(), mu, retain_graph=True)[0]
-    moving = torch.autograd.grad((share * log_w).sum(), mu)[0]
+    copies = x.repeat(N, 1), mu, std.repeat(N, 1)
+    log_w = model.log_weights(*copies, M=1, K=K, generator=seeded(K))[0]  # [K, N]
+    share = log_w.softmax(0)
+    held = slope_of(share.detach() * log_w)
+    moving = slope_of(share * log_w)
     reported = (share * log_w).sum(0).mean().item()
     worst_first = ((-log_w).softmax(0) * log_w).sum(0).mean().item()
-    print(f"K = {K:2} | gradient {held.mean():+.3f} ± {held.std() / N**0.5:.3f}", end=" ")
-    print(f"sd {held.std():.2f}; not detached {moving.mean():+.2f}", end=" | ")
+    print(f"K = {K:2} | gradient {held.mean():+.3f}", end=" ")
+    print(f"± {held.std() / N**0.5:.3f}, sd {held.std():.2f}", end="; ")
+    print(f"not detached {moving.mean():+.2f}", end=" | ")
     print(f"L_K {log_p - exact_gap([K])[0]:.2f}; reported {reported:.2f}", end="; ")
     print(f"worst first {worst_first:.2f}")
     assert K != 5 or (held.mean() < -0.3 < 0.5 < moving.mean() and worst_first < -2.356 < log_p < reported)
@@ -777,7 +780,8 @@ def step_cost(K, repeats=7):
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 costs = {K: step_cost(K) for K in (1, 8, 64, 256)}
 for K, (fastest, kept) in costs.items():
-    print(f"K = {K:3}   {1e3 * fastest:6.1f} ms = {fastest / costs[1][0]:5.1f} times K = 1", end="   ")
+    print(f"K = {K:3}   {1e3 * fastest:6.1f} ms", end="   ")
+    print(f"= {fastest / costs[1][0]:5.1f} times K = 1", end="   ")
     print(f"{kept / 1e6:6.1f} MB kept")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -889,8 +893,8 @@ curves = {}
 for trained_with, network in trained.items():
     with torch.no_grad():
         log_w = network.log_weights(x_test, M=1, K=256, generator=seeded(5))[0]
-    by_group = {K: log_w.view(256 // K, K, -1) for K in POWERS}
-    curves[trained_with] = {K: bounds.miwae(g).mean().item() for K, g in by_group.items()}
+    groups = {K: log_w.view(256 // K, K, -1) for K in POWERS}
+    curves[trained_with] = {K: bounds.miwae(groups[K]).mean().item() for K in POWERS}
     print(f"trained with K = {trained_with:2}", end="   ")
     print("   ".join(f"L_{K} {curves[trained_with][K]:.2f}" for K in (1, 8, 64)))
 

@@ -11,7 +11,7 @@
 #
 # You need chapter 03: $L_K$, the shares $\tilde w$, the riddle on its last page.
 #
-# **Reading 45 minutes, doing 45 minutes**, without what is marked *may wait*: skip that on a first reading.
+# **Part 1: reading 40 minutes, doing 20 minutes. Part 2: reading 30 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the ratio with exercise 1, 15 the mechanism (blackboard,
@@ -149,8 +149,9 @@ assert all(math.isclose(snr(name, 64, 1), 8 * snr(name, 1, 1)) for name in ("phi
 # Two lower bounds of the same $\log p(x)$, as the last three chapters left them:
 #
 # $$ \mathrm{ELBO} = \mathbb E_{z \sim q}\left[ \log \frac{p(x, z)}{q(z \mid x)} \right], \qquad
-# L_K = \mathbb E_{z_1 \dots z_K \sim q}\left[ \log \frac1K \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k \mid x)} \right], \qquad
-# \mathrm{ELBO} = L_1 \le L_K \le L_{K+1} \le \log p(x) . $$
+# L_K = \mathbb E_{z_1 \dots z_K \sim q}\left[ \log \frac1K \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k \mid x)} \right], $$
+#
+# and $\mathrm{ELBO} = L_1 \le L_K \le L_{K+1} \le \log p(x)$.
 #
 # The ELBO is $KL(q \,\|\, p(z \mid x))$ too low; $L_K$ is closer, the closer the larger $K$. What we want is $\log p(x)$, so a tighter bound
 # should be the better thing to climb. In 2018 Rainforth and others wrote a paper whose title denies it: *Tighter variational bounds are not
@@ -431,7 +432,9 @@ verdict
 #
 # Rainforth and others confirm the rates on a Gaussian model in $D = 20$ dimensions, with $N = 1024$ data points:
 #
-# $$ p(z) = \mathcal N(\mu, I), \qquad p(x \mid z) = \mathcal N(z, I), \qquad q(z \mid x) = \mathcal N\!\left(A x + b,\ \tfrac23 I\right), \qquad \theta = \mu, \quad \phi = (A, b) . $$
+# $$ p(z) = \mathcal N(\mu, I), \qquad p(x \mid z) = \mathcal N(z, I), \qquad q(z \mid x) = \mathcal N\!\left(A x + b,\ \tfrac23 I\right), $$
+#
+# with $\theta = \mu$ and $\phi = (A, b)$.
 #
 # Here everything is known: $\log p(x) = \log \mathcal N(x; \mu, 2I)$, so the best $\mu$ is the mean of the data. The posterior is
 # $\mathcal N\!\left((x + \mu)/2,\ \tfrac12 I\right)$, so the best $q$ has $A = I/2$, $b = \mu/2$. At the very optimum the encoder has no signal to lose, so every parameter is
@@ -774,7 +777,7 @@ assert all(torch.allclose(p.grad, expected[name], atol=1e-5) for name, p in vae.
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · Spot the bug: a trainer with two backward passes (hard, 8 minutes)
 #
-# *May wait.* `miwae(theta, phi)` and `iwae(theta, phi)` are the two bounds, one number each. This trainer for PIWAE takes the encoder's gradient from the first,
+# `miwae(theta, phi)` and `iwae(theta, phi)` are the two bounds, one number each. This trainer for PIWAE takes the encoder's gradient from the first,
 # clears what the decoder got, and takes the decoder's gradient from the second. It trains. It is not PIWAE. Mend it: return the gradient for `theta`, then the one for `phi`.
 #
 # <details><summary>Hint 1</summary>What does the second <code>.backward()</code> do to
@@ -1193,7 +1196,7 @@ assert medians[1, 64][1] > 2 * medians[1, 1][1]
 #
 # ### References
 #
-# * T. Rainforth, A. R. Kosiorek, T. A. Le, C. J. Maddison, M. Igl, F. Wood, Y. W. Teh (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. arXiv 1802.04537
-# * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. arXiv 1509.00519
-# * G. Tucker, D. Lawson, S. Gu, C. J. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. arXiv 1810.04152
-# * P.-A. Mattei, J. Frellsen (2019). *MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets.* ICML. arXiv 1812.02633 (the other MIWAE)
+# * T. Rainforth, A. R. Kosiorek, T. A. Le, C. J. Maddison, M. Igl, F. Wood, Y. W. Teh (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. [arXiv 1802.04537](https://arxiv.org/abs/1802.04537)
+# * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)
+# * G. Tucker, D. Lawson, S. Gu, C. J. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. [arXiv 1810.04152](https://arxiv.org/abs/1810.04152)
+# * P.-A. Mattei, J. Frellsen (2019). *MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets.* ICML. [arXiv 1812.02633](https://arxiv.org/abs/1812.02633) (the other MIWAE)
