@@ -11,7 +11,7 @@
 #
 # You need chapters 00 and 01: log-weights `[M, K, B]`, the ELBO, a VAE. Chapter 02 helps with importance sampling.
 #
-# **Reading 45 minutes, doing 45 minutes.**
+# **Part 1: reading 40 minutes, doing 40 minutes. Part 2: reading 25 minutes, doing 20 minutes.**
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the bound and the proof, 10 the rate, 10 exercise 1 and
@@ -613,7 +613,7 @@ assert worst_first[0] > worst_first[1] + 1 > worst_first[2] + 2  # "worst first"
 assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0).tolist()] == [0.88, 0.12, 0.0]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **15 minutes with exercise 4.** Let them compute the shares of three samples with log-weights $-2, -4, -9$ in their heads
+# **15 minutes with exercise 6.** Let them compute the shares of three samples with log-weights $-2, -4, -9$ in their heads
 # (.88, .12, .00): *how many samples are teaching?* One. That is the effective sample size of chapter 02 inside a gradient.
 # Ask now: *what does the encoder learn from a sample with share 0?* Nothing, and with it goes the news that q proposes badly
 # there.
@@ -1171,9 +1171,9 @@ verdict
 #
 # ### References
 #
-# * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. arXiv 1509.00519
-# * C. Cremer, Q. Morris, D. Duvenaud (2017). *Reinterpreting Importance-Weighted Autoencoders.* arXiv 1704.02916
-# * J. Domke, D. Sheldon (2018). *Importance Weighting and Variational Inference.* NeurIPS. arXiv 1808.09034
+# * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)
+# * C. Cremer, Q. Morris, D. Duvenaud (2017). *Reinterpreting Importance-Weighted Autoencoders.* [arXiv 1704.02916](https://arxiv.org/abs/1704.02916)
+# * J. Domke, D. Sheldon (2018). *Importance Weighting and Variational Inference.* NeurIPS. [arXiv 1808.09034](https://arxiv.org/abs/1808.09034)
 # * S. Nowozin (2018). *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and Jackknife Variational
-#   Inference.* ICLR, openreview HyZoi-WRb (the bias and variance of $L_K$ in powers of $1/K$)
-# * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. arXiv 1802.04537
+#   Inference.* ICLR, [openreview HyZoi-WRb](https://openreview.net/forum?id=HyZoi-WRb) (the bias and variance of $L_K$ in powers of $1/K$)
+# * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. [arXiv 1802.04537](https://arxiv.org/abs/1802.04537)
