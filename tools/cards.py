@@ -16,14 +16,14 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from tools import chapter, questions, rules
+from tools import chapter, questions, visible, withheld
+from tools.ruling import Finding, rule
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "vaecourse/cards/data"
 CARD = re.compile(r"^### Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\)$", re.MULTILINE)
 DIFFICULTIES = {"●○○": "easy", "●●○": "medium", "●●●": "hard"}  # as some chapters still draw them
 HINT = re.compile(r"\n*<details><summary>Hint(?: \d+)?</summary>(.*?)</details>", re.DOTALL)
-QUESTION = re.compile(r"^\*\*\d+ ·(?: \(from (\d\d)\))?\*\* |^\*\*\d+ · \(from (\d\d)\)\*\* ", re.MULTILINE)
 
 
 def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
@@ -42,7 +42,9 @@ def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
 def imports(cells: list[NotebookNode]) -> str:
     """What the chapter imports, and nothing else of it: in a namespace with these an answer runs by itself."""
     lines = [line for cell in cells if cell.cell_type == "code" for line in ast.parse(cell.source).body]
-    return "\n".join(dict.fromkeys(ast.unparse(line) for line in lines if isinstance(line, ast.Import | ast.ImportFrom)))
+    return "\n".join(
+        dict.fromkeys(ast.unparse(line) for line in lines if isinstance(line, ast.Import | ast.ImportFrom))
+    )
 
 
 def _exercises(source: Path, cells: list[NotebookNode]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -83,7 +85,8 @@ def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
 
 
 def without_verdict(solution: str) -> str:
-    """A solution's lines without those that judge it."""
+    """A solution's lines without those that judge it, and without what the text must assert."""
+    solution = visible.without_assertions(solution)
     lines = solution.splitlines()
     for line in reversed(ast.parse(solution).body):
         if any(isinstance(node, ast.Name) and node.id == "verdict" for node in ast.walk(line)):
@@ -101,10 +104,9 @@ def _asked(cells: list[NotebookNode], tag: str) -> list[dict[str, Any]]:
 
 def asked(text: str) -> tuple[str, list[tuple[str | None, str]]]:
     """What stands before the questions of a quiz, and each of them: the chapter that it is from, and its text."""
-    places = [*QUESTION.finditer(text)]
-    ends = [*(found.start() for found in places[1:]), len(text)]
-    before = text[: places[0].start()] if places else text
-    return before.strip(), [(a[1] or a[2], text[a.end() : end].strip()) for a, end in zip(places, ends)]
+    before, *_ = re.split(r"^\*\*1 ·", text, maxsplit=1, flags=re.MULTILINE)
+    found = [re.fullmatch(r"(?:\(from (\d\d)\)\*\* )?(.*)", one, re.DOTALL) for one in questions.asked(text)]
+    return before.strip(), [(one[1], one[2].strip()) for one in found if one]
 
 
 def _question(origin: str | None, text: str) -> dict[str, Any]:
@@ -130,7 +132,9 @@ def rendered(markdown: str) -> str:
 
     parser = MarkdownIt("commonmark", {"html": True}).enable("table").use(dollarmath_plugin, double_inline=True)
     for kind, mark in (("math_inline", "$"), ("math_inline_double", "$$"), ("math_block", "$$")):
-        parser.add_render_rule(kind, lambda _, tokens, i, *rest, mark=mark: f"{mark}{html.escape(tokens[i].content)}{mark}")
+        parser.add_render_rule(
+            kind, lambda _, tokens, i, *rest, mark=mark: f"{mark}{html.escape(tokens[i].content)}{mark}"
+        )
     made: str = parser.render(markdown.strip())
     return made.strip()
 
@@ -159,9 +163,22 @@ def _stored(path: Path) -> bytes | None:
     return path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else None
 
 
-@rules.rule
-def cards_agree(found: chapter.Chapter) -> Iterator[rules.Finding]:
+@rule
+def answers_are_the_learners(found: chapter.Chapter) -> Iterator[Finding]:
+    """No cell but the learner's gives the name of an answer a value: after it, a card would judge something else."""
+    answers = {check[1]: check[0] for _, cell in found.tagged("check") if (check := chapter.check_of(cell))}
+    for i, cell in found.code:
+        if not {"stub", "solution"} & set(chapter.tags(cell)):
+            for name in sorted(answers.keys() & withheld.names(cell.source)[1]):
+                yield i, f"gives `{name}` a value, which is the answer to {answers[name]}: take another name"
+
+
+@rule
+def cards_agree(found: chapter.Chapter) -> Iterator[Finding]:
     """What the learner's cards say is what the chapter says."""
     path = path_of(found.source)
-    if path is not None and _text(of(found.source, found.text)) != _stored(path):
-        yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"
+    try:
+        if path is not None and _text(of(found.source, found.text)) != _stored(path):
+            yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"
+    except chapter.ChapterError as unread:
+        yield None, f"has a card that cannot be read: {unread}"

@@ -20,21 +20,21 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, learner, made, typed, withheld
+from tools import chapter, ending, learner, made, original, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
 MAP = "00-start-here.ipynb#A-map-of-the-course"
 BEFORE = f"""\
-[Map of the course]({MAP}). The third symbol at the left edge lists this page's headings. The folded cell below, once run,
-says what you have solved, and leads to the chapters before and after."""
+[Map of the course]({MAP}). The third symbol at the left edge lists this page's headings. The folded cell below, once
+run, says what you have solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
-    stored = nbformat.read(chapters[place], as_version=4)
+    stored = original.notebook(chapters[place])
     way, number = _way(chapters, place), chapters[place].name[:2]
     note = nbformat.v4.new_markdown_cell(BEFORE, id="the-way", metadata=learner.SKIP)
     title, note, *cells = withheld.without_answers(stored, note, learner.GO_ON, assertions=False).cells

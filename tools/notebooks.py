@@ -30,7 +30,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 
-from tools import chapter, ending, made, rules, temporary, typed
+from tools import cards, chapter, ending, made, rules, temporary, typed
 from vaecourse import files
 
 SANITIZE = chapter.ROOT / "tests/chapters/sanitize.cfg"
@@ -116,7 +116,9 @@ def refresh(source: Path) -> tuple[bool, Cost]:
         notebook = chapter.read(source)
         cost = execute(notebook, source.stem, source.parent)
         tidy(notebook)
-        return write(notebook, path), cost
+        changed = write(notebook, path)
+        cards.write(source)
+        return changed, cost
 
 
 def _compared(text: str) -> object:

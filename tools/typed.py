@@ -21,7 +21,9 @@ Cell = Mapping[str, Any]
 Notebook = dict[str, Any]
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 PATTERN = "[0-9][0-9]-*.ipynb"
-CHECK = re.compile(r"(?:checks\.ALL\[|cards\.show\()(['\"])([^'\"\]\n]{1,100})\1(?:\]\(|\))")  # a chapter's, a learner's
+CHECK = re.compile(
+    r"(?:checks\.ALL\[|cards\.show\()(['\"])([^'\"\]\n]{1,100})\1(?:\]\(|\))"
+)  # a chapter's, a learner's
 PROGRAMS = {"kernelspec", "language_info", "vaecourse", "widgets", "signature", "orig_nbformat", "colab"}
 MARK = {"cells", "exercises", "settings"}  # what is in the notebook's mark
 

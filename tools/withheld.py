@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import symtable
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter
+from tools import chapter, visible
 
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 
-# A later cell may need an answer. It takes that under another name: the learner's own stays the learner's, solved or not.
+# A later cell may need an answer. It takes that under another name: the learner's own stays as it is, solved or not.
 OURS = "our_"
 GO_ON = """\
 # The cells below need this answer: yours if it passes, else the course's.
@@ -116,7 +117,7 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
     ``cells`` are those of the chapter as it is stored: what a cell shows, its outputs say.
     """
-    cells = [_without_asserts(cell) for cell in cells]
+    cells = [_without_assertions(cell) for cell in cells]
     stay: list[NotebookNode] = []
     needed: set[str] = set()  # the names that the cells from here on take from those before
     for cell in reversed(cells):
@@ -130,50 +131,17 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _only_asserts(cell: NotebookNode) -> bool:
-    return chapter.folded(cell) and not cell.outputs
+    return chapter.folded(cell) and not cell.outputs and not chapter.alt(cell)
 
 
-def _without_asserts(cell: NotebookNode) -> NotebookNode:
+def _without_assertions(cell: NotebookNode) -> NotebookNode:
     cell = nbformat.from_dict(cell)
     if cell.cell_type == "code" and not {"stub", "check"} & set(chapter.tags(cell)):
-        cell.source = without_asserts(cell.source)
+        cell.source = visible.without_assertions(cell.source)
     return cell
 
 
-def without_asserts(source: str) -> str:
-    """The source without its assertions, nested ones too; every other line stays as it is.
-
-    A block of nothing else is left with ``pass``.
-    """
-    lines = source.encode().splitlines()  # ast counts bytes
-    for node, is_alone in reversed(list(_asserts(ast.parse(source)))):
-        first, last = node.lineno - 1, node.end_lineno - 1
-        before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :].strip()
-        if is_alone:
-            lines[first : last + 1] = [before + b"pass"]
-        elif after.startswith(b";"):
-            lines[first : last + 1] = [before + after[1:].strip()]
-        elif before.strip():
-            lines[first : last + 1] = [before.rstrip().removesuffix(b";")]
-        else:
-            lines[first : last + 1] = []
-            if first < len(lines) and not lines[first] and (first == 0 or not lines[first - 1]):
-                del lines[first]
-    return b"\n".join(lines).decode().strip("\n")
-
-
-def _asserts(code: ast.Module) -> Iterator[tuple[ast.Assert, bool]]:
-    """The assertions in the order of the text, and whether ``pass`` must take the place of one."""
-    found = []
-    for node in ast.walk(code):
-        for block in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
-            if isinstance(block, list):
-                asserts = [line for line in block if isinstance(line, ast.Assert)]
-                is_empty = len(asserts) == len(block) and node is not code
-                found += [(line, is_empty and line is asserts[0]) for line in asserts]
-    return iter(sorted(found, key=lambda one: (one[0].lineno, one[0].col_offset)))
-
-
+@functools.cache  # the same cell is asked after by every exercise before it
 def names(source: str) -> tuple[set[str], set[str]]:
     """The names that a cell takes from the cells before it, inside of its functions too, and those that it gives."""
     takes: set[str] = set()

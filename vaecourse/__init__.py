@@ -52,8 +52,8 @@ if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import train as train
 
 MODULES = (
-    "bounds cards checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
-    "plots priors recorded reproduce train"
+    "bounds cards checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models "
+    "objectives plots priors recorded reproduce train"
 ).split()
 
 

@@ -1,14 +1,17 @@
 """The learner's edition: nothing is given away in it, and no answer is lost when a chapter has a new text."""
 
+import ast
+import copy
 import json
+import re
 import shutil
 
 import nbformat
 import pytest
 
 from tests.survival.test_answers import FOUR, answer, texts
-from tests.tools.test_student import bound, loaded
-from tools import chapter, edition, ending, made, typed, withheld
+from tests.tools.test_student import bound, loaded, touched
+from tools import chapter, edition, ending, learner, made, notebooks, rules, typed, visible, withheld
 
 SOURCES = typed.notebooks(chapter.CHAPTERS)
 
@@ -27,6 +30,10 @@ def renewed(tmp_path, chapters):
     return list(edition.renew(tmp_path / "learn", chapters))
 
 
+def is_grey(cell):
+    return chapter.folded(cell) or not visible.without_assertions(cell.source).strip()
+
+
 @pytest.mark.parametrize("place", range(len(SOURCES)), ids=[path.stem for path in SOURCES])
 def test_nothing_is_given_away_and_nothing_else_is_gone(place):
     notebook = nbformat.reads(json.dumps(edition.edition(SOURCES, place)), as_version=4)
@@ -34,15 +41,24 @@ def test_nothing_is_given_away_and_nothing_else_is_gone(place):
     stored = nbformat.read(SOURCES[place], as_version=4).cells
     gone = {"solution", "instructor"}
     stay = [cell for cell in stored if not gone & set(chapter.tags(cell))]
-    grey = [cell for cell in stay if chapter.folded(cell) and not cell.outputs and cell.cell_type == "code"]
-    own = [cell for cell in notebook.cells if not cell.id.endswith("-go-on") and not cell.id.startswith("the-way")]
+    grey = [cell for cell in stay if cell.cell_type == "code" and not cell.outputs and is_grey(cell)]
+    own = [cell for cell in notebook.cells if not cell.id.endswith(("-go-on", "-asks")) and cell.id[:4] != "the-"]
     left_out = [cell for cell in stay if cell.id not in {mine.id for mine in own}]
-    assert [cell.source for cell in own] == [cell.source for cell in stay if cell not in left_out]
+    assert [cell.id for cell in own] == [cell.id for cell in stay if cell not in left_out]
     assert {cell.id for cell in left_out} <= {cell.id for cell in grey}
+    before = {cell.id: cell for cell in stay}
+    for cell in own:
+        if cell.cell_type == "code" and "check" not in chapter.tags(cell):
+            was = cell.source.replace(withheld.OURS, "")
+            assert was == visible.without_assertions(before[cell.id].source).replace(withheld.OURS, "")
+        elif cell.cell_type == "markdown" and not {"exercise", "quiz", "recall"} & set(chapter.tags(cell)):
+            assert cell.source == before[cell.id].source or before[cell.id].source.startswith(learner.EXPLAIN)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert not any("verdict.passed" in cell.source for cell in notebook.cells)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(isinstance(node, ast.Assert) for cell in code for node in ast.walk(ast.parse(cell.source)))
     given = bound(notebook.cells)
-    assert not (bound(left_out) - given) & loaded(notebook.cells), "a name that a cell needs went with a grey row"
+    assert not (bound(stay) - given) & loaded(notebook.cells), "a name that a cell needs went with a grey row"
     assert set(typed.stubs(edition.edition(SOURCES, place))) == set(typed.stubs(typed.read(SOURCES[place])))
 
 
@@ -57,18 +73,73 @@ def test_most_grey_rows_are_gone():
     assert before > 50 and after <= 0.1 * before, (before, after)
 
 
+@pytest.mark.parametrize("place", range(len(SOURCES)), ids=[path.stem for path in SOURCES])
+def test_hints_reasons_and_explanations_are_shut(place):
+    """The cells that a learner reads say what is asked, and where the rest is."""
+    stored = {cell.id: cell for cell in nbformat.read(SOURCES[place], as_version=4).cells}
+    cells = edition.edition(SOURCES, place)["cells"]
+    for number, cell in enumerate(cells):
+        kinds, text = set(typed.tags(cell)), typed.source(cell)
+        if "exercise" in kinds:
+            hints = len(re.findall("<summary>Hint", stored[cell["id"]].source))
+            assert "<details>" not in text and f"it judges, and has {hints} hint" in text
+            assert text.startswith(stored[cell["id"]].source.split("\n\n<details>")[0])
+        if {"quiz", "recall"} & kinds:
+            asked = stored[cell["id"]].source
+            assert "Right." not in text and text.count("<details>") == 1
+            assert [line[2:] for line in text.splitlines() if re.match(r"- [A-D] ·", line)] == re.findall(
+                r"<summary>([A-D] · .+?)</summary>", asked
+            )
+            kind = (kinds & {"quiz", "recall"}).pop()
+            asks = typed.source(cells[number + 1]).splitlines()
+            assert asks == ["from vaecourse import cards", "", f'cards.quiz("{SOURCES[place].name[:2]}.{kind}")']
+        if "check" in kinds:
+            assert re.fullmatch(r'from vaecourse import cards\n\ncards.show\("[\w.]+"\)', text)
+        assert not text.startswith("**Explain.**")
+    for cell in stored.values():
+        if cell.source.startswith("**Explain.**"):
+            (mine,) = [typed.source(one) for one in cells if one["id"] == cell.id]
+            assert mine.startswith("<details><summary>Explain: open it when you have guessed</summary>\n\n")
+            assert cell.source.removeprefix("**Explain.**").strip() in mine
+
+
+def test_the_map_and_the_line_are_there():
+    for place, source in enumerate(SOURCES):
+        cells = edition.edition(SOURCES, place)["cells"]
+        assert f'cards.line("{source.name[:2]}")' in typed.source(cells[2])
+        assert sum("cards.map()" in typed.source(cell) for cell in cells) == (place == 0)
+
+
 def test_the_way_leads_from_each_chapter_to_its_neighbours_and_to_the_map():
     for place, source in enumerate(SOURCES):
         cells = edition.edition(SOURCES, place)["cells"]
-        for cell in (cells[1], cells[-1]):
-            way = typed.source(cell)
-            assert edition.MAP in way
-            for other in (place - 1, place + 1):
-                assert (0 <= other < len(SOURCES)) == (other >= 0 and f"({SOURCES[other % 9].name})" in way), (
-                    source.name
-                )
+        way = typed.source(cells[-1])
+        assert edition.MAP in way and edition.MAP in typed.source(cells[1])
+        for other in (place - 1, place + 1):
+            assert (0 <= other < len(SOURCES)) == (other >= 0 and f"({SOURCES[other % 9].name})" in way), source.name
     first = nbformat.read(SOURCES[0], as_version=4)
     assert any("## A map of the course" in cell.source for cell in first.cells), "the map's anchor"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_what_was_typed_into_a_chapter_is_no_text_of_the_edition(path, tmp_path):
+    for suffix in (".ipynb", ".py"):
+        shutil.copy(path.with_suffix(suffix), tmp_path)
+    before = edition.edition([path], 0)
+    mine = tmp_path / path.name
+    answer(mine, 7)
+    found = typed.read(mine)
+    for cell in found["cells"]:  # all of them, and some are gone
+        cell["source"] = typed.source(cell) + " typed" if cell["cell_type"] == "markdown" else "typed = 1"
+    del found["cells"][9:12]
+    mine.write_text(json.dumps(found), encoding="utf-8")
+    now = edition.edition([mine], 0)
+    assert [cell["source"] for cell in now["cells"][1:]] == [cell["source"] for cell in before["cells"][1:]]
+    assert [cell["metadata"].get("tags") for cell in now["cells"]] == [
+        cell["metadata"].get("tags") for cell in before["cells"]
+    ]
+    mine.with_suffix(".py").unlink()
+    assert "typed" in "".join(map(typed.source, edition.edition([mine], 0)["cells"]))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +159,23 @@ def test_what_a_cell_takes_and_gives(source, takes, gives):
     assert found[1] == gives and found[0] - {"m"} == takes
 
 
+@pytest.mark.parametrize(
+    "source, wanted",
+    [
+        ("y = f(x)  # f of x", "y = our_f(x)  # f of x"),
+        ("y = a.f(x, f=f)", "y = a.f(x, f=our_f)"),
+        ("f2, 'f', f_ = f, 1, 2", "f2, 'f', f_ = our_f, 1, 2"),
+        ('print(f"{f(x):.2f} of f")', 'print(f"{our_f(x):.2f} of f")'),
+        (
+            "def g(x):\n    return f(\n        x, f(x)\n    )",
+            "def g(x):\n    return our_f(\n        x, our_f(x)\n    )",
+        ),
+    ],
+)
+def test_a_later_cell_takes_an_answer_under_another_name(source, wanted):
+    assert withheld.renamed(source, "f") == wanted
+
+
 def test_a_row_whose_name_is_needed_later_stays():
     folded = {"jupyter": {"source_hidden": True}}
     code = nbformat.v4.new_code_cell
@@ -96,8 +184,9 @@ def test_a_row_whose_name_is_needed_later_stays():
         code("b = 2\nassert b", metadata=folded, id="grey"),
         code("print(a)", id="seen"),
         code("c = 3", metadata=folded, outputs=[nbformat.v4.new_output("stream", text="3")], id="shows"),
+        code("plot()", metadata=folded | {"mystnb": {"image": {"alt": "A line"}}}, id="cleared"),
     ]
-    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows"]
+    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows", "cleared"]
 
 
 def test_it_is_made_once_and_then_left_as_it_is(tmp_path, chapters):
@@ -286,3 +375,21 @@ def test_while_a_server_runs_it_says_so(monkeypatch, capsys):
     assert edition.main([]) == 0
     assert "may be in use by process 7 (running JupyterLab)" in capsys.readouterr().out
     assert renewals == [True]
+
+
+# All cells run, and nothing solved -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", range(len(SOURCES)), ids=[path.stem for path in SOURCES])
+def test_after_all_cells_have_run_no_exercise_passes_that_nobody_solved(place, tmp_path):
+    """What a chapter's later cells need, they take without touching a learner's name: each card, run last, says so."""
+    notebook = nbformat.reads(json.dumps(edition.edition(SOURCES, place)), as_version=4)
+    checks = [cell for cell in notebook.cells if "check" in chapter.tags(cell)]
+    assert len(checks) >= rules.exercise_rules.EXERCISES
+    notebook.cells = [*touched(notebook), *map(copy.deepcopy, checks)]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    notebooks.execute(notebook, SOURCES[place].stem, tmp_path)
+    for cell in notebook.cells[-len(checks) :]:
+        assert "Not solved yet" in chapter.shown(cell), chapter.shown(cell)
+    assert not list(tmp_path.iterdir()), "what nobody did is noted"

@@ -553,8 +553,10 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_the_wheel_holds_all_that_the_package_reads(installed):
     kept = set(contents(installed))
-    needed = {path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".css", ".mplstyle", ".typed"}}
-    assert {".js", ".css", ".mplstyle"} <= {path.suffix for path in needed}
+    needed = {
+        path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".json", ".css", ".mplstyle", ".typed"}
+    }
+    assert {".js", ".json", ".css", ".mplstyle"} <= {path.suffix for path in needed}
     assert {str(path.relative_to(ROOT)) for path in needed} <= kept
     assert any(name.endswith("licenses/LICENSE") for name in kept)
     assert not any(name.startswith(("tests", "tools", "chapters")) for name in kept)

@@ -118,6 +118,13 @@ def test_a_lab_draws_its_still_picture(use, tmp_path):
     assert (tmp_path / "lab.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_every_chapters_cards_are_inside(use):
+    names = sorted(path.stem for path in (ROOT / "vaecourse/cards/data").glob("*.json"))
+    code = "from vaecourse import cards; from vaecourse.cards import data; print(*map(str, data.numbers())); "
+    said = use("-c", code + "print(cards.show('03.iwae_bound')); cards.line('03')")
+    assert said.splitlines()[0].split() == names and "Run the cell above" in said and "0 of" in said
+
+
 def test_every_recorded_table_is_inside(use):
     names = sorted(path.stem for path in (ROOT / "vaecourse/recorded").glob("*.json"))
     code = "import sys; from vaecourse import recorded; print(*filter(recorded.load, sys.argv[1:]))"

@@ -13,8 +13,8 @@ from vaecourse import checks, progress
 from vaecourse.cards import data
 
 if TYPE_CHECKING:
-    from vaecourse.cards.card import Card
     from vaecourse.cards.asking import Quiz
+    from vaecourse.cards.card import Card
 
 __all__ = ["line", "map", "mine", "quiz", "show", "solution"]
 
@@ -50,7 +50,7 @@ def map() -> None:
 def mine(name: str) -> Any:
     """The learner's own answer to an exercise if one has passed, else the course's; a sentence says whose it is.
 
-    The text of the answer, from ``progress.json`` in this folder, is run with the chapter's imports and nothing else.
+    The text of the answer, from ``progress.json`` in this folder, is run by itself, with what the chapter imports.
     """
     from vaecourse.cards import own
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import ipywidgets
 
 from vaecourse import progress
 from vaecourse.cards import data, parts, ways
+from vaecourse.labs.shown import take_away
 from vaecourse.labs.turns import in_turn
 
 _shown: dict[str, Quiz] = {}  # the latest of each name
@@ -25,12 +27,14 @@ class Quiz:
     def __init__(self, name: str, questions: tuple[data.Question, ...]) -> None:
         self.name, self.questions = name, questions
         if (before := _shown.pop(name, None)) is not None:
-            before.widget.close()
+            take_away(before.widget)
         _shown[name] = self
         self._score = parts.said(self.score, "vaecourse-score")
         asked = [Asked(number, question, self._chosen) for number, question in enumerate(questions, 1)]
         self.asked = {one.question.name: one for one in asked}
-        self.widget = parts.column([*(one.widget for one in asked), self._score], "vaecourse-card", "vaecourse-quiz")
+        self.widget: ipywidgets.VBox = parts.column(
+            [*(one.widget for one in asked), self._score], "vaecourse-card", "vaecourse-quiz"
+        )
 
     @property
     def score(self) -> str:
@@ -66,15 +70,19 @@ class Asked:
         origin = f" (from {question.origin})" if question.origin else ""
         self._reason = {choice.letter: parts.column([], "vaecourse-reason") for choice in question.choices}
         self._aloud = parts.said("", "vaecourse-unseen")
-        boxes: list[ipywidgets.Widget] = [parts.prose(parts.opened(f"{number}{origin} ·", question.text), "vaecourse-question")]
+        asked = parts.prose(parts.opened(f"{number}{origin} ·", question.text), "vaecourse-question")
+        boxes: list[ipywidgets.Widget] = [asked]
         for choice in question.choices:
             words = f"{choice.letter} · {choice.text}"
-            boxes += [parts.button(words, lambda _, it=choice: self.choose(it.letter), "vaecourse-choice")]
+            boxes += [parts.button(words, partial(self._pressed, choice.letter), "vaecourse-choice")]
             boxes += [self._reason[choice.letter]]
         self.widget = parts.column([*boxes, self._aloud], "vaecourse-asked")
         kept = progress.read().questions.get(question.name)
         for letter in kept.opened if kept else ():
             self._open(letter)
+
+    def _pressed(self, letter: str, _button: object) -> None:
+        self.choose(letter)
 
     @in_turn
     def choose(self, letter: str) -> None:
@@ -88,5 +96,6 @@ class Asked:
     def _open(self, letter: str) -> None:
         choice = next((one for one in self.question.choices if one.letter == letter), None)
         if choice is not None:  # in a new text of the course it may be gone
-            mark, kind = ("✓", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
-            self._reason[letter].children = (parts.prose(parts.opened(mark, choice.reason), kind),)
+            mark, kind = ("✓ Right.", "vaecourse-passed") if choice.right else ("Not this one.", "vaecourse-wrong")
+            reason = choice.reason.replace("<p>Right.", "<p>", 1)
+            self._reason[letter].children = (parts.prose(parts.opened(mark, reason), kind),)

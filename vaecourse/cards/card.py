@@ -10,6 +10,7 @@ import ipywidgets
 from vaecourse import progress
 from vaecourse.cards import data, parts, ways
 from vaecourse.cards.judging import Judged, judge
+from vaecourse.labs.shown import take_away
 from vaecourse.labs.turns import in_turn
 
 MARKS = {"missing": "Not run yet.", "empty": "", "ours": "Not yours yet.", "wrong": "Not yet.", "passed": "✓ Right."}
@@ -37,7 +38,7 @@ class Card:
     def __init__(self, exercise: data.Exercise, judged: Judged) -> None:
         self.exercise, self.judged = exercise, judged
         if (before := _shown.pop(exercise.name, None)) is not None:
-            before.widget.close()
+            take_away(before.widget)
         _shown[exercise.name] = self
         kept = progress.read().exercises.get(exercise.name)
         self.open_hints = min(kept.hints, len(exercise.hints)) if kept else 0
@@ -50,7 +51,7 @@ class Card:
         self._hint = parts.button("", lambda _: self.hint())
         self._solution = parts.button(COMPARE if self.is_solved else SHOW, lambda _: self.show_solution())
         self._again = parts.button("Start again", lambda _: self.start_again())
-        self.widget = self._arrange()
+        self.widget: ipywidgets.VBox = self._arrange()
         self._show_hints()
 
     @property

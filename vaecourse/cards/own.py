@@ -47,12 +47,17 @@ def gives(cell: str, name: str) -> bool:
     )
 
 
-def run(number: str, text: str, called: str) -> dict[str, Any]:
-    """The names that ``text`` gives, run with nothing but what chapter ``number`` imports. Raises what it raises."""
-    place = f"<{called}>"
+def run(exercise: data.Exercise, text: str, called: str = "an answer") -> dict[str, Any]:
+    """The names that ``text`` gives, run in a namespace of its own. Raises what it raises.
+
+    There are what the chapter imports, and of the exercises before this one the course's answers that it names.
+    """
+    place, chapter = f"<{called} to {exercise.name}>", data.chapter(exercise.name[:2])
     linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)  # for who asks for its lines
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(data.chapter(number).imports, names)
+    exec(chapter.imports, names)
+    before = [one for one in chapter.exercises.values() if one.number < exercise.number and one.answer in text]
+    names |= {one.answer: checks.ALL[one.name].solution for one in before}
     exec(compile(text, place, "exec"), names)
     return names
 
@@ -66,7 +71,7 @@ def is_the_courses(name: str, answer: object) -> bool:
 def passed(exercise: data.Exercise, text: str) -> tuple[object, str]:
     """The answer that ``text`` gives by itself, and ""; or ``MISSING`` and why it cannot be used."""
     try:
-        found = run(exercise.name[:2], text, f"your answer to {exercise.name}").get(exercise.answer, MISSING)
+        found = run(exercise, text, "your answer").get(exercise.answer, MISSING)
     except Exception as error:  # noqa: BLE001 - the learner's own lines
         return MISSING, f"does not run by itself ({type(error).__name__}: {error})"
     if found is MISSING or not checks.ALL[exercise.name](found).passed:

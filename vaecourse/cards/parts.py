@@ -10,15 +10,11 @@ from typing import Any
 
 import anywidget
 import ipywidgets
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from vaecourse.labs import controls
 
 SENTENCE = controls.text(controls.HERE / "js/sentence.js")
 STYLE = controls.text(Path(__file__).parent / "card.css")
-AS_CODE = HtmlFormatter(nowrap=True, classprefix="vaecourse-code-")
 
 
 class Said(controls.FromPage, anywidget.AnyWidget, ipywidgets.HTML):
@@ -71,8 +67,8 @@ def opened(words: str, markup: str) -> str:
 
 
 def code(text: str) -> str:
-    """Python as HTML; the page's own colours may mark what is what."""
-    return f'<pre class="vaecourse-code" tabindex="0">{highlight(text, PythonLexer(), AS_CODE)}</pre>'
+    """Lines of Python as HTML, which the keyboard can scroll."""
+    return f'<pre class="vaecourse-code" tabindex="0">{html.escape(text)}</pre>'
 
 
 def words(message: str) -> str:

@@ -18,10 +18,10 @@ from vaecourse.labs.turns import in_turn
 
 ALL = "all"
 STYLE = """<style>
-.vaecourse-way { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 24px; padding: 8px 14px;
+.vaecourse-way { display: flex; align-items: center; justify-content: space-between; gap: 18px; padding: 8px 14px;
   border: 1px solid var(--jp-border-color2, #ccc); border-radius: 8px; font-size: 15px; }
-.vaecourse-way > * { flex: 1 1 120px; }
-.vaecourse-way > .vaecourse-done { flex: 2 1 320px; text-align: center; }
+.vaecourse-way > * { max-width: 27%; }
+.vaecourse-way > .vaecourse-done { flex: 1 1 0; max-width: none; text-align: center; }
 .vaecourse-way > .vaecourse-done + * { text-align: right; }
 .vaecourse-map { border-collapse: collapse; font-size: 15px; }
 .vaecourse-map :is(th, td) { padding: 4px 14px 4px 0; text-align: left; vertical-align: baseline; }
@@ -53,9 +53,9 @@ def after(exercise: data.Exercise) -> str:
     number = exercise.name[:2]
     following = [one for one in data.chapter(number).exercises.values() if one.number > exercise.number]
     if following:
-        return f"<p>Next: {_to(number, following[0].cell, f'exercise {following[0].number}')} →</p>"
+        return f"<p>Next: {_to(number, following[0].cell, f'exercise {following[0].number}')}&nbsp;→</p>"
     later = [other for other in data.numbers() if other > number]
-    return f"<p>Next: {_to(later[0], '', data.chapter(later[0]).short)} →</p>" if later else ""
+    return f"<p>Next: {_to(later[0], '', data.chapter(later[0]).short)}&nbsp;→</p>" if later else ""
 
 
 def solved(number: str, kept: progress.Progress) -> tuple[int, int]:
@@ -79,9 +79,9 @@ def _bundle(which: str) -> dict[str, str]:
 
 def _line(number: str, kept: progress.Progress) -> str:
     every, place = data.numbers(), data.numbers().index(number)
-    before = f"<span>← {_to(every[place - 1], '', data.chapter(every[place - 1]).short)}</span>" if place else ""
+    before = f"<span>←&nbsp;{_to(every[place - 1], '', data.chapter(every[place - 1]).short)}</span>" if place else ""
     behind = every[place + 1 : place + 2]
-    later = f"<span>{_to(behind[0], '', data.chapter(behind[0]).short)} →</span>" if behind else ""
+    later = f"<span>{_to(behind[0], '', data.chapter(behind[0]).short)}&nbsp;→</span>" if behind else ""
     done, count = solved(number, kept)
     said = [f"Chapter {number}", f"<b>{done} of {count} solved</b>", *_scores(number, kept), *_next(number, kept)]
     told = f"<br>{html.escape(kept.told)}" if kept.told else ""

@@ -4,12 +4,13 @@ import json
 import shutil
 
 import pytest
+from playwright.sync_api import Locator
 
 from tests.tools.test_edition import new_text
 from tools import edition, typed
 from tools.browser import WIDGET, Notebook
 
-CHECK = 'checks.ALL["00.shape"]'
+CHECK = 'cards.show("00.shape")'
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,14 @@ def run_the_cell(notebook: Notebook, words: str) -> str:
         }}""",
         words,
     )
+
+
+def card(notebook: Notebook, words: str) -> Locator:
+    """Run the cell with these words; return the card that stands under it then."""
+    run_the_cell(notebook, words)
+    found = notebook.page.locator(".jp-Cell.jp-mod-active .vaecourse-card")
+    found.locator(".vaecourse-said:not(:empty)").first.wait_for()
+    return found
 
 
 def type_into(notebook: Notebook, words: str, text: str) -> None:
@@ -60,13 +69,13 @@ def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterl
 
     run_the_cell(notebook, "from vaecourse import bounds, checks")
     run_the_cell(notebook, "shape = ...")
-    assert "Not solved yet" in run_the_cell(notebook, CHECK)
+    assert "Not solved yet" in card(notebook, CHECK).inner_text()
     type_into(notebook, "shape = ...", "shape = (7, 2, 5)")
     run_the_cell(notebook, "shape = (7")
-    assert "Not yet" in run_the_cell(notebook, CHECK)
+    assert "Not yet." in card(notebook, CHECK).inner_text()
     type_into(notebook, "shape = (7", "shape = (2, 7, 5)")
     run_the_cell(notebook, "shape = (2")
-    assert "Passed" in run_the_cell(notebook, CHECK)
+    assert "✓ Right." in card(notebook, CHECK).inner_text()
     page.evaluate("jupyterapp.commands.execute('docmanager:save').then(() => (window.saved = true)), 0")
     page.wait_for_function("window.saved")
     path = learn / "00-start-here.ipynb"

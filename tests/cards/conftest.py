@@ -1,0 +1,21 @@
+import pytest
+
+from vaecourse.cards import judging, own
+
+
+class Notebook(dict):
+    """The names of a notebook. What is run in it is a cell, as in IPython: its text is kept."""
+
+    def run(self, text):
+        self.setdefault("In", []).append(text)
+        exec(text, self)
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """An empty notebook in an empty folder."""
+    names = Notebook()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(own, "notebook", lambda: names)
+    monkeypatch.setattr(judging, "_judged", {})
+    return names
