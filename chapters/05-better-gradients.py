@@ -721,15 +721,15 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 # and back into the first.</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
-order = ...  # the letters in order, "BCA"
+lines = ...  # the letters in order, "BCA"
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["05.rule_in_order"](order)
+checks.ALL["05.rule_in_order"](lines)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-order = "CEBA"
+lines = "CEBA"
 
-verdict = checks.ALL["05.rule_in_order"](order)
+verdict = checks.ALL["05.rule_in_order"](lines)
 assert verdict.passed
 verdict
 
