@@ -65,23 +65,23 @@ def seeded(number):  # noise that is the same for everybody
 #
 # </details>
 #
-# **2 · (from 02)** You estimate $p(x)$ by the mean of importance weights. Which $q$ can give weights of infinite variance?
+# **2 · (from 02)** The effective sample size of 1000 importance weights is 990. What does that prove?
 #
-# <details><summary>A · One that is too narrow: rare samples in its tails carry huge weights</summary>
+# <details><summary>A · That q covers the whole posterior</summary>
 #
-# Right. For Gaussians it happens where the variance of $q$ is at most half the posterior's.
-#
-# </details>
-#
-# <details><summary>B · One that is too wide: most of its samples fall where the posterior is nearly zero</summary>
-#
-# Then most weights are small. The largest one is bounded, so the variance is finite.
+# Of a place that $q$ never visits no weight tells. A second mode there leaves no trace.
 #
 # </details>
 #
-# <details><summary>C · Any q that is not exactly the posterior, once the number of samples is large</summary>
+# <details><summary>B · That the estimate of p(x) is right within about one percent, whatever q is</summary>
 #
-# The variance of one weight does not depend on how many you draw. For many $q$ it is finite.
+# It would, if the weights that were drawn stood for all. One that $q$ hardly ever draws can hold most of $p(x)$.
+#
+# </details>
+#
+# <details><summary>C · Only that the weights which were drawn are even</summary>
+#
+# Right. It is counted from the samples, and they come from where $q$ goes.
 #
 # </details>
 
