@@ -31,7 +31,7 @@ def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
     cells = (notebook or chapter.read(source)).cells
     return {
         "notebook": source.with_suffix(".ipynb").name,
-        "title": next(line for line in cells[0].source.splitlines() if line.startswith("# "))[2:],
+        "title": next((line[2:] for line in cells[0].source.splitlines() if line.startswith("# ")), ""),
         "imports": imports(cells),
         "exercises": dict(_exercises(source, cells)),
         "quiz": _asked(cells, "quiz"),
@@ -178,7 +178,9 @@ def cards_agree(found: chapter.Chapter) -> Iterator[Finding]:
     """What the learner's cards say is what the chapter says."""
     path = path_of(found.source)
     try:
-        if path is not None and _text(of(found.source, found.text)) != _stored(path):
-            yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"
+        now = _text(of(found.source, found.notebook))
     except chapter.ChapterError as unread:
         yield None, f"has a card that cannot be read: {unread}"
+        return
+    if path is not None and now != _stored(path):
+        yield None, f"says something else than {path.relative_to(chapter.ROOT).as_posix()}; run `make chapters`"

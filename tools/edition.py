@@ -26,9 +26,10 @@ from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
 MAP = "00-start-here.ipynb#A-map-of-the-course"
+LETTERS = "00-start-here.ipynb#Appendix:-their-symbol,-ours"
 BEFORE = f"""\
-[Map of the course]({MAP}). The third symbol at the left edge lists this page's headings. The folded cell below, once
-run, says what you have solved, and leads to the chapters before and after."""
+[Map of the course]({MAP}). [Their symbol, ours]({LETTERS}). The third symbol at the left edge lists this page's
+headings. The folded cell below, once run, says what you have solved, and leads to the chapters before and after."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
@@ -48,10 +49,10 @@ def edition(chapters: list[Path], place: int) -> typed.Notebook:
 
 
 def _way(chapters: list[Path], place: int) -> str:
-    """Links to the chapter before, to the map and to the chapter after."""
+    """Links to the chapter before, to the map, to the letters of other texts and to the chapter after."""
     before = [f"[← {_title(chapters[place - 1])}]({chapters[place - 1].name})"] if place else []
     after = [f"[{_title(chapters[place + 1])} →]({chapters[place + 1].name})"] if place + 1 < len(chapters) else []
-    return " · ".join([*before, f"[map of the course]({MAP})", *after])
+    return " · ".join([*before, f"[map of the course]({MAP})", f"[their symbol, ours]({LETTERS})", *after])
 
 
 def _title(path: Path) -> str:

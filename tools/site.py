@@ -174,7 +174,8 @@ def references(chapters: list[Path]) -> str:
     papers: dict[str, str] = {}
     named_in: dict[str, list[str]] = {}
     for path in chapters:
-        for entry in _entries(linked(nbformat.read(path, as_version=4).cells[-1].source)):
+        cells = nbformat.read(path, as_version=4).cells
+        for entry in _entries(linked("\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown"))):
             key = next((m.group() for m in NUMBER.finditer(entry)), re.sub(r"\W", "", entry).lower())
             papers[key] = max(papers.get(key, ""), entry, key=lambda text: (text.count("](http"), len(text)))
             here = f"[{path.stem[:2]}](chapters/{path.name})"

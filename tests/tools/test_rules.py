@@ -5,7 +5,7 @@ import ast
 import nbformat
 import pytest
 
-from tools import chapter, exercise_rules, minutes, notebooks, rules, visible
+from tools import chapter, exercise_rules, lengths, minutes, notebooks, rules, visible
 from vaecourse import labs
 
 # The cells of the sample.
@@ -74,6 +74,13 @@ def _is_code(cell):
 
 # rule, the cell, what is done to it, what the rule then says
 FAULTS = {
+    "a card that nobody can read": ("cards_agree", CARD, _says("### Exercise one"), "a card that cannot be read"),
+    "an answer from another cell": (
+        "answers_are_the_learners",
+        CHECK,
+        _says('answer = 1\nchecks.ALL["98.elbo"](answer)'),
+        "which is the answer to 98.elbo",
+    ),
     "source drifted": ("pair_agrees", FIGURE, _says("print('other')"), "another source"),
     "a cell that the mark does not know": (
         "knows_its_cells",
@@ -170,19 +177,19 @@ FAULTS = {
     "map of before": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| [98 sample](98-sample.ipynb) | 25 + 30 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| [98 sample](98-sample.ipynb) | 25 + 30 |"),
         "has '25 + 30' as the minutes of 98, which is 5 + 5",
     ),
     "map with a chapter that is none": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
         "has '5 + 5' as the minutes of 97, which is no chapter",
     ),
     "map without a chapter": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
         "has no row for 98 in its table",
     ),
     "theory in a lab": (
@@ -239,7 +246,7 @@ FAULTS = {
     "two titles": ("begins_with_its_title", CARD, _says("# Exercise"), "second heading"),
 }
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
-SEEN_AT = {"no check": SOLUTION, "no solution": CHECK}
+SEEN_AT = {"a card that nobody can read": None, "no check": SOLUTION, "no solution": CHECK}
 SEEN_AT |= dict.fromkeys(["a slide that it does not know", "no stub", "no notes", "no quiz", "two quizzes"])
 SEEN_AT |= {"recall after a section": RECALL} | dict.fromkeys(["no recall", "reads long"])
 # What is wrong with the text file, as a replacement in it.
@@ -417,17 +424,17 @@ TAKES = {
 @pytest.mark.parametrize("what", TAKES)
 def test_what_is_read_and_done_is_counted(what):
     cell, reading, doing = TAKES[what]
-    assert (minutes.reading(cell), minutes.doing(cell)) == (reading, doing)
+    assert (lengths.reading(cell), lengths.doing(cell)) == (reading, doing)
 
 
 def test_a_pause_ends_a_part_and_the_title_says_so():
     cells = [_cell("word " * 660, kind="markdown"), _cell("**A natural pause.**", "pause", kind="markdown")]
     cells += [_cell("", "exercise", kind="markdown"), _cell('labs.ALL["03.iwae"]()'), _cell('labs.ALL["03.iwae"]()')]
-    found = minutes.parts(nbformat.v4.new_notebook(cells=cells))
-    assert found == [minutes.Part(10, 0), minutes.Part(5, 10)]
+    found = lengths.parts(nbformat.v4.new_notebook(cells=cells))
+    assert found == [lengths.Part(10, 0), lengths.Part(5, 10)]
     said = "**Part 1: reading 10 minutes, doing 0 minutes. Part 2: reading 5 minutes, doing 10 minutes.**"
-    assert minutes.sentence(found) == said and minutes.on_the_map(found) == "10 + 0, then 5 + 10"
-    assert minutes.sentence(found[1:]) == "**Reading 5 minutes, doing 10 minutes.**"
+    assert lengths.sentence(found) == said and lengths.on_the_map(found) == "10 + 0, then 5 + 10"
+    assert lengths.sentence(found[1:]) == "**Reading 5 minutes, doing 10 minutes.**"
 
 
 @pytest.mark.parametrize(
@@ -439,7 +446,7 @@ def test_a_pause_ends_a_part_and_the_title_says_so():
     ],
 )
 def test_write_puts_the_minutes_into_title_and_map_of_both_files(sample, said, capsys):
-    table = f"# | chapter | {minutes.COLUMN} | |\n# |---|---|---|\n# | [98 a](98-sample.ipynb) | 1 + 1 | 5 |\n"
+    table = f"# | chapter | {lengths.COLUMN} | |\n# |---|---|---|\n# | [98 a](98-sample.ipynb) | 1 + 1 | 5 |\n"
     right = sample.read_text()
     (before,) = [line for line in right.splitlines() if minutes.FIRST_LINE in line]
     with_map = f'# %% [markdown] slideshow={{"slide_type": "skip"}}\n{table}\n# %% [markdown] slideshow'

@@ -431,7 +431,7 @@ def two_weights_by_python():
 @right("00.two_weights")
 def two_weights_by_the_package():
     log_w = torch.tensor([1.0, 9.0]).log().reshape(1, 2, 1)
-    return bounds.iwae(log_w) - bounds.elbo(log_w)
+    return (bounds.iwae(log_w) - bounds.elbo(log_w)).item()
 
 
 @wrong("00.two_weights", "ELBO minus IWAE")

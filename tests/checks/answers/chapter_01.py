@@ -591,7 +591,7 @@ def step_cleared_after_the_loss(loss_of, x, optimizer):
     optimizer.zero_grad(set_to_none=False)
     (-bound).backward()
     optimizer.step()
-    return float(bound)
+    return bound.item()
 
 
 @right("01.training_step")
@@ -745,3 +745,99 @@ def step_by_hand(loss_of, x, optimizer):
             for p in group["params"]:
                 p -= 1e-3 * p.grad
     return -loss.item()
+
+
+# 01.gap_in_lines
+
+
+@right("01.gap_in_lines")
+def gap_lines_in_order():
+    return "CEADB"
+
+
+@right("01.gap_in_lines")
+def gap_lines_as_a_list():
+    return ["C", "E", "A", "D", "B"]
+
+
+@right("01.gap_in_lines")
+def gap_lines_with_commas():
+    return "c, e, a, d, b"
+
+
+@wrong("01.gap_in_lines", "from the result to log p(x)")
+def gap_lines_backwards():
+    return "BDAEC"
+
+
+@wrong("01.gap_in_lines", "q multiplied in before Bayes' rule")
+def gap_lines_q_first():
+    return "CAEDB"
+
+
+@wrong("01.gap_in_lines", "the logarithm split before there is a product")
+def gap_lines_split_too_early():
+    return "CEDAB"
+
+
+@wrong("01.gap_in_lines", "the order of the alphabet")
+def gap_lines_as_they_stand():
+    return "ABCDE"
+
+
+@wrong("01.gap_in_lines", "names before the split")
+def gap_lines_names_too_early():
+    return "CEABD"
+
+
+@wrong("01.gap_in_lines", "a line left out")
+def gap_lines_without_A():
+    return "CEDB"
+
+
+# 01.collapse_by_hand
+
+
+@right("01.collapse_by_hand")
+def collapse_to_three_digits():
+    return 0.955
+
+
+@right("01.collapse_by_hand")
+def collapse_by_python():
+    return sum(0.5 * math.log(value / 0.6) for value in (2.7, 0.9))
+
+
+@wrong("01.collapse_by_hand", "without beta")
+def collapse_without_beta():
+    return 2.256
+
+
+@wrong("01.collapse_by_hand", "the dead unit counted")
+def collapse_with_the_dead_unit():
+    return 0.608
+
+
+@wrong("01.collapse_by_hand", "no half")
+def collapse_without_the_half():
+    return 1.910
+
+
+@wrong("01.collapse_by_hand", "beta times the KL")
+def collapse_times_beta():
+    return 2.864
+
+
+@wrong("01.collapse_by_hand", "in bits")
+def collapse_in_bits():
+    return 1.377
+
+
+@wrong("01.collapse_by_hand", "the mean over three units")
+def collapse_mean_of_three():
+    return 0.318
+
+
+@wrong("01.collapse_by_hand", "both eigenvalues under one logarithm")
+def collapse_one_logarithm():
+    return 0.5 * math.log(3.6 / 0.6)

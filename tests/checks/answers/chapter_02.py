@@ -7,7 +7,6 @@ import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from tests.checks.answers import right, wrong
-from vaecourse import bounds
 
 # 02.estimate
 
@@ -795,3 +794,79 @@ def judge_that_is_the_elbo(draw, K, chunk):
 def judge_of_the_batch(draw, K, chunk):
     parts = [draw(min(chunk, K - start)) for start in range(0, K, chunk)]
     return (torch.cat(parts).logsumexp(0) - math.log(K)).mean()
+
+
+# 02.worth_by_hand
+
+
+@right("02.worth_by_hand")
+def worth_whole_number():
+    return 149
+
+
+@right("02.worth_by_hand")
+def worth_not_rounded():
+    return 1000 / (0.64 / 0.28**0.5) ** 10
+
+
+@wrong("02.worth_by_hand", "one dimension only")
+def worth_of_one_dimension():
+    return 827
+
+
+@wrong("02.worth_by_hand", "0.8 in the place of 0.64")
+def worth_with_the_deviation():
+    return 724
+
+
+@wrong("02.worth_by_hand", "ten times chi squared")
+def worth_added():
+    return 323
+
+
+@wrong("02.worth_by_hand", "divided by chi squared alone")
+def worth_without_the_one():
+    return 175.5
+
+
+@wrong("02.worth_by_hand", "0.8 to the tenth of them")
+def worth_by_the_widths():
+    return 107
+
+
+@wrong("02.worth_by_hand", "the share and not the number")
+def worth_as_a_share():
+    return 0.149
+
+
+@wrong("02.worth_by_hand", "a digit lost on the way")
+def worth_rounded_on_the_way():
+    return 148
+
+
+# 02.first_false_line
+
+
+@right("02.first_false_line")
+def false_line_C():
+    return "C"
+
+
+@right("02.first_false_line")
+def false_line_small():
+    return "c"
+
+
+@wrong("02.first_false_line", "a narrow q does not cover, so A")
+def false_line_A():
+    return "A"
+
+
+@wrong("02.first_false_line", "the law of large numbers needs a variance, so B")
+def false_line_B():
+    return "B"
+
+
+@wrong("02.first_false_line", "the 95% are wrong, so D")
+def false_line_D():
+    return "D"

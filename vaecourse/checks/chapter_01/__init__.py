@@ -1,3 +1,5 @@
-"""Chapter 01: the ELBO from log-weights, diagonal Gaussians, the loss of a VAE, two KLs, collapse."""
+"""Chapter 01: the ELBO from log-weights, its gap, diagonal Gaussians, a VAE's loss and step of training, collapse."""
 
-ORDER = "elbo kl_to_prior log_density recover_eps loss training_step two_kls active_units".split()
+ORDER = (
+    "elbo gap_in_lines two_kls kl_to_prior log_density recover_eps loss training_step collapse_by_hand active_units"
+).split()

@@ -1,4 +1,4 @@
-"""02.log_likelihood: log of the mean of K weights that come in chunks. ``draw(n)``: ``[n, B]`` log-weights -> ``[B]``."""
+"""02.log_likelihood: log of the mean of K weights, in chunks. ``draw(n)`` gives log-weights ``[n, B]``; ``[B]`` is asked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def right(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
 check = Check(
     "02.log_likelihood",
     right,
-    praise="One running log-sum-exp, and log K once, at the end: as many samples as you like in the memory of one chunk.",
+    praise="One running log-sum-exp, and log K once, at the end: any number of samples in the memory of one chunk.",
     cases=lambda: [
         case(10, 4, 3, -3.0, seed=81),
         case(12, 3, 2, -90.0, seed=82),
@@ -196,8 +196,8 @@ def mean_of_logs(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     return all_at_once(draw, K, chunk).mean(0)
 
 
-@check.mistake("""You reduced the axis of the data points. `draw(n)` is [n, B]: the samples are axis 0, and each of the B
-    data points has a likelihood of its own.""")
+@check.mistake("""You reduced the axis of the data points. `draw(n)` is [n, B]: the samples are axis 0, and each of
+    the B data points has a likelihood of its own.""")
 def over_the_batch(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     return all_at_once(draw, K, chunk).logsumexp(1) - math.log(K)
 

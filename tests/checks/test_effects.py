@@ -1,0 +1,87 @@
+"""A check that looks at what an answer does: what is told of it names what was seen."""
+
+import torch
+
+from vaecourse import checks
+from vaecourse.checks.effects import CheckOfEffects
+
+
+class Counter:
+    def __init__(self, start):
+        self.value = start
+
+
+def right(counter, x):
+    counter.value += 1
+    return x.sum()
+
+
+def watched(answer, counter, x):
+    returned = [answer(counter, x) for _ in range(2)]
+    return {"what it returned": returned[0], "the counter after two calls": torch.tensor(counter.value)}
+
+
+COUNT = CheckOfEffects(
+    "99.count", right, "Yes.", cases=lambda: [(Counter(n), torch.arange(3.0)) for n in (3, 8)], watched=watched
+)
+
+
+@COUNT.mistake("You returned the sum, and the counter stands where it stood.")
+def not_counted(counter, x):
+    return x.sum()
+
+
+def test_a_right_answer_passes_however_often_it_is_judged():
+    assert COUNT(right).passed and COUNT(right).passed
+
+
+def test_a_mistake_in_what_is_done_is_named():
+    assert COUNT(lambda counter, x: x.sum()).mistake == "not counted"
+
+
+def test_what_is_told_names_what_was_seen():
+    def twice(counter, x):
+        counter.value += 2
+        return x.sum()
+
+    assert COUNT(twice).message == "In test case 1 of 2, the counter after two calls is 7 where 5 is right."
+    assert "what it returned is 6 where 3 is right" in COUNT(lambda counter, x: 2 * right(counter, x)).message
+
+
+def test_nothing_and_dots_are_told_as_of_any_answer():
+    def nothing(counter, x):
+        counter.value += 1
+
+    assert "returns None" in COUNT(nothing).message
+    assert "Not solved yet" in COUNT(lambda counter, x: (right(counter, x), ...)[1]).message
+
+
+def test_a_changed_argument_and_a_stop_are_told():
+    assert COUNT(lambda counter, x: right(counter, x.add_(0)) + x.add_(1).sum() * 0).mistake == "input changed"
+    assert "a Counter has no `.count`" in COUNT(lambda counter, x: counter.count).message
+
+
+# 01.training_step ----------------------------------------------------------------------------------------------------
+
+
+def test_a_step_of_training_is_told_what_stopped_it():
+    def step_before_backward(loss_of, x, optimizer):
+        loss = loss_of(x)
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.backward()
+        return -loss.item()
+
+    told = checks.ALL["01.training_step"](step_before_backward).message
+    assert "optimizer.step() before backward()" in told
+
+
+def test_a_detached_bound_is_a_number_too():
+    def detached(loss_of, x, optimizer):
+        optimizer.zero_grad()
+        loss = loss_of(x)
+        loss.backward()
+        optimizer.step()
+        return -loss.detach()
+
+    assert checks.ALL["01.training_step"](detached).passed
