@@ -707,7 +707,7 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 #
 # In the five lines, only line 3 knew which bound it was. Take **any** value $V$ that depends on $\phi$ through the log-weights, and
 # let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. Put four of these lines in order; one of
-# the five cannot stand anywhere, and is left out. Begin with what is wanted.
+# the five does not hold for every $V$, and is left out. Begin with what is wanted.
 #
 # * **A** · Into the first line:
 #   $\nabla_\phi \mathbb E[V] = \mathbb E \sum_k \left( a_k - \partial a_k / \partial \log w_k \right) h_k$.
@@ -1015,8 +1015,8 @@ assert all(apart < 1e-5 * max(1.0, largest) for apart, largest in differences.va
 assert all(largest > 0 for _, largest in differences.values())  # zeros would agree too
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The largest difference of each parameter's gradient, for IWAE, MIWAE, PIWAE and DReG. What is left is rounding. **Your trainer is a
-# trainer of this course**: four rows of the table, in about thirty lines that you wrote.
+# The largest difference of each parameter's gradient, for IWAE, MIWAE, PIWAE and DReG. What is left is rounding. Where the cell above
+# says *your own answer*, these are your lines: **four rows of the table, in a trainer that you wrote.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From both sides: L ≤ log p ≤ U

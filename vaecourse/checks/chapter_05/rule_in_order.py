@@ -11,8 +11,8 @@ check = Check(
 )
 
 # The first place that is wrong decides. Line D is left out, and wherever it stands it is told.
-PRODUCT = """Line D cannot stand anywhere. The score alone has mean zero; a_k goes up and down with the same z_k, and
-    the mean of a product of two dependent things is not the product of their means."""
+PRODUCT = """Line D does not hold for every V, and is left out. The score alone has mean zero; where a_k goes up and
+    down with the same z_k, the mean of their product is not the product of their means."""
 
 
 def begins(name: str, letters: str, message: str) -> None:
