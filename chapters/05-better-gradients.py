@@ -4,34 +4,84 @@
 # When you leave this page you will be able to
 #
 # * **split** the encoder's gradient into a path term and a score term, and **say** which of them is noise;
-# * **measure** why dropping one of them is right for $K = 1$ and wrong for $K > 1$;
+# * **measure** what dropping one of them does to the mean of a gradient;
 # * **derive** the doubly reparameterised gradient (DReG) in five lines, and the same for any bound you like;
-# * **enclose** $\log p(x)$ from both sides, and **debias** $L_K$ with the jackknife, knowing what you give up;
-# * **write** the table that this course is built on, and check every entry of it against autograd.
+# * **enclose** $\log p(x)$ from both sides, and **debias** $L_K$ with the jackknife;
+# * **write** the table that this course is built on, and **compare** your own trainer with it, gradient by gradient.
 #
 # You need chapters 01 to 04: log-weights `[M, K, B]`, the score function, $L_K$ and its shares $\tilde w$, and the
 # signal-to-noise ratio (SNR) of a gradient.
 #
-# **Reading 50 minutes, doing 45 minutes**, without what is marked *may wait*: skip that on a first reading.
+# **Part 1: reading 35 minutes, doing 50 minutes. Part 2: reading 50 minutes, doing 30 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the two terms with exercise 1, 10 sticking the landing,
 # 15 the five lines on the board, 10 exercises 2 and 3 in pairs, 10 VR-IWAE and the table, 10 the sandwich, 10 the
-# jackknife, 5 the map of later work. Short of time: leave out *Without reparameterisation* and exercises 4 and 7. Never
+# jackknife, 5 the map of later work. Short of time: leave out *Without reparameterisation* and exercises 6 and 10. Never
 # leave out the five lines; everything else on the page follows from them.
 
 # %% slideshow={"slide_type": "skip"}
 import math
-from decimal import Decimal, getcontext
 
 import matplotlib.pyplot as plt
 import torch
 from torch.distributions import Normal
 
-from vaecourse import bounds, checks, data, exact, gradients, labs, objectives, plots, train
+from vaecourse import bounds, cards, checks, data, exact, gradients
+from vaecourse import labs, models, objectives, plots, train
 from vaecourse.exact import slopes
 
 plots.use_style()
+
+
+def seeded(number):  # noise that is the same for everybody
+    return torch.Generator().manual_seed(number)
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["recall"]
+# ## Before you begin: two questions from before
+#
+# Choose an answer before you open one.
+#
+# **1 · (from 04)** For large $K$, at $M = 1$, you go from $K$ to $4K$ samples under one logarithm. What becomes of the signal-to-noise
+# ratio of IWAE's encoder?
+#
+# <details><summary>A · It doubles, as that of any average of four times as many samples does</summary>
+#
+# So it does for the decoder, and for the encoder with $4M$ in place of $4K$.
+#
+# </details>
+#
+# <details><summary>B · It stays, since mean and noise fall alike</summary>
+#
+# The mean falls like $1/K$ and the noise like $1/\sqrt K$. They do not fall alike.
+#
+# </details>
+#
+# <details><summary>C · It is halved</summary>
+#
+# Right. It follows $\sqrt{M/K}$: a quarter of the mean over half of the noise.
+#
+# </details>
+#
+# **2 · (from 01)** In `z = mu + sigma * eps` the noise is drawn first. What is that good for?
+#
+# <details><summary>A · The samples are independent of mu and sigma, which makes them unbiased</summary>
+#
+# They depend on both. Only the noise does not.
+#
+# </details>
+#
+# <details><summary>B · z moves with mu and sigma, so that their gradient can pass through it</summary>
+#
+# Right. With the noise held fixed $z$ is a differentiable function of the two: the path of this chapter.
+#
+# </details>
+#
+# <details><summary>C · It saves half of the random numbers that a normal distribution needs</summary>
+#
+# As many are drawn either way. What changes is what autograd sees.
+#
+# </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drag, explain
@@ -44,7 +94,7 @@ plots.use_style()
 # SNR over $K$ (bottom right). The dashed line on the left is the exact gradient of the bound. Every estimator gets the same
 # $K$ samples (MIWAE in four groups). Small triangles at the top right: mean values of VR-IWAE and the jackknife, both from this chapter.
 #
-# **Your predictions**, before you touch anything:
+# **Your predictions**, before you run the next cell: write them down.
 #
 # 1. *STL* leaves out a part of the gradient that is pure noise at $K = 1$. Is its histogram in the same place at $K = 64$?
 # 2. *DReG* has the same mean as *IWAE*. How much narrower is it at $K = 64$: twice, ten times, eighty times?
@@ -108,18 +158,22 @@ assert round(exact_rows.value("jackknife", K=6, order=1) - log_p, 3) == 0.011
 
 # %% slideshow={"slide_type": "subslide"}
 K, B = 5, 4
-eps = torch.randn(K, B, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+eps = torch.randn(K, B, generator=seeded(0), dtype=torch.float64)
 mu = mean.flatten().repeat(B).requires_grad_()  # [B], four copies
 sigma = std.item()
 z = mu + sigma * eps  # [K, B]
-log_joint = lambda z: model.log_joint(x, z[..., None, None])[..., 0]  # [K, B] -> [K, B]
+log_joint = lambda z: model.log_joint(x, z[..., None, None])[..., 0]  # [K, B] to [K, B]
 
-whole = torch.autograd.grad((log_joint(z) - Normal(mu, sigma).log_prob(z)).sum(), mu, retain_graph=True)[0]
-path = torch.autograd.grad((log_joint(z) - Normal(mu.detach(), sigma).log_prob(z)).sum(), mu)[0]
+moving = log_joint(z) - Normal(mu, sigma).log_prob(z)
+held = log_joint(z) - Normal(mu.detach(), sigma).log_prob(z)
+whole = torch.autograd.grad(moving.sum(), mu, retain_graph=True)[0]
+path = torch.autograd.grad(held.sum(), mu)[0]
 score = (eps / sigma).sum(0)  # of a Gaussian, for its mean: (z - mu) / sigma^2
 for name, term in (("whole", whole), ("path", path), ("score", score)):
     print(f"{name:>5}", [round(v, 3) for v in term.tolist()])
 assert torch.allclose(whole, path - score)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 by_hand = slopes(case, eps)  # the same terms, in closed form, from the package
 assert torch.allclose(by_hand.path.sum(0), path) and torch.allclose(by_hand.score.sum(0), score)
 
@@ -127,20 +181,21 @@ assert torch.allclose(by_hand.path.sum(0), path) and torch.allclose(by_hand.scor
 # *Whole* is *path* minus *score*, for each of the four copies. From here on we have both terms for every sample.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · Both terms, by share (●○○, 4 minutes)
+# ### Exercise 1 · Both terms, by share (easy, 4 minutes)
 #
 # From `log_w`, `path` and `score`, all `[K, B]`, return the gradient of $\log \frac1K \sum_k w_k$ that autograd would give:
 # `[B]`.
 #
-# <details><summary>Hint</summary>The slope of each log-weight is path minus score. Each counts by its share, a softmax over
-# the K axis, and shares add up to one.</details>
+# <details><summary>Hint 1</summary>What is the slope of one log-weight, and how much does it count?</details>
+#
+# <details><summary>Hint 2</summary>The slope of each log-weight is path minus score. Each counts by its share, a
+# softmax over the K axis, and shares add up to one.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def both_terms(log_w, path, score):
     # Your lines here: three times [K, B] -> [B]
     ...
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.two_terms"](both_terms)
@@ -166,12 +221,14 @@ verdict
 # %% slideshow={"slide_type": "fragment"}
 def draw(case, K, runs, seed):
     """log w, path and score of K samples in each of many runs: [K, runs]."""
-    eps = torch.randn(K, runs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    eps = torch.randn(K, runs, generator=seeded(seed), dtype=torch.float64)
     return slopes(case, eps)
 
 
-landed = draw(case.replace(mean=posterior.mean, std=posterior.stddev), K=1, runs=10_000, seed=1)
-print(f"sd of the whole gradient {(landed.path - landed.score).std():.3f}   of the path term {landed.path.std():.0e}")
+arrived = case.replace(mean=posterior.mean, std=posterior.stddev)
+landed = draw(arrived, K=1, runs=10_000, seed=1)
+print(f"sd of the whole gradient {(landed.path - landed.score).std():.3f}", end="   ")
+print(f"of the path term {landed.path.std():.0e}")
 assert landed.path.abs().max() < 1e-12 and abs((landed.path - landed.score).std() - 1 / posterior.stddev).item() < 0.08
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -183,15 +240,13 @@ assert landed.path.abs().max() < 1e-12 and abs((landed.path - landed.score).std(
 # The same step is tempting for $L_K$: keep the shares, drop the score. What does it do to the mean?
 
 # %% slideshow={"slide_type": "subslide"}
-print("K      exact gradient of L_K     STL: exact mean   measured (se)      z against the gradient")
 for K in (1, 2, 8, 64):
     runs = draw(case, K, runs=20_000, seed=K)
     stl = (runs.log_w.softmax(0) * runs.path).sum(0)  # [20000]
     truth, biased = moments("iwae", "mean", K)[0], moments("stl", "mean", K)[0]
-    error = stl.std() / len(stl) ** 0.5
-    print(f"{K:2}     {truth:+.4f}                   {biased:+.4f}           {stl.mean():+.4f} ({error:.4f})",
-          end="   ")
-    print(f"{z_score(stl, truth):+8.1f}")
+    print(f"K = {K:2}   exact gradient of L_K {truth:+.4f}", end="   ")
+    print(f"STL: exact mean {biased:+.4f}, measured {stl.mean():+.4f}", end="   ")
+    print(f"z against the gradient {z_score(stl, truth):+8.1f}")
     assert abs(z_score(stl, biased)) < 4 and (abs(z_score(stl, truth)) < 4 if K == 1 else abs(z_score(stl, truth)) > 80)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -248,18 +303,17 @@ runs = draw(case, K=8, runs=100_000, seed=3)  # [8, 100000]
 share = runs.log_w.softmax(0)
 truth = moments("iwae", "mean", 8)[0]  # the exact gradient of L_8
 
-left, right = share * runs.score, (share - share**2) * runs.path
-print(f"line 4, z-score of left - right: {z_score((left - right).sum(0), 0.0):+.1f}")
-for name, estimate in (
-    ("IWAE", (share * (runs.path - runs.score)).sum(0)),
-    ("STL", (share * runs.path).sum(0)),
-    ("DReG", (share**2 * runs.path).sum(0)),
-):
-    print(f"{name:>4}: mean {estimate.mean():+.4f}, exact gradient {truth:+.4f}, "
-          f"z {z_score(estimate, truth):+8.1f}", end="")
-    print(f"   sd {estimate.std():.4f}   SNR {estimate.mean().abs() / estimate.std():.2f}")
+difference = share * runs.score - (share - share**2) * runs.path
+print(f"line 4, z-score of left - right: {z_score(difference.sum(0), 0.0):+.1f}")
+factors = {"IWAE": share, "STL": share, "DReG": share**2}
+for name, factor in factors.items():
+    slope = runs.path - runs.score if name == "IWAE" else runs.path
+    estimate = (factor * slope).sum(0)  # [100000]
+    print(f"{name:>4}: mean {estimate.mean():+.4f}, exact {truth:+.4f}", end=", ")
+    print(f"z {z_score(estimate, truth):+8.1f}   sd {estimate.std():.4f}", end="   ")
+    print(f"SNR {estimate.mean().abs() / estimate.std():.2f}")
     assert (abs(z_score(estimate, truth)) < 4) == (name != "STL")
-assert abs(z_score((left - right).sum(0), 0.0)) < 4
+assert abs(z_score(difference.sum(0), 0.0)) < 4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # IWAE and DReG agree with the exact gradient; STL is off by hundreds of standard errors. At $K = 8$ DReG's standard deviation is a
@@ -277,16 +331,19 @@ assert abs(z_score((left - right).sum(0), 0.0)) < 4
 # Both means are the slope of $-\chi^2/(2K)$, the law of chapter 03, with $\chi^2 = \mathrm{Var}_q[r]$. DReG's noise is as small as its signal has to be.
 
 # %% slideshow={"slide_type": "fragment"}
-print("    K    SNR: IWAE, encoder   DReG, encoder   IWAE, decoder's weight")
-rows = [("iwae", "mean"), ("dreg", "mean"), ("iwae", "weight")]
-snr = {K: [abs(m) / s for m, s in (moments(*row, K) for row in rows)] for K in (1, 4, 16, 64, 256, 1024)}
-for K, ratios in snr.items():
-    print(f"{K:5}  {ratios[0]:12.3f} {ratios[1]:18.2f} {ratios[2]:18.2f}")
-slope = [math.log(late / early) / math.log(4) for early, late in zip(snr[256], snr[1024])]
-print("slope of log SNR against log K, from 256 to 1024:", [round(v, 2) for v in slope])
-assert all(abs(got - need) < 0.02 for got, need in zip(slope, (-0.5, 0.5, 0.5)))
+ROWS = {"IWAE": ("iwae", "mean"), "DReG": ("dreg", "mean")}
+ROWS["decoder"] = ("iwae", "weight")
+snr = {}
+for K in (1, 4, 16, 64, 256, 1024):
+    snr[K] = {name: exact_rows.signal_to_noise(*row, K=K) for name, row in ROWS.items()}
+    print(f"K = {K:4}   SNR of the encoder's mean: IWAE {snr[K]['IWAE']:.3f}", end=", ")
+    print(f"DReG {snr[K]['DReG']:.2f}; of the decoder's weight {snr[K]['decoder']:.2f}")
+for name in ROWS:
+    slope = math.log(snr[1024][name] / snr[256][name]) / math.log(4)
+    print(f"{name}: slope of log SNR against log K, from 256 to 1024: {slope:+.2f}")
+    assert abs(slope - (-0.5 if name == "IWAE" else 0.5)) < 0.02
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: exact mean gradient against K. IWAE and DReG lie on one curve that falls towards zero like 1/K; STL levels out at 1.25. Right: signal-to-noise against K on logarithmic axes. IWAE's encoder falls with slope -1/2, DReG and the decoder rise with slope +1/2."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Left: exact mean gradient against K. IWAE and DReG lie on one curve that falls towards zero like 1/K; STL levels out at 1.25. Right: signal-to-noise against K on logarithmic axes. IWAE's encoder falls with slope -1/2, DReG and the decoder rise with slope +1/2."}}
 Ks = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
 for name, color, style in (("STL", plots.Q, "-"), ("IWAE", plots.IWAE, "-"), ("DReG", plots.CIWAE, ":")):
@@ -310,8 +367,8 @@ plt.show()
 # posterior of the inner variable. Its term is the same size for every $K$, so there the SNR stays about constant in place of rising.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-assert [round(snr[1][i], 2) for i in range(3)] == [0.79, 1.93, 0.69]
-assert [round(snr[256][i], d) for i, d in ((0, 3), (1, 1), (2, 1))] == [0.037, 12.5, 4.7]
+assert [round(snr[1][name], 2) for name in ROWS] == [0.79, 1.93, 0.69]
+assert [round(snr[256][name], digits) for name, digits in zip(ROWS, (3, 1, 1))] == [0.037, 12.5, 4.7]
 ratio = {K: abs(moments("dreg", "mean", K)[0]) / moments("dreg", "mean", K)[1] for K in range(1, 10)}
 assert min(ratio, key=ratio.get) in (3, 4, 5) and ratio[9] > ratio[1]
 assert 9 < moments("iwae", "mean", 8)[1] / moments("dreg", "mean", 8)[1] < 11
@@ -322,20 +379,50 @@ assert 9 < moments("iwae", "mean", 8)[1] / moments("dreg", "mean", 8)[1] < 11
 # In the lab: *DReG, K = 64*, then drag $K$ down to 3 and watch the green curve dip.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · DReG's column of the table (●○○, 4 minutes)
+# ### Exercise 2 · Two samples by hand (pen and paper, easy, 4 minutes)
+#
+# One $x$, two samples. Their weights are $w = 3, 1$, and for one parameter their path terms are $h = 2, -4$. What does DReG give for
+# the gradient? A number.
+#
+# <details><summary>Hint 1</summary>What are the two shares, and to what power do they go in?</details>
+#
+# <details><summary>Hint 2</summary>The shares are 3/4 and 1/4, their squares 9/16 and 1/16. Each square is multiplied with its path
+# term; mind the sign of the second.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+by_dreg = ...  # a number
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.two_shares"](by_dreg)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+by_dreg = (3 / 4) ** 2 * 2 + (1 / 4) ** 2 * -4
+
+verdict = checks.ALL["05.two_shares"](by_dreg)
+assert verdict.passed
+verdict
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+weights = objectives.get("dreg").phi_weights(torch.tensor([3.0, 1.0]).log().view(1, 2, 1)).flatten()
+assert math.isclose((weights * torch.tensor([2.0, -4.0])).sum().item(), 0.875, rel_tol=1e-6)
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 3 · DReG's column of the table (easy, 4 minutes)
 #
 # Return the weights of the encoder's gradient for the row DReG: from log-weights `[M, K, B]` to weights of the same shape. The
 # row pools all $MK$ samples of an $x$. Log-weights near $-800$ must not break it.
 #
-# <details><summary>Hint</summary>A share over two axes at once: <code>log_w.flatten(0, 1)</code> makes one of them, and
-# <code>view_as(log_w)</code> takes you back. Which comes first, the share or the square?</details>
+# <details><summary>Hint 1</summary>Which comes first, the share or the square, and over how many samples is a share
+# taken here?</details>
+#
+# <details><summary>Hint 2</summary>A share over two axes at once: <code>log_w.flatten(0, 1)</code> makes one of them,
+# and <code>view_as(log_w)</code> takes you back. Square what you have then.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def dreg_weights(log_w):
     # Your lines here: [M, K, B] -> [M, K, B]
     ...
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.dreg_weights"](dreg_weights)
@@ -361,17 +448,21 @@ verdict
 # It is also an elegant place for a bug, found in published code.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: the hook that never fires (●●○, 8 minutes)
+# ### Exercise 4 · Spot the bug: the hook that never fires (medium, 8 minutes)
 #
 # The function should return DReG's gradient for $\mu$. No error, the right shape, the loss goes down. On the reference
 # model with $K = 64$ its mean is $-1.257$ where $-0.024$ is right. Mend it. Until you have an answer, leave the first line as it is.
 #
-# <details><summary>Hint</summary>Print something inside the hook. Through which tensor does the gradient of log_w flow back to mu, and
-# through which does it not?</details>
+# <details><summary>Hint 1</summary>Print something inside the hook. Through which tensor does the gradient of log_w
+# flow back to mu, and through which does it not?</details>
+#
+# <details><summary>Hint 2</summary><code>z.clone()</code> is a new tensor that nothing else was computed from, so no
+# gradient comes back through it. The hook belongs on the z that <code>log_w</code> was made of.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
-def dreg_gradient(mu, sigma, eps, log_joint):  # [B], a number, [K, B], a function [K, B] -> [K, B]
+def dreg_gradient(mu, sigma, eps, log_joint):
+    # [B], a number, [K, B], a function from [K, B] to [K, B]
     return None  # take this line away when you have mended the rest
     mu = mu.clone().requires_grad_()
     z = mu + sigma * eps
@@ -380,7 +471,6 @@ def dreg_gradient(mu, sigma, eps, log_joint):  # [B], a number, [K, B], a functi
     z.clone().register_hook(lambda gradient: share * gradient)
     (share * log_w).sum().backward()
     return mu.grad
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.spot_the_hook"](dreg_gradient)
@@ -408,38 +498,90 @@ found = dreg_gradient(mean.flatten().repeat(4_000), sigma, eps, log_joint)
 assert abs(z_score(found, moments("dreg", "mean", 64)[0])) < 4
 assert round(moments("stl", "mean", 64)[0], 3) == -1.257 and round(moments("dreg", "mean", 64)[0], 3) == -0.024
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 5 · DReG for your trainer (medium, 10 minutes)
+#
+# The last piece of your trainer. You get `log_p` and `log_q` `[M, K, B]`, and the samples `z` `[M, K, B, L]` that both were computed
+# from; inside `log_q` the encoder's $\mu$ and $\sigma$ are held fixed already. Return one loss for your `training_step`: its value
+# is minus $L_{MK}$, averaged over $B$. Its one `.backward()` gives the decoder plain shares and the encoder squared ones.
+#
+# <details><summary>Hint 1</summary>What does autograd send to each log-weight when you return minus the log of the mean weight, and what is
+# still missing where the gradient passes z?</details>
+#
+# <details><summary>Hint 2</summary>The loss sends the shares by itself. A share <code>[M, K, B]</code>, taken over M and K together and
+# detached, has to multiply the gradient of z: <code>z.register_hook(lambda gradient: share[..., None] * gradient)</code>, before you
+# return.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def dreg_loss(log_p, log_q, z):  # [M, K, B], [M, K, B], [M, K, B, L]
+    # Your lines here: a hook, and one number
+    ...
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.dreg_loss"](dreg_loss)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def dreg_loss(log_p, log_q, z):
+    log_w = log_p - log_q
+    M, K, B = log_w.shape
+    share = log_w.detach().flatten(0, 1).softmax(0).view(M, K, B, 1)
+    z.register_hook(lambda gradient: share * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean()
+
+
+verdict = checks.ALL["05.dreg_loss"](dreg_loss)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What it buys
 #
 # An SNR is a promise. Does it train? Let 100 copies of the reference $q$ climb, each with its own noise, $K = 64$ samples a
 # step, by Adam. We know the exact distance to the posterior at every step. **Your prediction:** after 400 steps, what is left of
-# $KL = 0.609$ with IWAE, with STL, with DReG, with the ELBO?
-
+# $KL = 0.609$ with IWAE, with STL, with DReG, with the ELBO? (It takes some seconds; each prints its line when it is done.)
 
 # %% slideshow={"slide_type": "subslide"}
-def climb(name, K=64, steps=400, copies=100):
-    """Mean exact KL(q || posterior) of the copies after each step."""
-    row, generator = objectives.get(name), torch.Generator().manual_seed(5)
-    mu, log_sigma = mean.repeat(copies, 1).requires_grad_(), std.log().repeat(copies, 1).requires_grad_()
-    optimiser, distance, xs = torch.optim.Adam([mu, log_sigma], lr=0.02), [], x.repeat(copies, 1)
+many_x = x.repeat(100, 1)  # 100 copies
+
+
+def surrogate(row, mu, log_sigma, eps):
+    """Its gradient is minus the row's, for the mean and the width of each copy."""
+    z = mu + log_sigma.exp() * eps  # [1, K, 100, 1]
+    held = (lambda t: t) if row.keeps_score else torch.Tensor.detach
+    log_q = Normal(held(mu), held(log_sigma).exp()).log_prob(z).sum(-1)
+    log_w = model.log_joint(many_x, z) - log_q  # [1, K, 100]
+    return -(row.phi_weights(log_w) * log_w).sum()
+
+
+# %% slideshow={"slide_type": "fragment"}
+def climb(name, K=64, steps=400):
+    """Exact KL(q || posterior) after each step, the mean of the copies."""
+    row, noise = objectives.get(name), seeded(5)
+    mu = mean.repeat(100, 1).requires_grad_()
+    log_sigma = std.log().repeat(100, 1).requires_grad_()
+    adam, distance = torch.optim.Adam([mu, log_sigma], lr=0.02), []
     for _ in range(steps):
-        eps = torch.randn(1, K, copies, 1, generator=generator, dtype=torch.float64)
-        z = mu + log_sigma.exp() * eps  # [1, K, B, 1]
-        inside = (mu, log_sigma) if row.keeps_score else (mu.detach(), log_sigma.detach())
-        log_w = model.log_joint(xs, z) - Normal(inside[0], inside[1].exp()).log_prob(z).sum(-1)  # [1, K, B]
-        optimiser.zero_grad()
-        (-(row.phi_weights(log_w) * log_w).sum()).backward()
-        optimiser.step()
-        distance.append(model.kl(xs, mu.detach(), log_sigma.detach().exp()).mean().item())
+        eps = torch.randn(1, K, 100, 1, generator=noise, dtype=torch.float64)
+        adam.zero_grad()
+        surrogate(row, mu, log_sigma, eps).backward()
+        adam.step()
+        q = mu.detach(), log_sigma.detach().exp()
+        distance.append(model.kl(many_x, *q).mean().item())
     return distance
 
+# %% slideshow={"slide_type": "fragment"}
+climbed = {}
+for name in ("iwae", "elbo", "stl", "dreg"):
+    climbed[name] = climb(name)
+    last = max(climbed[name][-1], 1e-6)  # what is left below that is rounding
+    print(f"{name:>4}: KL after 50 steps {climbed[name][49]:.4f}", end=", ")
+    print(f"after 400 steps {'at most ' if last == 1e-6 else ''}{last:.1e}")
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "KL from q to the posterior against training steps, logarithmic axis. IWAE falls from 0.6 to 0.3 in 400 steps. The ELBO falls fast and then stays near 0.001. STL and DReG fall below a millionth."}}
-climbed = {name: climb(name) for name in ("iwae", "elbo", "stl", "dreg")}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "KL from q to the posterior against training steps, logarithmic axis. IWAE falls from 0.6 to 0.3 in 400 steps. The ELBO falls fast and then stays near 0.001. STL and DReG fall below a millionth."}}
 for (name, distance), color in zip(climbed.items(), (plots.IWAE, plots.ELBO, plots.Q, plots.CIWAE)):
     plt.semilogy([max(d, 1e-8) for d in distance], color=color, label=name)
-    last = f"{distance[-1]:.1e}" if distance[-1] > 1e-6 else "below 1e-6"  # what is left there is rounding
-    print(f"{name:>4}: KL after 50 steps {distance[49]:.4f}, after 400 steps {last}")
 plt.xlabel("step"), plt.ylabel("KL(q || posterior), nats"), plt.ylim(1e-8, 1), plt.legend()
 plt.show()
 assert climbed["iwae"][-1] > 0.2 and 5e-4 < climbed["elbo"][-1] < 4e-3
@@ -450,20 +592,23 @@ assert climbed["stl"][-1] < 1e-6 and climbed["dreg"][-1] < 1e-6 and climbed["stl
 # term. DReG and STL arrive and **stay**. DReG needs a few more steps than STL, and it climbs the bound whose value we print.
 #
 # And a network? Take a VAE of 64 pixels and 10 latent dimensions, half-trained on digits. The SNR of each of its thousands of
-# parameters is measured from 400 gradients. The cell prints the median over parameters.
+# parameters is measured from 400 gradients. The cells train for some seconds, measure for some more, and print the median over parameters.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 images = data.digits()
 vae = train.untrained(images, seed=0)
-_ = train.fit(vae, images, "iwae", M=1, K=8, epochs=20, seed=0, progress=False)
-x_digit = data.binarise(images.train[:1], torch.Generator().manual_seed(0))  # [1, 64]
+_ = train.fit(vae, images, "iwae", M=1, K=8, epochs=20, seed=0)
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+x_digit = data.binarise(images.train[:1], seeded(0))  # [1, 64]
 measured = {}
 for K in (1, 8, 64):
     for name in ("iwae", "stl", "dreg"):
-        ratios = gradients.signal_to_noise(vae, x_digit, name, 1, K, 400, torch.Generator().manual_seed(1))
-        measured[name, K] = ratios.phi.nanmedian().item(), ratios.theta.nanmedian().item()
-        print(f"K = {K:2} {name:>4}: median SNR, encoder {measured[name, K][0]:.3f}"
-              f"   decoder {measured[name, K][1]:.3f}")
+        ratios = gradients.signal_to_noise(vae, x_digit, name, 1, K, 400, seeded(1))
+        medians = ratios.phi.nanmedian().item(), ratios.theta.nanmedian().item()
+        measured[name, K] = medians
+        print(f"K = {K:2} {name:>4}: median SNR, encoder {medians[0]:.3f}", end="   ")
+        print(f"decoder {medians[1]:.3f}")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert measured["iwae", 64][0] < 0.5 * measured["iwae", 1][0] < measured["dreg", 1][0]
@@ -479,7 +624,7 @@ assert math.isclose(measured["stl", 1][0], measured["dreg", 1][0], rel_tol=1e-3)
 # $K = 64$: in ten dimensions the weights are less even, and $\sqrt K$ is a law for large $K$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Without reparameterisation (may wait, with exercise 4)
+# ## Without reparameterisation (may wait, with exercise 6)
 #
 # Everything so far let the samples move. What if they cannot: a discrete $z$, or somebody wrote `q.sample()` where `q.rsample()` was
 # meant? Then $z$ is a fixed number for autograd. Two things can happen, and neither raises an error.
@@ -492,7 +637,8 @@ assert math.isclose(measured["stl", 1][0], measured["dreg", 1][0], rel_tol=1e-3)
 for K in (1, 8, 64):
     runs = draw(case, K, runs=20_000, seed=60 + K)
     fixed = -(runs.log_w.softmax(0) * runs.score).sum(0)  # z = q.sample()
-    print(f"K = {K:2}: exact gradient {moments('iwae', 'mean', K)[0]:+.3f}   with sample() {fixed.mean():+.3f}")
+    print(f"K = {K:2}: exact gradient {moments('iwae', 'mean', K)[0]:+.3f}", end="   ")
+    print(f"with sample() {fixed.mean():+.3f}")
     assert abs(z_score(fixed, -wake[K])) < 4
 assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
 
@@ -506,24 +652,27 @@ assert abs(wake[1]) < 1e-9 and round(-wake[64], 2) == 1.23
 # the first part because the *distribution* of the samples moves, the second because $\hat L$ itself contains $-\log q$.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · Spot the bug: the guide that learns nothing (●●●, 10 minutes)
+# ### Exercise 6 · Spot the bug: the guide that learns nothing (hard, 10 minutes)
 #
 # The samples of this encoder cannot be differentiated, so `z` is detached, and that must stay. Mend the function so that its mean is
 # $\nabla_\mu L_K$ all the same: return `[B]`. The check compares numbers, so use the formula above as it stands, with no baseline.
 #
-# <details><summary>Hint</summary>Build a surrogate whose gradient is the formula above: the bound itself already has the second part.
-# Which factor of the first part must be held fixed?</details>
+# <details><summary>Hint 1</summary>Which of the two parts of the formula does autograd find in L by itself, and which
+# one not?</details>
+#
+# <details><summary>Hint 2</summary>Build a surrogate whose gradient is the formula above: the bound itself already
+# has the second part. Add a number that is held fixed, times the sum of the log q: which number?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
-def guide_gradient(mu, sigma, eps, log_joint):  # [B], a number, [K, B], a function [K, B] -> [K, B]
+def guide_gradient(mu, sigma, eps, log_joint):
+    # [B], a number, [K, B], a function from [K, B] to [K, B]
     return None  # take this line away when you have mended the rest
     mu = mu.clone().requires_grad_()
     z = (mu + sigma * eps).detach()  # a sample that cannot be differentiated
     log_q = Normal(mu, sigma).log_prob(z)
     L = (log_joint(z) - log_q).logsumexp(0) - math.log(len(eps))  # [B]
     return torch.autograd.grad(L.sum(), mu)[0]
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.spot_the_guide"](guide_gradient)
@@ -549,11 +698,47 @@ eps = torch.randn(8, 100_000, generator=torch.Generator().manual_seed(7), dtype=
 found = guide_gradient(mean.flatten().repeat(100_000), sigma, eps, log_joint)
 assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 3 * moments("iwae", "mean", 8)[1]
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["pause"]
+# **A natural pause.** Part 1 ends here: you have a gradient of $L_K$ that gets clearer with $K$, and your trainer has it too. Part 2
+# finds the rule behind it, compares your trainer with the package, and goes from gradients to values: both sides, and less bias.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · The rule in order (pen and paper, medium, 5 minutes)
+#
+# In the five lines, only line 3 knew which bound it was. Take **any** value $V$ that depends on $\phi$ through the log-weights, and
+# let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. Put four of these lines in order; one of
+# the five does not hold for every $V$, and is left out. Begin with what is wanted.
+#
+# * **A** · Into the first line:
+#   $\nabla_\phi \mathbb E[V] = \mathbb E \sum_k \left( a_k - \partial a_k / \partial \log w_k \right) h_k$.
+# * **B** · By the chain rule, the right side of the line before is $\mathbb E[(\partial a_k / \partial \log w_k)\, h_k]$.
+# * **C** · Wanted: $\nabla_\phi \mathbb E[V] = \mathbb E \sum_k (a_k h_k - a_k s_k)$.
+# * **D** · $\mathbb E[a_k s_k] = \mathbb E[a_k]\, \mathbb E[s_k] = 0$, for the score has mean zero.
+# * **E** · From score to path:
+#   $\mathbb E[a_k s_k] = \mathbb E[(\partial a_k / \partial z_k)(\partial z_k / \partial \phi)]$, with $\phi$ held fixed in $a_k$.
+#
+# <details><summary>Hint 1</summary>Which line treats two things as independent that depend on the same sample?</details>
+#
+# <details><summary>Hint 2</summary>It is the five lines above with another weight: what is wanted, from score to path, the chain rule,
+# and back into the first.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+lines = ...  # the letters in order, "BCA"
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["05.rule_in_order"](lines)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+lines = "CEBA"
+
+verdict = checks.ALL["05.rule_in_order"](lines)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The rule behind it
 #
-# In the five lines, only line 3 knew which bound it was. So take **any** value $V$ that depends on $\phi$ through the log-weights, and
-# let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. The same five lines end in
+# For any value $V$ of the log-weights, with $a_k = \partial V / \partial \log w_k$, the same lines end in
 #
 # $$ \nabla_\phi \mathbb E[V] \;=\; \mathbb E \sum_k \underbrace{a_k}_{\text{whole slopes}} (h_k - s_k)
 # \;=\; \mathbb E \sum_k \underbrace{\left( a_k - \frac{\partial a_k}{\partial \log w_k} \right)}_{\text{path term only}} h_k . $$
@@ -564,19 +749,25 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 
 # %% slideshow={"slide_type": "subslide"}
 def weights_of(value, log_w):
-    """What autograd gives: the weights for whole slopes, and those for the path term alone. 2 x [M, K, B]."""
+    """The weights for whole slopes, and those for the path term alone: [M, K, B]."""
     slope = torch.func.grad(lambda log_w: value(log_w).sum())
-    diagonal = torch.einsum("mkbmkb->mkb", torch.func.jacrev(slope)(log_w))  # of the second derivative
-    return slope(log_w), slope(log_w) - diagonal
+    second = torch.func.jacrev(slope)(log_w)  # [M, K, B, M, K, B]
+    return slope(log_w), slope(log_w) - torch.einsum("mkbmkb->mkb", second)
 
 
-log_w = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)  # [M, K, B]
+log_w = 2 * torch.randn(2, 3, 5, generator=seeded(0), dtype=torch.float64)  # [M, K, B]
+for name in ("elbo", "iwae", "miwae", "ciwae"):
+    whole, path_only = weights_of(objectives.get(name).value, log_w)
+    sums = [part[..., 0].sum().item() for part in (whole, path_only)]
+    print(f"{name:>5}: weights for whole slopes add up to {sums[0]:.3f}", end=", ")
+    print(f"for the path alone to {sums[1]:.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 share, pooled = log_w.softmax(1), dreg_weights(log_w).sqrt()
 doubly = {name: weights_of(objectives.get(name).value, log_w)[1] for name in ("elbo", "iwae", "miwae", "ciwae")}
 assert torch.allclose(doubly["elbo"], torch.full_like(log_w, 1 / 6))
 assert torch.allclose(doubly["iwae"], pooled**2) and torch.allclose(doubly["miwae"], share**2 / 2)
 assert torch.allclose(doubly["ciwae"], 0.5 / 6 + 0.5 * share**2 / 2)  # beta = 0.5
-print("for each bound, the weights of its doubly reparameterised gradient are the derivative minus its diagonal")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Between ELBO and IWAE: VR-IWAE
@@ -588,7 +779,7 @@ print("for each bound, the weights of its doubly reparameterised gradient are th
 # which is $L_K$ at $\alpha = 0$ and tends to the ELBO as $\alpha \to 1$. The exponent makes the weights more even. For $K \to \infty$
 # it tends to the variational Rényi bound $\frac{1}{1-\alpha} \log \mathbb E_q[w^{1-\alpha}]$, which is *below* $\log p(x)$ for every $\alpha > 0$.
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Left: exact VR-IWAE bounds against alpha for K = 1, 8, 64 and infinity. All meet at the ELBO for alpha = 1; at alpha = 0 they spread out to L_K, the one for infinity reaching log p(x). Right: exact signal-to-noise of the encoder's gradient against K for five alphas; it falls for alpha = 0 and rises for all others."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Left: exact VR-IWAE bounds against alpha for K = 1, 8, 64 and infinity. All meet at the ELBO for alpha = 1; at alpha = 0 they spread out to L_K, the one for infinity reaching log p(x). Right: exact signal-to-noise of the encoder's gradient against K for five alphas; it falls for alpha = 0 and rises for all others."}}
 alphas = [i / 20 for i in range(21)]
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9))
 for K, color in ((1, plots.ELBO), (8, plots.MIWAE), (64, plots.IWAE)):
@@ -621,20 +812,22 @@ values = (0.5 * log_w).logsumexp(1)[:, 0] / 0.5 - math.log(8) / 0.5
 assert abs(z_score(values, exact_rows.value("vr_iwae", K=8, alpha=0.5))) < 4
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · A row of your own (●●○, 8 minutes)
+# ### Exercise 8 · A row of your own (medium, 8 minutes)
 #
 # VR-IWAE's row in the table keeps the score term, with shares $v$ of $w^{1-\alpha}$ inside each of the $M$ groups, divided by $M$. Give it a doubly
 # reparameterised twin: the weights for the path term alone, `[M, K, B]`. By the rule, on paper first.
 #
-# <details><summary>Hint</summary>Here a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent
-# 1 - alpha stands inside the softmax. Test alpha = 0 and alpha = 1.</details>
+# <details><summary>Hint 1</summary>Which a does the row have now, and what is its derivative for the log-weight of
+# the same sample?</details>
+#
+# <details><summary>Hint 2</summary>Here a = v / M, and d v / d log w = (1 - alpha)(v - v²), because the exponent 1 -
+# alpha stands inside the softmax. Subtract, and test alpha = 0 and alpha = 1.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def vr_dreg_weights(log_w, alpha):
     # Your lines here: [M, K, B], a number -> [M, K, B]
     ...
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.own_row"](vr_dreg_weights)
@@ -670,31 +863,29 @@ verdict
 # with $v$ the share of $w^{1-\alpha}$. The code of the package *is* this table: `objectives.TABLE`. Here every weight column is held against autograd.
 
 # %% slideshow={"slide_type": "subslide"}
-# M, K, B all different
-log_w = 2 * torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-table = {name: objectives.get(name) for name in "elbo iwae miwae ciwae piwae stl dreg vr_iwae".split()}
+NAMES = ["elbo", "iwae", "miwae", "ciwae", "piwae", "stl", "dreg", "vr_iwae"]
+table = {name: objectives.get(name) for name in NAMES}
+log_w = 2 * torch.randn(2, 3, 5, generator=seeded(1), dtype=torch.float64)  # [M, K, B]
 for name, row in table.items():
-    for_theta, _ = weights_of(row.value, log_w)
     climbed_by_phi = bounds.miwae if name == "piwae" else row.value
-    whole_slopes, path_only = weights_of(climbed_by_phi, log_w)
-    for_phi = path_only if name == "dreg" else whole_slopes
-    assert torch.allclose(row.theta_weights(log_w), for_theta) and torch.allclose(row.phi_weights(log_w), for_phi)
-    value, sums = row.value(log_w)[0].item(), (for_theta[..., 0].sum().item(), for_phi[..., 0].sum().item())
-    unbiased = row.keeps_score or torch.allclose(row.phi_weights(log_w), path_only)
-    print(f"{name:>8}  value {value:+.3f}   sums of the weights {sums[0]:.3f}, {sums[1]:.3f}", end="   ")
-    print(f"score {'kept   ' if row.keeps_score else 'dropped'}  phi {'unbiased' if unbiased else 'BIASED'}")
+    whole, path_only = weights_of(climbed_by_phi, log_w)
+    for_phi = row.phi_weights(log_w)
+    unbiased = row.keeps_score or torch.allclose(for_phi, path_only)
+    print(f"{name:>8}  value {row.value(log_w)[0]:+.3f}", end="   ")
+    print(f"weights for phi add up to {for_phi[..., 0].sum():.3f}", end="   ")
+    print(f"score {'kept   ' if row.keeps_score else 'dropped'}", end="   ")
+    print(f"phi {'unbiased' if unbiased else 'BIASED'}")
+    assert torch.allclose(row.theta_weights(log_w), weights_of(row.value, log_w)[0])
+    assert torch.allclose(for_phi, path_only if name == "dreg" else whole)
     assert unbiased == (name != "stl")
 assert torch.allclose(vr_dreg_weights(log_w, 0.5), weights_of(objectives.get("vr_iwae", alpha=0.5).value, log_w)[1])
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Every weight agrees with autograd. Where whole slopes are used, the weights add up to one; DReG's add up to $1/\mathrm{ESS}$,
 # the effective sample size of chapter 02 upside down.
-#
-# *May wait*, up to *From both sides*: the same table against a network, for **every parameter**, so that the hook is checked too.
-# Then the twins' means, on the reference model.
 
 
-# %% slideshow={"slide_type": "subslide"}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 def by_the_table(network, x, row, M, K, seed):
     """The loss's gradient for each parameter from the row's two columns, without any hook."""
     eps = network.noise(x, M, K, torch.Generator().manual_seed(seed))
@@ -706,8 +897,7 @@ def by_the_table(network, x, row, M, K, seed):
     slopes = torch.autograd.grad(for_theta, theta, retain_graph=True) + torch.autograd.grad(for_phi, phi)
     return zip(theta + phi, slopes)
 
-
-# %% slideshow={"slide_type": "skip"}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 x_five = data.binarise(images.train[:5], torch.Generator().manual_seed(2))  # [5, 64]
 for name, row in table.items():
     vae.zero_grad()
@@ -715,23 +905,30 @@ for name, row in table.items():
     for parameter, slope in by_the_table(vae, x_five, row, M=2, K=3, seed=4):
         assert torch.allclose(parameter.grad, slope, rtol=1e-3, atol=1e-5), name
 assert torch.allclose(dreg_weights(log_w).sum((0, 1)), 1 / bounds.effective_sample_size(log_w.flatten(0, 1)[None])[0])
-print("eight rows, every parameter of the network: one backward pass gives what the table says")
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# *May wait:* the twins' means, on the reference model.
 
 # %% slideshow={"slide_type": "subslide"}
 M, K = 2, 3
 runs = draw(case, M * K, runs=100_000, seed=9)
-log_w, path, score = (part.view(M, K, -1) for part in (runs.log_w, runs.path, runs.score))  # [M, K, B]
-truth = {"elbo": moments("elbo", "mean", 1)[0]}
-truth |= {name: moments("iwae", "mean", samples)[0] for name, samples in (("iwae", M * K), ("miwae", K))}
-truth["vr_iwae"] = moments("vr_iwae", "mean", K, alpha=0.5)[0]
-twins = {"elbo": torch.full_like(log_w, 1 / 6), "iwae": dreg_weights(log_w), "miwae": log_w.softmax(1) ** 2 / M}
+log_w = runs.log_w.view(M, K, -1)  # [M, K, B]
+path, score = runs.path.view(M, K, -1), runs.score.view(M, K, -1)
+twins = {"iwae": dreg_weights(log_w), "miwae": log_w.softmax(1) ** 2 / M}
 twins["vr_iwae"] = vr_dreg_weights(log_w, 0.5)
-for name, right in truth.items():
+for name, weights in twins.items():
     whole = (objectives.get(name).phi_weights(log_w) * (path - score)).sum((0, 1))
-    twin = (twins[name] * path).sum((0, 1))
-    print(f"{name:>8}: exact {right:+.4f}   whole {whole.mean():+.4f}, sd {whole.std():.2f}"
-          f"   twin {twin.mean():+.4f}, sd {twin.std():.2f}")
-    assert abs(z_score(whole, right)) < 4 and abs(z_score(twin, right)) < 4 and twin.std() < 0.6 * whole.std()
+    twin = (weights * path).sum((0, 1))
+    print(f"{name:>8}: exact {exact_rows.mean(name, 'mean', M, K):+.4f}", end="   ")
+    print(f"whole {whole.mean():+.4f}, sd {whole.std():.2f}", end="   ")
+    print(f"twin {twin.mean():+.4f}, sd {twin.std():.2f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+twins["elbo"] = torch.full_like(log_w, 1 / 6)
+for name, weights in twins.items():
+    whole = (objectives.get(name).phi_weights(log_w) * (path - score)).sum((0, 1))
+    twin, expected = (weights * path).sum((0, 1)), exact_rows.mean(name, "mean", M, K)
+    assert abs(z_score(whole, expected)) < 4 and abs(z_score(twin, expected)) < 4 and twin.std() < 0.6 * whole.std()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The twin has the same mean (all z-scores below 4) and at most 60% of the standard deviation, for every bound of the table. Score-function gradients
@@ -740,6 +937,86 @@ for name, right in truth.items():
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Hide the table and let them fill in a blank one in pairs: five columns, eight rows. Ask now: *which two rows differ in one
 # entry only?* (STL and DReG; IWAE and STL in the last column.) *Which row's value is not what phi climbs?* (PIWAE.) Then run the check.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Your trainer, and the package's
+#
+# From chapter 01 on you wrote a trainer, piece by piece. Does it compute what the package computes? Two models: the reference model,
+# with its decoder's slope free to learn, and a small VAE. $M = 2$, $K = 3$ and $B = 5$ differ, so that no exchanged axis can hide. A
+# learning rate of 0 keeps the parameters where they are; what a step leaves in `.grad` is compared, tensor by tensor.
+
+# %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
+training_step = cards.mine("01.training_step")
+iwae_loss = cards.mine("03.iwae_bound")
+two_goals = cards.mine("04.two_goals")
+dreg_piece = cards.mine("05.dreg_loss")
+
+
+def step_of_mine(network, batch, name, theta, phi):
+    """One step of your trainer: it leaves a gradient in every .grad."""
+    eps = network.noise(batch, 2, 3, seeded(4))  # [M, K, B, L]
+    nowhere = torch.optim.SGD([*theta, *phi], lr=0.0)
+    if name == "piwae":
+        nowhere.zero_grad()
+        log_p, log_q = network(batch, eps)
+        return two_goals(log_p - log_q, theta, phi)
+    training_step(lambda x: loss_of(network, x, eps, name), batch, nowhere)
+
+
+# %% slideshow={"slide_type": "fragment"}
+def loss_of(network, batch, eps, name):
+    """The loss of a row with one goal, of your pieces."""
+    if name == "dreg":
+        z, log_q = network.draw(batch, eps, keeps_score=False)
+        return dreg_piece(network.log_joint(batch, z), log_q, z)
+    log_p, log_q = network(batch, eps)
+    return iwae_loss(log_p - log_q, name == "iwae")
+
+
+def step_of_the_package(network, batch, name, parameters):
+    for parameter in parameters:
+        parameter.grad = None
+    objectives.backward(network, batch, name, M=2, K=3, generator=seeded(4))
+
+# %% slideshow={"slide_type": "fragment"}
+slope = torch.nn.Parameter(model.weight.clone())  # theta of the reference model
+five = torch.linspace(-1.0, 2.0, 5, dtype=torch.float64)[:, None]  # [B, 1]
+reference = exact.Case(exact.LinearGaussian(slope, 0.7), five, mean, std)
+with torch.random.fork_rng():
+    torch.manual_seed(3)
+    small = models.VAE(data_dim=64, latent_dim=2, hidden=(8,))
+digits_five = data.binarise(images.train[:5], seeded(2))  # [5, 64]
+
+compared = {  # model: (network, batch, theta by name, phi by name)
+    "reference": (reference, five, {"slope": slope}, reference.phi()),
+    "small VAE": (small, digits_five, small.theta(), small.phi()),
+}
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+MINE, differences = ("iwae", "miwae", "piwae", "dreg"), {}
+for which, (network, batch, theta, phi) in compared.items():
+    named = theta | phi
+    for name in MINE:
+        step_of_the_package(network, batch, name, named.values())
+        expected = {key: p.grad.clone() for key, p in named.items()}
+        step_of_mine(network, batch, name, list(theta.values()), list(phi.values()))
+        for key, p in named.items():
+            apart = (p.grad - expected[key]).abs().max().item()
+            differences[which, name, key] = apart, expected[key].abs().max().item()
+    for key in named:
+        print(f"{which} {key:>17}", end="")
+        for name in MINE:
+            print(f"   {name} {differences[which, name, key][0]:.0e}", end="")
+        print()
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+assert len(differences) == 4 * (3 + 8)
+assert all(apart < 1e-5 * max(1.0, largest) for apart, largest in differences.values())
+assert all(largest > 0 for _, largest in differences.values())  # zeros would agree too
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The largest difference of each parameter's gradient, for IWAE, MIWAE, PIWAE and DReG. What is left is rounding. Where the cell above
+# says *your own answer*, these are your lines: **four rows of the table, in a trainer that you wrote.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From both sides: L ≤ log p ≤ U
@@ -760,13 +1037,15 @@ for name, right in truth.items():
 
 # %% slideshow={"slide_type": "subslide"}
 chi_squared = model.chi_squared(x, mean, std).item()
-print(f"log p(x) = {log_p:.4f}     U_0 = EUBO = {model.eubo(x, mean, std).item():.4f}")
+print(f"log p(x) {log_p:.4f}     U_0 = EUBO {model.eubo(x, mean, std).item():.4f}")
 for K in (1, 4, 16, 64):
     lower, upper = weight_law.lower(K + 1).item(), weight_law.upper(K).item()
-    law = chi_squared / (2 * (K + 1))
-    print(f"K = {K:2}   L_K+1 {lower:.4f}   U_K {upper:.4f}   gaps over the law {(log_p - lower) / law:.3f}", end=" ")
-    print(f"{(upper - log_p) / law:.3f}   midpoint {(lower + upper) / 2 - log_p:+.6f}")
-    assert lower < log_p < upper and abs((lower + upper) / 2 - log_p) < 0.05 * (upper - lower) + 0.02 / K
+    law, middle = chi_squared / (2 * (K + 1)), (lower + upper) / 2
+    print(f"K = {K:2}   L_K+1 {lower:.4f}   U_K {upper:.4f}", end="   ")
+    print(f"gaps over the law {(log_p - lower) / law:.3f}", end=" ")
+    print(f"{(upper - log_p) / law:.3f}", end="   ")
+    print(f"midpoint {middle - log_p:+.6f}")
+    assert lower < log_p < upper and abs(middle - log_p) < 0.05 * (upper - lower) + 0.02 / K
 assert abs(weight_law.upper(0).item() - model.eubo(x, mean, std).item()) < 1e-8
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -780,9 +1059,14 @@ assert abs(weight_law.upper(0).item() - model.eubo(x, mean, std).item()) < 1e-8
 # ELBO at $K = 1$ and tends to the EUBO for $K \to \infty$. In between it crosses $\log p(x)$ and is a bound in **neither** direction:
 
 # %% slideshow={"slide_type": "fragment"}
-reported = {K: (weight_law.implied_posterior(K) * grid.log_w).sum().item() for K in (1, 2, 3, 8, 64, 1024)}
-for K, value in reported.items():
-    print(f"K = {K:4}   sum of w~ log w: {value:.3f}   {'below' if value < log_p else 'ABOVE'} log p(x) = {log_p:.3f}")
+reported = {}
+for K in (1, 2, 3, 8, 64, 1024):
+    reported[K] = (weight_law.implied_posterior(K) * grid.log_w).sum().item()
+    where = "below" if reported[K] < log_p else "ABOVE"
+    print(f"K = {K:4}   sum of w~ log w {reported[K]:.3f}", end="   ")
+    print(f"{where} log p(x) = {log_p:.3f}")
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert reported[2] < log_p < reported[3] and abs(reported[1] - model.elbo(x, mean, std).item()) < 1e-9
 assert abs(reported[1024] - model.eubo(x, mean, std).item()) < 1e-3
 runs = draw(case, 3, runs=40_000, seed=11)
@@ -793,13 +1077,16 @@ lower, upper = weight_law.lower(65).item(), weight_law.upper(64).item()
 assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_p), 5) == 0.00002
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · Spot the bug: a sandwich with one slice (●●○, 7 minutes)
+# ### Exercise 9 · Spot the bug: a sandwich with one slice (medium, 7 minutes)
 #
 # An evaluation script is given `log_w` `[M, K, B]`, samples of $q$, and `log_w0` `[M, B]`, the log-weight of one posterior sample for each group. It
 # reports a lower and an upper estimate, each averaged over $M$. Its upper one needs no posterior sample, which is suspicious. Mend it: return $L_K$ and $U_K$, stacked as `[2, B]`.
 #
-# <details><summary>Hint</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None], log_w], 1)</code>. How many weights are
-# under the second logarithm then?</details>
+# <details><summary>Hint 1</summary>How many weights stand under the logarithm of U, and where does the first of them
+# come from?</details>
+#
+# <details><summary>Hint 2</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None],
+# log_w], 1)</code>. The second logarithm has K + 1 weights under it.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -808,7 +1095,6 @@ def sandwich(log_w, log_w0):  # [M, K, B], [M, B]
     lower = (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)
     upper = (log_w.softmax(1) * log_w).sum(1).mean(0)
     return torch.stack([lower, upper])
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.sandwich"](sandwich)
@@ -846,25 +1132,26 @@ assert abs(z_score(each[1], weight_law.upper(4).item())) < 4
 #
 # Once more, and once more. The jackknife of order $m$ (Nowozin 2018; the general form is much older) is
 #
-# $$ J_m = \sum_{j=0}^{m} c(K, m, j)\, \bar L_{K-j}, \qquad c(K, m, j) = (-1)^j \frac{(K-j)^m}{(m-j)!\, j!}, \qquad \text{bias } O(K^{-(m+1)}), $$
+# $$ J_m = \sum_{j=0}^{m} c(K, m, j)\, \bar L_{K-j}, \qquad c(K, m, j) = (-1)^j \frac{(K-j)^m}{(m-j)!\, j!}, $$
 #
-# with $\bar L_{K-j}$ the mean over all $\binom{K}{j}$ subsets of $K - j$ samples. Order 0 is $L_K$. The coefficients add up to one.
+# whose bias is $O(K^{-(m+1)})$, with $\bar L_{K-j}$ the mean over all $\binom{K}{j}$ subsets of $K - j$ samples. Order 0 is $L_K$. The coefficients add up to one.
 
 # %% slideshow={"slide_type": "subslide"}
-log_w = model.log_weights(x, mean, std, M=2_000, K=8, generator=torch.Generator().manual_seed(13))  # [M, 8, 1]
+log_w = model.log_weights(x, mean, std, M=2_000, K=8, generator=seeded(13))  # [M, 8, 1]
 L_K = log_w.logsumexp(1) - math.log(8)  # [M, 1]
-# [8, M, 1]
-without = torch.stack([log_w[:, [i for i in range(8) if i != j]].logsumexp(1) - math.log(7) for j in range(8)])
-first_order = (8 * L_K - 7 * without.mean(0)).mean(0)  # mean over the subsets, then over M: [1]
-assert torch.allclose(first_order, bounds.jackknife(log_w, order=1))
+others = [[i for i in range(8) if i != j] for j in range(8)]  # without sample j
+without = torch.stack([log_w[:, seven].logsumexp(1) - math.log(7) for seven in others])
+first_order = (8 * L_K - 7 * without.mean(0)).mean(0)  # over the subsets, then over M
 
 for order in range(5):
-    each = bounds.jackknife(log_w.permute(2, 1, 0), order)  # [1, 8, 2000]: one estimate for each group, [2000]
+    each = bounds.jackknife(log_w.permute(2, 1, 0), order)  # one for each group, [2000]
     bias = exact_rows.value("jackknife", K=8, order=order) - log_p
-    print(f"order {order}: exact bias {bias:+.6f}"
-          f"   measured mean {each.mean():.4f} (se {each.std() / 2000**0.5:.4f})", end="")
-    print(f"   sd {each.std():.4f}   coefficients {[round(c, 1) for c in bounds.jackknife_coefficients(8, order)]}")
+    largest = max(map(abs, bounds.jackknife_coefficients(8, order)))
+    print(f"order {order}: exact bias {bias:+.6f}", end="   ")
+    print(f"measured mean {each.mean():.4f}   sd {each.std():.4f}", end="   ")
+    print(f"largest coefficient {largest:.1f}")
     assert abs(z_score(each, log_p + bias)) < 4
+assert torch.allclose(first_order, bounds.jackknife(log_w, order=1))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Each order takes away most of the bias that is left: from $-0.048$ to $+0.005$ to $-0.0005$. Look at the **sign**. Order 1 lies above $\log p(x)$.
@@ -877,19 +1164,20 @@ assert 100 < max(bounds.jackknife_coefficients(8, 4)) < 1000
 assert abs(sum(bounds.jackknife_coefficients(8, 4)) - 1) < 1e-9
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · The coefficients (●●○, 6 minutes)
+# ### Exercise 10 · The coefficients (medium, 6 minutes)
 #
 # Return $c(K, m, j)$ for $j = 0, \dots, m$, in this order, as a list or a tensor.
 #
-# <details><summary>Hint</summary><code>math.factorial</code>, and a list over <code>range(order + 1)</code>. Two tests: they add up to one, and at order 1 they
-# are K and -(K - 1).</details>
+# <details><summary>Hint 1</summary>What are they for order 1, by hand, and what do they add up to?</details>
+#
+# <details><summary>Hint 2</summary><code>math.factorial</code>, and a list over <code>range(order + 1)</code>: the
+# sign (-1)^j, the power (K - j)^order, and two factorials below, of order - j and of j.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 def coefficients(K, order):
     # Your lines here.
     ...
-
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
 checks.ALL["05.coefficients"](coefficients)
@@ -908,7 +1196,7 @@ verdict
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **The rates.** On the reference model, exactly, for orders 0 to 4:
 
-# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Absolute exact bias of the jackknife against K on logarithmic axes for orders 0 to 4. Each order falls more steeply than the one before; filled dots are biases above log p(x), open dots below. Order 1 lies above, and for large K so do orders 3 and 4."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Absolute exact bias of the jackknife against K on logarithmic axes for orders 0 to 4. Each order falls more steeply than the one before; filled dots are biases above log p(x), open dots below. Order 1 lies above, and for large K so do orders 3 and 4."}}
 Ks = [6, 8, 12, 16, 24, 32, 48, 64]
 for order, color in enumerate((plots.IWAE, plots.MIWAE, plots.CIWAE, plots.Q, plots.ELBO)):
     bias = [exact_rows.value("jackknife", K=K, order=order) - log_p for K in Ks]
@@ -926,23 +1214,29 @@ plt.show()
 # *May wait:* do they settle too? They get too small for a computer's sixteen digits. So take an example that can be added up in sixty: weights
 # that are 1 or 3, with probability one half each. Then $\mathbb E[L_K]$ is a binomial sum.
 
-
 # %% slideshow={"slide_type": "subslide"}
+from decimal import Decimal, getcontext
+
+
 def two_valued_bound(K):
     """Exact L_K for weights that are 1 or 3 with probability 1/2 each: E[w] = 2."""
-    return sum(math.comb(K, i) * (Decimal(K + 2 * i) / K).ln() for i in range(K + 1)) / Decimal(2) ** K
+    terms = (math.comb(K, i) * (Decimal(K + 2 * i) / K).ln() for i in range(K + 1))
+    return sum(terms) / Decimal(2) ** K
 
 
-getcontext().prec = 60
-bound = {K - j: two_valued_bound(K - j) for K in (256, 512) for j in range(5)}
-for order in range(5):
+def two_valued_bias(K, order):
     below = [math.factorial(order - j) * math.factorial(j) for j in range(order + 1)]
-    bias = [
-        sum((-1) ** j * Decimal((K - j) ** order) / below[j] * bound[K - j] for j in range(order + 1)) - Decimal(2).ln()
-        for K in (256, 512)
-    ]
-    rate = math.log2(abs(bias[1] / bias[0]))
-    print(f"order {order}: bias {bias[0]:+.2e} at K = 256, {bias[1]:+.2e} at 512: slope {rate:.2f}")
+    factors = [Decimal((-1) ** j * (K - j) ** order) / n for j, n in enumerate(below)]
+    return sum(c * exact_L[K - j] for j, c in enumerate(factors)) - Decimal(2).ln()
+
+# %% slideshow={"slide_type": "fragment"}
+getcontext().prec = 60  # digits
+exact_L = {K - j: two_valued_bound(K - j) for K in (256, 512) for j in range(5)}
+for order in range(5):
+    early, late = two_valued_bias(256, order), two_valued_bias(512, order)
+    rate = math.log2(abs(late / early))
+    print(f"order {order}: bias {early:+.1e} at 256, {late:+.1e} at 512", end=": ")
+    print(f"slope {rate:.2f}")
     assert abs(rate + order + 1) < 0.06
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -964,10 +1258,12 @@ for order in range(5):
 
 # %% slideshow={"slide_type": "fragment"}
 for K in (6, 8, 16):
-    slopes_of = [exact_rows.mean("jackknife", "mean", K=K, order=order) for order in range(3)]
-    print(f"K = {K:2}   encoder's exact gradient: order 0 {slopes_of[0]:+.4f}   order 1 {slopes_of[1]:+.4f}"
-          f"   order 2 {slopes_of[2]:+.4f}")
-    assert slopes_of[0] < 0 < slopes_of[1]
+    print(f"K = {K:2}   encoder's exact gradient", end="")
+    for order in range(3):
+        slope = exact_rows.mean("jackknife", "mean", K=K, order=order)
+        print(f"   order {order} {slope:+.4f}", end="")
+        assert order == 2 or (slope > 0) == (order == 1)
+    print()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The posterior is to the left, so a helpful gradient is negative. Order 1 is **positive**: climbing it moves $q$ away. For the *decoder* the jackknife's gradient is closer
@@ -1017,7 +1313,9 @@ assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 # **Why not train q directly?** Finke and Thiery (2019; AISLE) ask what the encoder is for, an importance proposal, and let it descend a divergence from the posterior outright. With
 # $r = w/p(x)$ the gradients are
 #
-# $$ -\nabla_\phi KL(p(z|x) \| q) = \mathbb E_q[r\, s] = \mathbb E_q[r\, h], \qquad -\tfrac12 \nabla_\phi \chi^2(p(z|x) \| q) = \mathbb E_q[r^2 h] . $$
+# $$ -\nabla_\phi KL(p(z|x) \| q) = \mathbb E_q[r\, s] = \mathbb E_q[r\, h], $$
+#
+# $$ -\tfrac12 \nabla_\phi \chi^2(p(z|x) \| q) = \mathbb E_q[r^2 h] . $$
 #
 # Estimated with $\tilde w \approx r/K$, the first is STL and the second ($K$ times) DReG. Seen from there STL is not biased; it has another aim.
 #
@@ -1028,29 +1326,32 @@ assert round(U[1], 3) == 0.073 and round(5 * U[1] - 4 * U[0], 3) == -0.002
 #
 # which is line 2 with $f q / p_\theta$ in the place of $f$; for $p_\theta = q$ it *is* line 2.
 #
-# **Without reparameterisation.** Liévin et al. (2020; OVIS) put control variates $c_k$, each free of $z_k$, into the formula of exercise 4:
+# **Without reparameterisation.** Liévin et al. (2020; OVIS) put control variates $c_k$, each free of $z_k$, into the formula of exercise 6:
 # $\mathbb E \sum_k (\hat L - \tilde w_k - c_k)\, s_k$. Chosen for the smallest variance, they give an SNR that *grows* like $\sqrt K$ without a path. Richter et al. (2020; VarGrad, chapter 02) find the leave-one-out estimator of the ELBO as the gradient of
 # a loss, $\nabla_\phi \tfrac12 \mathrm{Var}_r[\log w]\,\big|_{r = q} = -\nabla_\phi \mathrm{ELBO}$.
 #
 # **Several encoders.** Kviman et al. (2022; MISELBO) average $S$ proposals, and weigh each sample by the mixture of all of them,
 # $\frac1S \sum_s \mathbb E_{z \sim q_s} \log \frac{p(x, z)}{\frac1S \sum_j q_j(z|x)}$: the mean of their ELBOs plus the Jensen-Shannon divergence of the $q_s$, so the more they differ the more it gains.
 #
-# **VR-IWAE** (Daudel et al. 2023) stands above; its path-only twin was your exercise 5.
+# **VR-IWAE** (Daudel et al. 2023) stands above; its path-only twin was your exercise 8.
 
 # %% slideshow={"slide_type": "skip"}
-# The identities of that page on the reference model: r s, r h and r^2 h against exact divergences, by quadrature.
+# r s, r h and r^2 h on the reference model, against exact divergences.
 r = (grid.log_w - log_p).exp()
-mu = mean.clone().requires_grad_()
-slope_kl = torch.autograd.grad(model.reverse_kl(x, mu, std).sum(), mu)[0].item()
-slope_chi = torch.autograd.grad(model.chi_squared(x, mu, std).sum(), mu)[0].item()
 expectation = lambda f: (mass * f).sum().item()
-print(f"-grad KL(posterior || q) {-slope_kl:+.4f}   E[r s] {expectation(r * grid.score):+.4f}"
-      f"   E[r h] {expectation(r * grid.path):+.4f}")
-print(f"-grad chi^2 / 2          {-slope_chi / 2:+.4f}   E[r^2 h] {expectation(r**2 * grid.path):+.4f}", end="")
-print(f"   K times the gradient of L_K at K = 1024: {1024 * moments('iwae', 'mean', 1024)[0]:+.4f}")
-assert abs(expectation(r * grid.score) + slope_kl) < 1e-6 and abs(expectation(r * grid.path) + slope_kl) < 1e-6
-assert abs(expectation(r**2 * grid.path) + slope_chi / 2) < 1e-6
-assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
+mu = mean.clone().requires_grad_()
+KL_slope = torch.autograd.grad(model.reverse_kl(x, mu, std).sum(), mu)[0].item()
+chi_slope = torch.autograd.grad(model.chi_squared(x, mu, std).sum(), mu)[0].item()
+print(f"-grad KL(posterior || q) {-KL_slope:+.4f}", end="   ")
+print(f"E[r s] {expectation(r * grid.score):+.4f}", end="   ")
+print(f"E[r h] {expectation(r * grid.path):+.4f}")
+print(f"-grad chi^2 / 2          {-chi_slope / 2:+.4f}", end="   ")
+print(f"E[r^2 h] {expectation(r**2 * grid.path):+.4f}")
+at_1024 = 1024 * moments("iwae", "mean", 1024)[0]
+print(f"K times the gradient of L_K at K = 1024: {at_1024:+.4f}")
+assert abs(expectation(r * grid.score) + KL_slope) < 1e-6 and abs(expectation(r * grid.path) + KL_slope) < 1e-6
+assert abs(expectation(r**2 * grid.path) + chi_slope / 2) < 1e-6
+assert abs(1024 * moments("iwae", "mean", 1024)[0] + chi_slope / 2) < 0.01
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions
@@ -1060,13 +1361,13 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 # **1 ·** The score term has mean zero. Why may one drop it from the gradient of the ELBO, and not from that of $L_K$
 # for $K > 1$?
 #
-# <details><summary>A · One may: for large K the difference vanishes</summary>
+# <details><summary>A · One may: for large K the difference vanishes, as the whole gradient does</summary>
 #
 # It does not vanish. It tends to $-\nabla_\phi KL(p(z \mid x) \,\|\, q)$, while the gradient that is wanted vanishes.
 #
 # </details>
 #
-# <details><summary>B · There each score is multiplied by a share that depends on the same sample</summary>
+# <details><summary>B · There a share of the same sample multiplies each score</summary>
 #
 # Right. The score alone has mean zero. Its product with something that goes up and down with it need not have.
 #
@@ -1094,7 +1395,7 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 #
 # </details>
 #
-# <details><summary>C · No: what is missing is what the score term takes away on average</summary>
+# <details><summary>C · No: the score term took the rest away on average</summary>
 #
 # Right. $\mathbb E[\tilde w_k s_k] = \mathbb E[(\tilde w_k - \tilde w_k^2)\, h_k]$, so $\tilde w_k h_k - \tilde w_k
 # s_k$ has the mean of $\tilde w_k^2 h_k$.
@@ -1103,7 +1404,7 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 #
 # **3 ·** The jackknife of order 1 is much nearer to $\log p(x)$ than $L_K$ is. Why not train an encoder on it?
 #
-# <details><summary>A · It may lie above log p(x) on average, so that a worse q can raise it</summary>
+# <details><summary>A · It may lie above log p(x): a worse q can raise it</summary>
 #
 # Right. It is a good *estimate* and no bound. On the reference model its gradient pushes $q$ away from the posterior.
 #
@@ -1115,9 +1416,9 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 #
 # </details>
 #
-# <details><summary>C · It needs many more decoder passes</summary>
+# <details><summary>C · It needs many more decoder passes, one for each subset of samples</summary>
 #
-# It needs none. It puts the same $K$ log-weights under more logarithms.
+# It needs none. It puts the same $K$ log-weights under more logarithms, one for each subset.
 #
 # </details>
 #
@@ -1148,17 +1449,17 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + slope_chi / 2) < 0.01
 #
 # ### References
 #
-# * G. Roeder, Y. Wu, D. Duvenaud (2017). *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference.* NeurIPS. arXiv 1703.09194
-# * G. Tucker, D. Lawson, S. Gu, C. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. arXiv 1810.04152
-# * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. arXiv 1802.04537
-# * J. Bornschein, Y. Bengio (2015). *Reweighted Wake-Sleep.* ICLR. arXiv 1406.2751
-# * S. Nowozin (2018). *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and Jackknife Variational Inference.* ICLR, openreview HyZoi-WRb
-# * K. Daudel, J. Benton, Y. Shi, A. Doucet (2023). *Alpha-divergence Variational Inference Meets Importance Weighted Auto-Encoders.* arXiv 2210.06226
+# * G. Roeder, Y. Wu, D. Duvenaud (2017). *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference.* NeurIPS. [arXiv 1703.09194](https://arxiv.org/abs/1703.09194)
+# * G. Tucker, D. Lawson, S. Gu, C. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. [arXiv 1810.04152](https://arxiv.org/abs/1810.04152)
+# * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. [arXiv 1802.04537](https://arxiv.org/abs/1802.04537)
+# * J. Bornschein, Y. Bengio (2015). *Reweighted Wake-Sleep.* ICLR. [arXiv 1406.2751](https://arxiv.org/abs/1406.2751)
+# * S. Nowozin (2018). *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and Jackknife Variational Inference.* ICLR, [openreview HyZoi-WRb](https://openreview.net/forum?id=HyZoi-WRb)
+# * K. Daudel, J. Benton, Y. Shi, A. Doucet (2023). *Alpha-divergence Variational Inference Meets Importance Weighted Auto-Encoders.* [arXiv 2210.06226](https://arxiv.org/abs/2210.06226)
 # * R. Grosse, Z. Ghahramani, R. Adams (2015). *Sandwiching the marginal likelihood using bidirectional Monte Carlo.*
-# * C. Cremer, Q. Morris, D. Duvenaud (2017). *Reinterpreting Importance-Weighted Autoencoders.* arXiv 1704.02916
-# * J. Domke, D. Sheldon (2018). *Importance Weighting and Variational Inference.* NeurIPS. arXiv 1808.09034
-# * A. Finke, A. Thiery (2019). *On importance-weighted autoencoders.* openreview ryg7jhEtPB
+# * C. Cremer, Q. Morris, D. Duvenaud (2017). *Reinterpreting Importance-Weighted Autoencoders.* [arXiv 1704.02916](https://arxiv.org/abs/1704.02916)
+# * J. Domke, D. Sheldon (2018). *Importance Weighting and Variational Inference.* NeurIPS. [arXiv 1808.09034](https://arxiv.org/abs/1808.09034)
+# * A. Finke, A. Thiery (2019). *On importance-weighted autoencoders.* [openreview ryg7jhEtPB](https://openreview.net/forum?id=ryg7jhEtPB)
 # * M. Bauer, A. Mnih (2021). *Generalized Doubly-Reparameterized Gradient Estimators.* ICML
-# * V. Liévin, A. Dittadi, A. Christensen, O. Winther (2020). *Optimal Variance Control of the Score-Function Gradient Estimator for Importance-Weighted Bounds.* NeurIPS. arXiv 2008.01998
-# * L. Richter et al. (2020). *VarGrad: A Low-Variance Gradient Estimator for Variational Inference.* NeurIPS. arXiv 2010.10436
-# * O. Kviman et al. (2022). *Multiple Importance Sampling ELBO and Deep Ensembles of Variational Approximations.* AISTATS. arXiv 2202.10951
+# * V. Liévin, A. Dittadi, A. Christensen, O. Winther (2020). *Optimal Variance Control of the Score-Function Gradient Estimator for Importance-Weighted Bounds.* NeurIPS. [arXiv 2008.01998](https://arxiv.org/abs/2008.01998)
+# * L. Richter et al. (2020). *VarGrad: A Low-Variance Gradient Estimator for Variational Inference.* NeurIPS. [arXiv 2010.10436](https://arxiv.org/abs/2010.10436)
+# * O. Kviman et al. (2022). *Multiple Importance Sampling ELBO and Deep Ensembles of Variational Approximations.* AISTATS. [arXiv 2202.10951](https://arxiv.org/abs/2202.10951)

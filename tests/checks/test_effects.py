@@ -1,9 +1,10 @@
 """A check that looks at what an answer does: what is told of it names what was seen."""
 
+import pytest
 import torch
 
 from vaecourse import checks
-from vaecourse.checks.effects import CheckOfEffects
+from vaecourse.checks.effects import CheckOfEffects, slopes_of
 
 
 class Counter:
@@ -85,3 +86,28 @@ def test_a_detached_bound_is_a_number_too():
         return -loss.detach()
 
     assert checks.ALL["01.training_step"](detached).passed
+
+
+def test_where_no_gradient_comes_back_the_slopes_are_zeros():
+    leaf, other = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor(3.0, requires_grad=True)
+    assert [slope.tolist() for slope in slopes_of((2 * leaf).sum(), [leaf, other])] == [[2.0, 2.0], 0.0]
+    for value in (leaf.detach(), 1.5, "a text", None):
+        assert slopes_of(value, [leaf])[0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    "name, answer, mistake",
+    [
+        ("03.iwae_bound", lambda log_w, pooled: ours("03.iwae_bound")(log_w, pooled).item(), "no gradient comes back"),
+        ("04.two_goals", lambda log_w, theta, phi: log_w.sum(), "nothing is filled in"),
+        ("05.dreg_loss", lambda log_p, log_q, z: ours("03.iwae_bound")(log_p - log_q, True), "no hook that fires"),
+    ],
+)
+def test_the_right_number_is_not_enough_for_a_trainer(name, answer, mistake):
+    verdict = checks.ALL[name](answer)
+    assert not verdict.passed
+    assert verdict.mistake == mistake
+
+
+def ours(name):
+    return checks.ALL[name].solution

@@ -12,7 +12,12 @@ SCRIPTS = [path for folder in ("vaecourse/labs", "site") for path in (ROOT / fol
 PACKAGE = ROOT / "vaecourse"
 LINES, BODY = 350, 60
 EXERCISE = 150  # lines: ninety of a hundred mistakes that people make are named, and each name needs its words
-LONGER = {"01.loss": 175}  # two terms, two sums, a mean and a weight: each can go wrong by itself
+LONGER = {
+    "01.loss": 175,  # two terms, two sums, a mean and a weight: each can go wrong by itself
+    "03.iwae_bound": 265,  # pooled and by group, a value and its gradient
+    "04.two_goals": 215,  # two goals, two lists of parameters
+    "05.dreg_loss": 190,  # a value, and a gradient for each network
+}
 
 
 @pytest.mark.parametrize("path", [*PYTHON, *SCRIPTS], ids=lambda path: path.relative_to(ROOT).as_posix())

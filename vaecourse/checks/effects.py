@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from vaecourse.checks import compare, trying
 from vaecourse.checks.frame import Answer, Check
 from vaecourse.checks.trying import Result
@@ -49,3 +52,11 @@ class CheckOfEffects(Check):
         name, value, need = next(pair for pair in pairs if not compare.same(pair[1], pair[2], self.rtol))
         told = compare.difference(value, need, self.rtol).removeprefix("the answer ")
         return f"In test case {first + 1} of {len(right)}, {name} {told}"
+
+
+def slopes_of(value: object, leaves: Sequence[Tensor]) -> list[Tensor]:
+    """The gradient of the sum of what was returned for each leaf, zeros where none comes back."""
+    if not (isinstance(value, Tensor) and value.requires_grad):
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    found = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
+    return [torch.zeros_like(leaf) if slope is None else slope for leaf, slope in zip(leaves, found)]

@@ -39,7 +39,11 @@ MEANS: list[tuple[type[BaseException], str, str]] = [
     ),
     (IndexError, r"too many indices", "the tensor has fewer axes than there are indices in the brackets"),
     (RuntimeError, r"does not require grad|not have been used in the graph", AUTOGRAD_LOST),
-    (RuntimeError, r"a second time", "the same graph was used for a second backward: compute the value again"),
+    (
+        RuntimeError,
+        r"a second time",
+        "the same graph was used for a second backward: keep it at the first (retain_graph=True), or compute it again",
+    ),
     (RuntimeError, r"in-?place operation", IN_PLACE),
     (RuntimeError, r"Boolean value of Tensor", "`if`, `and` and `or` need one truth value: use torch.where, & or |"),
     (

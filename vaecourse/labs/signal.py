@@ -68,8 +68,8 @@ class SignalToNoise(Experiment):
     title = "How much signal is in a gradient?"
     size = (8.8, 4.9)
     controls = [
-        Whole("K", "Samples K under one logarithm", 1, LARGEST_K, default=16, log=True),
-        Whole("M", "Estimates M, averaged", 1, LARGEST_M, default=4, log=True),
+        Whole("K", "Samples K under one logarithm", 1, LARGEST_K, default=1, log=True),
+        Whole("M", "Estimates M, averaged", 1, LARGEST_M, default=1, log=True),
         Number("beta", "β, share of the ELBO (CIWAE)", 0.0, 1.0, default=0.0, stops=41, digits=3),
         Choice("budget", "Budget", [FREE, FIXED], default=FREE),
         Switch("pooled", "The decoder pools all M K samples (PIWAE)"),

@@ -83,70 +83,195 @@ def samples_two_above_and_rounded_down(chi_squared, gap):
 
 
 @right("03.iwae_bound")
-def bound_logsumexp_minus_log_K(log_w):
-    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)
-
-
-@right("03.iwae_bound")
-def bound_in_numpy_float64(log_w):
-    a = log_w.detach().numpy().astype(np.float64)
-    top = a.max(axis=1, keepdims=True)
-    return torch.from_numpy((top[:, 0] + np.log(np.exp(a - top).mean(axis=1))).mean(axis=0))
-
-
-@right("03.iwae_bound")
-def bound_in_three_loops(log_w):
+def loss_in_two_branches(log_w, pooled):
     M, K, B = log_w.shape
-    result = []
-    for b in range(B):
-        total = 0.0
-        for m in range(M):
-            values = [log_w[m, k, b].item() for k in range(K)]
-            top = max(values)
-            total += top + math.log(sum(math.exp(v - top) for v in values) / K)
-        result.append(total / M)
-    return torch.tensor(result)
+    if pooled:
+        bound = log_w.logsumexp((0, 1)) - math.log(M * K)
+    else:
+        bound = (log_w.logsumexp(1) - math.log(K)).mean(0)
+    return -bound.mean()
 
 
-@wrong("03.iwae_bound", "mean of the logs: the ELBO")
-def bound_mean_of_logs(log_w):
-    return log_w.mean((0, 1))
+@right("03.iwae_bound")
+def loss_by_joining_the_axes_first(log_w, pooled):
+    if pooled:
+        log_w = log_w.reshape(1, -1, log_w.shape[2])
+    return (math.log(log_w.shape[1]) - torch.logsumexp(log_w, dim=1)).mean()
+
+
+@right("03.iwae_bound")
+def loss_with_the_maximum_by_hand(log_w, pooled):
+    axes = (0, 1) if pooled else (1,)
+    top = log_w.detach().amax(axes, keepdim=True)
+    mean = (log_w - top).exp().mean(axes, keepdim=True)
+    return -(mean.log() + top).mean()
+
+
+@right("03.iwae_bound")
+def loss_by_the_package(log_w, pooled):
+    return -(bounds.iwae(log_w) if pooled else bounds.miwae(log_w)).mean()
+
+
+@wrong("03.iwae_bound", "the bound, without its minus sign")
+def loss_that_is_the_bound(log_w, pooled):
+    if pooled:
+        return (log_w.logsumexp((0, 1)) - math.log(log_w.shape[0] * log_w.shape[1])).mean()
+    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean()
+
+
+@wrong("03.iwae_bound", "one for each x, as in chapter 00")
+def loss_of_each_x(log_w, pooled):
+    return -(bounds.iwae(log_w) if pooled else bounds.miwae(log_w))
+
+
+@wrong("03.iwae_bound", ".item(), so that it is a number")
+def loss_as_a_python_number(log_w, pooled):
+    return -(bounds.iwae(log_w) if pooled else bounds.miwae(log_w)).mean().item()
+
+
+@wrong("03.iwae_bound", "numpy in between: the value is right and nothing comes back")
+def loss_in_numpy(log_w, pooled):
+    a = log_w.detach().numpy()
+    axes = (0, 1) if pooled else 1
+    top = a.max(axis=axes, keepdims=True)
+    return -torch.tensor(np.log(np.exp(a - top).mean(axis=axes, keepdims=True)) + top).mean()
+
+
+@wrong("03.iwae_bound", "pooled is ignored")
+def loss_that_ignores_pooled(log_w, pooled):
+    return -(log_w.logsumexp(1) - math.log(log_w.shape[1])).mean()
 
 
 @wrong("03.iwae_bound", "log K missing")
-def bound_log_K_missing(log_w):
-    return log_w.logsumexp(1).mean(0)
+def loss_without_log_K(log_w, pooled):
+    return -log_w.logsumexp((0, 1) if pooled else 1).mean()
 
 
-@wrong("03.iwae_bound", "the M axis under the logarithm")
-def bound_over_the_M_axis(log_w):
-    return (log_w.logsumexp(0) - math.log(log_w.shape[0])).mean(0)
-
-
-@wrong("03.iwae_bound", "all M K samples under one logarithm")
-def bound_pools_all_samples(log_w):
-    return bounds.iwae(log_w)
-
-
-@wrong("03.iwae_bound", "exp first: minus infinity near -800")
-def bound_exp_first(log_w):
-    return log_w.exp().mean(1).log().mean(0)
+@wrong("03.iwae_bound", "log K in both cases")
+def loss_with_log_K_in_both(log_w, pooled):
+    return -(log_w.logsumexp((0, 1) if pooled else 1) - math.log(log_w.shape[1])).mean()
 
 
 @wrong("03.iwae_bound", "the notebook's K in place of the argument's")
-def bound_with_the_global_K(log_w):
-    return (log_w.logsumexp(1) - math.log(K)).mean(0)
+def loss_with_the_global_K(log_w, pooled):
+    return -(log_w.logsumexp((0, 1) if pooled else 1) - math.log(K)).mean()
 
 
-@wrong("03.iwae_bound", "one maximum for all data points: underflows where their levels are far apart")
-def bound_one_maximum_for_all(log_w):
-    top = log_w.max()
-    return (top + (log_w - top).exp().mean(1).log()).mean(0)
+@wrong("03.iwae_bound", "exp first: minus infinity near -800")
+def loss_exp_first(log_w, pooled):
+    return -log_w.exp().mean((0, 1) if pooled else 1).log().mean()
 
 
-@wrong("03.iwae_bound", "sum over M in place of the mean, and log M in place of log K")
-def bound_summed_and_minus_log_M(log_w):
-    return (log_w.logsumexp(1) - math.log(len(log_w))).sum(0)
+@wrong("03.iwae_bound", "the M axis under the logarithm when not pooled")
+def loss_over_the_M_axis(log_w, pooled):
+    M, K, _ = log_w.shape
+    if pooled:
+        return -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean()
+    return -(log_w.logsumexp(0) - math.log(M)).mean()
+
+
+@wrong("03.iwae_bound", "sum over the batch")
+def loss_summed_over_the_batch(log_w, pooled):
+    return -(bounds.iwae(log_w) if pooled else bounds.miwae(log_w)).sum()
+
+
+@wrong("03.iwae_bound", "the surrogate of the chapter, shares times log w")
+def loss_that_is_the_surrogate(log_w, pooled):
+    if pooled:
+        log_w = log_w.flatten(0, 1)[None]
+    share = log_w.softmax(1).detach()
+    return -(share * log_w).sum(1).mean()
+
+
+@wrong("03.iwae_bound", "mean of the logs: the ELBO")
+def loss_of_the_elbo(log_w, pooled):
+    return -log_w.mean((0, 1)).mean()
+
+
+@wrong("03.iwae_bound", "True and False exchanged")
+def loss_with_the_cases_exchanged(log_w, pooled):
+    return -(bounds.miwae(log_w) if pooled else bounds.iwae(log_w)).mean()
+
+
+@wrong("03.iwae_bound", "mean over M, then sum over B, divided by K")
+def loss_divided_by_K(log_w, pooled):
+    return -(bounds.iwae(log_w) if pooled else bounds.miwae(log_w)).mean() / log_w.shape[1]
+
+
+# 03.credit
+
+
+@right("03.credit")
+def credit_as_half():
+    return 0.5
+
+
+@right("03.credit")
+def credit_worked_out_in_the_cell():
+    return (6 * 1 + 3 * -2 + 1 * 5) / 10
+
+
+@wrong("03.credit", "plain mean of the slopes")
+def credit_plain_mean():
+    return 4 / 3
+
+
+@wrong("03.credit", "weights not normalised")
+def credit_not_normalised():
+    return 5
+
+
+@wrong("03.credit", "mean of w times slope")
+def credit_mean_of_products():
+    return 5 / 3
+
+
+@wrong("03.credit", "sign of a loss")
+def credit_with_a_minus():
+    return -0.5
+
+
+@wrong("03.credit", "the slope of -2 read as 2")
+def credit_without_the_minus():
+    return 1.7
+
+
+@wrong("03.credit", "6, 3, 1 as log-weights")
+def credit_by_a_softmax():
+    return float(torch.tensor([6.0, 3.0, 1.0]).softmax(0) @ torch.tensor([1.0, -2.0, 5.0]))
+
+
+@wrong("03.credit", "adds the slopes")
+def credit_sum_of_the_slopes():
+    return 4
+
+
+# 03.too_good_a_law
+
+
+@right("03.too_good_a_law")
+def law_by_its_letter():
+    return "C"
+
+
+@right("03.too_good_a_law")
+def law_by_a_small_letter():
+    return "c"
+
+
+@wrong("03.too_good_a_law", "thinks that a narrow q makes the mean biased")
+def law_says_the_mean():
+    return "A"
+
+
+@wrong("03.too_good_a_law", "takes the logarithm's expectation for wrong")
+def law_says_the_gap():
+    return "B"
+
+
+@wrong("03.too_good_a_law", "takes the expansion")
+def law_says_the_expansion():
+    return "D"
 
 
 # 03.normalised_weights

@@ -5,7 +5,6 @@ import statistics
 
 import numpy as np
 import torch
-from torch.distributions.transforms import AffineTransform
 
 from tests.checks.answers import right, wrong
 
@@ -219,72 +218,170 @@ def piwae_divided_by_K_and_squared(log_w):
     return pooled**2, log_w.softmax(1) / log_w.shape[1]
 
 
-# 04.spot_the_axis
+# 04.two_goals
 
 
-@right("04.spot_the_axis")
-def axis_two_first_then_one(log_w):
-    return (log_w.logsumexp(2) - math.log(log_w.shape[2])).mean(1)
+@right("04.two_goals")
+def goals_by_inputs(log_w, theta, phi):
+    M, K, B = log_w.shape
+    tight = -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean()
+    loose = -(log_w.logsumexp(1) - math.log(K)).mean()
+    tight.backward(inputs=theta, retain_graph=True)
+    loose.backward(inputs=phi)
 
 
-@right("04.spot_the_axis")
-def axis_permuted_to_the_house_order(log_w):
-    log_w = log_w.permute(1, 2, 0)  # [M, K, B]
-    M, K, _B = log_w.shape
-    return torch.logsumexp(log_w - math.log(K), dim=1).sum(0) / M
+@right("04.two_goals")
+def goals_by_autograd_grad_without_constants(log_w, theta, phi):
+    for_theta = torch.autograd.grad(-log_w.flatten(0, 1).logsumexp(0).mean(), theta, retain_graph=True)
+    for_phi = torch.autograd.grad(-log_w.logsumexp(1).mean(), phi)
+    for parameter, gradient in zip([*theta, *phi], [*for_theta, *for_phi]):
+        parameter.grad = gradient
 
 
-@right("04.spot_the_axis")
-def axis_by_loops_over_groups_in_numpy(log_w):
-    values = [
-        [np.logaddexp.reduce(group) - np.log(len(group)) for group in point]
-        for point in log_w.detach().double().numpy()
-    ]
-    return torch.tensor([sum(point) / len(point) for point in values])
+@right("04.two_goals")
+def goals_by_two_passes_with_a_copy(log_w, theta, phi):
+    (-log_w.logsumexp(1).mean()).backward(retain_graph=True)
+    kept = [p.grad.clone() for p in phi]
+    for p in [*theta, *phi]:
+        p.grad = None
+    (-log_w.logsumexp((0, 1)).mean()).backward()
+    for p, g in zip(phi, kept):
+        p.grad = g
 
 
-@wrong("04.spot_the_axis", "only the axis of logsumexp mended, log M still subtracted")
-def axis_log_M_still_subtracted(log_w):
-    return (log_w.logsumexp(2) - math.log(log_w.shape[1])).mean(1)
+@wrong("04.two_goals", "two plain backward passes")
+def goals_both_added(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(retain_graph=True)
+    (-log_w.logsumexp(1).mean()).backward()
 
 
-@wrong("04.spot_the_axis", "only the subtracted logarithm mended")
-def axis_only_the_logarithm_mended(log_w):
-    return (log_w.logsumexp(1) - math.log(log_w.shape[2])).mean(1)
+@wrong("04.two_goals", "one backward of the sum")
+def goals_as_one_sum(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean() - log_w.logsumexp(1).mean()).backward()
 
 
-@wrong("04.spot_the_axis", "the last mean over the batch: [M]")
-def axis_mean_over_the_batch(log_w):
-    return (log_w.logsumexp(2) - math.log(log_w.shape[2])).mean(0)
+@wrong("04.two_goals", "zero_grad of everything between the passes")
+def goals_cleared_in_between(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(retain_graph=True)
+    for p in [*theta, *phi]:
+        p.grad = None
+    (-log_w.logsumexp(1).mean()).backward()
 
 
-@wrong("04.spot_the_axis", "all samples under one logarithm: IWAE")
-def axis_all_samples_pooled(log_w):
-    return log_w.logsumexp((1, 2)) - math.log(log_w.shape[1] * log_w.shape[2])
+@wrong("04.two_goals", "theta cleared before the second pass, phi not")
+def goals_phi_not_cleared(log_w, theta, phi):
+    (-log_w.logsumexp(1).mean()).backward(retain_graph=True)
+    for p in theta:
+        p.grad = None
+    (-log_w.logsumexp((0, 1)).mean()).backward()
 
 
-@wrong("04.spot_the_axis", "sum over the groups in place of the mean")
-def axis_summed_over_groups(log_w):
-    return (log_w.logsumexp(2) - math.log(log_w.shape[2])).sum(1)
+@wrong("04.two_goals", "retain_graph forgotten")
+def goals_without_retain_graph(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(inputs=theta)
+    (-log_w.logsumexp(1).mean()).backward(inputs=phi)
 
 
-@wrong("04.spot_the_axis", "mended for M = 1 only, the case somebody met")
-def axis_mended_for_one_group_only(log_w):
-    if log_w.shape[1] == 1:
-        return log_w[:, 0].logsumexp(1) - math.log(log_w.shape[2])
-    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(1)
+@wrong("04.two_goals", "gradients returned and not filled in")
+def goals_returned(log_w, theta, phi):
+    for_theta = torch.autograd.grad(-log_w.logsumexp((0, 1)).mean(), theta, retain_graph=True)
+    return for_theta, torch.autograd.grad(-log_w.logsumexp(1).mean(), phi)
 
 
-@wrong("04.spot_the_axis", "takes the longer axis for K: wrong where M > K")
-def axis_the_longer_one_is_K(log_w):
-    if log_w.shape[1] > log_w.shape[2]:
-        log_w = log_w.transpose(1, 2)
-    return (log_w.logsumexp(2) - math.log(log_w.shape[2])).mean(1)
+@wrong("04.two_goals", "the bounds, not minus them")
+def goals_uphill(log_w, theta, phi):
+    log_w.logsumexp((0, 1)).mean().backward(inputs=theta, retain_graph=True)
+    log_w.logsumexp(1).mean().backward(inputs=phi)
 
 
-@wrong("04.spot_the_axis", "exp first, and the notebook's K in place of the argument's")
-def axis_exp_first_with_the_global_K(log_w):
-    return (log_w.exp().sum(2) / K).log().mean(1)
+@wrong("04.two_goals", "theta and phi exchanged")
+def goals_exchanged(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(inputs=phi, retain_graph=True)
+    (-log_w.logsumexp(1).mean()).backward(inputs=theta)
+
+
+@wrong("04.two_goals", "M axis for the groups")
+def goals_over_the_wrong_axis(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(inputs=theta, retain_graph=True)
+    (-log_w.logsumexp(0).mean()).backward(inputs=phi)
+
+
+@wrong("04.two_goals", "sum over the batch in one of the two")
+def goals_summed_for_phi_alone(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(inputs=theta, retain_graph=True)
+    (-log_w.logsumexp(1).mean(0).sum()).backward(inputs=phi)
+
+
+@wrong("04.two_goals", "the ELBO for phi")
+def goals_with_the_elbo(log_w, theta, phi):
+    (-log_w.logsumexp((0, 1)).mean()).backward(inputs=theta, retain_graph=True)
+    (-log_w.mean()).backward(inputs=phi)
+
+
+# 04.same_bound
+
+
+@right("04.same_bound")
+def samples_64_times_64():
+    return 64 * 64
+
+
+@right("04.same_bound")
+def samples_as_a_float():
+    return (0.6 / 0.075) ** 2 * 64
+
+
+@wrong("04.same_bound", "M only")
+def samples_of_M_alone():
+    return 64
+
+
+@wrong("04.same_bound", "without the square")
+def samples_times_eight():
+    return 8 * 64
+
+
+@wrong("04.same_bound", "eight groups of eight")
+def samples_at_the_same_budget():
+    return 8 * 8
+
+
+@wrong("04.same_bound", "times the square, once too often")
+def samples_squared_twice():
+    return 64 * 64 * 64
+
+
+@wrong("04.same_bound", "the square of eight added to 64")
+def samples_added():
+    return 64 + 64
+
+
+# 04.first_false_line
+
+
+@right("04.first_false_line")
+def line_by_its_letter():
+    return "B"
+
+
+@right("04.first_false_line")
+def line_with_a_space():
+    return " b "
+
+
+@wrong("04.first_false_line", "takes the conclusion")
+def line_of_the_conclusion():
+    return "C"
+
+
+@wrong("04.first_false_line", "takes the noise")
+def line_of_the_noise():
+    return "D"
+
+
+@wrong("04.first_false_line", "takes the expansion")
+def line_of_the_expansion():
+    return "A"
 
 
 # 04.spot_the_trainer
@@ -367,61 +464,3 @@ def trainer_detaches_only_theta(theta, phi, miwae, iwae):
 @wrong("04.spot_the_trainer", "the sum halved, and of the mean of both bounds")
 def trainer_mean_of_both_bounds(theta, phi, miwae, iwae):
     return torch.autograd.grad((miwae(theta, phi) + iwae(theta, phi)) / 2, (theta, phi))
-
-
-# 04.spot_the_noise
-
-
-@right("04.spot_the_noise")
-def noise_over_exp_of_half(z, mu, log_var):
-    return (z - mu) / torch.exp(0.5 * log_var)
-
-
-@right("04.spot_the_noise")
-def noise_by_the_inverse_transform(z, mu, log_var):
-    return AffineTransform(mu, log_var.exp().sqrt()).inv(z)
-
-
-@right("04.spot_the_noise")
-def noise_times_exp_of_minus_half_in_float64(z, mu, log_var):
-    return (z.double() - mu.double()).mul(torch.exp(-log_var.double() / 2))
-
-
-@wrong("04.spot_the_noise", "divided by the variance")
-def noise_over_the_variance(z, mu, log_var):
-    return (z - mu) / log_var.exp()
-
-
-@wrong("04.spot_the_noise", "log_var read as log sigma, half of it without exp")
-def noise_over_log_sigma(z, mu, log_var):
-    return (z - mu) / (0.5 * log_var)
-
-
-@wrong("04.spot_the_noise", "root of log_var without exp: not a number below zero")
-def noise_over_root_of_log_var(z, mu, log_var):
-    return (z - mu) / log_var.sqrt()
-
-
-@wrong("04.spot_the_noise", "sign: mu minus z")
-def noise_with_the_sign_turned(z, mu, log_var):
-    return (mu - z) / torch.exp(0.5 * log_var)
-
-
-@wrong("04.spot_the_noise", "multiplied with sigma in place of divided")
-def noise_times_sigma(z, mu, log_var):
-    return (z - mu) * torch.exp(0.5 * log_var)
-
-
-@wrong("04.spot_the_noise", "brackets: only mu is divided")
-def noise_only_mu_divided(z, mu, log_var):
-    return z - mu / torch.exp(0.5 * log_var)
-
-
-@wrong("04.spot_the_noise", "log_var clipped: wrong only for very narrow or very wide q")
-def noise_with_log_var_clipped(z, mu, log_var):
-    return (z - mu) / torch.exp(0.5 * log_var.clamp(-4, 4))
-
-
-@wrong("04.spot_the_noise", "twice where half was meant, and the absolute value")
-def noise_over_exp_of_twice_and_abs(z, mu, log_var):
-    return (z - mu).abs() / torch.exp(2 * log_var)

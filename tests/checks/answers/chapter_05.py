@@ -618,3 +618,209 @@ def coefficients_by_whole_number_division(K, order):
 @wrong("05.coefficients", "signs counted from the other end, and K without minus j")
 def coefficients_K_not_lowered_and_signs_turned(K, order):
     return [(-1) ** (order - j) * K**order / (math.factorial(order - j) * math.factorial(j)) for j in range(order + 1)]
+
+
+# 05.dreg_loss
+
+
+@right("05.dreg_loss")
+def dreg_by_a_hook_and_logsumexp(log_p, log_q, z):
+    log_w = log_p - log_q
+    M, K, B = log_w.shape
+    share = log_w.detach().flatten(0, 1).softmax(0).view(M, K, B, 1)
+    z.register_hook(lambda gradient: share * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean()
+
+
+@right("05.dreg_loss")
+def dreg_by_a_second_pass(log_p, log_q, z):
+    log_w = log_p - log_q
+    M, K, B = log_w.shape
+    share = log_w.detach().flatten(0, 1).softmax(0).view(M, K, B)
+    (slope,) = torch.autograd.grad(log_w.sum(), z, retain_graph=True)
+    path = ((share**2 - share)[..., None] * slope.detach() * (z - z.detach())).sum() / B
+    return -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean() - path
+
+
+@wrong("05.dreg_loss", "no hook at all: the bound with log q held fixed")
+def dreg_without_a_hook(log_p, log_q, z):
+    log_w = log_p - log_q
+    M, K, B = log_w.shape
+    return -(log_w.logsumexp((0, 1)) - math.log(M * K)).mean()
+
+
+@wrong("05.dreg_loss", "the hook on a clone")
+def dreg_hook_on_a_clone(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    z.clone().register_hook(lambda gradient: share[..., None] * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+
+
+@wrong("05.dreg_loss", "the surrogate returned: its value is not the bound")
+def dreg_surrogate_with_hook(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    z.register_hook(lambda gradient: share[..., None] * gradient)
+    return -(share * log_w).sum((0, 1)).mean()
+
+
+@wrong("05.dreg_loss", "squared shares in the sum, for both networks")
+def dreg_squares_in_the_sum(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    return -(share**2 * log_w).sum((0, 1)).mean()
+
+
+@wrong("05.dreg_loss", "the square in the hook as well: third power")
+def dreg_square_in_the_hook(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    z.register_hook(lambda gradient: share[..., None] ** 2 * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+
+
+@wrong("05.dreg_loss", "softmax over K only")
+def dreg_shares_of_each_group(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().softmax(1)
+    z.register_hook(lambda gradient: share[..., None] * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+
+
+@wrong("05.dreg_loss", "log q detached")
+def dreg_with_log_q_detached(log_p, log_q, z):
+    log_w = log_p - log_q.detach()
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    z.register_hook(lambda gradient: share[..., None] * gradient)
+    return -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+
+
+@wrong("05.dreg_loss", "the sign of the bound")
+def dreg_bound_and_not_loss(log_p, log_q, z):
+    return -dreg_by_a_hook_and_logsumexp(log_p, log_q, z)
+
+
+@wrong("05.dreg_loss", "w~ not detached in the sum, with the hook")
+def dreg_with_moving_shares(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.flatten(0, 1).softmax(0).view_as(log_w)
+    z.register_hook(lambda gradient: share[..., None] * gradient)
+    return -(share * log_w).sum((0, 1)).mean()
+
+
+@wrong("05.dreg_loss", "the hook prints and returns nothing")
+def dreg_hook_that_returns_nothing(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+
+    def hook(gradient):
+        gradient = share[..., None] * gradient
+
+    z.register_hook(hook)
+    return -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+
+
+@wrong("05.dreg_loss", "share without its last axis")
+def dreg_share_without_an_axis(log_p, log_q, z):
+    log_w = log_p - log_q
+    share = log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+    z.register_hook(lambda gradient: share * gradient)
+    loss = -(log_w.logsumexp((0, 1)) - math.log(share[..., 0].numel())).mean()
+    return loss
+
+
+@wrong("05.dreg_loss", "sum over the batch")
+def dreg_summed_over_the_batch(log_p, log_q, z):
+    return dreg_by_a_hook_and_logsumexp(log_p, log_q, z) * log_p.shape[2]
+
+
+# 05.two_shares
+
+
+@right("05.two_shares")
+def shares_as_a_fraction():
+    return Fraction(7, 8)
+
+
+@right("05.two_shares")
+def shares_worked_out():
+    return (3 / 4) ** 2 * 2 - (1 / 4) ** 2 * 4
+
+
+@wrong("05.two_shares", "plain shares")
+def shares_plain():
+    return 0.5
+
+
+@wrong("05.two_shares", "squares normalised")
+def shares_squares_normalised():
+    return 1.4
+
+
+@wrong("05.two_shares", "weights squared, not the shares")
+def shares_weights_squared():
+    return 14
+
+
+@wrong("05.two_shares", "the sum squared")
+def shares_sum_squared():
+    return 0.25
+
+
+@wrong("05.two_shares", "sign of -4 lost")
+def shares_sign_lost():
+    return 1.375
+
+
+@wrong("05.two_shares", "9/16 of 2 alone")
+def shares_first_alone():
+    return 1.125
+
+
+@wrong("05.two_shares", "a slip in 9/16")
+def shares_nine_eighths_slip():
+    return 0.75
+
+
+# 05.rule_in_order
+
+
+@right("05.rule_in_order")
+def order_in_one_word():
+    return "CEBA"
+
+
+@right("05.rule_in_order")
+def order_with_commas():
+    return "c, e, b, a"
+
+
+@wrong("05.rule_in_order", "the score's mean zero used after the first line")
+def order_with_the_mean_of_a_product():
+    return "CDA"
+
+
+@wrong("05.rule_in_order", "all five lines, D at the end")
+def order_of_all_five():
+    return "CEBAD"
+
+
+@wrong("05.rule_in_order", "begins with score to path")
+def order_that_begins_with_E():
+    return "ECBA"
+
+
+@wrong("05.rule_in_order", "the chain rule before what it is applied to")
+def order_with_the_chain_rule_too_early():
+    return "CBEA"
+
+
+@wrong("05.rule_in_order", "from the result backwards")
+def order_backwards():
+    return "ABEC"
+
+
+@wrong("05.rule_in_order", "without the chain rule")
+def order_without_the_chain_rule():
+    return "CEA"

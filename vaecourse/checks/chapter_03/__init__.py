@@ -1,3 +1,5 @@
-"""Chapter 03: L_K from log-weights, the normalised weights, the gradient, samples for a gap, two bugs."""
+"""Chapter 03: samples for a gap, a law too good, the bound as a loss, credit by hand and in code, two bugs."""
 
-ORDER = "iwae_bound normalised_weights gradient samples_for_gap spot_the_weight spot_the_report".split()
+ORDER = (
+    "samples_for_gap too_good_a_law iwae_bound credit normalised_weights gradient spot_the_weight spot_the_report"
+).split()

@@ -1,3 +1,3 @@
-"""Chapter 04: the signal-to-noise ratio, its rates, PIWAE's two sets of weights, three bugs."""
+"""Chapter 04: the ratio, its mechanism and rates, PIWAE's weights and its step, a bug."""
 
-ORDER = "signal_to_noise rates piwae spot_the_axis spot_the_trainer spot_the_noise".split()
+ORDER = "signal_to_noise first_false_line rates same_bound piwae spot_the_trainer two_goals".split()

@@ -1,3 +1,6 @@
-"""Chapter 05: the two terms, DReG's weights, a row of one's own, the jackknife, a sandwich, three bugs."""
+"""Chapter 05: the two terms, DReG on paper, as weights and as a loss, the rule, a row, a sandwich, the jackknife."""
 
-ORDER = "two_terms dreg_weights spot_the_hook own_row coefficients sandwich spot_the_guide".split()
+ORDER = (
+    "two_terms two_shares dreg_weights spot_the_hook dreg_loss spot_the_guide rule_in_order own_row sandwich "
+    "coefficients"
+).split()

@@ -1,0 +1,54 @@
+"""04.same_bound: on paper, how many samples give the encoder eight times the ratio of (1, 64), on the same bound."""
+
+from __future__ import annotations
+
+from vaecourse.checks.frame import Check
+
+check = Check(
+    "04.same_bound",
+    4096,
+    praise="M = 64 groups of K = 64. Eight groups of eight give nearly that ratio for 64 samples, on a looser bound.",
+)
+
+
+@check.mistake("""64 is how many groups it takes, M. Each has K = 64 samples, for the bound has to stay L_64 (eight
+    groups of eight have a looser one): how many are drawn in all?""")
+def M_in_place_of_M_K() -> int:
+    return 64
+
+
+@check.mistake("""512 samples are eight groups of 64. The ratio goes by the *root* of M: eight groups lift it by less
+    than three.""")
+def without_the_root() -> int:
+    return 512
+
+
+@check.mistake("""8 is by how much the ratio is to rise. It rises like the root of M, and asked for is M times K.""")
+def the_factor_itself() -> int:
+    return 8
+
+
+@check.mistake("""4032 come on top of the 64 that you have. Asked for is how many a step needs in all.""")
+def only_those_that_are_added() -> int:
+    return 4032
+
+
+@check.mistake("""You took the root of eight for M. It is the other way round: the ratio is the root of M, so M is the
+    square of eight.""")
+def root_in_place_of_the_square() -> float:
+    return 8**0.5 * 64
+
+
+@check.mistake("One sample in all has the ratio 0.79, and its bound is the ELBO. The bound is to stay L_64.")
+def one_sample() -> int:
+    return 1
+
+
+@check.mistake("""You have 64 groups of 4096 samples. Only M is to grow: K stays 64, and M K is 64 times 64.""")
+def K_raised_as_well() -> int:
+    return 64 * 4096
+
+
+@check.mistake("""You added M = 64 and K = 64. There are M groups of K samples: multiply.""")
+def M_and_K_added() -> int:
+    return 128
