@@ -15,9 +15,9 @@
 # **Reading 55 minutes, doing 50 minutes**, without what is marked *may wait*: skip that on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Teaching this chapter: 90 minutes.** 10 prediction and the bursting lab, 10 the flat line with exercise 1, 15 the derivation on the
-# board, 10 the map, 20 MMD with the lab, 10 exercise 4 or 5 in pairs, 10 the other divergences and the record, 5 recap. Short of
-# time: leave out *Four more divergences* and exercise 7. Never leave out the flat line: it is the reason for all the rest.
+# **Teaching this chapter: 90 minutes.** 10 prediction and the bursting lab, 10 the flat line with exercise 2, 15 the derivation on the
+# board, 10 the map, 20 MMD with the lab, 10 exercise 6 or 7 in pairs, 10 the other divergences and the record, 5 recap. Short of
+# time: leave out *Four more divergences* and exercise 9. Never leave out the flat line: it is the reason for all the rest.
 
 # %% slideshow={"slide_type": "skip"}
 import math
@@ -206,7 +206,36 @@ assert told_now > 8
 # One line, no approximation (Hoffman and Johnson 2016 call it ELBO surgery). The rate charges for two things, and we want only one of them to be expensive. **The ELBO
 # makes us pay for information.** At a fair price: on the flat line the mismatch is $0$, each nat that the code tells improves the reconstruction by one nat and costs one nat of rate.
 # That is why the line is flat. A decoder that can do without the code has no reason to buy any.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · The surgery, line by line (pen and paper, easy, 4 minutes)
 #
+# The one line above has five in it. Here they are, shuffled. Bring them into the order in which each follows from the one before. The first is what the rate means, written out.
+#
+# * **A** $\ \mathbb E_{p_D} KL(q(z|x) \,\|\, q(z)) + KL(q(z) \,\|\, p(z))$
+# * **B** $\ \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z|x)}{q(z)} + \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z)}{p(z)}$
+# * **C** $\ \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \big[ \frac{q(z|x)}{q(z)} \cdot \frac{q(z)}{p(z)} \big]$
+# * **D** $\ \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z|x)}{p(z)}$
+# * **E** $\ \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z|x)}{q(z)} + \mathbb E_{q(z)} \log \frac{q(z)}{p(z)}$
+#
+# <details><summary>Hint 1</summary>Which line has one logarithm, and no q(z) in it yet?</details>
+#
+# <details><summary>Hint 2</summary>Put q(z) in, above and below. Split the logarithm. In one of the two means x does not occur any more: average it away.
+# Last, read off two KLs.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+steps = ...  # the five letters in order, like "ABCDE"
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["06.surgery"](steps)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+steps = "DCBEA"
+verdict = checks.ALL["06.surgery"](steps)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Check the split by sampling, on the exact model, with an encoder that is *not* the posterior:
 
 # %% slideshow={"slide_type": "fragment"}
@@ -226,12 +255,14 @@ for name, parts, right in zip(("rate", "I_q", "KL(q(z)||p)"), (log_q - log_p, lo
 assert math.isclose(truths[0], truths[1] + truths[2], abs_tol=1e-10)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · Two parts of a rate (●○○, 4 minutes)
+# ### Exercise 2 · Two parts of a rate (easy, 4 minutes)
 #
 # You get three log-densities at samples $z \sim q(z|x)$: `log_q` of $q(z|x)$, `log_aggregate` of $q(z)$, `log_prior` of $p(z)$, each `[M, B]` ($M$ draws for each of $B$ data points). Return the two
 # parts of the rate, information first, stacked as `[2]`.
 #
-# <details><summary>Hint</summary>Each part is the mean of a difference of two of them. Together they must give
+# <details><summary>Hint 1</summary>Which of the three log-densities stands in both parts, and with which sign in each?</details>
+#
+# <details><summary>Hint 2</summary>Each part is the mean of a difference of two of them. Together they must give
 # <code>(log_q - log_prior).mean()</code>.</details>
 
 
@@ -299,13 +330,15 @@ assert all(runs.max() <= math.log(B) for B, runs in found.items())
 assert abs(averages[8] - 1.7) < 0.1 and 0.05 < told[-1] - averages[128] < 0.3 and abs(averages[2048] - told[-1]) < 0.1
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · Spot the bug: ghosts in the aggregate (●●○, 7 minutes)
+# ### Exercise 3 · Spot the bug: ghosts in the aggregate (medium, 7 minutes)
 #
 # `log_aggregate` should return $\log \hat q(z)$ at `z` `[N, L]` for the mixture of the $B$ Gaussians that an encoder gave, `mean` and `log_std` `[B, L]`. In one dimension it agrees with a formula
 # written by hand. In two it finds codes in places where no code is. Mend it: `[N]`. Until you have an answer, leave the first line as it is.
 #
-# <details><summary>Hint</summary>A component is a product over its dimensions, so its log-density is a sum. Which comes first, the sum over L or the mixture
-# over B?</details>
+# <details><summary>Hint 1</summary>A component is a product over its dimensions, so its log-density is a sum. Which comes first, the sum over L or
+# the mixture over B?</details>
+#
+# <details><summary>Hint 2</summary>Sum over axis 2 first, which leaves [N, B]. Then logsumexp over B. log B is taken away once, and no sum comes after.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -358,7 +391,7 @@ assert 1.5 < parts[0] < 4 and round(math.log(360), 2) == 5.89 and 0 < parts[1] <
 # $\hat q(z)$, which lands in both numbers with opposite signs.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **10 minutes** with exercise 1. Ask now: *which of the two parts would you like to be large?* Then: *what does the ELBO want?* (Both small.) The point about $\log B$ is worth a minute: a
+# **10 minutes** with exercises 1 and 2. Ask now: *which of the two parts would you like to be large?* Then: *what does the ELBO want?* (Both small.) The point about $\log B$ is worth a minute: a
 # table of mutual informations without $B$ cannot be read.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -500,11 +533,13 @@ for alpha, lam in ((0.3, 2.5), (1.0, 7.0)):
 # $\lambda = 0.001$ ("a little MMD"), has the weight $-0.999$. No error is raised, and the loss goes down.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: the map with no border (●○○, 5 minutes)
+# ### Exercise 4 · Spot the bug: the map with no border (easy, 5 minutes)
 #
 # The function should return the two weights, that of the rate above that of $D$, `[2, N]`, for `alpha` and `lam` `[N]`. It lets everything pass. Where a pair has a negative weight, both of its entries must be `nan`.
 #
-# <details><summary>Hint</summary><code>(weights &lt; 0).any(0)</code> says where, <code>[N]</code>; <code>masked_fill</code> puts nan there, in both rows.</details>
+# <details><summary>Hint 1</summary>In which columns is at least one of the two weights below 0?</details>
+#
+# <details><summary>Hint 2</summary><code>(weights &lt; 0).any(0)</code> says where, [N]. <code>masked_fill</code> puts nan there, in both rows.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -649,11 +684,40 @@ both = [divergences.mmd2(*draws[0][:, 0], lambda x, y: divergences.imq(x, y, 40.
 assert torch.allclose(torch.stack(both), torch.stack([U[0], V[0]]), atol=1e-6)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · The U-statistic (●○○, 5 minutes)
+# ### Exercise 5 · Four points by hand (pen and paper, easy, 5 minutes)
+#
+# Two draws of the prior lie at $0$ and $1$, two codes at $1$ and $3$. The kernel is IMQ with $C = 1$: it is $1$, $\frac12$, $\frac15$ and $\frac1{10}$ at the distances $0$, $1$, $2$ and $3$. What is $U$?
+#
+# <details><summary>Hint 1</summary>How many terms has each of the three sums? And which pairs are pairs of a point with itself?</details>
+#
+# <details><summary>Hint 2</summary>Inside a cloud there is one pair, counted in both orders and divided by 2. Across there are four pairs, at the distances
+# 1, 3, 0 and 2.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+u_of_four_points = ...  # a number, exact or to three digits
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["06.two_points"](u_of_four_points)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+u_of_four_points = 1 / 2 + 1 / 5 - 2 * (1 / 2 + 1 / 10 + 1 + 1 / 5) / 4
+prior_points, code_points = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
+imq_1 = partial(divergences.imq, scale=1.0)
+for unbiased, by_hand in ((True, u_of_four_points), (False, 0.45)):
+    assert math.isclose(divergences.mmd2(prior_points, code_points, imq_1, unbiased=unbiased), by_hand, rel_tol=1e-5)
+verdict = checks.ALL["06.two_points"](u_of_four_points)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 6 · The U-statistic (easy, 5 minutes)
 #
 # From the three kernel matrices `k_xx` `[N, N]`, `k_yy` `[P, P]` and `k_xy` `[N, P]` return the unbiased estimate of MMD², a scalar. The two clouds may differ in size.
 #
-# <details><summary>Hint</summary>Take the diagonal's sum away from the whole sum, and count the pairs that are left. The cross term has no pair of a point with itself.</details>
+# <details><summary>Hint 1</summary>How many pairs of two <em>different</em> points do N points have? And what do the pairs of a point with itself add up to?</details>
+#
+# <details><summary>Hint 2</summary>Inside a cloud: take the diagonal's sum away from the whole sum, and divide by N (N - 1). The cross term has no pair of
+# a point with itself, so it is a plain mean.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -795,11 +859,13 @@ assert abs(z_score(batch_u(*distances, kernels(20)["IMQ, C = 2d"]), exact_mean))
 assert imq_far[0] > 3.5 and imq_far[-1] < 1  # IMQ, fifty times too narrow and fifty times too wide
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · Spot the bug: the kernel that sees no dimension (●●○, 6 minutes)
+# ### Exercise 7 · Spot the bug: the kernel that sees no dimension (medium, 6 minutes)
 #
 # This is meant to be the RBF kernel $\exp(-|x - y|^2 / (2 h^2))$ with a bandwidth $h$, a length. It is written as one finds it in a well-known collection of VAEs. Mend it: `[N, d]`, `[P, d]` to `[N, P]`.
 #
-# <details><summary>Hint</summary>Count how often d divides the squared distance. Then look at what kind of thing <code>bandwidth</code> is.</details>
+# <details><summary>Hint 1</summary>How often does d divide the squared distance? And what kind of thing is <code>bandwidth</code>, a length or its square?</details>
+#
+# <details><summary>Hint 2</summary>Add up over the last axis where the code takes a mean, leave d out of the width, and square the bandwidth.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -895,11 +961,14 @@ assert f"{in_the_code:.1e}" == "2.3e-05" and round(in_the_code * n * (n - 1), 3)
 # A weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls. The samples look like those of a $\beta$-VAE with $\beta = 1 - \alpha = 1.5$, for that is what is being trained.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · Spot the bug: the penalty that vanished (●●○, 7 minutes)
+# ### Exercise 8 · Spot the bug: the penalty that vanished (medium, 7 minutes)
 #
 # `reconstruction` is $\log p(x|z)$ and `rate` the KL of each data point, both `[B]`. `mmd2` is a $U$-statistic, a scalar, and it is right. The loss is not. Mend it so that it is the loss of *The objective, derived*: a scalar.
 #
-# <details><summary>Hint</summary>mmd2 is a mean over pairs already. Count the factors in front of it, and compare with the formula.</details>
+# <details><summary>Hint 1</summary><code>mmd2</code> is a mean over pairs already. How many factors stand in front of it in the code, how many in the formula?</details>
+#
+# <details><summary>Hint 2</summary>Reconstruction and rate are right. In front of <code>mmd2</code> belongs one bracket, the last column of the map, and nothing that
+# knows the batch size.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -924,7 +993,7 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Four more divergences (may wait, with exercise 7)
+# ## Four more divergences (may wait, with exercise 9)
 #
 # MMD is one way to compare $q(z)$ with $p(z)$. The others that InfoVAE names, on one latent space where the answer is known: codes $q(z|x) = \mathcal N(\mu(x), 0.3\, I)$ in two dimensions with Gaussian means, so that $q(z)$ is Gaussian too.
 
@@ -1020,14 +1089,16 @@ assert torch.isclose(packaged, batch_kl(mean, z, True), atol=1e-5)
 # No value comes out that one could print as $D$. In a loss it is used as a gradient: move each code by a step of $\phi$, and let the encoder follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · Pull and push (●●○, 8 minutes)
+# ### Exercise 9 · Pull and push (medium, 8 minutes)
 #
 # Return $\phi$ for all particles `z` `[N, L]` with the prior $\mathcal N(0, I)$ and an RBF kernel of bandwidth `h`: `[N, L]`.
 #
 # The kernel's gradient at $z_j$ is $k(z_j, z_i)\, (z_i - z_j)/h^2$.
 #
-# <details><summary>Hint</summary>With the matrix k of all pairs, <code>k @ z</code> sums k times z_j over j, and <code>k.sum(1, keepdim=True) * z</code> sums k times z_i.
-# Both parts are made of these two.</details>
+# <details><summary>Hint 1</summary>Which of the two is a sum over j of k times z_j, <code>k @ z</code> or <code>k.sum(1, keepdim=True) * z</code>? And what is the other?</details>
+#
+# <details><summary>Hint 2</summary>The pull is minus the first. The push is the second minus the first, divided by h². Their sum still has to become a
+# mean over j.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]

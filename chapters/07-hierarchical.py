@@ -16,7 +16,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the sampler and its missing number, 15 the bound, its three cases and the proof on the
-# board, 10 exercises 1 and 2, 15 the Laplace law with exercise 3, 10 M-IWHVI with exercise 5, 10 the posteriors in two dimensions with the second lab, 10 when
+# board, 10 exercises 1 to 4, 15 the Laplace law with exercise 5, 10 M-IWHVI with exercise 7, 10 the posteriors in two dimensions with the second lab, 10 when
 # SIVI is the right tool. Short of time: leave out the gradient of tau, the jackknife and the digits. Never leave out
 # the three lines of the proof, nor *psi_0 is free*.
 
@@ -60,7 +60,7 @@ labs.ALL["07.bounds"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Start in one dimension with tau the prior, drag K. Then the dimension. Ask now: *what would you rather have, ten times the samples or a tau
-# that has seen z?* Then the learned tau, then the exact one. Leave the question open why fifty dimensions are so bad: the answer is exercise 2.
+# that has seen z?* Then the learned tau, then the exact one. Leave the question open why fifty dimensions are so bad: the answer is exercise 4.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Explain.** At the lab's $z$, one standard deviation out in every dimension: (1) In one dimension $K = 8$ is enough. In fifty, $K = 1000$ leaves the bound $33.3$ nats above; it began at $40.2$. (2) Better by far: $4.3$ nats above with no guess, and $1.1$ with
@@ -132,9 +132,38 @@ plt.show()
 #
 # $$ \boxed{\; U_K = \mathbb E_{\psi_0 \sim q(\psi | z)}\, \mathbb E_{\psi_{1:K} \sim \tau(\psi | z)}\; \log \frac{1}{K+1} \sum_{k=0}^{K} \frac{q(z, \psi_k)}{\tau(\psi_k \mid z)} \;\ge\; \log q(z) \;} $$
 #
-# and the sample $\psi_0$ costs nothing. That it is a bound will be proved in a moment; first, code.
+# and the sample $\psi_0$ costs nothing. That it is a bound will be proved in a moment.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 1 · Where the free sample comes from (pen and paper, easy, 4 minutes)
 #
-# Our test bench is a law whose integral is known (second number: the variance): $\psi \sim \mathcal N(0, 4)$, $z \mid \psi \sim \mathcal N(\psi, 1)$, so
+# A reader does not believe the box. He takes $\tau = q(\psi)$ and argues:
+#
+# * **A** $\ \psi_0$ was drawn from $q(\psi)$, before there was a $z$.
+# * **B** $\ $ So, given $z$, $\psi_0$ is a draw of $q(\psi)$, as $\psi_1, \dots, \psi_K$ are.
+# * **C** $\ $ With $\tau = q(\psi)$ every ratio is $q(z, \psi_k) / \tau(\psi_k \mid z) = q(z \mid \psi_k)$.
+# * **D** $\ $ If all $K + 1$ are draws of $\tau$, the mean of the ratios has expectation $q(z)$, and its logarithm lies *below* $\log q(z)$ on average.
+#
+# "So $U_K$ is a lower bound", he says. Which is the first step that does not hold?
+#
+# <details><summary>Hint 1</summary>Think of a psi that decides nearly everything about z. You see the z. Could the psi that made it still be anything?</details>
+#
+# <details><summary>Hint 2</summary>One of the four says what psi_0 is once z is known. Compare it with what the paragraph above the box says of the pair.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+wrong_step = ...  # a letter, "A" to "D"
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["07.free_sample"](wrong_step)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+wrong_step = "B"
+verdict = checks.ALL["07.free_sample"](wrong_step)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **In code.** Our test bench is a law whose integral is known (second number: the variance): $\psi \sim \mathcal N(0, 4)$, $z \mid \psi \sim \mathcal N(\psi, 1)$, so
 # $q(z) = \mathcal N(0, 5)$ and $q(\psi \mid z) = \mathcal N(0.8\,z,\ 0.8)$. In the code $z$ has $L$ dimensions and $\psi$ has $P$; here both are 1.
 
 
@@ -160,11 +189,13 @@ print("one U_5: ", [round(v, 2) for v in (log_r.logsumexp(0) - math.log(6)).toli
 # Seven $z$, the truth and one estimate for each. A single estimate may lie on either side; the bound $U_K$ is its mean. (The lab says *single $U_K$* and $E[U_K]$.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · The bound (●○○, 3 minutes)
+# ### Exercise 2 · The bound (easy, 3 minutes)
 #
 # Write $U_K$ (without the expectations) as a function: log-ratios `[K + 1, B]` to `[B]`. Log-ratios near $-800$ must not break it.
 #
-# <details><summary>Hint</summary>It is the log of a mean over axis 0. How many ratios stand on that axis?</details>
+# <details><summary>Hint 1</summary>It is the log of a mean over axis 0. How many ratios stand on that axis?</details>
+#
+# <details><summary>Hint 2</summary><code>logsumexp(0)</code> is the log of their sum. A mean divides by how many there are: <code>len(log_ratio)</code>, which is K + 1.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -204,7 +235,33 @@ verdict
 # * **SIVI** has many samples, but they are *uninformed*: drawn before anyone looked at the $z$ that they are to explain. Take $\psi_0$ away and SIVI's upper bound
 #   becomes the lower bound $L_K$ with the same $\tau$. One sample makes the difference.
 # * **IWHVI** (importance-weighted hierarchical variational inference) has both cures, and each relieves the other: with more samples $\tau$ may stay simple without pressing on $q$.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 3 · A gap by hand (pen and paper, medium, 5 minutes)
 #
+# Let $\psi$ be $0$ or $1$, half of the time each. At our $z$ the densities are $q(z \mid \psi = 0) = 0.8$ and $q(z \mid \psi = 1) = 0.2$. $\tau$ is the prior, and $K = 0$. By how many nats does $U_0$ lie above $\log q(z)$?
+#
+# With natural logarithms $\log 0.8 = -0.223$, $\log 0.5 = -0.693$, $\log 0.2 = -1.609$.
+#
+# <details><summary>Hint 1</summary>What is q(z)? And with which probability was it psi = 0 that made this z?</details>
+#
+# <details><summary>Hint 2</summary>q(z) is 0.5, and q(psi | z) is 0.8 and 0.2, by Bayes. U_0 is the mean of log q(z | psi_0) over q(psi | z): two terms.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+gap_of_u_0 = ...  # a number of nats, to three digits
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["07.gap_by_hand"](gap_of_u_0)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+gap_of_u_0 = 0.8 * math.log(0.8) + 0.2 * math.log(0.2) - math.log(0.5)
+two_values = exact.WeightLaw(torch.tensor([0.8, 0.2]).double().log(), torch.tensor([0.5, 0.5]).double())
+assert math.isclose(two_values.upper(0).item() - math.log(0.5), gap_of_u_0, abs_tol=1e-9)
+verdict = checks.ALL["07.gap_by_hand"](gap_of_u_0)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # Now the exact means at the test bench's $z = 3$, beside sampled ones.
 
 # %% slideshow={"slide_type": "subslide"}
@@ -329,11 +386,13 @@ assert all(0 < v - 1 < 0.01 for v in shares) and abs(over - under) / 2 < 0.01 * 
 # The more $\psi$ decides about $z$, the more samples it takes: *exponentially* many. And a sampler with small $\sigma$, which can take any shape, is one whose $\psi$ decides nearly everything.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · How many samples, at least? (●○○, 4 minutes)
+# ### Exercise 4 · How many samples, at least? (easy, 4 minutes)
 #
 # $U_0$ lies `gap` nats above $\log q(z)$. At most `left` nats may remain. Return the smallest whole $K$ for which $\log(K+1)$ allows that.
 #
-# <details><summary>Hint</summary>gap - left ≤ log(K + 1). Solve for K, and round up with <code>math.ceil</code>.</details>
+# <details><summary>Hint 1</summary>What is the smallest K + 1 with gap - left ≤ log(K + 1)?</details>
+#
+# <details><summary>Hint 2</summary>K + 1 must be at least exp(gap - left). Solve for K, and round up with <code>math.ceil</code>.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -356,12 +415,14 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: the sample that was not used (●●○, 6 minutes)
+# ### Exercise 5 · Spot the bug: the sample that was not used (medium, 6 minutes)
 #
 # A training script draws $z$ from $q(z \mid \psi_0)$, then estimates $\log q(z)$ by $K$ fresh draws of $q(\psi)$. It is given `log_joint` $= \log p(x, z)$ `[B]`, `log_q_own` $= \log q(z \mid \psi_0)$ `[B]` and
 # `log_q_fresh` $= \log q(z \mid \psi_k)$ `[K, B]`, and it reports an ELBO `[B]` that is too good to be true. Mend it. Until you have an answer, leave the first line as it is.
 #
-# <details><summary>Hint</summary>Which argument is never used? <code>torch.cat([log_q_own[None], log_q_fresh])</code> puts them side by side.</details>
+# <details><summary>Hint 1</summary>Which argument is never used?</details>
+#
+# <details><summary>Hint 2</summary><code>torch.cat([log_q_own[None], log_q_fresh])</code> puts them side by side, [K + 1, B]. Their mean has one more in it than before.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -414,11 +475,13 @@ for K in (1, 4, 16):
 # standard deviation; and $\tfrac12$ is a *rate*, so the mean of $\psi_d$ is 2, not a half.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · Spot the bug: two readings of one line (●●○, 5 minutes)
+# ### Exercise 6 · Spot the bug: two readings of one line (medium, 5 minutes)
 #
 # The function should return $\log q(z, \psi) = \log q(\psi) + \log q(z \mid \psi)$ of this law: `[..., 50], [..., 50]` to `[...]`. Mend it.
 #
-# <details><summary>Hint</summary>What do the arguments of <code>Exponential</code> and of <code>Normal</code> mean? A test: over many draws of the true law, the variance of z is 2.</details>
+# <details><summary>Hint 1</summary>What do the arguments of <code>Exponential</code> and of <code>Normal</code> mean? A test: over many draws of the true law, the variance of z is 2.</details>
+#
+# <details><summary>Hint 2</summary><code>Exponential</code> takes the rate, one divided by the mean. <code>Normal</code> takes a standard deviation, and psi is a variance.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -467,7 +530,7 @@ for K, gap in zip(Ks, uninformed):
     print(f"   closed {closed:.2f}, at most log(K + 1) = {math.log(K + 1):.2f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It begins $10.8$ nats above, the mutual information of $z$ and $\psi$. A thousand samples close $6.7$ nats of it, nearly all that $\log 1001 = 6.9$ allows, and four are left. To come within *one* nat takes, by exercise 2, at
+# It begins $10.8$ nats above, the mutual information of $z$ and $\psi$. A thousand samples close $6.7$ nats of it, nearly all that $\log 1001 = 6.9$ allows, and four are left. To come within *one* nat takes, by exercise 4, at
 # the very least $18\,000$ samples. SIVI is not wrong here. It is uninformed.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -640,11 +703,14 @@ assert 0 < recorded_bound(300, 0)[0] - recorded_bound(3000, 0)[0] < 0.25
 # Only $\mathbb E[w_m] = p(x)$ is used, so the $M$ weights need not be independent: they may *share* noise. SIVI's uninformed $\psi_{1:K}$ can serve all $M$ samples of $z$ at once.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · M-IWHVI (●●○, 5 minutes)
+# ### Exercise 7 · M-IWHVI (medium, 5 minutes)
 #
 # From `log_joint` $= \log p(x, z_m)$ `[M, B]` and `log_ratio` `[K + 1, M, B]`, return the estimate `[B]`.
 #
-# <details><summary>Hint</summary>Two log-mean-exps: one over axis 0 of log_ratio, which makes log w [M, B], then one over M. Do not forget what each of them divides by.</details>
+# <details><summary>Hint 1</summary>There are two means under logarithms. Over which axis is that of the ratios, and over which that of the weights?</details>
+#
+# <details><summary>Hint 2</summary>A log-mean-exp over axis 0 of <code>log_ratio</code> makes log w, [M, B], with <code>log_joint</code>. A second one over M is the answer.
+# Mind what each of them divides by.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -1079,7 +1145,7 @@ assert all(steady) and snr[1024][2] > snr[1024][1] and 1.8 < snr[64][0] / snr[25
 # All three are unbiased. The plain one loses half of its SNR with every fourfold $K$; DReG's changes little from $K = 16$ on: **the claim holds**. Rewriting the last score as well makes the constant larger, and it is still a constant: there is only one $\psi_0$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The jackknife, and what is lost (may wait, with exercise 6)
+# ## The jackknife, and what is lost (may wait, with exercise 8)
 #
 # $U_K$ has a bias in powers of $1/(K+1)$, so chapter 05's trick applies. Let $\bar U_{K-1}$ be the mean over the $K$ subsets that leave out one of the *guesses*; $\psi_0$ stays in all of them.
 #
@@ -1088,11 +1154,13 @@ assert all(steady) and snr[1024][2] > snr[1024][1] and 1.8 < snr[64][0] / snr[25
 # Order $d$, which leaves out up to $d$ guesses at a time, has a bias of $O(K^{-(d+1)})$. The price: more computing, by most accounts more variance, and it is a bound no longer.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · The jackknife of the upper bound (●●○, 7 minutes)
+# ### Exercise 8 · The jackknife of the upper bound (medium, 7 minutes)
 #
 # Return $J_1$ for log-ratios `[K + 1, B]` (psi_0 first): `[B]`.
 #
-# <details><summary>Hint</summary>For k = 1 ... K: <code>torch.cat([log_ratio[:k], log_ratio[k + 1:]])</code>. How many ratios does a subset hold, and what does upper_bound divide by?</details>
+# <details><summary>Hint 1</summary>Which of the K + 1 ratios may never be left out? How many ratios does a subset hold, and what does <code>upper_bound</code> divide by?</details>
+#
+# <details><summary>Hint 2</summary>For k = 1 ... K: <code>torch.cat([log_ratio[:k], log_ratio[k + 1:]])</code>. The mean of their K upper bounds gets the factor -K.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -1174,7 +1242,7 @@ assert over - under < 0.1 and 1 < information < 4 < math.log(N)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Three hundred random indices enclose the exact value within a tenth of a nat, with no network and no training. **Why so few?** The gap at $K = 0$ is the mutual information of index and code (chapter 06), and these short trainings
-# leave it at a few nats: far from the $\log N = 7.3$ of a code that tells all images apart. The one number of exercise 2 says beforehand whether SIVI will do.
+# leave it at a few nats: far from the $\log N = 7.3$ of a code that tells all images apart. The one number of exercise 4 says beforehand whether SIVI will do.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same mixture as a prior: turn the bound round
@@ -1186,55 +1254,53 @@ assert over - under < 0.1 and 1 < information < 4 < math.log(N)
 # | $q(z \mid x)$ or the aggregate posterior | $-\log q(z)$ | an **upper** bound | $U_K$, with the $\psi_0$ that made $z$ |
 # | the prior $p(z)$ | $+\log p(z)$ | a **lower** bound | $L_K$: fresh indices only, or the exact sum |
 #
-# There is no $\psi_0$ for a prior: $z$ came from the encoder, not from $p(z)$. (Molchanov et al. have mixtures in both places, with both bounds: *doubly* semi-implicit.) With 50 components one takes the exact sum. It has a bug of its own, found in published code.
-
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · Spot the bug: ghost modes (●●○, 6 minutes)
+# There is no $\psi_0$ for a prior: $z$ came from the encoder, not from $p(z)$. (Molchanov et al. have mixtures in both places, with both bounds: *doubly* semi-implicit.) With 50 components one takes the exact sum.
 #
-# The function should return the log-density of a mixture of $N$ diagonal Gaussians of equal weight at `z` `[B, L]`; `mean`, `log_std` are `[N, L]`. Two modes, at $(3, 3)$ and $(-3, -3)$ with standard deviation $0.7$; at $(3, -3)$ it says $-2.5$ where
-# $-37.9$ is right. Mend it.
-#
-# <details><summary>Hint</summary>A component is a product over dimensions; the mixture is a sum over components. Which comes first?</details>
-
-
-# %% slideshow={"slide_type": "skip"} tags=["stub"]
-def mixture_log_density(z, mean, log_std):
-    return None  # take this line away when you have mended the rest
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None])  # [B, N, L]
-    log_mixture = log_component.logsumexp(1) - math.log(len(mean))  # [B, L]
-    return log_mixture.sum(-1)
-
-
-# %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["07.spot_ghosts"](mixture_log_density)
-
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-def mixture_log_density(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1)  # [B, N]
-    return log_component.logsumexp(1) - math.log(len(mean))
-
-
-verdict = checks.ALL["07.spot_ghosts"](mixture_log_density)
-assert verdict.passed
-verdict
+# That sum has a bug of its own, found in published code. You mended it in chapter 06 (exercise 3): mixed in each dimension by itself, and then multiplied, a mixture grows **ghosts**.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Two density plots. Left, the right mixture: two round modes at (3, 3) and (-3, -3). Right, what the bug makes of it: four modes, two of them ghosts at (3, -3) and (-3, 3)."}}
 corners, narrow = torch.tensor([[3.0, 3.0], [-3.0, -3.0]]), torch.full((2, 2), math.log(0.7))
 ghost = lambda z: (Normal(corners, 0.7).log_prob(z[:, None]).logsumexp(1) - math.log(2)).sum(-1)
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.4))
-for panel, density, title in zip(panels, (mixture_log_density(plane, corners, narrow), ghost(plane)),
+for panel, density, title in zip(panels, (mixture_log_prob(plane, corners, narrow), ghost(plane)),
                                  ("right", "a mixture for each dimension")):
     panel.imshow(density.exp().view(70, 70), origin="lower", extent=(-5, 5, -5, 5), cmap="cividis")
     panel.set_title(title, fontsize=12), panel.grid(False)
 plt.show()
 place = torch.tensor([[3.0, -3.0]])
-assert round(ghost(place).item(), 1) == -2.5 and round(mixture_log_density(place, corners, narrow).item(), 1) == -37.9
+assert round(ghost(place).item(), 1) == -2.5 and round(mixture_log_prob(place, corners, narrow).item(), 1) == -37.9
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Two components, and the bug's density (right) has four modes. In ten dimensions 50 components would have $50^{10}$.
+# Two components, and the bug's density (right) has four modes.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 9 · Counting ghosts (pen and paper, easy, 4 minutes)
 #
-# **A working VampPrior.** Pseudo-inputs that begin at 50 training images, encoded by the VAE's own encoder; `log_prob` is your mended function.
+# Now $3$ components in $4$ dimensions, narrow, and no two of them near each other in any coordinate. The bug mixes in each dimension by itself and multiplies. How many modes does its density have in all, the real ones included?
+#
+# <details><summary>Hint 1</summary>In one dimension the mixture has 3 modes. In two dimensions each of them meets each mode of the other. How many is that?</details>
+#
+# <details><summary>Hint 2</summary>Every further dimension multiplies the number by 3, for each coordinate picks its place by itself.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+modes = ...  # a whole number
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["07.ghost_modes"](modes)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+modes = 3**4
+places = torch.cartesian_prod(*[torch.tensor([-6.0, 0.0, 6.0])] * 4)  # where coordinates may stand: [81, 4]
+three = torch.tensor([-6.0, 0.0, 6.0])[:, None].expand(3, 4)  # means; unit width
+by_the_bug = (Normal(three, 1.0).log_prob(places[:, None]).logsumexp(1) - math.log(3)).sum(-1)
+assert (by_the_bug > by_the_bug.max() - 1e-3).sum() == modes  # the same height in all of them
+assert (mixture_log_prob(places, three, torch.zeros(3, 4)) > by_the_bug.max() - 1e-3).sum() == 3
+verdict = checks.ALL["07.ghost_modes"](modes)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **A working VampPrior.** Pseudo-inputs that begin at 50 training images, encoded by the VAE's own encoder; `mixture_log_prob` is the package's, which adds up over the dimensions before it mixes.
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -1248,7 +1314,7 @@ class PseudoInputs(nn.Module):
 
     def log_prob(self, z):
         mean, log_std = self.encode(self.inputs).chunk(2, -1)
-        return mixture_log_density(z.reshape(-1, z.shape[-1]), mean, log_std).view(z.shape[:-1])
+        return mixture_log_prob(z.reshape(-1, z.shape[-1]), mean, log_std).view(z.shape[:-1])
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -1370,7 +1436,7 @@ assert 0.1 < (of_row("Gaussian, VampPrior", "log_p") - of_row("Gaussian", "log_p
 # | the free sample | $\psi_0$ that made $z$ is a draw of $q(\psi \mid z)$ | keep it |
 # | the bound | $U_K = \log \frac{1}{K+1} \sum_{k=0}^K q(z, \psi_k) / \tau(\psi_k \mid z) \ge \log q(z)$ in mean, for every $z$ | `hierarchical.upper_bound(log_ratio)` |
 # | its corners | $K = 0$ HVM; $\tau = q(\psi)$ SIVI; $\tau = q(\psi \mid z)$ exact | `LinearInverse`, `MixingPrior`, `Posterior` |
-# | how many | at most $\log(K+1)$ nats can be closed; in the end $\chi^2 / (2(K+1))$ | exercise 2 |
+# | how many | at most $\log(K+1)$ nats can be closed; in the end $\chi^2 / (2(K+1))$ | exercise 4 |
 # | M-IWHVI | $\mathbb E[w] = p(x)$ for every $K$ and $\tau$ | `bounds.iwae(log_w)` |
 # | the jackknife | bias $O(K^{-2})$, no bound any more | `hierarchical.jackknife(log_ratio, 1)` |
 # | a mixture as prior | needs a lower bound, or the exact sum | `priors.VampPrior` |

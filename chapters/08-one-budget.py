@@ -15,8 +15,8 @@
 # **Reading 45 minutes, doing 50 minutes**, the project at the end not counted.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **Teaching this chapter: 90 minutes.** 20 cockpit (five presets, four minutes each), 5 predictions, 15 the table with exercises 1 and 2, 10 the four words, 20 pitfalls with exercises 3 and 4,
-# 10 the guide with exercise 5, 5 the papers, 5 recap and project. Short of time: leave out the papers' tables. Never leave out the crossing curves: that figure is
+# **Teaching this chapter: 90 minutes.** 20 cockpit (five presets, four minutes each), 5 predictions, 15 the table with exercises 1 and 2, 10 the four words, 20 pitfalls with exercises 3 to 5,
+# 10 the guide with exercise 7, 5 the papers, 5 recap and project. Short of time: leave out the papers' tables. Never leave out the crossing curves: that figure is
 # the one sentence of this chapter.
 #
 # Run the cells under *Explain: the numbers of the lecture* and *Pitfall 1* before the lesson; together they train for about half a minute.
@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import torch
 from scipy import stats
 
-from vaecourse import bounds, checks, data, labs, plots, recorded, reproduce, train
+from vaecourse import bounds, checks, data, exact, labs, plots, recorded, reproduce, train
 from vaecourse.labs.cockpit import TrainingCockpit
 
 plots.use_style()
@@ -167,11 +167,14 @@ assert near(table["IWAE"]["gap"] - table["VAE"]["gap"], 3.7, 0.05) and (by_gap[0
 assert "STL" in by_log_p[:4]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · The number behind ± (●○○, 4 minutes)
+# ### Exercise 1 · The number behind ± (easy, 4 minutes)
 #
 # You get `values` `[S]`, one for each of $S$ seeds. Return two numbers: their mean, and the standard error of that mean. ($S$ is small: divide by $S - 1$ in the variance.)
 #
-# <details><summary>Hint</summary>The standard deviation is about one more seed. The standard error is about the mean of S of them. Which root stands between the two?</details>
+# <details><summary>Hint 1</summary>The standard deviation is about one more seed. The standard error is about the mean of S of them. Which root stands
+# between the two?</details>
+#
+# <details><summary>Hint 2</summary>torch's <code>values.std()</code> divides by S - 1 already. Divide it by the root of <code>len(values)</code>.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -246,11 +249,15 @@ assert 0 < table["DReG"]["log_p"] - table["IWAE"]["log_p"] < 0.05
 assert 0.9 < paired(runs, "IWAE", "VAE", "log_p")[1] / unpaired(runs, "IWAE", "VAE", "log_p")[1] < 1.1
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · A pair is a seed (●●○, 5 minutes)
+# ### Exercise 2 · A pair is a seed (easy, 3 minutes)
 #
 # You get `a` and `b`, `[S]` each: one measure of two rows, for the same $S$ seeds in the same order. Return by how much `a` is better than `b` in the mean, and the standard error of that.
 #
-# <details><summary>Hint</summary>One subtraction, and then you have solved this already.</details>
+# The formula is that of exercise 1. What is new is the question what *one observation* is.
+#
+# <details><summary>Hint 1</summary>What do the two rows have in common that would cancel, if you subtracted before you average?</details>
+#
+# <details><summary>Hint 2</summary>One subtraction of two [S], and then you have solved this already.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -572,12 +579,14 @@ assert 4 < (upper[0] - lower[0]).mean() < 7 and (upper[-1] - lower[-1]).mean() <
 assert all(z_of(u - low) > -4 for low, u in width.values())
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: a gain that is none (●●○, 6 minutes)
+# ### Exercise 3 · Spot the bug: a gain that is none (medium, 6 minutes)
 #
 # `log_w_old` and `log_w_new`, `[M, K, B]` each, are log-weights of two models on the same test points. The function should return by how many nats the new **model** is better. It goes back to a table in which each model is
 # reported by the bound that it was trained on. Mend it: one number.
 #
-# <details><summary>Hint</summary>Both models come with M K samples. What is the tightest bound that you can give to both?</details>
+# <details><summary>Hint 1</summary>Both models come with M K samples. What is the tightest bound that you can give to both?</details>
+#
+# <details><summary>Hint 2</summary>The new model is judged by <code>bounds.iwae</code>. Whatever judges the one must judge the other.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -617,7 +626,32 @@ for name, w in log_w.items():
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Less than a hundredth of a nat for both: far below the quarter of a nat between the models. The effective sample size (chapter 02) tells the same story: the IWAE-trained encoder wastes nine samples in ten, and what is left is enough. Look at *least* too. It belongs to the image for
 # which $K$ will first be too small.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 4 · The end of another curve (pen and paper, easy, 4 minutes)
 #
+# A paper reports $L_{1000} = -23.090$ and $L_{5000} = -23.070$ for one model. If the gap to $\log p(x)$ falls like $1/K$ there, how many nats are still missing at $K = 5000$?
+#
+# <details><summary>Hint 1</summary>Write both gaps as c/K. How many times c/5000 is c/1000?</details>
+#
+# <details><summary>Hint 2</summary>The step between the two bounds is c/1000 less c/5000. In units of c/5000 that is five less one.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+missing = ...  # a number of nats
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["08.still_missing"](missing)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+missing = (23.090 - 23.070) / 4
+at_x = exact.WeightLaw.of(exact.reference(torch.float64))  # a model whose L_K is known for every K
+step, left_over = at_x.lower(5000) - at_x.lower(1000), at_x.log_mean - at_x.lower(5000)
+assert math.isclose(step / 4, left_over, rel_tol=0.01)
+verdict = checks.ALL["08.still_missing"](missing)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # **The sandwich.** For an image *drawn from the model* the $z$ that made it is a draw of the exact posterior. Put it among the $K$ samples, in place of one of them. Then the logarithm of the mean weight is an **upper** bound of $\log p(x)$ in expectation. (Chapter 07's $U_K$ is made in the
 # same way: there $\psi_0$ is the draw of the posterior.) It is the right half of the figure above: from five nats apart at $K = 1$ to less than $0.05$ at $K = 5000$. So $K = 5000$ is enough, for images like the model's own. For
 # test images, which may be stranger, this is a strong hint and no proof.
@@ -625,8 +659,6 @@ for name, w in log_w.items():
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert 0.02 < bounds.effective_sample_size(log_w["IWAE"][None]).median() / 5000 < 0.2
 # The sandwich where log p(x) is known: chapter 01's linear Gaussian model, images of its own.
-from vaecourse import exact
-
 ppca = exact.LinearGaussian(torch.tensor([[1.5]], dtype=torch.float64), 0.7)
 noise = torch.Generator().manual_seed(3)
 x_own, z_own = ppca.sample(4000, noise)
@@ -639,11 +671,13 @@ truth = ppca.log_likelihood(x_own)
 assert z_of(bounds.iwae(with_z) - truth) > 4 and z_of(truth - bounds.iwae(w_own)) > 4
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 4 · Spot the bug: 5000 that are 100 (●●○, 6 minutes)
+# ### Exercise 5 · Spot the bug: 5000 that are 100 (medium, 6 minutes)
 #
 # 5000 samples do not fit into memory at once. So the log-weights come in parts, a list of tensors `[K_i, B]`; the last part may be shorter. The function should return $\log \hat p(x)$ from **all** samples, `[B]`. It is reported as $L_{5000}$, and it is not. Mend it.
 #
-# <details><summary>Hint</summary>Fifty estimates of L_100, averaged, have the expected value of ... ? Under how many logarithms does each sample stand?</details>
+# <details><summary>Hint 1</summary>Fifty estimates of L_100, averaged, have the expected value of ... ? Under how many logarithms does each sample stand?</details>
+#
+# <details><summary>Hint 2</summary>One logsumexp for each part, then a logsumexp over the parts: that is the log of the sum of all. How many were they in all?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -830,6 +864,29 @@ for row in nll:
     digits_, mnist_ = (shown(column(nlls[name], row, "nll").values()) for name in made)
     print(f"{row:>14}  {nll[row]:.2f}  {digits_:>18}  {mnist_:>16}")
 
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 6 · A table in bits (pen and paper, easy, 4 minutes)
+#
+# Another paper prints the same quantity in **bits per dimension**, with two decimals. An image of MNIST has $28 \times 28$ pixels. In the paper's column the row *IWAE, k = 50* has $84.78$ nats of negative log-likelihood. How many bits per dimension are these?
+#
+# <details><summary>Hint 1</summary>How many nats are one bit? And how many dimensions has an image?</details>
+#
+# <details><summary>Hint 2</summary>One bit is log 2 = 0.693 nats, and there are 784 pixels. Divide by both.</details>
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+bits = ...  # a number, to three digits
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["08.bits_of_a_table"](bits)
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+bits = 84.78 / (28 * 28 * math.log(2))
+in_bits = {row: nll[row] / (28 * 28 * math.log(2)) for row in ("IWAE, k = 50", "VAE, k = 50")}
+assert in_bits["IWAE, k = 50"] == bits and [round(value, 3) for value in in_bits.values()] == [0.156, 0.159]
+verdict = checks.ALL["08.bits_of_a_table"](bits)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **What do the rows differ by?** Guess, from the digits and this page: at $k = 5$ on MNIST, is IWAE better than the VAE after 13 passes?
 
@@ -885,11 +942,14 @@ assert near(got["k = 1"] - got["VAE, k = 5"], 1.7, 0.02) and abs(got["IWAE, k = 
 # **Predict:** two measures, $\log p(x)$ and the ELBO. Which of the eleven rows is surely beaten in both?
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 5 · The rows nobody dominates (●●○, 7 minutes)
+# ### Exercise 7 · The rows nobody dominates (medium, 7 minutes)
 #
 # You get `scores` `[R, C]`: $R$ rows, $C$ measures, **higher is better** in each. Row $i$ *dominates* row $j$ if it is at least as good in every measure and better in at least one. Return a boolean tensor `[R]`: `True` for every row that no other row dominates.
 #
-# <details><summary>Hint</summary>scores[:, None] against scores[None, :] compares all pairs, [R, R, C]. Then one `all`, one `any` over C, and one `any` over the right one of the two R axes.</details>
+# <details><summary>Hint 1</summary>When does row i dominate row j? Which two comparisons does that take, and which of them is <code>all</code>, which <code>any</code>?</details>
+#
+# <details><summary>Hint 2</summary>scores[:, None] against scores[None, :] compares all pairs, [R, R, C]. Then one <code>all</code> and one <code>any</code> over C, and one
+# <code>any</code> over the R axis of the row that does the beating.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
