@@ -16,7 +16,8 @@ from tools import ending, made, typed
 from vaecourse import files
 
 STAMP = r"(-20\d\d-\d\d-\d\d-\d{6}(-\d+)?)?"
-OURS = {"stub", "check", "solution", "exercise", "instructor", "hide-input", "quiz", "nbval-ignore-output"}
+OURS = {"stub", "check", "solution", "exercise", "instructor", "hide-input", "quiz", "recall", "pause"}
+OURS |= {"nbval-ignore-output"}
 
 
 def back(old: Path, folder: Path = typed.CHAPTERS) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What every chapter's pair of files must be: one function = one rule, and ``rule`` puts it into ``RULES``.
 
-A rule takes a ``Chapter`` and yields ``(cell number or None, what to do)``. Nothing is run.
+Those of what a learner reads, does and is asked are in exercise_rules.py.
 """
 
 from __future__ import annotations
@@ -11,34 +11,23 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools import questions, typed
+from tools import exercise_rules, typed
 from tools.chapter import ROOT, TO_FILL_IN, WIDGET, Chapter, alt, folded, has_picture, place, shown, slide_type, tags
+from tools.ruling import REFRESH, RULES, Finding, rule
 from vaecourse import labs
 
-LINES = 15  # of code in a cell that a learner reads
-WIDTH = 120  # of a line of code: what JupyterLab shows of it on a laptop
+__all__ = ["RULES", "exercise_rules", "problems"]
+
 CELL_BYTES, NOTEBOOK_BYTES = 1_500_000, 2_000_000
 SLIDES = {"slide", "subslide", "fragment", "notes", "skip", "-"}
-TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output", "quiz"}
+TAGS = {"exercise", "stub", "check", "solution", "instructor", "hide-input", "nbval-ignore-output", "quiz", "recall"}
+TAGS |= {"pause"}
 METADATA = {"tags", "slideshow", "editable", "name", "mystnb", "jupyter"}  # as in pyproject.toml, [tool.jupytext]
-EXERCISES = 4  # fewest in a chapter
-
-Finding = tuple[int | None, str]
-
-
-Rule = Callable[[Chapter], Iterator[Finding]]
-RULES: dict[str, Rule] = {}
-
-
-def rule(check: Rule) -> Rule:
-    """Whatever is decorated with it holds for every chapter."""
-    RULES[check.__name__] = check
-    return check
 
 
 @rule
@@ -47,12 +36,12 @@ def pair_agrees(chapter: Chapter) -> Iterator[Finding]:
     text, stored = ([_identity(cell) for cell in nb.cells] for nb in (chapter.text, chapter.notebook))
     for what, a, _, c, _ in difflib.SequenceMatcher(None, text, stored, autojunk=False).get_opcodes():
         if what == "insert":
-            yield c, f"is only in the .ipynb; {_REFRESH}"
+            yield c, f"is only in the .ipynb; {REFRESH}"
         elif what == "delete":
-            yield None, f"has {place(a, chapter.text.cells[a])} only in the .py; {_REFRESH}"
+            yield None, f"has {place(a, chapter.text.cells[a])} only in the .py; {REFRESH}"
         elif what == "replace":
             different = [name for name, x, y in zip(_IDENTITY, text[a], stored[c]) if x != y]
-            yield a, f"has another {' and '.join(different)} in the .py than in the .ipynb; {_REFRESH}"
+            yield a, f"has another {' and '.join(different)} in the .py than in the .ipynb; {REFRESH}"
 
 
 _IDENTITY = ("kind", "source", "metadata")
@@ -68,10 +57,10 @@ def knows_its_cells(chapter: Chapter) -> Iterator[Finding]:
     marked, now = typed.marks(chapter.notebook), copy.deepcopy(chapter.notebook)
     for i, cell in enumerate(chapter.notebook.cells):
         if marked.get(cell.id) != typed.sum_of(cell):
-            yield i, f"is not as the notebook's mark knows it; {_REFRESH}"
+            yield i, f"is not as the notebook's mark knows it; {REFRESH}"
     typed.mark(now)
     if now.metadata["vaecourse"] != chapter.notebook.metadata.get("vaecourse"):
-        yield None, f"has cells, exercises or settings that the notebook's mark does not know; {_REFRESH}"
+        yield None, f"has cells, exercises or settings that the notebook's mark does not know; {REFRESH}"
 
 
 @rule
@@ -89,7 +78,7 @@ def executed(chapter: Chapter) -> Iterator[Finding]:
     """nbval compares nothing for a cell that was not run, so an unrun notebook would pass."""
     for i, cell in chapter.code:
         if cell.source.strip() and cell.execution_count is None:
-            yield i, f"has not been run; {_REFRESH}"
+            yield i, f"has not been run; {REFRESH}"
 
 
 @rule
@@ -104,10 +93,10 @@ def nothing_is_skipped(chapter: Chapter) -> Iterator[Finding]:
 def outputs_are_stored(chapter: Chapter) -> Iterator[Finding]:
     """A cell that prints or shows something has that output in the notebook."""
     if not any(cell.outputs for _, cell in chapter.code):
-        yield None, f"has no stored outputs at all; {_REFRESH}"
+        yield None, f"has no stored outputs at all; {REFRESH}"
     for i, cell in chapter.code:
         if cell.execution_count is not None and not cell.outputs and _should_print(cell.source):
-            yield i, f"prints or shows something when run, but stores no output; {_REFRESH}"
+            yield i, f"prints or shows something when run, but stores no output; {REFRESH}"
 
 
 def _should_print(source: str) -> bool:
@@ -138,7 +127,7 @@ def nothing_volatile(chapter: Chapter) -> Iterator[Finding]:
     """No address, no widget model, no folder of the author's machine in what is stored."""
     for i, cell in chapter.code:
         if any(WIDGET in output.get("data", {}) for output in cell.outputs):
-            yield i, f"stores a widget model, which no reader has; {_REFRESH}"
+            yield i, f"stores a widget model, which no reader has; {REFRESH}"
         if found := re.search(r"0x[0-9a-f]{6,16}\b", shown(cell)):
             yield i, f"shows the address {found[0]}; end the cell with something readable, or with `_ = ...`"
         if str(ROOT) in shown(cell):
@@ -186,21 +175,6 @@ def folding(chapter: Chapter) -> Iterator[Finding]:
 
 
 @rule
-def cells_are_short(chapter: Chapter) -> Iterator[Finding]:
-    """A learner reads at most fifteen lines of code at a time, and each without scrolling."""
-    for i, cell in chapter.code:
-        lines = [line for line in cell.source.splitlines() if line.strip()]
-        if len(lines) > LINES and not folded(cell):
-            yield (
-                i,
-                f"has {len(lines)} lines; at most {LINES}: split it, or fold the plumbing away",
-            )
-        for line in lines:
-            if len(line) > WIDTH:
-                yield i, f"has a line of {len(line)} characters; at most {WIDTH}: {line.strip()[:30]}..."
-
-
-@rule
 def nothing_but_labs(chapter: Chapter) -> Iterator[Finding]:
     """A chapter takes from ``labs`` nothing but labs: what is theory stands under it, where everybody finds it."""
     for i, cell in chapter.code:
@@ -220,37 +194,6 @@ def _taken_from_labs(code: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.Attribute) and re.fullmatch(r"(vaecourse\.)?labs", ast.unparse(node.value)):
             names = [f"vaecourse.labs.{node.attr}"]
         yield from (name.removeprefix("vaecourse.labs.") for name in names if name.startswith("vaecourse.labs."))
-
-
-@rule
-def exercises(chapter: Chapter) -> Iterator[Finding]:
-    """An exercise is a card, a stub, its check and the folded solution, in this order, and there are enough of them."""
-    order = ["exercise", "stub", "check", "solution"]
-    steps = [(i, kind) for i, cell in enumerate(chapter.notebook.cells) for kind in order if kind in tags(cell)]
-    for step, (i, kind) in enumerate(steps):
-        before = steps[step - 1][1] if step else "solution"
-        if before not in _BEFORE[kind]:
-            yield i, f"is tagged `{kind}` after `{before}`; the order is {' -> '.join(order)}"
-    if steps and steps[-1][1] != "solution":
-        yield steps[-1][0], f"is tagged `{steps[-1][1]}` and no solution follows"
-    if (found := sum(kind == "stub" for _, kind in steps)) < EXERCISES:
-        yield None, f"has {found} exercises (cells tagged `stub`); it needs at least {EXERCISES}"
-
-
-_BEFORE = {"exercise": {"solution"}, "stub": {"exercise"}, "check": {"stub"}, "solution": {"check", "solution"}}
-
-
-@rule
-def checks_speak(chapter: Chapter) -> Iterator[Finding]:
-    """As stored, a stub is told kindly that it is not solved, and a solution passes."""
-    for i, cell in chapter.tagged("check"):
-        if not re.search(rf"checks\.ALL\[.{chapter.number}\.", cell.source):
-            yield i, f'is tagged `check` and calls no checks.ALL["{chapter.number}. ..."]'
-        elif "Not solved yet" not in shown(cell):
-            yield i, "does not show 'Not solved yet': the stub must run as it stands and return None or ..."
-    for i, cell in chapter.tagged("solution"):
-        if cell.cell_type == "code" and "Passed" not in shown(cell):
-            yield i, "does not show 'Passed': end the solution with its check"
 
 
 @rule
@@ -292,31 +235,10 @@ def filled_in(chapter: Chapter) -> Iterator[Finding]:
             yield i, f'says "{found[0]}"{more}'
 
 
-@rule
-def quiz(chapter: Chapter) -> Iterator[Finding]:
-    """A chapter asks two to four questions, and each choice explains itself where it is opened."""
-    found = chapter.tagged("quiz")
-    if len(found) > 1 or not found:
-        yield None, f"has {len(found)} cells tagged `quiz`; it needs one, before the recap"
-    for i, cell in found:
-        asked = re.split(r"^\*\*\d ·\*\* ", cell.source, flags=re.MULTILINE)[1:]
-        if not 2 <= len(asked) <= 4:
-            yield i, f"asks {len(asked)} questions, each from `**1 ·** ` on; 2 to 4 are wanted"
-        for number, question in enumerate(asked, 1):
-            yield from ((i, f"has in question {number} {fault}") for fault in questions.faults_of(question))
-        choices = [choice for question in asked for choice in questions.choices(question)]
-        rights = [letter for letter, _, text in choices if questions.is_right(text)]
-        if len(rights) > 1 and len(set(rights)) == 1:
-            yield i, f"has {rights[0]} as the right answer every time; move one"
-
-
-_REFRESH = "run `make chapters`"
-
-
 def problems(source: Path, names: list[str] | None = None) -> list[str]:
     """Every problem of a chapter as a sentence that names the chapter, the cell and what to do."""
     if not source.with_suffix(".ipynb").exists():
-        return [f"{source.stem}: there is no .ipynb beside the .py; {_REFRESH}"]
+        return [f"{source.stem}: there is no .ipynb beside the .py; {REFRESH}"]
     chapter = Chapter(source)
     found = []
     for name in names or RULES:

@@ -5,10 +5,11 @@ import ast
 import nbformat
 import pytest
 
-from tools import chapter, notebooks, rules
+from tools import chapter, exercise_rules, minutes, notebooks, rules, visible
 from vaecourse import labs
 
-TEXT, PLUMBING, NOTES, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION, QUIZ = range(10)  # the cells of the sample
+# The cells of the sample.
+TEXT, PLUMBING, NOTES, RECALL, FIGURE, IGNORED, CARD, STUB, CHECK, SOLUTION, QUIZ = range(11)
 
 
 def _without(*keys):
@@ -107,7 +108,83 @@ FAULTS = {
     "open solution": ("folding", SOLUTION, _without("jupyter"), "lies open"),
     "folded card": ("folding", CARD, _with(jupyter={"source_hidden": True}), "is folded"),
     "long cell": ("cells_are_short", FIGURE, _says("x = 1\n" * 16), "has 16 lines"),
-    "wide line": ("cells_are_short", FIGURE, _says("x = 1" + " + 1" * 30), "has a line of 125 characters; at most 120"),
+    "wide line": ("cells_are_short", FIGURE, _says("x = 1" + " + 1" * 21), "has a line of 89 characters; at most 88"),
+    "wide line in a fold": (
+        "cells_are_short",
+        SOLUTION,
+        _says("x = 1" + " + 1" * 30),
+        "has a line of 125 characters; at most 120",
+    ),
+    "wide loop over an assertion": (
+        "cells_are_short",
+        FIGURE,
+        _says(f"for n in (1, 2):\n    assert n{' + n' * 40}\n    print(n{' + n' * 20})"),
+        "has a line of 92 characters; at most 88: print(n + n",
+    ),
+    "dots for a word": ("cards", CARD, _reads("easy", "●○○"), "has no heading like '### Exercise 2 · The bound (easy"),
+    "no such difficulty": ("cards", CARD, _reads("easy", "tricky"), "has no heading like"),
+    "no minutes on the card": ("cards", CARD, _reads("easy, 1 minute", "easy"), "has no heading like"),
+    "number of another": ("cards", CARD, _reads("Exercise 1", "Exercise 3"), "is exercise 3 and the 1. of the chapter"),
+    "one hint": ("cards", CARD, _reads("Hint 2", "Hint 1"), "has the hints ['Hint 1', 'Hint 1']"),
+    "hint without a number": ("cards", CARD, _reads("Hint 1", "Hint"), "has the hints ['Hint', 'Hint 2']"),
+    "hint that asks nothing": ("cards", CARD, _reads("samples?", "samples."), "has a first hint that asks nothing"),
+    "hint that shows its formulas as letters": (
+        "cards",
+        CARD,
+        _reads("axes.\n\n</details>", "axes.\n</details>"),
+        "has formulas in 'Hint 2'",
+    ),
+    "a function on paper": (
+        "pen_and_paper",
+        CARD,
+        _reads("(easy", "(pen and paper, easy"),
+        "is of pen and paper, so its stub is one value",
+    ),
+    "no recall": ("recall", RECALL, _is_tagged(), "has 0 cells tagged `recall`; it needs 1"),
+    "recall under another name": (
+        "recall",
+        RECALL,
+        _reads("## Before", "## Long before"),
+        "does not begin with '## Be",
+    ),
+    "recall after a section": ("recall", TEXT, _says("# A\n\n## B"), "stands behind the first section"),
+    "one recalled": (
+        "recall",
+        RECALL,
+        _reads("**2 · (from 97)** What", "What"),
+        "asks 1 questions, each from `**1 · (f",
+    ),
+    "recall of nothing": ("recall", RECALL, _reads("(from 97)", ""), "has in question 2 no earlier chapter"),
+    "recall of the future": ("recall", RECALL, _reads("from 97", "from 98"), "has in question 2 no earlier chapter"),
+    "recall without its reason": ("recall", RECALL, _reads("Right. B is", "B is"), "in question 1 [] as right answers"),
+    "recall in a long word": ("recall", RECALL, _reads("The last<", "The very last<"), "right choice C as the longest"),
+    "pause of another part": ("pauses", TEXT, _is_tagged("pause"), "does not begin with '**A natural pause.** Part 1"),
+    "pause at the end": ("pauses", QUIZ, _is_tagged("pause"), "is tagged `pause` and no section comes after it"),
+    "promises too little": ("honest_minutes", TEXT, _reads("5 minutes", "10 minutes"), "does not say **Reading 5"),
+    "reads long": (
+        "honest_minutes",
+        TEXT,
+        lambda cell: cell.update(source=cell.source + " word" * 13000),
+        "has 110 minutes in part 1; at most 100",
+    ),
+    "map of before": (
+        "minutes_of_the_map",
+        TEXT,
+        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| [98 sample](98-sample.ipynb) | 25 + 30 |"),
+        "has '25 + 30' as the minutes of 98, which is 5 + 5",
+    ),
+    "map with a chapter that is none": (
+        "minutes_of_the_map",
+        TEXT,
+        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        "has '5 + 5' as the minutes of 97, which is no chapter",
+    ),
+    "map without a chapter": (
+        "minutes_of_the_map",
+        TEXT,
+        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        "has no row for 98 in its table",
+    ),
     "theory in a lab": (
         "nothing_but_labs",
         FIGURE,
@@ -146,6 +223,12 @@ FAULTS = {
         _reads("B · −∞", r"B · $-\infty$"),
         "in question 2 a formula in the summary of ['B']",
     ),
+    "right is longest": (
+        "quiz",
+        QUIZ,
+        _reads("A · 1<", "A · 1.0<"),
+        "has in question 1 its right choice A as the longest",
+    ),
     "always B": (
         "quiz",
         QUIZ,
@@ -158,6 +241,7 @@ FAULTS = {
 # Where a fault is seen, if not at the cell that it was planted in; None is the chapter as a whole.
 SEEN_AT = {"no check": SOLUTION, "no solution": CHECK}
 SEEN_AT |= dict.fromkeys(["a slide that it does not know", "no stub", "no notes", "no quiz", "two quizzes"])
+SEEN_AT |= {"recall after a section": RECALL} | dict.fromkeys(["no recall", "reads long"])
 # What is wrong with the text file, as a replacement in it.
 SLIPS = {
     "unknown tag": ("metadata_is_known", 'tags=["stub"]', 'tags=["stubb"]', "['stubb']"),
@@ -173,7 +257,8 @@ SLIPS = {
 
 @pytest.fixture(autouse=True)
 def one_exercise_is_enough(monkeypatch):
-    monkeypatch.setattr(rules, "EXERCISES", 1)
+    monkeypatch.setattr(exercise_rules, "EXERCISES", 1)
+    monkeypatch.setattr(exercise_rules, "ON_PAPER", 0)
 
 
 def test_the_sample_follows_every_rule(sample):
@@ -229,9 +314,158 @@ def test_a_chapter_without_its_notebook_is_told_how_to_make_one(sample):
 
 
 def test_a_chapter_with_too_few_exercises(sample, monkeypatch):
-    monkeypatch.setattr(rules, "EXERCISES", 4)
+    monkeypatch.setattr(exercise_rules, "EXERCISES", 4)
     (found,) = rules.problems(sample)
     assert "has 1 exercises (cells tagged `stub`); it needs at least 4" in found
+
+
+def test_a_chapter_with_too_few_exercises_on_paper(sample, monkeypatch):
+    monkeypatch.setattr(exercise_rules, "ON_PAPER", 2)
+    (found,) = rules.problems(sample)
+    assert "has 0 exercises of pen and paper; it needs at least 2" in found
+
+
+@pytest.mark.parametrize("value", ["answer = ...  # a number", 'answer = ...  # the letters in order, "BCA"'])
+def test_a_stub_on_paper_is_a_value(sample, value, monkeypatch):
+    monkeypatch.setattr(exercise_rules, "ON_PAPER", 1)
+    notebook = nbformat.read(sample.with_suffix(".ipynb"), as_version=4)
+    notebook.cells[CARD].source = notebook.cells[CARD].source.replace("(easy", "(pen and paper, easy")
+    notebook.cells[STUB].source = value
+    sample.with_suffix(".ipynb").write_text(nbformat.writes(notebook))
+    assert rules.problems(sample, ["cards", "pen_and_paper"]) == []
+
+
+def test_the_first_chapter_asks_nothing_from_before(sample):
+    notebook = nbformat.read(sample.with_suffix(".ipynb"), as_version=4)
+    first = sample.with_name("00-first.py")
+    first.with_suffix(".ipynb").write_text(nbformat.writes(notebook))
+    (found, *_) = rules.problems(first, ["recall"])
+    assert "has 1 cells tagged `recall`; it needs 0" in found
+    notebook.cells.pop(RECALL)
+    first.with_suffix(".ipynb").write_text(nbformat.writes(notebook))
+    assert rules.problems(first, ["recall"]) == []
+
+
+# What a learner sees, and how long it takes --------------------------------------------------------------------------
+
+SEEN = {
+    "x = 1\nassert x": "x = 1",
+    "assert x, (\n    'two lines'\n)\ny = 2  # stays": "y = 2  # stays",
+    "for n in a:\n    assert n\n    print(n)": "for n in a:\n    print(n)",
+    "for n in a:\n    assert n\nprint(a)": "print(a)",
+    "with a:\n    for n in a:\n        assert n": "",
+    "if a:\n    assert b\nelse:\n    print(a)": "if a:\n    pass\nelse:\n    print(a)",
+    "if a:\n    print(a)\nelse:\n    assert b\n    assert c": "if a:\n    print(a)\nelse:\n    pass",
+    "def f():\n    assert a": "def f():\n    pass",
+    "def f():\n    assert a\n    return a": "def f():\n    return a",
+    "try:\n    f()\nexcept E:\n    assert a": "try:\n    f()\nexcept E:\n    pass",
+}
+
+
+@pytest.mark.parametrize("source", SEEN)
+def test_a_learner_sees_no_assertion(source):
+    assert visible.without_assertions(source) == SEEN[source]
+    ast.parse(SEEN[source])
+
+
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
+def test_no_assertion_is_left_in_a_chapter_and_nothing_else_goes(source):
+    for cell in chapter.stored(source).cells:
+        if cell.cell_type == "code":
+            left = ast.parse(visible.without_assertions(cell.source))
+            assert not any(isinstance(node, ast.Assert) for node in ast.walk(left))
+            if "assert" not in cell.source:
+                assert ast.dump(left) == ast.dump(ast.parse(cell.source))
+
+
+def _cell(source, *names, picture=False, kind="code", **metadata):
+    if kind == "markdown":
+        return nbformat.v4.new_markdown_cell(source, metadata={"tags": list(names), **metadata})
+    outputs = [nbformat.v4.new_output("display_data", data={"image/png": "A"})] * picture
+    return nbformat.v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(names), **metadata})
+
+
+FOLDED = {"jupyter": {"source_hidden": True}}
+TAKES = {
+    "260 words": (_cell("word " * 260, kind="markdown"), 2, 0),
+    "a formula in a line": (_cell("$a + b$ " * 130, kind="markdown"), 1, 0),
+    "two display formulas": (_cell("$$ a $$\n\n$$\nb + c\n$$", kind="markdown"), 2, 0),
+    "a picture in a text": (_cell("![seven words that nobody counts as words](a.png)", kind="markdown"), 1, 0),
+    "a link is what it is called": (_cell("[one two](https://a.b/c) " * 65, kind="markdown"), 1, 0),
+    "bars of a table": (_cell("| a | b |\n|---|---|\n" + "| c | d |\n" * 64, kind="markdown"), 1, 0),
+    "code in a text": (_cell("```python\n" + "x = 1\n" * 8 + "```", kind="markdown"), 1, 0),
+    "16 lines of code, of which two are empty": (_cell("x = 1\n" * 8 + "\n\n" + "x = 1\n" * 8), 2, 0),
+    "code that only asserts": (_cell("assert 1\n" * 8), 0, 0),
+    "a figure": (_cell("x = 1\n" * 8, picture=True), 2, 0),
+    "a figure of folded code": (_cell("x = 1\n" * 8, "hide-input", picture=True, **FOLDED), 1, 0),
+    "a lab": (_cell('labs.ALL["03.iwae"]()', picture=True, **FOLDED), 1, 5),
+    "a teaching note": (_cell("word " * 260, "instructor", kind="markdown"), 0, 0),
+    "a solution": (_cell("x = 1\n" * 8, "solution", picture=True), 0, 0),
+    "a card": (
+        _cell(
+            "### Exercise 2 · A (of B) (pen and paper, hard, 12 minutes)\n" + "a " * 130, "exercise", kind="markdown"
+        ),
+        0,
+        12,
+    ),
+    "a stub": (_cell("x = 1\n" * 8, "stub"), 0, 0),
+    "three questions": (_cell("## Quiz\n\n**1 ·** a\n\n**2 ·** b\n\n**3 ·** c\n", "quiz", kind="markdown"), 0, 3),
+    "two recalled": (_cell("**1 · (from 01)** a\n\n**2 · (from 02)** b\n", "recall", kind="markdown"), 0, 2),
+}
+
+
+@pytest.mark.parametrize("what", TAKES)
+def test_what_is_read_and_done_is_counted(what):
+    cell, reading, doing = TAKES[what]
+    assert (minutes.reading(cell), minutes.doing(cell)) == (reading, doing)
+
+
+def test_a_pause_ends_a_part_and_the_title_says_so():
+    cells = [_cell("word " * 660, kind="markdown"), _cell("**A natural pause.**", "pause", kind="markdown")]
+    cells += [_cell("", "exercise", kind="markdown"), _cell('labs.ALL["03.iwae"]()'), _cell('labs.ALL["03.iwae"]()')]
+    found = minutes.parts(nbformat.v4.new_notebook(cells=cells))
+    assert found == [minutes.Part(10, 0), minutes.Part(5, 10)]
+    said = "**Part 1: reading 10 minutes, doing 0 minutes. Part 2: reading 5 minutes, doing 10 minutes.**"
+    assert minutes.sentence(found) == said and minutes.on_the_map(found) == "10 + 0, then 5 + 10"
+    assert minutes.sentence(found[1:]) == "**Reading 5 minutes, doing 10 minutes.**"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "**Reading 50 minutes, doing 1 minute.** Running it takes a minute.",
+        "**Reading 45 minutes,\n# doing 50 minutes**, without the project.",
+        "**Part 1: reading 5 minutes, doing 5 minutes. Part 2: reading\n# 40 minutes, doing 25 minutes.**",
+    ],
+)
+def test_write_puts_the_minutes_into_title_and_map_of_both_files(sample, said, capsys):
+    table = f"# | chapter | {minutes.COLUMN} | |\n# |---|---|---|\n# | [98 a](98-sample.ipynb) | 1 + 1 | 5 |\n"
+    right = sample.read_text()
+    (before,) = [line for line in right.splitlines() if minutes.FIRST_LINE in line]
+    with_map = f'# %% [markdown] slideshow={{"slide_type": "skip"}}\n{table}\n# %% [markdown] slideshow'
+    sample.write_text(
+        right.replace(minutes.FIRST_LINE, said)
+        .replace("# %% [markdown] slideshow", with_map, 2)
+        .replace(with_map, "# %% [markdown] slideshow", 1)
+    )
+    notebooks.refresh(sample)
+    assert len(rules.problems(sample)) == 2
+    folder = ["--folder", str(sample.parent)]
+    assert minutes.main(["print", *folder]) == 0
+    assert capsys.readouterr().out.split() == ["98-sample", "5", "+", "5", *"the title says otherwise".split()]
+    assert minutes.main(["write", *folder]) == 0 and rules.problems(sample) == []
+    assert "| 5 + 5 | 5 |" in sample.read_text() and capsys.readouterr().out.split() == ["98-sample", "written"]
+    files = [path.read_bytes() for path in sorted(sample.parent.iterdir())]
+    assert minutes.main(["write", *folder]) == 0 and "unchanged" in capsys.readouterr().out
+    assert files == [path.read_bytes() for path in sorted(sample.parent.iterdir())] and len(files) == 2
+    rest = said.rpartition("**")[2]
+    assert before.replace(minutes.FIRST_LINE, minutes.FIRST_LINE + rest) in sample.read_text().splitlines()
+
+
+def test_write_refuses_a_title_without_minutes(sample, capsys):
+    sample.write_text(sample.read_text().replace(minutes.FIRST_LINE, "Five minutes."))
+    assert minutes.main(["write", "98", "--folder", str(sample.parent)]) == 1
+    assert "98-sample: write **Reading 5 minutes, doing 5 minutes.** into its first cell" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # A sample chapter
 #
-# You will be able to **run** a tool on it. Reading: 1 minute.
+# You will be able to **run** a tool on it. **Reading 5 minutes, doing 5 minutes.**
 
 # %% slideshow={"slide_type": "skip"}
 import matplotlib.pyplot as plt
@@ -11,6 +11,49 @@ from vaecourse import bounds, checks
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # One minute. Ask: what is the mean of a constant?
+
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["recall"]
+# ## Before you begin: two questions from before
+#
+# **1 · (from 00)** Which axis of `[M, K, B]` counts the data points?
+#
+# <details><summary>A · The first</summary>
+#
+# The first counts independent estimates of the bound.
+#
+# </details>
+#
+# <details><summary>B · The second</summary>
+#
+# The second counts samples inside of one estimate.
+#
+# </details>
+#
+# <details><summary>C · The last</summary>
+#
+# Right. B is the batch, and it comes last of the three.
+#
+# </details>
+#
+# **2 · (from 97)** What is the mean of a constant?
+#
+# <details><summary>A · The constant</summary>
+#
+# Right. All terms are the same, and so is their mean.
+#
+# </details>
+#
+# <details><summary>B · Nothing at all</summary>
+#
+# That would be the mean of the constant's deviations.
+#
+# </details>
+#
+# <details><summary>C · One over K of it</summary>
+#
+# This divides the constant by K and forgets to add K of them.
+#
+# </details>
 
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "A line that rises from 0 to 2 in equal steps"}}
 log_w = torch.arange(3.0).reshape(1, 3, 1)
@@ -22,9 +65,15 @@ plt.show()
 object()
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 1 · the mean (●○○, 1 minute)
+# ### Exercise 1 · the mean (easy, 1 minute)
 #
-# <details><summary>Hint</summary>Which axis holds the samples?</details>
+# <details><summary>Hint 1</summary>Which axis holds the samples?</details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The mean is $\frac1{MK}$ times the sum, over the first two axes.
+#
+# </details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -34,8 +83,10 @@ def elbo(log_w):
 
 
 # %% slideshow={"slide_type": "skip"} tags=["check"]
-check = checks.Check("98.elbo", bounds.elbo, "Yes.", cases=lambda: [(torch.zeros(2, 3, 4),)])
-verdict = {**checks.ALL, "98.elbo": check}["98.elbo"](elbo)  # checks.ALL["98.elbo"](elbo) in a real chapter
+cases = lambda: [(torch.zeros(2, 3, 4),)]
+check = checks.Check("98.elbo", bounds.elbo, "Yes.", cases=cases)
+# In a real chapter: checks.ALL["98.elbo"](elbo)
+verdict = {**checks.ALL, "98.elbo": check}["98.elbo"](elbo)
 verdict
 
 
