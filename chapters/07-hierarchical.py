@@ -557,7 +557,9 @@ assert (uninformed[0] - uninformed).amax() <= math.log(1001) + 1e-3  # the law o
 class LearnedTau(nn.Module):
     def __init__(self):
         super().__init__()
-        self.network = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 2))  # log psi_d: N(a, b²)
+        self.network = nn.Sequential(
+            nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 2)
+        )  # log psi_d: N(a, b²)
 
     def law(self, z):
         a, log_b = self.network(z.abs().unsqueeze(-1)).unbind(-1)
@@ -873,7 +875,9 @@ for name, target in targets.items():
     gaussians[name], kl_gaussian = fit_gaussian(target)
     samplers[name] = fit_sampler(target)
     with torch.no_grad():
-        bound = torch.cat([negative_elbo(samplers[name], target, 500, K=2000) for _ in range(8)])
+        bound = torch.cat(
+            [negative_elbo(samplers[name], target, 500, K=2000) for _ in range(8)]
+        )
     at_most, error = bound.mean().item(), bound.std().item() / len(bound) ** 0.5
     print(f"{name:>9}: KL(q || p)   best Gaussian {kl_gaussian:.3f}", end="")
     print(f"   neural sampler at most {at_most:.3f} ± {error:.3f}")
@@ -953,13 +957,18 @@ def normal_of_tau(vae, x, z, mixing):
 # %% slideshow={"slide_type": "subslide"}
 def hierarchical_log_weights(vae, x, K):
     """log p(x, z) - U_K for one z of each x: [B, D] -> [B]."""
-    mixing, conditional = normal(vae.encoder.mixing(x)), vae.encoder.conditional  # q(psi | x), q(z | psi, x)
+    mixing, conditional = (
+        normal(vae.encoder.mixing(x)),
+        vae.encoder.conditional,
+    )  # q(psi | x), q(z | psi, x)
     of_x = conditional.project(x)
     psi_0 = mixing.rsample()
     z = normal(conditional(of_x, psi_0)).rsample()
     tau = normal_of_tau(vae, x, z, mixing)
     psi = torch.cat([psi_0[None], tau.rsample((K,))])  # [K + 1, B, P]
-    log_q = mixing.log_prob(psi) + normal(conditional(of_x, psi)).log_prob(z)  # [K + 1, B, P], P = L here
+    log_q = mixing.log_prob(psi) + normal(conditional(of_x, psi)).log_prob(
+        z
+    )  # [K + 1, B, P], P = L here
     return vae.log_joint(x, z) - upper_bound((log_q - tau.log_prob(psi)).sum(-1))
 
 
@@ -967,7 +976,9 @@ def hierarchical_log_weights(vae, x, K):
 images = data.digits()
 x_test = images.binary_test()  # [360, 64]
 torch.manual_seed(0)
-iwhvi = HierarchicalVAE(64, 10, hidden=(40, 40), inner=5, gradient="dreg")  # trained with K = 5
+iwhvi = HierarchicalVAE(
+    64, 10, hidden=(40, 40), inner=5, gradient="dreg"
+)  # trained with K = 5
 iwhvi.start_at_pixel_means(images.train.mean(0))
 gaussian = train.untrained(images, seed=0)
 steps = {"epochs": 15, "learning_rate": 0.003, "batch_size": 100, "seed": 0}
@@ -984,7 +995,9 @@ print(f"mean of log w: our lines {by_hand.mean():.3f}, the package {package.mean
 assert abs(z_value) < 4
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-elbo_of = lambda vae: evaluate.bound(vae, x_test, "elbo", 20, 1, torch.Generator().manual_seed(1), batch_size=60)
+elbo_of = lambda vae: evaluate.bound(
+    vae, x_test, "elbo", 20, 1, torch.Generator().manual_seed(1), batch_size=60
+)
 rows = {}
 for K in (0, 5, 50):
     iwhvi.inner = K
@@ -992,7 +1005,11 @@ for K in (0, 5, 50):
     print(f"IWHVI encoder after 15 passes: bound with K = {K:2}: {rows[K]:.3f}")
 alone = elbo_of(gaussian).mean().item()
 print(f"Gaussian encoder after 15 passes:  ELBO        {alone:.3f}")
-assert rows[0] <= rows[5] + 0.02 and abs(rows[5] - rows[50]) < 0.05 and abs(rows[50] - alone) < 1.5
+assert (
+    rows[0] <= rows[5] + 0.02
+    and abs(rows[5] - rows[50]) < 0.05
+    and abs(rows[50] - alone) < 1.5
+)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Our lines and the package agree. More $K$ at *evaluation* lifts the bound of one and the same encoder towards its ELBO. By $K = 5$ it has arrived: what still changes at $K = 50$ is noise. Fifteen passes are too short to compare encoders.
@@ -1052,7 +1069,10 @@ copied = layer(torch.cat([x_some.expand(K + 1, B, D), psi], -1))
 W_x, W_psi = layer.weight.split([D, P], 1)
 once = (x_some @ W_x.T + layer.bias) + psi @ W_psi.T
 assert torch.allclose(copied, once, atol=1e-5)
-products = {"x copied": (K + 1) * (D + P) * H, "x projected once": D * H + (K + 1) * P * H}  # for each x
+products = {
+    "x copied": (K + 1) * (D + P) * H,
+    "x projected once": D * H + (K + 1) * P * H,
+}  # for each x
 for name, count in products.items():
     print(f"{name:>16}: {count / 1e6:4.1f} million products")
 assert round(products["x copied"] / products["x projected once"]) == 17
@@ -1309,12 +1329,16 @@ class PseudoInputs(nn.Module):
 
     def __init__(self, encoder, start):
         super().__init__()
-        self.encode = lambda u: encoder(u)  # the VAE's own encoder; the prior does not own its parameters
+        self.encode = lambda u: encoder(
+            u
+        )  # the VAE's own encoder; the prior does not own its parameters
         self.inputs = nn.Parameter(start.clone())
 
     def log_prob(self, z):
         mean, log_std = self.encode(self.inputs).chunk(2, -1)
-        return mixture_log_prob(z.reshape(-1, z.shape[-1]), mean, log_std).view(z.shape[:-1])
+        return mixture_log_prob(z.reshape(-1, z.shape[-1]), mean, log_std).view(
+            z.shape[:-1]
+        )
 
 
 # %% slideshow={"slide_type": "fragment"}

@@ -146,7 +146,9 @@ def standard_error(values):
 # %% slideshow={"slide_type": "fragment"}
 names = {"log_p": "log p(x)", "iwae_64": "L_64", "elbo": "ELBO", "gap": "gap"}
 print("              seeds" + "".join(f"{name:^19}" for name in names.values()))
-for row in sorted(rows, key=lambda row: -standard_error(column(runs, row, "log_p").values())[0]):
+for row in sorted(
+    rows, key=lambda row: -standard_error(column(runs, row, "log_p").values())[0]
+):
     cells = [standard_error(column(runs, row, measure).values()) for measure in names]
     seeds = len(column(runs, row, "log_p"))
     print(f"{row:>13}  {seeds:4}" + "".join(f"   {m:8.3f} ± {e:.3f}" for m, e in cells))
@@ -234,7 +236,10 @@ said = "{:+.3f} ± {:.3f}   z = {:+.1f}".format
 couples = [("DReG", "IWAE"), ("PIWAE(8, 8)", "IWAE"), ("CIWAE .05", "PIWAE(4, 16)")]
 for row, other in [*couples, ("IWAE", "VAE")]:
     for kind in (unpaired, paired):
-        print(f"{row:>12} - {other:12} {kind.__name__:>9} ", said(*kind(runs, row, other, "log_p")))
+        print(
+            f"{row:>12} - {other:12} {kind.__name__:>9} ",
+            said(*kind(runs, row, other, "log_p")),
+        )
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # $z$ is the difference, counted in standard errors. Unpaired, DReG's lead over IWAE looks like nothing: $|z| < 2$. Paired it is $0.040 \pm 0.005$, and $z$ is above 7: a small gain, and a steady one. Pairing is free. It only
@@ -380,9 +385,18 @@ family = {(r["row"], r["seed"]): r for r in recorded.load("infovae_map")["runs"]
 for r in family.values():
     r["elbo"] = r["reconstruction"] - r["rate"]
     r["gap"] = r["log_p"] - r["elbo"]
-assert recorded.load("infovae_map")["settings"]["schedule"] == one["settings"]["schedule"]
-both = runs | {("one sample", seed): r for (row, seed), r in family.items() if row == "VAE"}
-couples = [("IWAE", "VAE"), ("VAE", "one sample"), ("MIWAE(8, 8)", "IWAE"), ("DReG", "IWAE")]
+assert (
+    recorded.load("infovae_map")["settings"]["schedule"] == one["settings"]["schedule"]
+)
+both = runs | {
+    ("one sample", seed): r for (row, seed), r in family.items() if row == "VAE"
+}
+couples = [
+    ("IWAE", "VAE"),
+    ("VAE", "one sample"),
+    ("MIWAE(8, 8)", "IWAE"),
+    ("DReG", "IWAE"),
+]
 for row, other in couples:
     tell(both, row, other, "log_p", "gap", "elbo")
 
@@ -416,7 +430,9 @@ chosen = ["VAE", "beta-VAE .5", "KL minibatch", "MMD-VAE, IMQ", "AAE (JS adversa
 columns = ("log_p", "mutual_information", "aggregate_kl", "linear_probe")
 print(" " * 21 + "".join(f"{names[measure]:^19}" for measure in columns))
 for row in chosen:
-    cells = [standard_error(column(family, row, measure).values()) for measure in columns]
+    cells = [
+        standard_error(column(family, row, measure).values()) for measure in columns
+    ]
     print(f"{row:>20} " + "".join(f"   {m:7.3f} ± {e:.3f} " for m, e in cells))
 print()
 for row in chosen[1:]:
@@ -500,7 +516,13 @@ assert all(near(standard_error(c.values())[0], nats) for c, nats in zip(three, (
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 images, models = data.digits(), {}
 x_test = images.binary_test()
-short = {"epochs": 20, "learning_rate": 3e-3, "seed": 100, "progress": False, "device": "cpu"}
+short = {
+    "epochs": 20,
+    "learning_rate": 3e-3,
+    "seed": 100,
+    "progress": False,
+    "device": "cpu",
+}
 for name, objective, M, K in (("VAE", "elbo", 64, 1), ("IWAE", "iwae", 1, 64)):
     models[name] = train.untrained(images, seed=100)
     train.fit(models[name], images, objective, M, K, **short)
@@ -619,7 +641,10 @@ verdict
 for name, w in log_w.items():
     step = L(w, 5000) - L(w, 2500)
     ess = bounds.effective_sample_size(w[None])[0]
-    print(f"{name:>4}: L_5000 - L_2500 = {step.mean():.4f}, effective samples of 5000:", end=" ")
+    print(
+        f"{name:>4}: L_5000 - L_2500 = {step.mean():.4f}, effective samples of 5000:",
+        end=" ",
+    )
     print(f"median {ess.median():.0f}, least {ess.min():.0f}")
     assert step.mean() < 0.01
 
@@ -836,7 +861,9 @@ for name, quoted in known.items():
     mean = sum(p["upper"] for p in points) / len(points)
     error = math.sqrt(sum(p["upper_error"] ** 2 for p in points)) / len(points)
     z = (mean - value) / math.hypot(error, its_error)
-    print(f"K = {K:4}   known {value:.2f}   ours {mean:.3f} ± {error:.3f}   z = {z:+.1f}")
+    print(
+        f"K = {K:4}   known {value:.2f}   ours {mean:.3f} ± {error:.3f}   z = {z:+.1f}"
+    )
     assert abs(z) < 4
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -844,9 +871,14 @@ for name, quoted in known.items():
 # the first 1000 test images, as far as a small machine gets: `python -m vaecourse reproduce iwae`.
 
 # %% slideshow={"slide_type": "fragment"}
-nll = {row: quoted.value for row, quoted in reproduce.TABLES["iwae"].paper["nll"].items()}
+nll = {
+    row: quoted.value for row, quoted in reproduce.TABLES["iwae"].paper["nll"].items()
+}
 made = {name: recorded.load(f"iwae_{name}") for name in ("digits", "mnist")}
-nlls = {name: {(r["row"], r["seed"]): r for r in record["runs"]} for name, record in made.items()}
+nlls = {
+    name: {(r["row"], r["seed"]): r for r in record["runs"]}
+    for name, record in made.items()
+}
 
 
 def shown(values):

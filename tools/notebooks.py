@@ -74,9 +74,11 @@ def execute(notebook: NotebookNode, name: str, folder: Path) -> Cost:
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Take out of the outputs what a stored notebook cannot keep: widget models, addresses, file names of cells."""
+    """Take out of the outputs what a stored notebook cannot keep: widget models, addresses, bars of progress."""
     patterns = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
     for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_progress(output)]
         for output in cell.get("outputs", []):
             if "text" in output:
                 output.text = _sanitize(output.text, patterns)
@@ -84,6 +86,12 @@ def tidy(notebook: NotebookNode) -> None:
                 if mime.startswith("text/"):
                     output.data[mime] = _sanitize(content, patterns)
             output.get("data", {}).pop(chapter.WIDGET, None)
+
+
+def _is_progress(output: NotebookNode) -> bool:
+    """A bar of tqdm, or the blanks that one leaves: whoever reads the page waits for nothing."""
+    lines = re.split(r"[\r\n]", output.get("text", ""))
+    return output.get("name") == "stderr" and all(not line.strip() or re.search(r"\d%\|.*\[", line) for line in lines)
 
 
 def write(notebook: NotebookNode, path: Path) -> bool:
