@@ -21,7 +21,7 @@
 #
 # Run the cells under *Explain: the numbers of the lecture* and *Pitfall 1* before the lesson; together they train for about half a minute.
 
-# %% slideshow={"slide_type": "skip"}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 import copy
 import math
 
@@ -71,7 +71,8 @@ labs.ALL["08.cockpit"]()
 # objectives: each preset goes on from where the one before it stopped. The last column is the **rate**, $KL(q(z \mid x) \,\|\, p(z))$: the nats in the code.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-lecture = ("VAE", "drown the encoder", "rescue it with MIWAE", "collapse it", "save it with MMD")
+lecture = ("VAE", "drown the encoder", "rescue it with MIWAE")  # some twenty seconds
+lecture += ("collapse it", "save it with MMD")
 controls = {c.name: c.default for c in TrainingCockpit.controls}
 trainer, found = TrainingCockpit().begin(seed=0), {}
 print("                        bound   log p(x)   SNR encoder   SNR decoder   rate")
@@ -124,8 +125,6 @@ assert collapse["rate"] < save["rate"] < rescue["rate"]
 
 # %% slideshow={"slide_type": "subslide"}
 one, more = recorded.load("one_budget"), recorded.load("better_gradients")
-same = [{name: s for name, s in r["settings"].items() if name not in ("table", "rows")} for r in (one, more)]
-assert same[0] == same[1]  # one experiment in two files
 runs = {(r["row"], r["seed"]): r for r in one["runs"] + more["runs"]}
 for r in runs.values():
     r["gap"] = r["log_p"] - r["elbo"]
@@ -141,7 +140,6 @@ def standard_error(values):
     """Mean over the seeds, and its standard error."""
     values = list(values)
     return sum(values) / len(values), stats.sem(values)
-
 
 # %% slideshow={"slide_type": "fragment"}
 names = {"log_p": "log p(x)", "iwae_64": "L_64", "elbo": "ELBO", "gap": "gap"}
@@ -161,6 +159,8 @@ for row in sorted(
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 near = lambda value, said, by=0.006: abs(value - said) < by
+same = [{name: s for name, s in r["settings"].items() if name not in ("table", "rows")} for r in (one, more)]
+assert same[0] == same[1]  # one experiment in two files
 table = {row: {m: standard_error(column(runs, row, m).values())[0] for m in names} for row in rows}
 by_log_p = sorted(rows, key=lambda row: -table[row]["log_p"])
 by_gap = sorted(rows, key=lambda row: table[row]["gap"])
@@ -294,11 +294,12 @@ verdict
 # %% slideshow={"slide_type": "fragment"}
 needs, luck = {}, torch.Generator().manual_seed(0)
 for S in (3, 4, 5, 6, 10, 30):
-    nothing = torch.randn(200_000, S, generator=luck)  # S differences that are nothing but luck
+    nothing = torch.randn(200_000, S, generator=luck)  # S differences, all luck
     z = (nothing.mean(1) / nothing.std(1) * S**0.5).abs()
     needs[S] = z.sort().values[int(0.99 * len(z))].item()
     often = (z > 3).double().mean()
-    print(f"{S:2} seeds: |z| > 3 in {often:4.1%}, and |z| > {needs[S]:4.1f} in one of a hundred")
+    print(f"{S:2} seeds: |z| > 3 in {often:4.1%}", end=", ")
+    print(f"and |z| > {needs[S]:4.1f} in one of a hundred")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # With three seeds one comparison in ten is "beyond 3" by luck alone. (This is Student's $t$, with $S - 1$ degrees of freedom.) On this page a difference is called **sure** if luck reaches its $z$ less than once in a hundred times: beyond
@@ -316,7 +317,8 @@ names |= {"linear_probe": "probe"}
 
 def sure(runs, row, other, measure):
     """Whether luck alone would reach this z less than once in a hundred times."""
-    return abs(paired(runs, row, other, measure)[2]) > needs[len(shared(runs, row, other))]
+    seeds = shared(runs, row, other)
+    return abs(paired(runs, row, other, measure)[2]) > needs[len(seeds)]
 
 
 def tell(runs, row, other, *measures):
@@ -480,9 +482,12 @@ for row in digits["settings"]["rows"]:
         tell(hierarchical, row, "Gaussian", "log_p")
 laplace = recorded.load("laplace_steps")
 points = [(r["steps"], p) for r in laplace["runs"] for p in r["points"] if p["K"] == 50]
-U = {steps: standard_error(p["upper"] for s, p in points if s == steps)[0] for steps in (0, 100)}
+U = {}
+for steps in (0, 100):
+    U[steps], _ = standard_error(p["upper"] for s, p in points if s == steps)
 off = {steps: U[steps] - laplace["settings"]["exact"] for steps in U}
-print(f"Laplace, K = 50: SIVI {off[0]:.2f} nats off, tau trained for 100 steps {off[100]:.2f}")
+print(f"Laplace, K = 50: SIVI {off[0]:.2f} nats off", end=", ")
+print(f"tau trained for 100 steps {off[100]:.2f}")
 assert round(off[0], 1) == 6.9 and 1 - off[100] / off[0] > 0.98
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -514,32 +519,32 @@ assert all(near(standard_error(c.values())[0], nats) for c, nats in zip(three, (
 # **Predict:** at $K = 1$, which model has the higher $L_K$, and by how much? And at $K = 5000$?
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
-images, models = data.digits(), {}
+images, models = data.digits(), {}  # two trainings of some ten seconds
 x_test = images.binary_test()
-short = {
-    "epochs": 20,
-    "learning_rate": 3e-3,
-    "seed": 100,
-    "progress": False,
-    "device": "cpu",
-}
+short = {"epochs": 20, "learning_rate": 3e-3, "seed": 100, "device": "cpu"}
 for name, objective, M, K in (("VAE", "elbo", 64, 1), ("IWAE", "iwae", 1, 64)):
     models[name] = train.untrained(images, seed=100)
     train.fit(models[name], images, objective, M, K, **short)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+# %% slideshow={"slide_type": "fragment"}
 @torch.no_grad()
-def log_weights(model, x, noise):
-    """5000 for each point, a hundred at a time: [5000, B]."""
+def log_weights(model, x):
+    """5000 for each point, a hundred at a time, always of the same noise: [5000, B]."""
+    noise = torch.Generator().manual_seed(0)
     return torch.cat([model.log_weights(x, 1, 100, noise)[0] for _ in range(50)])
 
 
-same_noise = lambda: torch.Generator().manual_seed(0)
-log_w = {name: log_weights(model, x_test, same_noise()) for name, model in models.items()}
-L = lambda w, K: bounds.miwae(w.view(5000 // K, K, -1))  # the mean of 5000 / K values of L_K: [B]
+def L(log_w, K):
+    """The mean of 5000 / K values of L_K: [B]."""
+    return bounds.miwae(log_w.view(5000 // K, K, -1))
+
+
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
+log_w = {name: log_weights(model, x_test) for name, model in models.items()}
 for K in (1, 10, 20, 100, 5000):
-    print(f"K = {K:4}   " + "   ".join(f"{name} {L(w, K).mean():.2f}" for name, w in log_w.items()))
+    said_of = [f"{name} {L(w, K).mean():.2f}" for name, w in log_w.items()]
+    print(f"K = {K:4}   " + "   ".join(said_of))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Who wins?** Three people write three papers about these two models.
@@ -562,7 +567,7 @@ def sandwich(model, n=300, seed=1):
         eps = (z - mean) / log_std.exp()
         log_q = (-0.5 * eps**2 - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)  # [n]
         own = (model.log_joint(x, z[None, None]) - log_q)[0, 0]  # the log-weight of the z that made x
-        w = log_weights(model, x, noise)
+        w = log_weights(model, x)
     found = {}
     for K in every:
         groups = w.view(5000 // K, K, n).clone()
@@ -736,12 +741,13 @@ verdict
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 broken, fresh = copy.deepcopy(models["VAE"]), train.untrained(images, seed=7)
 broken.encoder.load_state_dict(fresh.encoder.state_dict())
-w_broken = log_weights(broken, x_test, same_noise())
+w_broken = log_weights(broken, x_test)
 for K in (1, 100, 2500, 5000):
     own, random = L(log_w["VAE"], K).mean(), L(w_broken, K).mean()
     print(f"K = {K:4}   its own encoder {own:7.2f}   a random one {random:7.2f}")
 ess = bounds.effective_sample_size(w_broken[None])[0]
-print(f"effective samples of the random one: median {ess.median():.0f}, least {ess.min():.0f}")
+print(f"effective samples of the random one: median {ess.median():.0f}", end=", ")
+print(f"least {ess.min():.0f}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Half a nat, for **the same model**: more than lies between any two rows of our table. The warnings were there. The curve's end still climbs by $0.15$ nats, and in the median nine samples of 5000 count. But note that the end of the curve says "$0.15$ is
@@ -766,9 +772,9 @@ assert 0.08 < (L(w_broken, 5000) - L(w_broken, 2500)).mean() < 0.22 and 4 < ess.
 # DReG's lead of $0.04$ was sure over the *seeds*. Would it hold for *other images*? One more model, and we can look.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-models["DReG"] = train.untrained(images, seed=100)
+models["DReG"] = train.untrained(images, seed=100)  # one more of some ten seconds
 train.fit(models["DReG"], images, "dreg", M=1, K=64, **short)
-log_w["DReG"] = log_weights(models["DReG"], x_test, same_noise())
+log_w["DReG"] = log_weights(models["DReG"], x_test)
 ours = {name: L(w, 5000) for name, w in log_w.items()}
 error_of = lambda values: values.std() / len(values) ** 0.5
 over_seeds = torch.tensor(list(column(runs, "IWAE", "log_p").values()))
@@ -808,24 +814,24 @@ again = {(r["row"], r["seed"]): r for r in tighter["runs"]}
 
 
 def theirs(row, measure):
-    """Row minus IWAE in the paper: difference, error (None if one is not printed), unchecked."""
+    """Row minus IWAE in the paper: difference, its error if printed, and unchecked."""
     a, b = paper[measure][row], paper[measure]["IWAE"]
     error = None if a.error is None else math.hypot(a.error, b.error)
     return a.value - b.value, error, not (a.checked and b.checked)
 
 
 # %% slideshow={"slide_type": "fragment"}
-short_line, line = "{:+.2f} ± {:.2f} {:+7.1f}", "{:+.3f} ± {:.3f} {:+6.1f}"
+line = "{:+.3f} ± {:.3f} {:+6.1f}".format
 print("the last columns: {passes} passes of {of}".format(**tighter["settings"]["schedule"]))
+compared = [row for row in tighter["settings"]["rows"] if row != "IWAE"]
 for measure in ("iwae_64", "log_p"):
     titles = "  paper, MNIST         z    digits, page      z     digits, again     z"
     print(f"\n{names[measure]:>13} {titles}")
-    for row in tighter["settings"]["rows"]:
-        if row != "IWAE":
-            d, e, dagger = theirs(row, measure)
-            printed = short_line.format(d, e, d / e) if e else f"{d:+.2f}"
-            found = [line.format(*paired(r, row, "IWAE", measure)) for r in (runs, again)]
-            print(f"{row:>13} {'†' if dagger else ' '} {printed:20}", *found, sep="  ")
+    for row in compared:
+        d, e, dagger = theirs(row, measure)
+        printed = f"{d:+.2f} ± {e:.2f} {d / e:+7.1f}" if e else f"{d:+.2f}"
+        ours_twice = [line(*paired(r, row, "IWAE", measure)) for r in (runs, again)]
+        print(f"{row:>13} {'†' if dagger else ' '} {printed:20}", *ours_twice, sep="  ")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # A dagger: we could not check this number against the paper. Theirs is unpaired, since single runs are not printed, and we read their ± as a standard error.
@@ -933,7 +939,8 @@ for row, better in steps:
             lower[name].append(results[row, seed]["nll"] - results[better, seed]["nll"])
     digits_, mnist_ = (shown(values) for values in lower.values())
     by_paper = nll[row] - nll[better]
-    print(f"{better:>12} is lower than {row:11} {by_paper:5.2f}  {digits_:>12}  {mnist_:>12}")
+    print(f"{better:>12} is lower than {row:11} {by_paper:5.2f}", end="  ")
+    print(f"{digits_:>12}  {mnist_:>12}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # * **Digits.** The paper's signs, all sure, and tightness is worth a fifth of what it is worth there. Averaging 50 samples is worth the same: $0.41$ in the paper, $0.42 \pm 0.02$ on the digits.
@@ -1044,7 +1051,7 @@ assert near(up[1], 0.08) and near(up[0], -0.6, 0.03) and near(down[0], 0.5, 0.06
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **The evidence, from the records.** Each line of the guide below leans on one or two of these. Before you turn the page: which objective would *you* take for a density, for a posterior, for a representation, for speed?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"]
 records = {"density": [(runs, row, "VAE", "log_p") for row in ("STL", "PIWAE(8, 8)", "DReG")]}
 records["density"] += [(runs, "STL", "DReG", "log_p"), (runs, "STL", "DReG", "elbo")]
 records["posterior"] = [(runs, row, "VAE", "gap") for row in ("CIWAE .5", "VR-IWAE .5", "STL")]
@@ -1055,8 +1062,8 @@ records["samples"] = [(hierarchical, "Gaussian, VampPrior", "Gaussian", "log_p")
 records["speed"] = [(both, "VAE", "one sample", "log_p")]
 for purpose, lines in records.items():
     print(purpose)
-    for line in lines:
-        tell(*line)
+    for which in lines:
+        tell(*which)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # **A guide.** The rows are measured on digits; the reasons are not bound to them. A star: not sure by our rule.
