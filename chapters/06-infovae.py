@@ -12,7 +12,7 @@
 # You need chapters 01 and 03: the ELBO and its gap, posterior collapse, log-weights. One new name: the Jensen-Shannon
 # divergence (JS) of two laws is the mean of their KLs to the average of both, between $0$ and $\log 2$.
 #
-# **Reading 55 minutes, doing 50 minutes**, without what is marked *may wait*: skip that on a first reading.
+# **Reading 55 minutes, doing 50 minutes.** That counts what is marked *may wait*; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and the bursting lab, 10 the flat line with exercise 2, 15 the derivation on the
@@ -43,6 +43,51 @@ def z_score(samples, truth):
     return ((samples.mean() - truth) / samples.std() * len(samples) ** 0.5).item()
 
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["recall"]
+# ## Before you begin: two questions from before
+#
+# Choose an answer before you open one.
+#
+# **1 · (from 01)** A VAE's encoder returns $\mathcal N(0, I)$ for every image, and the prior is $\mathcal N(0, I)$. What is the rate, and what does the code tell about the image?
+#
+# <details><summary>A · The rate is the entropy of the prior, and the code tells nothing</summary>
+#
+# The second half is true. But the rate is the KL of two equal laws, and the entropy cancels in it.
+#
+# </details>
+#
+# <details><summary>B · Both are zero</summary>
+#
+# Right. The KL of two equal laws is 0, and a code that does not depend on the image cannot tell anything about it. Chapter 01 called this posterior collapse.
+#
+# </details>
+#
+# <details><summary>C · The rate is zero, and the decoder still reads the image from the code</summary>
+#
+# Every image has the same law of codes, so there is nothing in $z$ that the decoder could read.
+#
+# </details>
+#
+# **2 · (from 03)** $K$ goes from $500$ to $1000$ in $L_K$, where the gap to $\log p(x)$ has long been small. What happens to the gap?
+#
+# <details><summary>A · It stays, for the bound has converged</summary>
+#
+# Small is not gone. The gap is about $\chi^2 / (2K)$ there, and $K$ has changed.
+#
+# </details>
+#
+# <details><summary>B · It falls by a factor of about 1.4, like a standard error</summary>
+#
+# The *noise* of one estimate falls like the root. The gap is a bias, and of the order of the variance of the mean weight.
+#
+# </details>
+#
+# <details><summary>C · It is halved</summary>
+#
+# Right. For large $K$ the gap is $\chi^2 / (2K)$, if that variance is finite.
+#
+# </details>
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Predict, drag, explain
 #
@@ -69,7 +114,8 @@ labs.ALL["06.explode"]()
 # **Explain.** (1) No. The reconstruction grows like $1/(8\tau^2)$, the price only like $-\log \tau$. At $\tau = 0.1$ the ELBO is $9.27$ nats, and there is no
 # top. (2) No: $KL(q \,\|\, \text{posterior})$ falls to $0.20$ nats near $\tau = 0.68$ and then grows to $1.61$, without end. (3) The information stops at $\log 2 = 0.69$ nats, one bit:
 # there are two data points. The codes use two needles of the prior. **The latent space has burst**, and the ELBO applauds.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # This is the counterexample of the InfoVAE paper (Zhao, Song and Ermon 2017). Two notions were missing in our bookkeeping, and this
 # chapter is about them: how much $z$ tells about $x$, and whether the codes *together* look like the prior.
 
@@ -375,7 +421,7 @@ assert verdict.passed
 verdict
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **On a network.** A VAE as in chapter 03, 64 pixels and 10 latent dimensions, trained on digits by the ELBO. Its rate, split with the functions that you have just written:
+# **On a network.** A VAE as in chapter 03, 64 pixels and 10 latent dimensions, trained on digits by the ELBO; that takes some ten seconds. Then its rate, split with the functions that you have just written:
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 images = data.digits()
@@ -610,8 +656,13 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # On the orange line there is no $D$: these are the $\beta$-VAEs, the VAE among them. On the blue line there is no rate: autoencoders whose codes are held only by $D$. Grey is refused, by your function and by `infovae.coefficients`.
 
+# %% [markdown] slideshow={"slide_type": "skip"} tags=["pause"]
+# **A natural pause.** Part 1 ends here: you can split a rate, and you know what the two weights of InfoVAE charge for. Part 2 builds a $D$ that needs nothing but samples, finds out where it is blind, and tries the whole family on digits.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## MMD: the witness
+#
+# **A question for this part; guess before you read.** Two clouds of 64 points come from *one* law. You estimate their squared distance without bias, many times over. How often is the estimate below zero: never, now and then, or about every second time?
 #
 # We need a $D$ that sees only samples: codes $\tilde z_j$ from the law $Q$ with density $q(z)$, draws $z_i$ from the prior, $P$. Ask a simple question. *Is there a function $f$ whose mean over the codes differs from its mean over the prior?* If $f$ may be anything, there
 # always is one. So let it be **smooth**: a sum of bumps, each the kernel $k(z_0, \cdot)$ around some point $z_0$, of total size one. In this class (the unit ball of the kernel's space $\mathcal H_k$) the best one is known,
@@ -738,13 +789,16 @@ checks.ALL["06.two_points"](u_of_four_points)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
 u_of_four_points = 1 / 2 + 1 / 5 - 2 * (1 / 2 + 1 / 10 + 1 + 1 / 5) / 4
+verdict = checks.ALL["06.two_points"](u_of_four_points)
+assert verdict.passed
+verdict
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The same by the package, and V beside it.
 prior_points, code_points = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
 imq_1 = partial(divergences.imq, scale=1.0)
 for unbiased, by_hand in ((True, u_of_four_points), (False, 0.45)):
     assert math.isclose(divergences.mmd2(prior_points, code_points, imq_1, unbiased=unbiased), by_hand, rel_tol=1e-5)
-verdict = checks.ALL["06.two_points"](u_of_four_points)
-assert verdict.passed
-verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · The U-statistic (easy, 5 minutes)
@@ -1335,7 +1389,7 @@ assert found("MMD-VAE, IMQ", "mutual_information") > 1.5 * found("VAE", "mutual_
 assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A recorded number is a claim. Here is one row made again before your eyes, MMD-VAE with IMQ, with a seed that is *not* in the record. Expect $\log \hat p$ within about half a nat of the record. The
+# A recorded number is a claim. Here is one row made again before your eyes, in about half a minute: MMD-VAE with IMQ, with a seed that is *not* in the record. Expect $\log \hat p$ within about half a nat of the record. The
 # information is less settled, from $4.6$ to $5.8$ nats with the four seeds there; a fifth may well lie a nat off.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
@@ -1484,13 +1538,13 @@ labs.ALL["06.latent"]()
 #
 # ### References
 #
-# * S. Zhao, J. Song, S. Ermon (2017). *InfoVAE: Balancing Learning and Inference in Variational Autoencoders.* AAAI 2019. arXiv 1706.02262
+# * S. Zhao, J. Song, S. Ermon (2017). *InfoVAE: Balancing Learning and Inference in Variational Autoencoders.* AAAI 2019. [arXiv 1706.02262](https://arxiv.org/abs/1706.02262)
 # * M. Hoffman, M. Johnson (2016). *ELBO surgery: yet another way to carve up the variational evidence lower bound.* NeurIPS workshop on Advances in Approximate Bayesian Inference
 # * A. Gretton, K. Borgwardt, M. Rasch, B. Schölkopf, A. Smola (2012). *A Kernel Two-Sample Test.* JMLR 13, 723-773
-# * I. Tolstikhin, O. Bousquet, S. Gelly, B. Schölkopf (2018). *Wasserstein Auto-Encoders.* ICLR. arXiv 1711.01558 (IMQ, several scales)
-# * A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow, B. Frey (2015). *Adversarial Autoencoders.* arXiv 1511.05644
-# * L. Mescheder, S. Nowozin, A. Geiger (2017). *Adversarial Variational Bayes.* ICML. arXiv 1701.04722
-# * Q. Liu, D. Wang (2016). *Stein Variational Gradient Descent.* NeurIPS. arXiv 1608.04471
-# * I. Higgins et al. (2017). *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework.* ICLR, openreview Sy2fzU9gl
-# * A. Alemi, B. Poole, I. Fischer, J. Dillon, R. Saurous, K. Murphy (2018). *Fixing a Broken ELBO.* ICML. arXiv 1711.00464 (rate and distortion)
+# * I. Tolstikhin, O. Bousquet, S. Gelly, B. Schölkopf (2018). *Wasserstein Auto-Encoders.* ICLR. [arXiv 1711.01558](https://arxiv.org/abs/1711.01558) (IMQ, several scales)
+# * A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow, B. Frey (2015). *Adversarial Autoencoders.* [arXiv 1511.05644](https://arxiv.org/abs/1511.05644)
+# * L. Mescheder, S. Nowozin, A. Geiger (2017). *Adversarial Variational Bayes.* ICML. [arXiv 1701.04722](https://arxiv.org/abs/1701.04722)
+# * Q. Liu, D. Wang (2016). *Stein Variational Gradient Descent.* NeurIPS. [arXiv 1608.04471](https://arxiv.org/abs/1608.04471)
+# * I. Higgins et al. (2017). *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework.* ICLR, [openreview Sy2fzU9gl](https://openreview.net/forum?id=Sy2fzU9gl)
+# * A. Alemi, B. Poole, I. Fischer, J. Dillon, R. Saurous, K. Murphy (2018). *Fixing a Broken ELBO.* ICML. [arXiv 1711.00464](https://arxiv.org/abs/1711.00464) (rate and distortion)
 # * M. Tipping, C. Bishop (1999). *Probabilistic Principal Component Analysis.* JRSS B 61, 611-622

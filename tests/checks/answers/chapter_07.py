@@ -5,11 +5,8 @@ import math
 import numpy as np
 import torch
 from torch.distributions import (
-    Categorical,
     Exponential,
     Gamma,
-    Independent,
-    MixtureSameFamily,
     MultivariateNormal,
     Normal,
 )
