@@ -377,7 +377,8 @@ def tell(runs, row, other, *measures):
     """A line for each measure: row minus other, paired, and whether it is sure."""
     for measure in measures:
         seeds = len(shared(runs, row, other))
-        verdict = "sure" if sure(runs, row, other, measure) else f"not sure, {seeds} seeds"
+        is_sure = sure(runs, row, other, measure)
+        verdict = "sure" if is_sure else f"not sure, {seeds} seeds"
         found = said(*paired(runs, row, other, measure))
         print(f"{row:>20} - {other:10} {names[measure]:>12}   {found}   {verdict}")
 
@@ -884,7 +885,8 @@ def theirs(row, measure):
 
 # %% slideshow={"slide_type": "fragment"}
 line = "{:+.3f} ± {:.3f} {:+6.1f}".format
-print("the last columns: {passes} passes of {of}".format(**tighter["settings"]["schedule"]))
+shortened = tighter["settings"]["schedule"]
+print("the last columns: {passes} passes of {of}".format(**shortened))
 compared = [row for row in tighter["settings"]["rows"] if row != "IWAE"]
 for measure in ("iwae_64", "log_p"):
     titles = "  paper, MNIST         z    digits, page      z     digits, again     z"
