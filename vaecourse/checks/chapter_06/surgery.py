@@ -7,7 +7,7 @@ from vaecourse.checks.frame import Check
 check = Check(
     "06.surgery",
     "DCBEA",
-    praise="Five lines and no approximation. Nothing was asked of q or of p but that the logarithms are finite.",
+    praise="Five lines and no approximation. Nothing was asked of q or of p but that these means exist.",
 )
 
 
