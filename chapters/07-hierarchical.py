@@ -12,7 +12,7 @@
 # You need chapters 01 to 05, and above all two things from them: log-weights, and the sandwich $L_K \le \log p(x) \le U_K$ of chapter 05. The mutual
 # information of chapter 06 turns up twice.
 #
-# **Reading 60 minutes, doing 45 minutes.** That counts what is marked *may wait*; skip it on a first reading.
+# **Part 1: reading 50 minutes, doing 35 minutes. Part 2: reading 65 minutes, doing 25 minutes.** That counts what is marked *may wait*; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the sampler and its missing number, 15 the bound, its three cases and the proof on the
@@ -238,6 +238,8 @@ print("one U_5: ", [round(v, 2) for v in (log_r.logsumexp(0) - math.log(6)).toli
 # ### Exercise 2 · The bound (easy, 3 minutes)
 #
 # Write $U_K$ (without the expectations) as a function: log-ratios `[K + 1, B]` to `[B]`. Log-ratios near $-800$ must not break it.
+#
+# You wrote a log-mean-exp in chapter 00. What is new is which draws stand on the axis, and how many they are.
 #
 # <details><summary>Hint 1</summary>It is the log of a mean over axis 0. How many ratios stand on that axis?</details>
 #
