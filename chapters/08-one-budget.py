@@ -12,7 +12,7 @@
 #
 # You need chapters 04 and 05. What comes from chapters 06 and 07 is marked with the number; you can read over it.
 #
-# **Reading 45 minutes, doing 50 minutes.** The project at the end is not counted.
+# **Part 1: reading 35 minutes, doing 15 minutes. Part 2: reading 40 minutes, doing 30 minutes.** The project at the end is not counted.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 20 cockpit (five presets, four minutes each), 5 predictions, 15 the table with exercises 1 and 2, 10 the four words, 20 pitfalls with exercises 3 and 5,
@@ -766,6 +766,8 @@ assert z_of(bounds.iwae(with_z) - truth) > 4 and z_of(truth - bounds.iwae(w_own)
 # ### Exercise 5 · Spot the bug: 5000 that are 100 (medium, 6 minutes)
 #
 # 5000 samples do not fit into memory at once. So the log-weights come in parts, a list of tensors `[K_i, B]`; the last part may be shorter. The function should return $\log \hat p(x)$ from **all** samples, `[B]`. It is reported as $L_{5000}$, and it is not. Mend it.
+#
+# The judge that you wrote in chapter 02 went through the samples in parts, too. This one is somebody else's, and a table was made with it.
 #
 # <details><summary>Hint 1</summary>Fifty estimates of L_100, averaged, have the expected value of ... ? Under how many logarithms does each sample stand?</details>
 #
