@@ -28,6 +28,8 @@ ARG TORCH=cpu
 COPY --chown=learner:learner . .
 RUN --mount=type=cache,target=/home/learner/.cache,uid=1000,gid=1000 \
     UV_LINK_MODE=copy make .venv/installed-lab TORCH="$TORCH"
+# learn/ belongs to the learner, and so does a volume that is filled from it.
+RUN .venv/bin/python -m tools.edition
 
 # 0.0.0.0 is every address of the container, and of nothing else while it is published as above. A token guards it: a new one
 # at each start, in the address that is printed, or yours in JUPYTER_TOKEN.

@@ -30,16 +30,16 @@ one_thread := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab learn test lint types unit check execute browser chapters book slides present student times format new-lab new-exercise new-chapter bench bench-browser mutants screens links pins lowest newest wheel clean
+.PHONY: help lab teach test lint types unit check execute browser chapters book slides present student times format new-lab new-exercise new-chapter bench bench-browser mutants screens links pins lowest newest wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
-lab: $(LAB)  ## install if needed, then open chapter 00 in JupyterLab
-	$(BIN)/python -m tools.lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
+lab: $(LAB)  ## install if needed, then open chapter 00 to work in, in JupyterLab: learn/ has the chapters without solutions
+	$(BIN)/python -m tools.lab $(AS_ROOT) $(ARGS)
 
-learn: $(LAB)  ## the same for learners: chapters to work in, in learn/, without solutions; answers stay when the course is new
-	$(BIN)/python -m tools.edition && $(BIN)/python -m tools.lab $(AS_ROOT) $(ARGS) learn/00-start-here.ipynb
+teach: $(LAB)  ## the same for those who teach: the whole chapters, with solutions, teaching notes and stored outputs
+	$(BIN)/python -m tools.lab $(AS_ROOT) $(ARGS) chapters/00-start-here.ipynb
 
 test: lint types unit check execute browser  ## everything that CI runs; the six parts below can be run alone
 

@@ -47,7 +47,7 @@ def lab(course: Path, python: str) -> Iterator[browser.Server]:
                 raise SystemExit("make lab did not start: run it by hand to see why")
             time.sleep(0.1)
         server = json.loads(told[0].read_text(encoding="utf-8"))
-        yield browser.Server(server["url"].rstrip("/"), server["token"], course / "chapters")
+        yield browser.Server(server["url"].rstrip("/"), server["token"], course / "learn")
     finally:
         os.killpg(process.pid, 15)
         process.wait()

@@ -23,9 +23,13 @@
 # | run everything | menu *Run → Run All Cells* |
 # | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; <kbd>Home</kbd> and <kbd>End</kbd> jump to its ends; the buttons under it set up a situation, and one puts everything back |
 # | do an exercise | write your answer into the cell with the dots, run it, run the check under it |
-# | get a hint | open *Hint* on the exercise's card |
-# | see the solution | `make lab` opens the notebooks that have them: there, click on the bar at the left of the folded cell under the check, or on its three dots. Those of `make learn` have none |
-# | know a teaching note | it begins with a number of minutes in bold; it is for those who teach, stands where the solutions are, and you may read it |
+# | get a hint | on the exercise's card, *Hint 1*; then the next one |
+# | see the solution | it is shown when your answer passes, or when you give up. The whole chapters, which `make teach` opens, have it in the folded cell under the check: click on the bar at its left |
+# | begin an exercise again | in a terminal, `.venv/bin/python -m tools.edition again 00.shape`; a chapter, `again 00`. What was there is kept |
+# | see what you have solved | the line at the top of each chapter, or `.venv/bin/python -m vaecourse progress`. It is noted in `progress.json` beside the notebooks, which goes nowhere: delete it when you like |
+# | go to another chapter or section | the line at the top and the end of each page; the table of contents, the icon of a list in JupyterLab's left column |
+# | read a teaching note | `make teach`: it begins with a number of minutes in bold, and is for those who teach |
+# | understand a letter of another text | the appendix at the end of this page |
 # | hear what the picture says | the sentence under each lab says its values in words; a screen reader reads it out |
 #
 # A check does not only say *wrong*. It knows the usual mistakes of each exercise, many of them found in published code,
@@ -484,147 +488,32 @@ verdict
 # weakened the training of the encoder and left every shape correct.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The notation passport
+# ## Their letters and ours
 #
-# The course grew out of five texts and the papers behind them. Four of the five are in Chinese, and no two agree on their letters.
-# This section is for reading with one of them open beside you; skip it until then, but do exercise 6.
-#
-# | number | text | covered by |
-# |---|---|---|
-# | 000 | 郑之杰 (Zheng Zhijie): *Tighter variational bounds are not necessarily better*, reading notes, 2022 | chapters 04, 05 |
-# | 001 | 郑之杰 (Zheng Zhijie): *InfoVAE*, reading notes, 2020 | chapter 06 |
-# | 002 | Artem Sobolev: *Importance weighted hierarchical variational inference*, blog post, 2019 (in English) | chapters 05, 07 |
-# | 003 | a course page on the importance weighted autoencoder (IWAE) | chapter 03 |
-# | 004 | CATSMILE-1032: 变分自编码器 *(variational autoencoder)*, notes, 2022 | chapters 01, 02 |
-#
-# A dash means that the text has no letter for it.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ### The model and the guess
-#
-# | | ours | 000 | 001 | 002 | 003 | 004 | papers |
-# |---|---|---|---|---|---|---|---|
-# | data point | $x$ `[B, D]` | $x$; `input` in code | $x$, $x_i$ | $x$ | $x$ | $x$ | $x$ |
-# | distribution of the data | $p_{\rm data}(x)$ | – | $p_{data}(x)$, later $p(x)$ | – | – | $p_{data}(x)$ | InfoVAE: $p_{\mathcal D}(x)$ |
-# | latent variable | $z$ `[M, K, B, L]` | $z$, $z_i$, $z_{m,k}$ | $z$; encoder's sample $\tilde z$ | $z$, $z_m$ | $z$, $z_k$ | $z$ | IWAE: $h$ |
-# | decoder's parameters | $\theta$ | $\theta$ | not written | $\theta$ | $\theta$ | index $r$ | $\theta$ |
-# | encoder's parameters | $\phi$ | $\phi$ | not written | $\phi$ | $\phi$ | index $e$; as a parameter $m$ | $\phi$ |
-# | prior | $p(z)$ | $p(z)$ | $p(z)$, $P_Z$ | inside $p_\theta(x, z)$ | $p(z)$ | $q(z)$, later $w(z)$ | $p_\theta(z)$, $p(z)$ |
-# | likelihood, decoder | $p_\theta(x \mid z)$ | $p(x \mid z)$, $p_\theta(x \mid z)$ | $p(x \mid z)$ | $p_\theta(x \mid z)$ | $p_\theta(x \mid z)$ | $q_r(x \mid z)$ | $p_\theta(x \mid z)$ |
-# | joint | $p_\theta(x, z)$ | $p(x, z)$ | – | $p_\theta(x, z)$ | $p_\theta(x, z)$ | $q(z)\,q_r(x \mid z)$, later $q(x, z)$ | IWAE: $p(x, h)$ |
-# | approximate posterior, encoder | $q_\phi(z \mid x)$ | $q(z \mid x)$, $q_\phi(z \mid x)$ | $q(z \mid x)$, $N(\mu_i, \sigma_i^2)$ | $q_\phi(z \mid x)$ | $q_\phi(z \mid x)$ | $q_e(z \mid x)$ | IWAE: $q(h \mid x)$ |
-# | true posterior | $p_\theta(z \mid x)$ | $p(z \mid x)$ | $p(z \mid x)$ | – | $p_\theta(z \mid x)$ | $q(z)\,q_r(x \mid z) / \int_z q(z)\,q_r(x \mid z)$ | $p_\theta(z \mid x)$ |
-# | marginal likelihood | $p_\theta(x)$ | $p(x)$ | $p(x)$ | $p_\theta(x)$ | $p_\theta(x)$ | $p(x)$, $\sum_z w(z)\,q_r(x \mid z)$ | $p_\theta(x)$ |
-# | aggregate posterior | $q(z)$ | – | $q(z)$, $Q_Z$ | $\frac1N \sum_n q_\phi(z \mid x_n)$ | – | – | InfoVAE: $q_\phi(z)$ |
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ### Weights, bounds, counts
-#
-# | | ours | 000 | 001 | 002 | 003 | 004 | papers |
-# |---|---|---|---|---|---|---|---|
-# | number of samples under one logarithm | $K$ | $k$, later $K$; `num_samples`, S in code | – | **$M$** (draws of $z$) | $K$ | – | IWAE: $k$; Kingma and Welling: $L$, without pooling |
-# | number of independent estimates | $M$ | $M$; `num_estimates` | – | – | – | – | Rainforth: $M$ |
-# | log-weight | $\log w$ `[M, K, B]` | written out | – | written out | $\log \tilde w_k$ | $\log \frac{q(z)\,q_r(x \mid z)}{q_e(z \mid x)}$ | IWAE: $\log w_i$ |
-# | normalised weight | $\tilde w$, sums to 1 over $K$ | – | – | – | – | – | IWAE: $\tilde w_i$ |
-# | ELBO | ELBO $= L_1$ | $\mathcal L_1$, $ELBO_{VAE}$ | ELBO | $\mathcal L$ | ELBO, $L_1(x)$ | ELBO; averaged over the data $L_{vae}$ | $\mathcal L$ |
-# | importance-weighted bound | $L_K$ | $\mathcal L_k$, $ELBO_{IWAE}$ | – | $\mathcal L_K$ | $L_K(x)$ | – | IWAE: $\mathcal L_k$ |
-# | mix of ELBO and IWAE | CIWAE, $\beta$ | $\beta$ | – | – | – | – | Rainforth: $\beta$ |
-# | Kullback-Leibler divergence | $\mathrm{KL}(a \,\Vert\, b)$ | $KL(a \Vert b)$ and $KL[a \Vert b]$ | both too | KL | $KL(a \Vert b)$ | $D_{KL}(a \Vert b)$ | $D_{KL}$ |
-# | signal-to-noise ratio of a gradient | SNR | $SNR(\theta)$, mean over $\sigma[\cdot]$ | – | in words | – | – | Rainforth: SNR |
-# | baseline of a gradient | $c$ | – | – | – | – | $c$ | no common letter |
-# | treated as a constant by the gradient | `.detach()` | – | – | – | – | $sg(\cdot)$ | in words |
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ### InfoVAE and the hierarchical family
-#
-# | | ours | where it is from, and how it is written there |
-# |---|---|---|
-# | mutual information of $x$ and $z$ under the encoder | $I_q(x; z)$ | 001: $I(x, z)$; its joint distribution is $q(z, x)$ |
-# | weights of the InfoVAE terms | $\alpha$, $\lambda$ | 001: $1-\alpha$ before the KL of the encoder, $\alpha+\lambda-1$ before the divergence of $q(z)$; in its code $\lambda$ is `reg_weight` |
-# | a divergence of $q(z)$ from the prior | $D(q(z) \,\Vert\, p(z))$ | 001: $D(q(z) \Vert p(z))$, to be chosen |
-# | squared maximum mean discrepancy | $\mathrm{MMD}^2$ | 001: $\text{MMD}_k(P_Z, Q_Z)$, the distance itself; what it prints below that is an *estimate of the square*, times $\lambda$ |
-# | kernel, RBF | $\exp(-\lVert x-y\rVert^2 / (2\,\text{bandwidth}^2))$ | 001: $k$; $\exp(-\lVert x_1-x_2\rVert^2/\sigma)$, so its $\sigma$ is our $2\,\text{bandwidth}^2$ |
-# | kernel, IMQ | $\text{scale} / (\text{scale} + \lVert x-y\rVert^2)$ | 001: $C/(C + \lVert x_1-x_2\rVert^2)$ |
-# | auxiliary variable of a hierarchical $q$ | $\psi$ | 002: $\psi$; $q_\phi(z \mid x) = \int q_\phi(z, \psi \mid x)\,d\psi$ |
-# | the draw of $\psi$ that made $z$ | $\psi_0$ | 002: $\psi_0 \sim q_\phi(\psi \mid z, x)$, free of charge |
-# | auxiliary inverse model | $\tau(\psi \mid x, z)$, parameters $\eta$ | 002: $\tau_\eta(\psi \mid x, z)$ |
-# | number of further draws of $\psi$ | $K$, in chapter 07 | 002: $K$; its mean runs over $K + 1$ terms, $k = 0, \dots, K$ |
-# | upper bound of $\log q_\phi(z \mid x)$ | $U_K$ | 002: $\mathcal U_K$ |
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ### The same letter, another meaning
-#
-# Look here first when a formula of another text makes no sense.
-#
-# | letter | here | elsewhere |
-# |---|---|---|
-# | $q(z)$ | the aggregate posterior, the encoder averaged over the data | 004: **the prior**. Its encoder is $q_e$, its decoder $q_r$, both with the letter $q$ |
-# | $w$ | an importance weight | 004, second half: $w(z)$ is **the prior** |
-# | $\tilde w$ | a normalised weight | 003: $\tilde w_k$ is the weight **before** normalising. (001: a tilde on $z$ marks the encoder's sample) |
-# | $M$ | estimates outside the logarithm | 002: draws of $z$ **inside** the logarithm, our $K$. Kingma and Welling: the size of a minibatch |
-# | $K$ | samples of $z$ | 002: draws of $\psi$ in an upper bound. 000 begins with $k$ and goes on with $K$ |
-# | $k$ | an index, $1 \dots K$ | 000: how many samples. 001: the kernel. 004: a constant, where Jensen's inequality is an equality |
-# | $L$ | $L_K$, a bound; as an axis, the latent dimensions | 004: $L_{vae}$, averaged over the data. Kingma and Welling: how many samples |
-# | $p(x)$ | the model's probability of $x$ | 001, second half: **the data's** distribution |
-# | $D$ | dimensions of the data | 000's code: dimensions of the latent. 001: a divergence, $D(\cdot \Vert \cdot)$ |
-# | $B$ | the batch axis, last of three | 000's code: the batch axis, first of four, `[B x M x S x D]`. In its formula for SNR, a slip for the expectation |
-# | $\beta$ | the share of the ELBO in CIWAE | 001's code: a factor before the reconstruction error. The $\beta$-VAE: a factor before the KL |
-# | $\alpha$ | chapter 05: the order of VR-IWAE. Chapter 06: InfoVAE's $\alpha$ | 001: InfoVAE's $\alpha$ |
-# | $\lambda$ | InfoVAE's $\lambda$ | 001: the same, first as a Lagrange multiplier; its code multiplies by it twice |
-# | $\varepsilon$ | standard normal noise, $z = \mu + \sigma\varepsilon$ | 000's code: $(z-\mu)$ divided by the *logarithm of the variance*, which is a slip |
-# | $\sigma$ | a standard deviation | 001: also the width of a kernel. 000: $\sigma[\cdot]$ is the standard deviation of a gradient |
-# | $\theta$ | the decoder's parameters | 000, in $SNR(\theta)$: any parameters, the encoder's too |
-# | $c$ | a baseline | 004, last third: the constant $-E_{p_{data}}[\log p_{data}(x)]$ |
-# | $m$ | an index, $1 \dots M$ | 004: a parameter of the encoder |
-# | MIWAE | the mean of $M$ bounds | Mattei and Frellsen's MIWAE is another method, for missing data |
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ### Words of the Chinese texts
-#
-# | 中文 | pinyin | English | text |
-# |---|---|---|---|
-# | 变分自编码器 | biànfēn zìbiānmǎqì | variational autoencoder | 000, 001, 003, 004 |
-# | 变分下界 | biànfēn xiàjiè | variational lower bound | 000, 001 |
-# | 证据下界 | zhèngjù xiàjiè | evidence lower bound (ELBO) | 000, 003 |
-# | 对数边缘似然 | duìshù biānyuán sìrán | log marginal likelihood, $\log p(x)$ | 003 |
-# | 边际概率 | biānjì gàilǜ | marginal probability | 004 |
-# | 编码器, 解码器 | biānmǎqì, jiěmǎqì | encoder, decoder | 000, 001, 003, 004; 000, 003, 004 |
-# | 推理网络, 推断网络 | tuīlǐ wǎngluò, tuīduàn wǎngluò | inference network (the encoder) | 000; 003 |
-# | 生成网络, 生成模型 | shēngchéng wǎngluò, shēngchéng móxíng | generative network, model (the decoder) | 000; 003, 004 |
-# | 隐变量, 潜在变量 | yǐnbiànliàng, qiánzài biànliàng | latent variable | 001, 004; 003 |
-# | 观测变量 | guāncè biànliàng | observed variable, $x$ | 001 |
-# | 先验 | xiānyàn | prior | 001, 003, 004 |
-# | 近似后验, 变分后验 | jìnsì hòuyàn, biànfēn hòuyàn | approximate posterior, $q(z \mid x)$ | 001, 003; 004 |
-# | 真实后验 | zhēnshí hòuyàn | true posterior, $p(z \mid x)$ | 001, 003, 004 |
-# | 重要性采样 | zhòngyàoxìng cǎiyàng | importance sampling | 004 |
-# | 重要性权重 | zhòngyàoxìng quánzhòng | importance weight, $w$ | 003 |
-# | 未归一化的对数权重 | wèi guīyīhuà de duìshù quánzhòng | log-weight before normalising, $\log w$ | 003 |
-# | 重要性加权自编码器 | zhòngyàoxìng jiāquán zìbiānmǎqì | importance weighted autoencoder (IWAE) | 000, 003 |
-# | 对数和指数技巧 | duìshù hé zhǐshù jìqiǎo | log-sum-exp trick | 003 |
-# | 重参数化 | chóng cānshùhuà | reparameterisation | 000, 003 |
-# | 信噪比 | xìnzàobǐ | signal-to-noise ratio | 000 |
-# | 凸组合 | tū zǔhé | convex combination | 000 |
-# | 梯度, 方差 | tīdù, fāngchā | gradient, variance | 000, 003, 004; 003, 004 |
-# | 支撑集, 覆盖率 | zhīchēngjí, fùgàilǜ | support, coverage | 004 |
-# | 坍塌 | tāntā | collapse | 004 |
-# | 互信息 | hùxìnxī | mutual information | 001 |
-# | 散度 | sàndù | divergence | 001, 003, 004 |
-# | 最大平均差异 | zuìdà píngjūn chāyì | maximum mean discrepancy (MMD) | 001 |
-# | 正定核 | zhèngdìng hé | positive definite kernel | 001 |
+# The course grew out of five texts and the papers behind them, and no two agree on their letters. When you read one of them beside
+# these pages, look a symbol up in the appendix at the end of this page: it says what the symbol is here. One exercise shows why that is
+# worth a minute.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 6 · use the passport (●○○, 3 minutes)
+# ### Exercise 6 · Their letters, our log-weight (easy, 3 minutes)
 #
 # Text 004 writes the quantity inside its logarithm as
 #
 # $$ \frac{q(z)\; q_r(x \mid z)}{q_e(z \mid x)}. $$
 #
 # You are given the logarithms of its three factors, each `[M, K, B]`: `log_q` for $q(z)$, `log_q_r` for $q_r(x \mid z)$ and `log_q_e` for
-# $q_e(z \mid x)$. Return our `log_w`.
+# $q_e(z \mid x)$. Return our `log_w`. In the appendix at the end of this page a field takes their symbol and says which is ours.
 #
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# Look up $q(z)$ in the table *The same letter, another meaning*. The logarithm of a product is a sum.
+# Type q(z) into the appendix's field. Which of the rows is text 004's, and what does it call so?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# In text 004 $q(z)$ is the prior, $q_r(x \mid z)$ the decoder and $q_e(z \mid x)$ the encoder. The logarithm of a product is a sum,
+# and that of a quotient a difference.
 #
 # </details>
 
@@ -683,17 +572,17 @@ axes.axis("off")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# | chapter | it repairs | minutes, reading and doing | |
-# |---|---|---|---|
-# | 00 start here | | 25 + 30 | you are here |
-# | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 50 + 50 | ready |
-# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 60 + 60 | ready |
-# | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 | ready |
-# | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 45 + 45 | ready |
-# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 45 | ready |
-# | [06 InfoVAE](06-infovae.ipynb) | a latent code that carries no information | 55 + 50 | ready |
-# | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 60 + 45 | ready |
-# | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 40 + 50 | ready |
+# | chapter | it repairs | minutes, reading and doing |
+# |---|---|---|
+# | 00 start here | you are here: what a bound is, and how these pages work | 25 + 30 |
+# | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 50 + 50 |
+# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 60 + 60 |
+# | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45 |
+# | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 45 + 45 |
+# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 45 |
+# | [06 InfoVAE](06-infovae.ipynb) | a latent code that carries no information | 55 + 50 |
+# | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 60 + 45 |
+# | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 40 + 50 |
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions
@@ -800,3 +689,22 @@ plt.show()
 # * A. Sobolev, D. Vetrov: *Importance Weighted Hierarchical Variational Inference*, 2019. arXiv [1905.03290](https://arxiv.org/abs/1905.03290)
 # * M. E. Tipping, C. M. Bishop: *Probabilistic Principal Component Analysis*, 1999, the reference model in one dimension. doi [10.1111/1467-9868.00196](https://doi.org/10.1111/1467-9868.00196)
 # * P.-A. Mattei, J. Frellsen: *MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets*, 2018, the other MIWAE. arXiv [1812.02633](https://arxiv.org/abs/1812.02633)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Appendix: their symbol, ours
+#
+# The course's notation passport. Four of the five texts are in Chinese. Type a symbol of theirs, or a word: ψ may be typed as psi, a
+# formula as it looks, `q(z|x)`, and Chinese as it is or in pinyin.
+#
+# | number | text | covered by |
+# |---|---|---|
+# | 000 | 郑之杰 (Zheng Zhijie): *Tighter variational bounds are not necessarily better*, reading notes, 2022 | chapters 04, 05 |
+# | 001 | 郑之杰 (Zheng Zhijie): *InfoVAE*, reading notes, 2020 | chapter 06 |
+# | 002 | Artem Sobolev: *Importance weighted hierarchical variational inference*, blog post, 2019 (in English) | chapters 05, 07 |
+# | 003 | a course page on the importance weighted autoencoder (IWAE) | chapter 03 |
+# | 004 | CATSMILE-1032: 变分自编码器 *(variational autoencoder)*, notes, 2022 | chapters 01, 02 |
+
+# %% slideshow={"slide_type": "skip"}
+from vaecourse import symbols
+
+symbols.search()

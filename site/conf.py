@@ -44,6 +44,7 @@ mathjax3_config = {
     "options": {
         "enableMenu": False,
         "ignoreHtmlClass": "highlight|output",
+        "processHtmlClass": "tex2jax_process|vaecourse-symbols",
         "skipHtmlTags": ["script", "style", "pre", "code"],
     },
 }

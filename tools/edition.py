@@ -20,19 +20,20 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools import chapter, ending, made, typed, withheld
+from tools import chapter, ending, made, original, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "learn"
 MAP = "00-start-here.ipynb#A-map-of-the-course"
+LETTERS = "00-start-here.ipynb#Appendix:-their-symbol,-ours"
 SKIP = {"slideshow": {"slide_type": "skip"}}
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
-    stored = nbformat.read(chapters[place], as_version=4)
+    stored = original.notebook(chapters[place])
     way = _way(chapters, place)
     note = nbformat.v4.new_markdown_cell(way, id="the-way", metadata=SKIP)
     notebook = withheld.without_answers(stored, note, assertions=False)
@@ -44,10 +45,10 @@ def edition(chapters: list[Path], place: int) -> typed.Notebook:
 
 
 def _way(chapters: list[Path], place: int) -> str:
-    """Links to the chapter before, to the map and to the chapter after."""
+    """Links to the chapter before, to the map, to the letters of other texts and to the chapter after."""
     before = [f"[← {_title(chapters[place - 1])}]({chapters[place - 1].name})"] if place else []
     after = [f"[{_title(chapters[place + 1])} →]({chapters[place + 1].name})"] if place + 1 < len(chapters) else []
-    return " · ".join([*before, f"[map of the course]({MAP})", *after])
+    return " · ".join([*before, f"[map of the course]({MAP})", f"[their symbol, ours]({LETTERS})", *after])
 
 
 def _title(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from tools import minutes, questions, visible
+from tools import lengths, questions, visible
 from tools.chapter import Chapter, shown, sources, stored, tags
 from tools.ruling import Finding, rule
 
@@ -174,14 +174,14 @@ def pauses(chapter: Chapter) -> Iterator[Finding]:
 @rule
 def honest_minutes(chapter: Chapter) -> Iterator[Finding]:
     """The title says what a chapter takes as tools.minutes counts it, and no part takes more than a hundred minutes."""
-    found = minutes.parts(chapter.notebook)
-    if (said := minutes.sentence(found)) not in " ".join(chapter.notebook.cells[0].source.split()):
+    found = lengths.parts(chapter.notebook)
+    if (said := lengths.sentence(found)) not in " ".join(chapter.notebook.cells[0].source.split()):
         yield 0, f"does not say {said}, which is what it takes; {_WRITE}"
     for number, part in enumerate(found, 1):
-        if part.together > minutes.LONGEST:
+        if part.together > lengths.LONGEST:
             yield (
                 None,
-                f"has {part.together} minutes in part {number}; at most {minutes.LONGEST}: cut, or tag a `pause`",
+                f"has {part.together} minutes in part {number}; at most {lengths.LONGEST}: cut, or tag a `pause`",
             )
 
 
@@ -192,10 +192,10 @@ _WRITE = "run `python -m tools.minutes write`"
 def minutes_of_the_map(chapter: Chapter) -> Iterator[Finding]:
     """A table of chapters with their minutes has those that tools.minutes counts, and every chapter."""
     for i, cell in enumerate(chapter.notebook.cells):
-        rows = list(minutes.rows(cell.source)) if cell.cell_type == "markdown" else []
+        rows = list(lengths.rows(cell.source)) if cell.cell_type == "markdown" else []
         there = {source.name[:2]: source for source in sources(folder=chapter.source.parent)} if rows else {}
         for number, said, _ in rows:
-            takes = minutes.on_the_map(minutes.parts(stored(there.pop(number)))) if number in there else "no chapter"
+            takes = lengths.on_the_map(lengths.parts(stored(there.pop(number)))) if number in there else "no chapter"
             if said != takes:
                 yield i, f"has {said!r} as the minutes of {number}, which is {takes}; {_WRITE}"
         if there:

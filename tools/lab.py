@@ -1,10 +1,11 @@
-"""JupyterLab on the chapters, as ``make lab`` starts it.
+"""JupyterLab on the course, as ``make lab`` and ``make teach`` start it.
 
-    python -m tools.lab                          chapter 00, in the browser
+    python -m tools.lab                          chapter 00 of the learner's edition, in the browser
     python -m tools.lab --no-browser             the same, and no browser is opened
-    python -m tools.lab chapters/03-estimators.ipynb
+    python -m tools.lab chapters/03-iwae.ipynb   a chapter whole, with solutions and teaching notes
 
-Its folder is the notebook's, for example chapters/. Of what can be added to a Jupyter server only JupyterLab and its
+The learner's edition is made first, or brought up to date: tools/edition.py. Its folder is the notebook's, for example
+learn/. Of what can be added to a Jupyter server only JupyterLab and its
 terminal are loaded: no Voila, which would run notebooks when their page is asked for, and no Jupytext, which would
 write a notebook's .py when it is saved. Needs no more than the extra `lab`.
 
@@ -27,9 +28,10 @@ from jupyterlab.labapp import LabApp
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform
 
-from tools import contents, ending, environment, made, servers
+from tools import contents, edition, ending, environment, made, servers
 
-START = Path(__file__).resolve().parents[1] / "chapters/00-start-here.ipynb"
+START = edition.FOLDER / "00-start-here.ipynb"
+ASKS = {"--help", "-h", "--help-all", "--version"}  # and starts nothing
 KERNELS = 12
 LONGEST = 512 * 2**20  # bytes that can be saved, as Jupyter has it; whoever sends more is cut off with no word
 IDLE = 8 * 3600  # seconds: a night's training ends in time, and so does what was forgotten
@@ -110,10 +112,19 @@ class Lab(LabApp):
         return cls.serverapp_class.instance(config=settings, **more)
 
 
+def opens_the_edition(arguments: list[str]) -> bool:
+    """Whether a notebook of learn/ is opened: where none is named, or one of it."""
+    named = [Path(word) for word in arguments if not word.startswith("-") and (word.endswith(".ipynb") or "/" in word)]
+    within = any(path.absolute().is_relative_to(edition.FOLDER) for path in named)
+    return (within or not named) and not ASKS & set(arguments)
+
+
 @ending.reports("lab")
 def main(arguments: list[str]) -> int:
     ending.refuse_a_shared_home()
     environment.whole_addresses()
+    if opens_the_edition(arguments) and edition.main([]):
+        return 1
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the stored outputs were made with: docs/same-seed.md
     with made.in_use("running JupyterLab"):
         Lab.launch_instance(arguments)

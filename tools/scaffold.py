@@ -36,6 +36,8 @@ PLACES = (
 LABS, README, BOOK, TEACHING = "vaecourse/labs/__init__.py", "README.md", "book.yml", "chapters/teaching.md"
 FORM = ".github/ISSUE_TEMPLATE/wrong-statement.yml"
 MINUTES = 5  # of an exercise, as its card has it
+ON_PAPER = 2  # of a new chapter's exercises, the last ones
+BESIDE_THEM = 10  # minutes for its lab and its questions
 FIRST = "first second third fourth"  # a chapter's exercises, if they are not named
 
 
@@ -184,6 +186,7 @@ def exercise(draft: Draft, name: str) -> list[str]:
     return [
         "the parts to fill in; then, with the cells where they belong, their number on the card and the place in ORDER",
         f"make chapters CHAPTER={number}",
+        f"python -m tools.minutes write {number}, which puts what the chapter takes now into its title",
         "make check",
         "OMP_NUM_THREADS=1 .venv/bin/pytest tests/checks tests/chapters",
         f"its {MINUTES} minutes, if the class does it, in the teaching note of {source} and in {TEACHING}",
@@ -226,8 +229,9 @@ def _before_the_quiz(text: str, name: str, word: str, source: str) -> str:
     return text[: quiz.start()] + _cells(name, word, number) + text[quiz.start() :]
 
 
-def _cells(name: str, word: str, number: int) -> str:
-    return filled("exercise_cells.py", name=name, exercise=word, number=number, minutes=MINUTES)
+def _cells(name: str, word: str, number: int, on_paper: bool = False) -> str:
+    template = "cells_on_paper.py" if on_paper else "exercise_cells.py"
+    return filled(template, name=name, exercise=word, number=number, minutes=MINUTES)
 
 
 # A chapter -----------------------------------------------------------------------------------------------------------
@@ -253,8 +257,9 @@ def whole_chapter(draft: Draft, name: str, title: str, exercises: str = FIRST) -
     together, small = sum(parts.values()), _small(title)
     draft.new(f"chapters/{name}.py", _skeleton(number, title, words, parts))
     draft.new(f"{folder}/__init__.py", filled("chapter_checks.py", number=number, order=_order(words)))
-    for word in words:
-        draft.new(f"{folder}/{word}.py", filled("exercise.py", name=f"{number}.{word}"))
+    for place, word in enumerate(words):
+        template = "exercise_on_paper.py" if place >= len(words) - ON_PAPER else "exercise.py"
+        draft.new(f"{folder}/{word}.py", filled(template, name=f"{number}.{word}"))
     row = f"| [{number} {small}](chapters/{name}.ipynb) | To fill in: what you learn | To fill in: what you drag |"
     draft.change(README, lambda text: _placed(text, row, number, r"\| \[(\d\d) .*\]\(chapters/.*"))
     draft.change(
@@ -276,9 +281,10 @@ def whole_chapter(draft: Draft, name: str, title: str, exercises: str = FIRST) -
 
 
 def _skeleton(number: str, title: str, words: list[str], parts: dict[str, int]) -> str:
-    cells = "".join(_cells(f"{number}.{word}", word, i) for i, word in enumerate(words, 1))
+    by_hand = len(words) - ON_PAPER
+    cells = "".join(_cells(f"{number}.{word}", word, i, i > by_hand) for i, word in enumerate(words, 1))
     plan = ", ".join(f"{minutes} {part}" for part, minutes in parts.items())
-    doing = MINUTES * len(words)
+    doing = MINUTES * len(words) + BESIDE_THEM
     return filled("chapter.py", title=title, doing=doing, together=sum(parts.values()), plan=plan, exercises=cells)
 
 

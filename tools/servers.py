@@ -1,6 +1,6 @@
 """How a server of the course is started: for this machine, behind a token, with a limit to its kernels.
 
-    python -m tools.lab          JupyterLab on the chapters
+    python -m tools.lab          JupyterLab on the learner's edition, or on the chapters
     python -m tools.present 03   the labs of a chapter
 
 ``Server`` is Jupyter's own, which looks after token, cookies and websockets, with these differences:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import pkgutil
 import re
 import subprocess
@@ -23,7 +24,7 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import chapter, ending, live, made, vendor
+from tools import chapter, edition, ending, live, made, typed, vendor
 from vaecourse import files, labs
 
 ROOT = chapter.ROOT
@@ -96,8 +97,8 @@ def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
 def how_to_run(name: str, repository: str | None = None) -> str:
     """Three ways to run a chapter: here, on Binder, on Colab. The last two need the repository's public address."""
     local = f"""\
-**On your machine.** In the course's folder, `make lab`; then open `{name}.ipynb` from the list on the left.
-A notebook without solutions is made by `make student`."""
+**On your machine.** In the course's folder, `make lab`; then open `{name}.ipynb` from the list on the left. It has no
+solutions, as the notebook that this page's download button gives; `make teach` opens the chapters with them."""
     if repository is None:
         away = """\
 **Binder and Colab** need a public address of the repository: `make book REPOSITORY=https://github.com/NAME/COURSE`
@@ -105,14 +106,24 @@ puts their buttons here."""
     else:
         name_there = repository.removesuffix("/").removesuffix(".git").removeprefix("https://github.com/")
         tag = f"v{vaecourse.__version__}"  # what the site was built from, and not what the repository has become since
-        binder = f"https://mybinder.org/v2/gh/{name_there}/{tag}?urlpath=lab/tree/chapters/{name}.ipynb"
+        binder = f"https://mybinder.org/v2/gh/{name_there}/{tag}?urlpath=lab/tree/learn/{name}.ipynb"  # by postBuild
         colab = f"https://colab.research.google.com/github/{name_there}/blob/{tag}/chapters/{name}.ipynb"
         away = f"""\
 [Launch on Binder]({binder}) [Open in Colab]({colab})
 
-Colab has not got the package: run `%pip install git+https://github.com/{name_there}@{tag}` in a cell of its own first.
+Colab opens the chapter with its solutions. It has not got the package: run
+`%pip install git+https://github.com/{name_there}@{tag}` in a cell of its own first.
 (Neither was tried where the course was written: that machine reaches package registries only.)"""
     return _details("Run this chapter", f"{local}\n\n{away}", "run")
+
+
+def downloads() -> dict[str, str]:
+    """What a chapter's download button gives: the learner's notebook in place of the page's source."""
+    chapters = typed.notebooks(ROOT / "chapters")
+    return {
+        f"_sources/chapters/{path.name}": json.dumps(edition.edition(chapters, place), ensure_ascii=False, indent=1)
+        for place, path in enumerate(chapters)
+    }
 
 
 def lab_in_words(name: str) -> str:
@@ -163,7 +174,8 @@ def references(chapters: list[Path]) -> str:
     papers: dict[str, str] = {}
     named_in: dict[str, list[str]] = {}
     for path in chapters:
-        for entry in _entries(linked(nbformat.read(path, as_version=4).cells[-1].source)):
+        cells = nbformat.read(path, as_version=4).cells
+        for entry in _entries(linked("\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown"))):
             key = next((m.group() for m in NUMBER.finditer(entry)), re.sub(r"\W", "", entry).lower())
             papers[key] = max(papers.get(key, ""), entry, key=lambda text: (text.count("](http"), len(text)))
             here = f"[{path.stem[:2]}](chapters/{path.name})"
@@ -238,6 +250,8 @@ def build(repository: str | None = None) -> None:
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
+        for name, text in downloads().items():
+            files.replace(built / name, text.encode())
 
 
 @ending.reports("site")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import symtable
 from collections.abc import Sequence
 
@@ -82,9 +83,10 @@ def without_assertions(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _only_asserts(cell: NotebookNode) -> bool:
-    return chapter.folded(cell) and not cell.outputs
+    return chapter.folded(cell) and not cell.outputs and not chapter.alt(cell)
 
 
+@functools.cache  # the same cell is asked after by every exercise before it
 def names(source: str) -> tuple[set[str], set[str]]:
     """The names that a cell takes from the cells before it, inside of its functions too, and those that it gives."""
     takes: set[str] = set()

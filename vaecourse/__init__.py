@@ -23,6 +23,7 @@ module             what it holds
 ``plots``          the course's figures and their one style
 ``labs``           the live panels
 ``checks``         what an exercise calls
+``symbols``        the letters of other texts beside ours, and a field to look one up
 ``reproduce``      every recorded result, the papers' tables and the course's own: one command, at any scale
 =================  ==========================================================================================
 """
@@ -48,11 +49,12 @@ if TYPE_CHECKING:  # what a type checker knows without running __getattr__
     from vaecourse import priors as priors
     from vaecourse import recorded as recorded
     from vaecourse import reproduce as reproduce
+    from vaecourse import symbols as symbols
     from vaecourse import train as train
 
 MODULES = (
     "bounds checkpoint checks data divergences evaluate exact gradients hierarchical infovae labs models objectives "
-    "plots priors recorded reproduce train"
+    "plots priors recorded reproduce symbols train"
 ).split()
 
 

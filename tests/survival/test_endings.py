@@ -56,7 +56,8 @@ def test_a_command_is_stopped_while_it_imports(name, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="a home folder by HOME")
 @pytest.mark.parametrize("home", ["/proc/nobody", "/dev/null/home"])
 def test_jupyterlab_without_a_home_says_what_to_do(home):
-    command = [sys.executable, "-m", "tools.lab", "--allow-root", "--no-browser", f"--port={browser.free_port()}"]
+    words = ["--allow-root", "--no-browser", f"--port={browser.free_port()}", "chapters/00-start-here.ipynb"]
+    command = [sys.executable, "-m", "tools.lab", *words]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG"))}
     ended = subprocess.run(
         command, cwd=ROOT, env=environment | {"HOME": home}, capture_output=True, text=True, timeout=60

@@ -62,13 +62,34 @@ def test_the_way_leads_from_each_chapter_to_its_neighbours_and_to_the_map():
         cells = edition.edition(SOURCES, place)["cells"]
         for cell in (cells[1], cells[-1]):
             way = typed.source(cell)
-            assert edition.MAP in way
+            assert edition.MAP in way and edition.LETTERS in way
             for other in (place - 1, place + 1):
                 assert (0 <= other < len(SOURCES)) == (other >= 0 and f"({SOURCES[other % 9].name})" in way), (
                     source.name
                 )
     first = nbformat.read(SOURCES[0], as_version=4)
     assert any("## A map of the course" in cell.source for cell in first.cells), "the map's anchor"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_what_was_typed_into_a_chapter_is_no_text_of_the_edition(path, tmp_path):
+    for suffix in (".ipynb", ".py"):
+        shutil.copy(path.with_suffix(suffix), tmp_path)
+    before = edition.edition([path], 0)
+    mine = tmp_path / path.name
+    answer(mine, 7)
+    found = typed.read(mine)
+    for cell in found["cells"]:  # all of them, and some are gone
+        cell["source"] = typed.source(cell) + " typed" if cell["cell_type"] == "markdown" else "typed = 1"
+    del found["cells"][9:12]
+    mine.write_text(json.dumps(found), encoding="utf-8")
+    now = edition.edition([mine], 0)
+    assert [cell["source"] for cell in now["cells"][1:]] == [cell["source"] for cell in before["cells"][1:]]
+    assert [cell["metadata"].get("tags") for cell in now["cells"]] == [
+        cell["metadata"].get("tags") for cell in before["cells"]
+    ]
+    mine.with_suffix(".py").unlink()
+    assert "typed" in "".join(map(typed.source, edition.edition([mine], 0)["cells"]))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +117,9 @@ def test_a_row_whose_name_is_needed_later_stays():
         code("b = 2\nassert b", metadata=folded, id="grey"),
         code("print(a)", id="seen"),
         code("c = 3", metadata=folded, outputs=[nbformat.v4.new_output("stream", text="3")], id="shows"),
+        code("plot()", metadata=folded | {"mystnb": {"image": {"alt": "A line"}}}, id="cleared"),
     ]
-    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows"]
+    assert [cell.id for cell in withheld.without_assertions(cells)] == ["needed", "seen", "shows", "cleared"]
 
 
 def test_it_is_made_once_and_then_left_as_it_is(tmp_path, chapters):

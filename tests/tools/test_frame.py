@@ -29,7 +29,7 @@ OURS = ["CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md", ".devcontainer/READ
 
 CALLERS = [
     *(f".github/workflows/{path.name}" for path in WORKFLOWS),
-    *("Dockerfile", ".devcontainer/devcontainer.json", ".devcontainer/lab"),
+    *("Dockerfile", ".devcontainer/devcontainer.json", ".devcontainer/lab", "postBuild"),
     *OURS,
 ]
 
@@ -460,6 +460,7 @@ def test_a_checkout_of_windows_still_runs(tmp_path):
         ".ci/run",
         "Makefile",
         ".devcontainer/lab",
+        "postBuild",
         "pins/lab.txt",
         "chapters/00-start-here.ipynb",
         "Dockerfile",

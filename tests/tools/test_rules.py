@@ -5,7 +5,7 @@ import ast
 import nbformat
 import pytest
 
-from tools import chapter, exercise_rules, minutes, notebooks, rules, visible
+from tools import chapter, exercise_rules, lengths, minutes, notebooks, rules, visible
 from vaecourse import labs
 
 # The cells of the sample.
@@ -170,19 +170,19 @@ FAULTS = {
     "map of before": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| [98 sample](98-sample.ipynb) | 25 + 30 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| [98 sample](98-sample.ipynb) | 25 + 30 |"),
         "has '25 + 30' as the minutes of 98, which is 5 + 5",
     ),
     "map with a chapter that is none": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
         "has '5 + 5' as the minutes of 97, which is no chapter",
     ),
     "map without a chapter": (
         "minutes_of_the_map",
         TEXT,
-        _says(f"| chapter | {minutes.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
+        _says(f"| chapter | {lengths.COLUMN} |\n|---|---|\n| 97 gone | 5 + 5 |"),
         "has no row for 98 in its table",
     ),
     "theory in a lab": (
@@ -417,17 +417,17 @@ TAKES = {
 @pytest.mark.parametrize("what", TAKES)
 def test_what_is_read_and_done_is_counted(what):
     cell, reading, doing = TAKES[what]
-    assert (minutes.reading(cell), minutes.doing(cell)) == (reading, doing)
+    assert (lengths.reading(cell), lengths.doing(cell)) == (reading, doing)
 
 
 def test_a_pause_ends_a_part_and_the_title_says_so():
     cells = [_cell("word " * 660, kind="markdown"), _cell("**A natural pause.**", "pause", kind="markdown")]
     cells += [_cell("", "exercise", kind="markdown"), _cell('labs.ALL["03.iwae"]()'), _cell('labs.ALL["03.iwae"]()')]
-    found = minutes.parts(nbformat.v4.new_notebook(cells=cells))
-    assert found == [minutes.Part(10, 0), minutes.Part(5, 10)]
+    found = lengths.parts(nbformat.v4.new_notebook(cells=cells))
+    assert found == [lengths.Part(10, 0), lengths.Part(5, 10)]
     said = "**Part 1: reading 10 minutes, doing 0 minutes. Part 2: reading 5 minutes, doing 10 minutes.**"
-    assert minutes.sentence(found) == said and minutes.on_the_map(found) == "10 + 0, then 5 + 10"
-    assert minutes.sentence(found[1:]) == "**Reading 5 minutes, doing 10 minutes.**"
+    assert lengths.sentence(found) == said and lengths.on_the_map(found) == "10 + 0, then 5 + 10"
+    assert lengths.sentence(found[1:]) == "**Reading 5 minutes, doing 10 minutes.**"
 
 
 @pytest.mark.parametrize(
@@ -439,7 +439,7 @@ def test_a_pause_ends_a_part_and_the_title_says_so():
     ],
 )
 def test_write_puts_the_minutes_into_title_and_map_of_both_files(sample, said, capsys):
-    table = f"# | chapter | {minutes.COLUMN} | |\n# |---|---|---|\n# | [98 a](98-sample.ipynb) | 1 + 1 | 5 |\n"
+    table = f"# | chapter | {lengths.COLUMN} | |\n# |---|---|---|\n# | [98 a](98-sample.ipynb) | 1 + 1 | 5 |\n"
     right = sample.read_text()
     (before,) = [line for line in right.splitlines() if minutes.FIRST_LINE in line]
     with_map = f'# %% [markdown] slideshow={{"slide_type": "skip"}}\n{table}\n# %% [markdown] slideshow'

@@ -323,10 +323,12 @@ CHECKED = """
 import sys
 from pathlib import Path
 import pytest
-from tools import chapter, notebooks, rules
+from tools import chapter, minutes, notebooks, rules
 source = chapter.sources()[-1]
 assert source.is_relative_to(Path.cwd()), source
 notebooks.refresh(source)
+assert "does not say **Reading 5 minutes, doing 35 minutes.**" in str(rules.problems(source, ["honest_minutes"]))
+assert minutes.main(["write", source.name[:2]]) == 0
 said = rules.problems(source)
 assert said and all(line.endswith("[filled_in]") for line in said), said
 readme, book = (Path(name).read_text(encoding="utf-8") for name in ("README.md", "book.yml"))

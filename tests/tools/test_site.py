@@ -1,14 +1,28 @@
 """What the site adds to the chapters: ways to run them, labs in words, papers with their addresses."""
 
-from tools import chapter, site
+import json
+
+from tools import chapter, site, typed
 
 
 def test_a_public_address_gives_buttons_and_none_gives_the_way_to_get_them():
     with_address = site.how_to_run("03-iwae", "https://github.com/me/course.git")
-    assert "https://mybinder.org/v2/gh/me/course/v0.1.0?urlpath=lab/tree/chapters/03-iwae.ipynb" in with_address
+    assert "https://mybinder.org/v2/gh/me/course/v0.1.0?urlpath=lab/tree/learn/03-iwae.ipynb" in with_address
     assert "https://colab.research.google.com/github/me/course/blob/v0.1.0/chapters/03-iwae.ipynb" in with_address
     without = site.how_to_run("03-iwae")
     assert "make lab" in without and "REPOSITORY=" in without and "https://mybinder" not in without
+
+
+def test_a_download_is_the_learners_notebook():
+    found = site.downloads()
+    assert set(found) == {f"_sources/chapters/{path.stem}.ipynb" for path in chapter.sources()}
+    for name, text in found.items():
+        notebook = json.loads(text)
+        kept_by_the_teacher = {"solution", "instructor"}
+        assert not any(kept_by_the_teacher & set(typed.tags(cell)) or cell.get("outputs") for cell in notebook["cells"])
+        assert (
+            typed.stubs(notebook).keys() == typed.stubs(typed.read(site.ROOT / name.removeprefix("_sources/"))).keys()
+        )
 
 
 def test_a_lab_is_told_in_words_for_each_state_of_its_picture():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 
-from tools import chapter, rules, student
+from tools import chapter, exercise_rules, student
 
 CHAPTERS = chapter.sources()
 
@@ -100,7 +100,7 @@ def test_it_runs_to_its_end_with_nothing_solved(source, tmp_path, monkeypatch):
     monkeypatch.setattr(student, "without_answers", lambda _: whole)
     ran = student.run(source, tmp_path)
     kind = [cell for cell in ran.cells if "check" in chapter.tags(cell) and student.UNSOLVED in chapter.shown(cell)]
-    assert len(kind) == len(checks) >= rules.EXERCISES
+    assert len(kind) == len(checks) >= exercise_rules.EXERCISES
     assert not list(tmp_path.iterdir())
 
 
