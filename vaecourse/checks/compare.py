@@ -84,7 +84,7 @@ def difference(value: object, need: object, rtol: float) -> str:
 
 
 def of_a_number(value: object, need: object) -> str | None:
-    """How a number that was worked out by hand differs, without the right one; None where ``_difference`` says it."""
+    """How a number worked out by hand differs, without giving the right one away; None of anything else."""
     got, right = tensor(value), tensor(need)
     if got is None or right is None or got.shape != right.shape or right.dim() or right.dtype is torch.bool:
         return None

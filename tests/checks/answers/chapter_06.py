@@ -549,3 +549,111 @@ def push_right_for_h_of_one(z, h):
 def summed_and_attracting(z, h):
     k = _rbf(z, h)
     return -k @ z + (k @ z - k.sum(1, keepdim=True) * z) / h**2
+
+
+# 06.surgery
+
+
+@right("06.surgery")
+def surgery_in_order():
+    return "DCBEA"
+
+
+@right("06.surgery")
+def surgery_with_commas():
+    return "D, C, B, E, A"
+
+
+@right("06.surgery")
+def surgery_as_a_list():
+    return ["d", "c", "b", "e", "a"]
+
+
+@wrong("06.surgery", "the result first")
+def surgery_turned_round():
+    return "AEBCD"
+
+
+@wrong("06.surgery", "the mean over x is dropped before the logarithm is split")
+def surgery_E_before_B():
+    return "DCEBA"
+
+
+@wrong("06.surgery", "split before q(z) is put in")
+def surgery_B_before_C():
+    return "DBCEA"
+
+
+@wrong("06.surgery", "the last step is skipped over, E at the end")
+def surgery_E_last():
+    return "DCBAE"
+
+
+@wrong("06.surgery", "begins where q(z) is in already")
+def surgery_C_first():
+    return "CDBEA"
+
+
+@wrong("06.surgery", "one line forgotten")
+def surgery_without_E():
+    return "DCBA"
+
+
+@wrong("06.surgery", "one line forgotten, the order is right so far")
+def surgery_not_finished():
+    return "DCB"
+
+
+# 06.two_points
+
+
+@right("06.two_points")
+def four_points_worked_out():
+    return 0.5 + 0.2 - 0.9
+
+
+@right("06.two_points")
+def four_points_as_a_tensor():
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [3.0]])
+    k = lambda a, b: 1 / (1 + (a - b.T) ** 2)
+    return k(x, x)[0, 1] + k(y, y)[0, 1] - 2 * k(x, y).mean()
+
+
+@wrong("06.two_points", "with the pairs of a point with itself: V")
+def four_points_by_V():
+    return 1.5 / 2 + 1.2 / 2 - 0.9
+
+
+@wrong("06.two_points", "each pair counted once, divided by 4")
+def four_points_half_inside():
+    return 0.5 / 2 + 0.2 / 2 - 0.9
+
+
+@wrong("06.two_points", "the cross term once")
+def four_points_cross_once():
+    return 0.7 - 0.45
+
+
+@wrong("06.two_points", "the pair at one place left out, as if it were a point with itself")
+def four_points_without_the_meeting():
+    return 0.7 - 2 * (0.5 + 0.1 + 0.2) / 3
+
+
+@wrong("06.two_points", "a distance cannot be negative: its size")
+def four_points_positive():
+    return 0.2
+
+
+@wrong("06.two_points", "only the codes")
+def four_points_without_the_prior():
+    return 0.2 - 0.9
+
+
+@wrong("06.two_points", "the cross term summed")
+def four_points_cross_summed():
+    return 0.7 - 2 * 1.8
+
+
+@wrong("06.two_points", "the two means inside are averaged")
+def four_points_mean_of_the_insides():
+    return 0.35 - 0.9

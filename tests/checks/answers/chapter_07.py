@@ -5,11 +5,8 @@ import math
 import numpy as np
 import torch
 from torch.distributions import (
-    Categorical,
     Exponential,
     Gamma,
-    Independent,
-    MixtureSameFamily,
     MultivariateNormal,
     Normal,
 )
@@ -508,79 +505,120 @@ def psi_0_left_out_and_factors_too_small(log_ratio):
     return K * _log_mean_exp(log_ratio) - (K - 1) * torch.stack(subsets).mean(0)
 
 
-# 07.spot_ghosts
+# 07.free_sample
 
 
-@right("07.spot_ghosts")
-def product_first_mixture_second(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1)  # [B, N]
-    return log_component.logsumexp(1) - math.log(len(mean))
+@right("07.free_sample")
+def the_step_with_z_given():
+    return "B"
 
 
-@right("07.spot_ghosts")
-def mixture_of_independent_normals(z, mean, log_std):
-    weights = Categorical(probs=torch.full((len(mean),), 1 / len(mean), dtype=mean.dtype))
-    return MixtureSameFamily(weights, Independent(Normal(mean, log_std.exp()), 1)).log_prob(z)
+@right("07.free_sample")
+def a_small_letter():
+    return "b"
 
 
-@right("07.spot_ghosts")
-def squares_by_einsum(z, mean, log_std):
-    z, mean, log_std = z.double(), mean.double(), log_std.double()
-    difference = z[:, None] - mean
-    squares = torch.einsum("bnl,bnl,nl->bn", difference, difference, (-2 * log_std).exp())
-    constant = log_std.sum(1) + 0.5 * z.shape[1] * math.log(2 * math.pi) + math.log(len(mean))
-    return torch.logsumexp(-0.5 * squares - constant, dim=1)
+@wrong("07.free_sample", "psi_0 is suspected because it was drawn before z")
+def drawn_before_z():
+    return "A"
 
 
-@wrong("07.spot_ghosts", "not mended: mixture in each dimension, then product")
-def ghosts_not_mended(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None])
-    return (log_component.logsumexp(1) - math.log(len(mean))).sum(-1)
+@wrong("07.free_sample", "the prior is thought not to cancel for psi_0")
+def prior_does_not_cancel():
+    return "C"
 
 
-@wrong("07.spot_ghosts", "order mended, but log N is taken off once for each dimension as before")
-def log_N_for_each_dimension(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None])
-    return (log_component - math.log(len(mean))).sum(-1).logsumexp(1)
+@wrong("07.free_sample", "Jensen is thought to go the other way")
+def Jensen_the_other_way():
+    return "D"
 
 
-@wrong("07.spot_ghosts", "log N is missing")
-def log_N_missing(z, mean, log_std):
-    return Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1).logsumexp(1)
+@wrong("07.free_sample", "two steps at once")
+def two_steps():
+    return "BD"
 
 
-@wrong("07.spot_ghosts", "mended at the wrong place: mean over the dimensions for their sum, order as before")
-def mean_over_dimensions_for_sum(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None])
-    return (log_component.logsumexp(1) - math.log(len(mean))).mean(-1)
+# 07.gap_by_hand
 
 
-@wrong("07.spot_ghosts", "axes confused: the mixture over the dimensions, the product over the components")
-def mixture_over_dimensions(z, mean, log_std):
-    log_component = Normal(mean, log_std.exp()).log_prob(z[:, None])
-    return log_component.sum(1).logsumexp(-1) - math.log(len(mean))
+@right("07.gap_by_hand")
+def with_the_logarithms_of_the_card():
+    return 0.8 * -0.223 + 0.2 * -1.609 + 0.693
 
 
-@wrong("07.spot_ghosts", "divided by the number of dimensions, not of components")
-def divided_by_number_of_dimensions(z, mean, log_std):
-    return Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1).logsumexp(1) - math.log(mean.shape[1])
+@right("07.gap_by_hand")
+def as_a_KL():
+    return float(np.sum(np.array([0.8, 0.2]) * np.log(np.array([0.8, 0.2]) / 0.5)))
 
 
-@wrong("07.spot_ghosts", "log_std is taken for the standard deviation's square: Normal gets its root")
-def standard_deviation_from_half_the_log(z, mean, log_std):
-    return Normal(mean, (log_std / 2).exp()).log_prob(z[:, None]).sum(-1).logsumexp(1) - math.log(len(mean))
+@wrong("07.gap_by_hand", "psi_0 is averaged over the prior")
+def prior_for_psi_0():
+    return 0.5 * math.log(1.6) + 0.5 * math.log(0.4)
 
 
-@wrong("07.spot_ghosts", "the best component for their mean: wrong only where components overlap")
-def best_component_for_the_mixture(z, mean, log_std):
-    return Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(-1).amax(1) - math.log(len(mean))
+@wrong("07.gap_by_hand", "log q(z) is not taken away")
+def bound_for_the_gap():
+    return 0.8 * math.log(0.8) + 0.2 * math.log(0.2)
 
 
-@wrong("07.spot_ghosts", "densities averaged before the log: minus infinity far from all modes, right elsewhere")
-def mixture_of_plain_densities(z, mean, log_std):
-    return Normal(mean, log_std.exp()).log_prob(z[:, None]).exp().prod(-1).mean(1).log()
+@wrong("07.gap_by_hand", "the log of the mean density")
+def log_of_mean_density():
+    return math.log(0.8 * 0.8 + 0.2 * 0.2) - math.log(0.5)
 
 
-@wrong("07.spot_ghosts", "log N missing, and the sum over dimensions still last")
-def log_N_missing_and_ghosts_left(z, mean, log_std):
-    return Normal(mean, log_std.exp()).log_prob(z[:, None]).logsumexp(1).sum(-1)
+@wrong("07.gap_by_hand", "log q(z) minus U_0")
+def the_other_way_round():
+    return -0.193
+
+
+@wrong("07.gap_by_hand", "in bits")
+def gap_in_bits():
+    return 0.8 * math.log2(1.6) + 0.2 * math.log2(0.4)
+
+
+@wrong("07.gap_by_hand", "only the psi that probably made z")
+def likely_psi_alone():
+    return math.log(0.8) - math.log(0.5)
+
+
+@wrong("07.gap_by_hand", "rounded to one digit")
+def one_digit():
+    return 0.2
+
+
+# 07.ghost_modes
+
+
+@right("07.ghost_modes")
+def to_the_power_of_four():
+    return 3**4
+
+
+@right("07.ghost_modes")
+def as_a_float():
+    return 81.0
+
+
+@wrong("07.ghost_modes", "components times dimensions")
+def product():
+    return 3 * 4
+
+
+@wrong("07.ghost_modes", "base and exponent exchanged")
+def four_cubed():
+    return 4**3
+
+
+@wrong("07.ghost_modes", "the real modes are left out")
+def only_ghosts():
+    return 81 - 3
+
+
+@wrong("07.ghost_modes", "the bug is thought to change heights only")
+def only_the_components():
+    return 3
+
+
+@wrong("07.ghost_modes", "twice the components, as in the picture")
+def doubled():
+    return 6

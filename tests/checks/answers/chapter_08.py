@@ -419,3 +419,95 @@ def only_two_measures(scores):
 @wrong("08.pareto", "strictly better everywhere asked for, and the wrong one of the R axes")
 def strict_and_wrong_axis(scores):
     return ~(scores[:, None] > scores[None, :]).all(-1).any(1)
+
+
+# 08.still_missing
+
+
+@right("08.still_missing")
+def a_quarter_of_the_step():
+    return 0.02 / 4
+
+
+@right("08.still_missing")
+def from_the_constant():
+    c = 0.02 / (1 / 1000 - 1 / 5000)
+    return c / 5000
+
+
+@wrong("08.still_missing", "the rule for doubling K")
+def as_if_K_were_doubled():
+    return -23.070 + 23.090
+
+
+@wrong("08.still_missing", "a fifth, for K grew fivefold")
+def a_fifth():
+    return 0.02 / 5
+
+
+@wrong("08.still_missing", "missing at 1000")
+def missing_at_the_smaller_K():
+    return 0.025
+
+
+@wrong("08.still_missing", "one over the root of K")
+def by_the_root():
+    return 0.02 / (math.sqrt(5) - 1)
+
+
+@wrong("08.still_missing", "log p(x) itself")
+def the_limit():
+    return -23.065
+
+
+@wrong("08.still_missing", "a quarter, of the wrong sign")
+def a_quarter_below_zero():
+    return -0.005
+
+
+@wrong("08.still_missing", "the ratio of the bounds is taken for the ratio of the gaps")
+def by_the_ratio_of_the_bounds():
+    return 23.09 / 23.07 - 1
+
+
+# 08.bits_of_a_table
+
+
+@right("08.bits_of_a_table")
+def by_both():
+    return 84.78 / 784 / math.log(2)
+
+
+@right("08.bits_of_a_table")
+def rounded():
+    return 0.156
+
+
+@wrong("08.bits_of_a_table", "nats per dimension")
+def nats():
+    return 84.78 / 784
+
+
+@wrong("08.bits_of_a_table", "bits per image")
+def whole_image():
+    return 84.78 / math.log(2)
+
+
+@wrong("08.bits_of_a_table", "times log 2")
+def times_log_2():
+    return 84.78 / 784 * math.log(2)
+
+
+@wrong("08.bits_of_a_table", "divided by 28")
+def by_the_rows():
+    return 84.78 / 28 / math.log(2)
+
+
+@wrong("08.bits_of_a_table", "the sign of a log-likelihood")
+def negative():
+    return -0.156
+
+
+@wrong("08.bits_of_a_table", "two decimals, as the paper prints")
+def two_decimals():
+    return 0.16

@@ -1,3 +1,3 @@
-"""Chapter 07: the upper bound, how many samples it needs, M-IWHVI, its jackknife, three bugs."""
+"""Chapter 07: the free sample, the upper bound, its gap, how many samples, M-IWHVI, its jackknife, two bugs, ghosts."""
 
-ORDER = "upper_bound spot_psi_0 how_many spot_rate m_iwhvi jackknife spot_ghosts".split()
+ORDER = """free_sample upper_bound gap_by_hand how_many spot_psi_0 spot_rate m_iwhvi jackknife ghost_modes""".split()

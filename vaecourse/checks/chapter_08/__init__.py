@@ -1,3 +1,3 @@
-"""Chapter 08: standard errors, pairs of seeds, one K for all, flat memory, the rows nobody dominates."""
+"""Chapter 08: standard errors, pairs of seeds, one K for all, what is missing, flat memory, bits, the Pareto set."""
 
-ORDER = "standard_error paired spot_the_bound spot_the_stream pareto".split()
+ORDER = """standard_error paired spot_the_bound still_missing spot_the_stream bits_of_a_table pareto""".split()
