@@ -275,21 +275,19 @@ class Panel:
             return Canvas(figure, self.experiment.build(figure))
 
     def _arrange(self) -> ipywidgets.VBox:
-        """Title, picture, sentence, controls, buttons: from the top, in the order in which one looks."""
+        """The picture with its sentence, and the desk with the controls and buttons: beside it, or under it where that is
+        too narrow (lab.css), in the order in which one looks."""
         title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
         set_to = while_there(self, lambda lab, name: lab._set(lab._preset(name)))
         buttons = [self._button(name, lambda _, name=name: set_to(name)) for name in self.presets]
         buttons += [widget for widget in self.controls.values() if isinstance(widget, SeedWidget)]
         buttons.append(self._button("Reset", while_there(self, lambda lab, _: lab.reset()), "vaecourse-reset"))
         settings = [widget for widget in self.controls.values() if not isinstance(widget, SeedWidget)]
-        boxes = [
-            title,
-            self._image,
-            self._sentence,
-            ipywidgets.Box(settings).add_class("vaecourse-row"),
-            ipywidgets.Box(buttons).add_class("vaecourse-row"),
-        ]
-        return ipywidgets.VBox(boxes).add_class("vaecourse-lab")
+        stage = ipywidgets.VBox([self._image, self._sentence]).add_class("vaecourse-stage")
+        rows = [ipywidgets.Box(boxes).add_class("vaecourse-row") for boxes in (settings, buttons)]
+        desk = ipywidgets.VBox(rows).add_class("vaecourse-desk")
+        sides = ipywidgets.Box([stage, desk]).add_class("vaecourse-sides")
+        return ipywidgets.VBox([title, sides]).add_class("vaecourse-lab")
 
     @staticmethod
     def _button(text: str, action: Any, *classes: str) -> ipywidgets.Button:

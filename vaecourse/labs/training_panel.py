@@ -334,12 +334,12 @@ class TrainingPanel(Panel):
         return ""
 
     def _arrange(self) -> ipywidgets.VBox:
-        """What is pressed in a lecture stands right under the picture, the rest beside it where there is room."""
+        """What is pressed in a lecture stands first at the desk, files last."""
         panel = super()._arrange()
-        title, picture, sentence, settings, buttons = panel.children
-        stage = ipywidgets.VBox([picture, sentence, self.transport, buttons]).add_class("vaecourse-stage")
-        desk = ipywidgets.VBox([settings, *filter(None, [self.store])]).add_class("vaecourse-desk")
-        panel.children = (title, ipywidgets.Box([stage, desk]).add_class("vaecourse-room"))
+        _, sides = panel.children
+        _, desk = sides.children
+        settings, buttons = desk.children
+        desk.children = (self.transport, buttons, settings, *filter(None, [self.store]))
         return panel.add_class("vaecourse-live")
 
 

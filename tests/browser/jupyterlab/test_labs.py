@@ -68,3 +68,49 @@ def test_a_reset_counts_also_while_a_slider_is_dragged(lab, notebook):
     slider.press("ArrowRight")
     slider.press("ArrowRight")
     notebook.wait_for_words(lab, other_than=start)  # and what comes after it counts
+
+
+SCREENS = {  # in CSS pixels: at 150 % a laptop's 1366 x 625 are 911 x 417 of them
+    "laptop": (1366, 625),
+    "laptop at 150 %": (911, 417),
+    "projector": (1280, 720),
+    "projector at 125 %": (1024, 576),
+    "large": (1920, 1080),
+}
+HIDDEN = """async (lab) => {
+    const room = lab.closest(".jp-WindowedPanel-outer").getBoundingClientRect();
+    const seen = (node) => {
+        const box = node.getBoundingClientRect(), x = box.left + box.width / 2;
+        const inside = box.top >= room.top - 1 && box.bottom <= room.bottom + 1 && box.right <= room.right + 1;
+        return inside && [box.top + 4, box.bottom - 4].every((y) => {
+            const above = document.elementFromPoint(x, y);
+            return above && (node.contains(above) || above.contains(node));
+        });
+    };
+    const stage = { picture: ".vaecourse-picture canvas", sentence: ".vaecourse-sentence" };
+    const found = [];
+    for (const control of lab.querySelectorAll("input, button")) {
+        if (!control.checkVisibility()) continue;
+        control.focus();
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        for (const [name, where] of [...Object.entries(stage), ["control", null]])
+            if (!seen(where ? lab.querySelector(where) : control))
+                found.push(`${name} at ${(control.labels?.[0] ?? control).textContent.trim()}`);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("screen", list(SCREENS))
+def test_picture_sentence_and_the_control_in_hand_are_seen_together(notebook, screen):
+    """Whatever control of whatever lab has the focus, at the sizes of the screens that the course is used on."""
+    width, height = SCREENS[screen]
+    notebook.page.set_viewport_size({"width": width, "height": height})
+    notebook.page.wait_for_timeout(300)  # the notebook is laid out anew
+    hidden = {}
+    for number, name in enumerate(labs.ALL):
+        lab = notebook.lab(name, number)
+        if found := lab.evaluate(HIDDEN):
+            hidden[name] = found
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
+    assert not hidden, hidden
