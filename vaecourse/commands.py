@@ -1,4 +1,4 @@
-"""What ``python -m vaecourse`` can do for learners, teachers and researchers. An error is a sentence, and exit code 2."""
+"""What ``python -m vaecourse`` can do for learners, teachers, researchers. An error is a sentence, and exit code 2."""
 
 from __future__ import annotations
 

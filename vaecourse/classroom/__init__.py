@@ -27,7 +27,7 @@ def written(folder: Path, to: Path, seconds: float = judging.SECONDS) -> Iterato
 
 
 def _ask(folder: Path, to: Path) -> None:
-    """Raise ``ValueError`` where ``folder`` has no hand-ins that can be read, or the report cannot be written to ``to``."""
+    """Raise ``ValueError`` where ``folder`` cannot be read from, or the report not be written to ``to``."""
     if not folder.is_dir():
         raise ValueError(f"folder must be one with hand-ins, and {files.shown(folder)} is no folder.")
     if Path.cwd().is_relative_to(folder.resolve()):

@@ -21,7 +21,7 @@ from typing import Any
 from vaecourse.classroom import worker
 from vaecourse.classroom.notebooks import Answer
 
-SECONDS = 30.0  # for one answer, whose check stops it by itself after 20
+SECONDS = 30.0  # of the processor for one answer, whose check stops it by itself after 20
 START = 120.0  # for torch, on a slow disk
 STATES = ("solved", "mistake", "wrong", "empty", "stopped")
 BEGIN = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from vaecourse.classroom import worker; worker.main()"
@@ -60,10 +60,10 @@ class Judge:
             if first:
                 self._begin()
             self._write(json.dumps({**job, "seconds": self.seconds}).encode() + b"\n")
-            raw = self._said.get(timeout=self.seconds + (START if first else 10.0))
+            raw = self._said.get(timeout=worker.PATIENCE * self.seconds + (START if first else 10.0))
         except queue.Empty:
             self.end()
-            return Judged(**worker.stopped(f"No verdict after {self.seconds:.0f} seconds, so it was stopped."))
+            return Judged(**worker.stopped("No verdict came, so it was stopped."))
         except OSError:
             raw = b""
         found = _verdict(raw)

@@ -28,10 +28,8 @@ def lower(seconds: float, folder: str) -> None:
     """Limit this process, for good: it may write below ``folder`` only, where the system can hold it to that."""
     if resource is None:
         return
-    at_most(resource.RLIMIT_CORE, 0)
-    at_most(resource.RLIMIT_CPU, int(seconds) + 2)
-    at_most(resource.RLIMIT_FSIZE, FILE)
-    at_most(resource.RLIMIT_NOFILE, FILES)
+    of_files()
+    at_most(resource.RLIMIT_CPU, int(seconds) + 1, room=1)
     with contextlib.suppress(OSError, ValueError):  # macOS has no /proc, and no such limit that holds
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         at_most(resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + MEMORY)
@@ -41,11 +39,19 @@ def lower(seconds: float, folder: str) -> None:
             at_most(resource.RLIMIT_NPROC, _threads_of_the_user() + PROCESSES)
 
 
-def at_most(what: int, value: int) -> None:
-    """Set a limit, soft and hard, or leave a lower one that is there."""
+def of_files() -> None:
+    """Limit how many files this process has open, and how long they get."""
+    if resource is not None:
+        at_most(resource.RLIMIT_CORE, 0)
+        at_most(resource.RLIMIT_FSIZE, FILE)
+        at_most(resource.RLIMIT_NOFILE, FILES)
+
+
+def at_most(what: int, value: int, room: int = 0) -> None:
+    """Set a limit, and the hard one ``room`` above it, or leave a lower one that is there."""
     hard = resource.getrlimit(what)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+    above = value + room if hard == resource.RLIM_INFINITY else min(value + room, hard)
+    resource.setrlimit(what, (min(value, above), above))
 
 
 def _threads_of_the_user() -> int:
