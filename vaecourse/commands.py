@@ -270,8 +270,7 @@ def hand_in(
 
         place = handin.learners_folder(folder)
         name = handin.checked_name(typer.prompt("Your name", default="") if name is None else name)
-        for line in handin.written(place, name, to):
-            _say(line)
+        _say("\n".join(handin.written(place, name, to)))
 
 
 @app.command("class")
@@ -292,9 +291,10 @@ def class_command(
 
 
 def _say(words: str) -> None:
-    """To the terminal; a sign that it does not have is a question mark."""
+    """To the terminal, which may have no tick."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    typer.echo(words.encode(encoding, "replace").decode(encoding))
+    plain = words.replace("✓", "x").replace("·", ".").encode(encoding, "replace").decode(encoding)
+    typer.echo(words if words.encode(encoding, "ignore").decode(encoding) == words else plain)
 
 
 def _first(sets, name: str, limit: int | None):  # type: ignore[no-untyped-def] # vaecourse.data, whose import takes seconds

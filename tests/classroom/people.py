@@ -59,6 +59,7 @@ def known_class(folder, trap):
     """Write the forty into ``folder``; ``trap`` is a file that the writer would write to."""
     dice, known = random.Random(18), Known()
     answers = [answer for answer in all_of_them() if answer.exercise not in SLOW]
+    answers = dice.sample(answers, 36)  # few, so that several people make the same mistake
     names = [f"Person {number:02}" for number in range(HONEST)]
     names[3], names[4], names[5] = "<script>alert(1)</script><b>Eve", "=cmd()|'/C calc'!A0", 'Łukasz "Ł" O\'Neil & Co'
     for name in names:

@@ -193,6 +193,20 @@ def test_a_system_without_fork_judges_too(monkeypatch):
         assert process is None and judge._process is None
 
 
+@pytest.mark.parametrize("begin", ["raise ImportError('no torch')", "print(1)", "pass"])
+def test_where_no_answer_can_be_run_that_is_told_and_nobody_is_called_wrong(monkeypatch, begin):
+    monkeypatch.setattr(judging, "BEGIN", begin)
+    told = "ImportError: no torch" if "torch" in begin else "cannot begin, and no report was written"
+    with judging.Judge(5.0) as judge, pytest.raises(judging.CannotRun, match=told):
+        said(judge, RIGHT)
+
+
+def test_a_python_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with judging.Judge(5.0) as judge, pytest.raises(judging.CannotRun, match="cannot begin.*No such file"):
+        said(judge, RIGHT)
+
+
 def test_nothing_is_imported_from_the_folder_of_the_hand_ins(tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise SystemExit('taken over')")
     monkeypatch.chdir(tmp_path)

@@ -110,7 +110,7 @@ def parsed(raw: bytes) -> HandIn:
         for word in fields:
             word.encode()  # half a character could not be written into a report
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as failure:
-        raise ValueError(f"something in it is not of its kind ({foreign.plain(failure, 100)})") from failure
+        raise ValueError("something in it is not as the course writes it") from failure
     if bad := [name for name in answers if not EXERCISE.fullmatch(name)]:
         raise ValueError(f"{foreign.plain(bad[0], 60)} is the name of no exercise")
     if long := [name for name, one in answers.items() if max(map(len, asdict(one).values())) > LONGEST_ANSWER]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vaecourse import foreign
 from vaecourse.classroom import worker
 from vaecourse.classroom.notebooks import Answer
 
@@ -36,6 +37,13 @@ class Judged:
     mistake: str | None = None
 
 
+CANNOT = "The process that runs answers cannot begin, and no report was written: {}"
+
+
+class CannotRun(OSError):
+    """The process that runs answers does not begin."""
+
+
 class Judge:
     """Holds the process that runs answers; a context, at whose end nothing of it is left."""
 
@@ -45,26 +53,27 @@ class Judge:
         self._process: subprocess.Popen[bytes] | None = None
         self._said: queue.Queue[bytes] = queue.Queue()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._errors = tempfile.TemporaryFile()
 
     def __enter__(self) -> Judge:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
+        self._errors.close()
 
     def __call__(self, exercise: str, answer: Answer) -> Judged:
-        """The verdict on one answer; never an exception for what the answer does."""
-        first = self._process is None
+        """The verdict on one answer; never an exception for what the answer does, ``CannotRun`` if none can be run."""
         job = {"exercise": exercise, "name": answer.name, "source": answer.source, "before": answer.before}
         try:
-            if first:
+            if self._process is None:
                 self._begin()
             self._write(json.dumps({**job, "seconds": self.seconds}).encode() + b"\n")
-            raw = self._said.get(timeout=worker.PATIENCE * self.seconds + (START if first else 10.0))
+            raw = self._said.get(timeout=worker.PATIENCE * self.seconds + 10.0)
         except queue.Empty:
             self.end()
             return Judged(**worker.stopped("No verdict came, so it was stopped."))
-        except OSError:
+        except BrokenPipeError:
             raw = b""
         found = _verdict(raw)
         if found is None:
@@ -93,17 +102,33 @@ class Judge:
 
     def _begin(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="vaecourse-class-", ignore_cleanup_errors=True)
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", BEGIN, json.dumps(self._path())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._folder.name,
-            env=self._environment(self._folder.name),
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", BEGIN, json.dumps(self._path())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                cwd=self._folder.name,
+                env=self._environment(self._folder.name),
+                start_new_session=True,
+            )
+        except OSError as failure:
+            raise CannotRun(CANNOT.format(foreign.plain(failure))) from failure
         self._said = queue.Queue()
         threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True).start()
+        try:
+            ready = self._said.get(timeout=START) == worker.READY.encode()
+        except queue.Empty:
+            ready = False
+        if not ready:
+            raise CannotRun(self._why())
+
+    def _why(self) -> str:
+        """What the process said before it ended."""
+        self._errors.seek(0)
+        words = self._errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        told = foreign.plain(words[-1]) if words else f"nothing was heard of it for {START:.0f} seconds"
+        return CANNOT.format(told)
 
     def _write(self, line: bytes) -> None:
         assert self._process is not None and self._process.stdin is not None

@@ -10,7 +10,7 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,7 @@ def _page(found: Report) -> str:
         *_mistakes(found.mistakes),
         "<h2>Who solved what</h2>",
         "<p>" + ", ".join(f"{sign} {word}" for sign, word in SIGNS.values()) + ". An empty cell: not handed in.</p>",
+        *_people(found),
         *(part for chapter in _chapters(found) for part in _of_chapter(found, chapter)),
         "<h2>The quizzes: first choices</h2>",
         *_quizzes(found),
@@ -147,16 +148,32 @@ def _chapters(found: Report) -> list[str]:
     return list(dict.fromkeys(name[:2] for name in found.exercises))
 
 
+def _people(found: Report) -> Iterator[str]:
+    """A row for each person, a column for each chapter."""
+    columns = {chapter: [name for name in found.exercises if name[:2] == chapter] for chapter in _chapters(found)}
+    yield f'<div class="wide"><table id="people">{_row(["person", "solved", *columns], "th")}'
+    for place, (person, own) in enumerate(zip(found.people, found.verdicts, strict=True)):
+        parts = [(sum(_is_solved(own, name) for name in names), len(names)) for names in columns.values()]
+        yield _row([person.name, str(found.solved(place)), *(f"{n} of {most}" if n else "" for n, most in parts)])
+    yield "</table></div>"
+
+
+def _is_solved(own: Mapping[str, Judged], name: str) -> bool:
+    return name in own and own[name].state == "solved"
+
+
 def _of_chapter(found: Report, chapter: str) -> Iterator[str]:
-    """The table of one chapter: a row for each person, a sign for each exercise."""
+    """The table of one chapter: a row for each person who handed in something of it, a sign for each exercise."""
     names = [name for name in found.exercises if name[:2] == chapter]
     head = "".join(f'<th class="up" scope="col">{_e(name[3:])}</th>' for name in names)
     rows = []
     for person, own in zip(found.people, found.verdicts, strict=True):
-        solved = sum(name in own and own[name].state == "solved" for name in names)
+        if not own.keys() & set(names):
+            continue
+        solved = sum(_is_solved(own, name) for name in names)
         cells = "".join(_sign(own.get(name)) for name in names)
         rows.append(f'<tr><th scope="row">{_e(person.name)}</th><td>{solved} of {len(names)}</td>{cells}</tr>')
-    everybody = [sum(name in own and own[name].state == "solved" for own in found.verdicts) for name in names]
+    everybody = [sum(_is_solved(own, name) for own in found.verdicts) for name in names]
     rows.append(_row(["solved by", str(sum(everybody)), *map(str, everybody)], "th"))
     yield f"<h3>Chapter {chapter}</h3>"
     yield f'<div class="wide"><table id="chapter-{chapter}"><tr><th>person</th><th>solved</th>{head}</tr>'
@@ -186,7 +203,7 @@ def _slide(found: Report) -> str:
     """One slide of 1280 x 720 for the beginning of the next hour; no person is named on it."""
     shown = [
         f'<li><span class="many">{made.people} of {len(found.people)}</span> · {_e(made.exercise)} · '
-        f"<strong>{_e(_cut(made.name, 60))}</strong><p>{_e(_cut(made.message, 190))}</p></li>"
+        f"<strong>{_e(_cut(made.name, 50))}</strong><p>{_e(_cut(made.message, 170))}</p></li>"
         for made in found.mistakes[:ON_A_SLIDE]
     ]
     listed = f"<ol>{''.join(shown)}</ol>" if shown else "<p>Nobody made a mistake that has a name.</p>"

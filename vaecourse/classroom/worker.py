@@ -28,6 +28,7 @@ from vaecourse.classroom.slices import parsed
 FORKS = sys.platform == "linux"  # macOS has fork, and libraries that do not survive it
 AT_HAND = ["numpy", "torch.distributions", "scipy.stats"]  # what answers import, and takes a second each time
 AT_HAND += [f"vaecourse.{name}" for name in "bounds exact divergences hierarchical models objectives gradients".split()]
+READY = "ready\n"
 CELL = "<the answer>"
 LONGEST = 100_000  # bytes of a verdict
 PATIENCE = 3.0  # seconds on the clock for each of the processor's: a busy machine makes no right answer wrong
@@ -37,7 +38,6 @@ Verdict = dict[str, Any]  # state: solved, mistake, wrong, empty or stopped; mes
 def main() -> None:
     """Judge until no more answers come."""
     jobs, verdicts = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
-    _no_streams()
     if FORKS:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # a child's children come to us when it ends: they are ended, too
     else:
@@ -47,6 +47,9 @@ def main() -> None:
     for module in AT_HAND:
         with contextlib.suppress(ImportError):  # what is not there, no answer can use
             importlib.import_module(module)
+    _no_streams()
+    verdicts.write(READY)
+    verdicts.flush()
     for line in jobs:
         job = json.loads(line)
         checks.ALL[job["exercise"]]  # read before the fork, and then never again
