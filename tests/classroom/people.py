@@ -58,8 +58,14 @@ class Known:
 def known_class(folder, trap):
     """Write the forty into ``folder``; ``trap`` is a file that the writer would write to."""
     dice, known = random.Random(18), Known()
-    answers = [answer for answer in all_of_them() if answer.exercise not in SLOW]
-    answers = dice.sample(answers, 36)  # few, so that several people make the same mistake
+    kinds = {"solved": [], "mistake": [], "wrong": []}
+    for answer in all_of_them():
+        if answer.exercise not in SLOW:
+            kinds[state_of(answer)].append(answer)
+    # Few, so that several people make the same mistake.
+    answers = [
+        answer for kind, some in zip(kinds.values(), (12, 14, 10)) for answer in dice.sample(kind, min(some, len(kind)))
+    ]
     names = [f"Person {number:02}" for number in range(HONEST)]
     names[3], names[4], names[5] = "<script>alert(1)</script><b>Eve", "=cmd()|'/C calc'!A0", 'Łukasz "Ł" O\'Neil & Co'
     for name in names:
@@ -78,14 +84,18 @@ def known_class(folder, trap):
     return known
 
 
+def state_of(answer):
+    if answer.meant is None:
+        return "solved"
+    return "mistake" if told()[answer.name] else "wrong"
+
+
 def honest(folder, name, taken, dice, known):
     known.states[name], progress = {}, {"exercises": {}, "questions": {}, "last": None}
     for exercise, answer in taken.items():
-        mistake = None if answer.meant is None else told()[answer.name]
-        state = "solved" if answer.meant is None else "mistake" if mistake else "wrong"
-        known.states[name][exercise] = state
-        if mistake:
-            known.mistakes[exercise, mistake] += 1
+        known.states[name][exercise] = state_of(answer)
+        if state_of(answer) == "mistake":
+            known.mistakes[exercise, told()[answer.name]] += 1
         way = dice.choice(checks.ALL[exercise].mistakes).name
         known.on_the_way[exercise, way] += 1
         progress["exercises"][exercise] = {"attempts": 2, "mistakes": {way: 1, "<i>forged</i>": 9}}

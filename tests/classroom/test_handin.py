@@ -100,7 +100,8 @@ def test_an_answer_that_was_solved_before_its_chapter_was_begun_anew_is_handed_i
     progress.answered(BOUND, HELPER + "\n\n" + ANSWER)
     progress.chose("03.quiz.1", "B", True)
     found, _ = handed_in()
-    assert found.answers == {BOUND: notebooks.Answer("iwae_bound", HELPER + "\n\n" + ANSWER)}
+    imports = notebooks.of_the_course("03").get("imports", "")
+    assert found.answers == {BOUND: notebooks.Answer("iwae_bound", HELPER + "\n\n" + ANSWER, imports)}
     assert found.progress.questions["03.quiz.1"].right and found.course["version"] and found.name == "Ada"
 
 
@@ -200,6 +201,15 @@ def test_the_names_that_a_cell_makes(source, made):
 def test_the_lines_that_an_answer_needs(answer, before, needed):
     found = slices.needed_lines(answer, before)
     assert found == needed or answer.endswith("len(x)") and found == ""  # a builtin is at hand
+
+
+def test_the_card_says_what_an_answer_is_called(tmp_path, monkeypatch):
+    text = "def bound(x):\n    return x\n\n\ndef helper(x):\n    return x"
+    assert notebooks.named("01.elbo", text + "\nmy_elbo = 1") == "my_elbo"
+    monkeypatch.setattr(notebooks, "CARDS", tmp_path)
+    assert notebooks.named("01.elbo", text) == "helper" and notebooks.named("01.bound", text) == "bound"
+    (tmp_path / "01.json").write_text('{"imports": "import math", "exercises": {"01.elbo": {"answer": "bound"}}}')
+    assert notebooks.named("01.elbo", text) == "bound" and notebooks.of_the_course("01")["imports"] == "import math"
 
 
 def test_a_cells_sum_is_that_of_the_mark(learn):

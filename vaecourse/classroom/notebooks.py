@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import vaecourse
 from vaecourse import files
 from vaecourse.classroom.slices import names_made, needed_lines
 
@@ -103,9 +104,24 @@ def exercises(notebook: Mapping[str, Any]) -> Iterator[tuple[str, int, str | Non
             stub = None
 
 
+CARDS = Path(vaecourse.__file__).parent / "cards/data"
+
+
+def of_the_course(chapter: str) -> dict[str, Any]:
+    """What the cards of a chapter know: ``imports``, and the ``answer`` of each of the ``exercises``; else nothing."""
+    try:
+        found: dict[str, Any] = json.loads((CARDS / f"{chapter}.json").read_text(encoding="utf-8"))
+        return found
+    except FileNotFoundError:
+        return {}
+
+
 def named(exercise: str, text: str) -> str:
-    """What a cell calls its answer, where no check says it: the exercise's own name, or the last that it makes."""
+    """What a cell calls its answer, where no check says it: what its card asks for, or the last name that it makes."""
     made = names_made(text)
+    asked = of_the_course(exercise[:2]).get("exercises", {}).get(exercise, {}).get("answer")
+    if isinstance(asked, str):
+        return asked
     own = exercise.partition(".")[2]
     return own if own in made or not made else made[-1]
 
