@@ -132,6 +132,18 @@ def test_what_does_not_end_or_ends_too_much_is_stopped_and_the_next_is_judged(ha
     assert said(hasty, "import math\n" + RIGHT).state == "solved"
 
 
+@LINUX
+def test_the_time_is_that_of_the_processor(monkeypatch):
+    """On a busy machine the clock runs on: a right answer is not stopped for it, and a loop all the same."""
+    without(monkeypatch, "worker.PATIENCE = 100.0")
+    with judging.Judge(1.0) as judge:
+        monkeypatch.setattr(worker, "PATIENCE", 50.0)
+        assert said(judge, "import time, math\ntime.sleep(4)\n" + RIGHT).state == "solved"
+        start = time.monotonic()
+        assert "No answer after 1 second" in said(judge, "while True: pass").message
+        assert time.monotonic() - start < 40
+
+
 # Where the walls are not: another Linux, another system --------------------------------------------------------------
 
 
