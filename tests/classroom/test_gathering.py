@@ -10,6 +10,7 @@ from tests.classroom import people
 from tests.test_cli import call
 from vaecourse.classroom import gathering, handin
 
+DAMAGED = "{} is not what the course notes there, and is not read (no text of the course's, or a damaged one)."
 ANSWER = {"name": "iwae_bound", "source": people.RIGHT, "before": ""}
 
 
@@ -48,7 +49,7 @@ def test_plain_notebooks_are_of_their_folder_or_of_the_name_before_the_chapter(t
     (tmp_path / "Zoe/learn/progress.json").write_text("damaged")
     assert names(tmp_path) == (
         {"ada": [people.BOUND], "Bob": [people.BOUND], "eve": [people.BOUND, "04.rates"], "Zoe": [people.BOUND]},
-        [],
+        [DAMAGED.format(tmp_path / "Zoe/learn/progress.json")],
     )
     alone = tmp_path / "Zoe/learn"
     assert names(alone)[0] == {"learn": [people.BOUND]}
@@ -100,6 +101,20 @@ def test_what_is_hidden_or_was_kept_and_the_reports_own_folder_are_left_out(tmp_
     assert gathering.gathered(tmp_path, (tmp_path / "report").resolve()).people == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other disks refuse such names")
+def test_names_that_are_no_text_and_odd_courses_can_be_written_into_a_report(tmp_path):
+    folder = tmp_path / "class"
+    folder.mkdir()
+    path = people.put(folder, "Ada", {})
+    content = json.loads(path.read_text()) | {"course": {"version": "\ud800\n"}}
+    path.write_text(json.dumps(content))
+    os.rename(path, os.fsencode(folder) + b"/\xff.json")
+    os.symlink("x", os.fsencode(folder) + b"/\xfe.json")
+    assert call("class", folder, "--to", tmp_path / "report")[0] == 0
+    (one,) = json.loads((tmp_path / "report/class.json").read_text(encoding="utf-8"))["people"]
+    assert one["files"] == ["\\udcff.json"] and one["course"] == {"version": "\\ud800"}
+
+
 def test_folders_without_end_have_one(tmp_path):
     deep = tmp_path / "/".join("abcdefghij")
     deep.mkdir(parents=True)
@@ -122,9 +137,9 @@ def test_a_name_is_one_line(tmp_path):
 def test_an_exercise_that_this_version_has_not_is_a_line(tmp_path):
     folder = tmp_path / "class"
     folder.mkdir()
-    people.put(folder, "Ada", {"09.new": ANSWER})
+    people.put(folder, "Ada", {"09.new": ANSWER, "09.other": ANSWER})
     code, said, _ = call("class", folder, "--to", tmp_path / "report")
-    assert code == 0 and "Ada: there is no exercise 09.new in this version of the course." in said
+    assert code == 0 and "Ada: this version of the course has no exercise 09.new, 09.other." in said
 
 
 @pytest.mark.parametrize(

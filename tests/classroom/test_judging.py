@@ -190,6 +190,14 @@ def test_a_judge_that_an_answer_ends_is_begun_anew(monkeypatch):
         assert said(judge, "import math\n" + RIGHT).state == "solved"
 
 
+@LINUX
+def test_a_verdict_with_half_a_character_can_be_written(monkeypatch):
+    forged = '{"state": "mistake", "message": "\\ud800\\n", "mistake": "\\udfff"}'
+    assert judging._verdict(forged.encode()) == judging.Judged("mistake", "\\ud800\\n", "\\udfff")
+    assert judging._verdict(b'{"state": "right", "message": "", "mistake": null}') is None
+    assert judging._verdict(b'{"state": "solved", "message": 1, "mistake": null}') is None
+
+
 def test_a_system_without_fork_judges_too(monkeypatch):
     without(monkeypatch, "worker.FORKS = False")
     monkeypatch.setattr(worker, "FORKS", False)

@@ -86,14 +86,11 @@ def report(folder: Path, own: Path | None = None, seconds: float = judging.SECON
 def _verdicts(person: Person, judge: judging.Judge, found: Gathered) -> dict[str, Judged]:
     from vaecourse import checks
 
-    verdicts = {}
-    for exercise, answer in person.hand_in.answers.items():
-        if exercise in checks.ALL:
-            verdicts[exercise] = judge(exercise, answer)
-        else:
-            name = foreign.plain(person.name)
-            found.lines.append(f"{name}: there is no exercise {exercise} in this version of the course.")
-    return verdicts
+    answers = person.hand_in.answers
+    if unknown := [exercise for exercise in answers if exercise not in checks.ALL]:
+        names = foreign.plain(", ".join(unknown), 300)
+        found.lines.append(f"{person.name}: this version of the course has no exercise {names}.")
+    return {exercise: judge(exercise, answer) for exercise, answer in answers.items() if exercise in checks.ALL}
 
 
 def _mistakes(people: Sequence[Person], verdicts: Sequence[Mapping[str, Judged]]) -> list[Made]:

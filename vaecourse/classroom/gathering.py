@@ -47,10 +47,10 @@ def gathered(folder: Path, own: Path | None = None) -> Gathered:
     """All that was handed in below ``folder``; ``own`` is a report's folder, which is left out."""
     found, several, papers = Gathered(), list[Person](), dict[str, list[Person]]()
     for path in _walk(folder, own, found.lines):
-        name = path.relative_to(folder).as_posix()
+        name = foreign.visible(path.relative_to(folder).as_posix())  # a name may hold half a character
         try:
             if path.suffix == ".ipynb":
-                person = _of_notebook(path, name, folder)
+                person = _of_notebook(path, name, folder, found.lines)
                 papers.setdefault(key(person.name), []).append(person)
             elif path.name == progress.FILE:
                 continue  # it is read with the notebooks beside it
@@ -113,12 +113,14 @@ def _changed(path: Path) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(path.stat().st_mtime))
 
 
-def _of_notebook(path: Path, name: str, folder: Path) -> Person:
+def _of_notebook(path: Path, name: str, folder: Path, lines: list[str]) -> Person:
     """A learner's notebook as a hand-in of its own, with the progress that lies beside it."""
     notebook = notebooks.read(path)
     if not any(True for _ in notebooks.exercises(notebook)):
         raise ValueError("it is a notebook without an exercise of this course")
     kept = progress.Progress() if (path.parent / progress.FILE).is_symlink() else progress.read(path.parent)
+    if kept.told and kept.told not in lines:
+        lines.append(kept.told)
     person = handin.checked_name(_whose(PurePosixPath(name), folder))
     return Person(HandIn(person, _changed(path), {}, notebooks.answers(notebook), kept), (name,))
 

@@ -101,7 +101,7 @@ def parsed(raw: bytes) -> HandIn:
         raise ValueError(f"it is of version {foreign.plain(content[MARK], 20)}, and this course reads {VERSION}")
     try:
         kept = progress.parsed(json.dumps({"vaecourse progress": 1, **content["progress"]}))
-        course = {str(key)[:20]: str(value)[:80] for key, value in list(content["course"].items())[:5]}
+        course = {foreign.plain(key, 20): foreign.plain(value, 80) for key, value in [*content["course"].items()][:5]}
         answers = {name: Answer(**one) for name, one in content["answers"].items()}
         fields = (
             content["name"],

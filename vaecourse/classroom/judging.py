@@ -165,5 +165,7 @@ def _verdict(raw: bytes) -> Judged | None:
         found = Judged(**json.loads(raw))
     except (ValueError, TypeError):
         return None
-    texts = isinstance(found.message, str) and isinstance(found.mistake, str | None)
-    return found if texts and found.state in STATES else None
+    if not (isinstance(found.message, str) and isinstance(found.mistake, str | None) and found.state in STATES):
+        return None
+    mistake = None if found.mistake is None else foreign.plain(found.mistake, 100)
+    return Judged(found.state, foreign.visible(found.message[:5000]), mistake)
