@@ -16,7 +16,7 @@ RIGHT = "def iwae_bound(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w
 
 @pytest.fixture(scope="module")
 def judge():
-    with judging.Judge(5.0) as one:
+    with judging.Judge(10.0) as one:
         yield one
 
 
@@ -73,7 +73,7 @@ def test_nothing_of_ours_is_in_its_reach(judge, monkeypatch, tmp_path):
         environment = seen(fresh, "sorted(os.environ)")
         assert "HOME" in environment and "SECRET" not in environment and "PATH'" not in environment
         assert seen(fresh, "(os.getcwd() == os.environ['HOME'], os.listdir())").endswith("(True, []).")
-        assert "['0', '1', '2', '3'" in seen(fresh, "sorted(os.listdir('/proc/self/fd'))")
+        assert "['0', '1', '2', '3', '4']" in seen(fresh, "sorted(os.listdir('/proc/self/fd'))")  # the 4 is its own
         assert seen(fresh, "repr(sys.stdin.read())", "import sys").endswith("''.")
         assert seen(fresh, "sys.path[0]", "import sys").count(os.getcwd()) == 0 or "vaecourse" in os.listdir()
 
