@@ -102,6 +102,19 @@ def test_without_a_checkpoint_it_is_said(tmp_path):
         (["train", "--checkpoint", "."], "checkpoint must name a file, got the folder"),
         (["evaluate", "nowhere"], "checkpoint must name a file that is there, got nowhere"),
         (["evaluate", __file__], "test_cli.py is not a checkpoint, or is a damaged one"),
+        (
+            ["progress", "nowhere"],
+            "folder must have a learner's notebooks or progress.json in it, and nowhere has neither",
+        ),
+        (["progress", __file__], "folder must have a learner's notebooks.*test_cli.py has neither"),
+        (["hand-in", "nowhere", "--name", "Ada"], "folder must have a learner's notebooks.*nowhere has neither"),
+        (["hand-in", "chapters", "--name", " "], "name must have 1 to 100 letters, got 0"),
+        (["hand-in", "chapters", "--name", "x" * 101], "name must have 1 to 100 letters, got 101"),
+        (["hand-in", "chapters", "--name", "Ada", "--to", __file__], "test_cli.py is not a hand-in of this course"),
+        (["class", "nowhere"], "folder must be one with hand-ins, and nowhere is no folder"),
+        (["class", __file__], "test_cli.py is no folder"),
+        (["class"], "Missing argument"),
+        (["class", "chapters", "--seconds", 0], "Invalid value for '--seconds'"),
         (["conjure"], "conjure"),
     ],
 )
@@ -137,6 +150,36 @@ def test_ctrl_c_says_how_far_it_came(monkeypatch, tmp_path):
     monkeypatch.setattr(train.steps, "step", press)
     code, said, _ = call("train", "--checkpoint", tmp_path / "file", "--device", "cpu")
     assert code == 130 and "0 epochs, interrupted" in said
+
+
+@pytest.mark.parametrize("command", ["progress", "hand-in", "class"])
+def test_the_help_of_a_command_for_learners_and_teachers_needs_no_torch(command):
+    line = "import sys; from vaecourse.__main__ import app\n"
+    line += "try: app([sys.argv[1], '--help'])\nfinally: print('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", line, command], capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stdout.endswith("False\n") and "Usage" in ended.stdout, ended.stderr
+
+
+def test_progress_says_what_is_solved_and_what_is_wrong_with_the_file(tmp_path, monkeypatch):
+    from vaecourse import progress as kept
+
+    monkeypatch.chdir(tmp_path)
+    kept.tried("03.iwae_bound", True)
+    code, said, _ = call("progress")
+    assert code == 0 and re.search(r"^03 +1 of \d+ ", said, flags=re.MULTILINE) and "Go on with exercise" in said
+    (tmp_path / "progress.json").write_text("{}")
+    code, _, error = call("progress", tmp_path)
+    assert code == 2 and "is not what the course notes there, and is not read" in error
+
+
+def test_a_terminal_without_ticks_gets_letters(tmp_path, monkeypatch):
+    from vaecourse import progress as kept
+
+    monkeypatch.chdir(tmp_path)
+    kept.tried("03.iwae_bound", True)
+    command = [sys.executable, "-m", "vaecourse", "progress", tmp_path]
+    ended = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert ended.returncode == 0 and b"x solved, ~ tried, . untouched" in ended.stdout and b" x . . ." in ended.stdout
 
 
 def test_the_module_runs_as_a_command():

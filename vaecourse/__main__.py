@@ -1,4 +1,4 @@
-"""``python -m vaecourse doctor | train | evaluate | reproduce``. An error is a sentence, and exit code 2.
+"""``python -m vaecourse doctor | progress | hand-in | class | train | ...``. An error is a sentence, and exit code 2.
 
 Written in the words of every Python since 2.7, as __init__.py is: an old one says that it is too old, and nothing else.
 """

@@ -1,10 +1,11 @@
-"""What ``python -m vaecourse`` can do: train, evaluate, reproduce, doctor. An error is a sentence, and exit code 2."""
+"""What ``python -m vaecourse`` can do for learners, teachers, researchers. An error is a sentence, and exit code 2."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from inspect import Parameter, Signature
@@ -32,6 +33,7 @@ Estimates = Annotated[int, typer.Option("--M", help="independent estimates")]
 Samples = Annotated[int, typer.Option("--K", help="importance samples in each estimate")]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the first of them that is here if not given")]
 Seed = Annotated[int, typer.Option(help="of everything random")]
+Learner = Annotated[Path | None, typer.Argument(help="with the chapters; this one, or learn/ in it, if not given")]
 Limit = Annotated[int | None, typer.Option(help="use the first images only")]
 
 
@@ -239,6 +241,60 @@ def reproduce(
                 raise typer.Exit(130) from None
             if processes.leads:
                 typer.echo(f"{made}\n{files.shown(file)} and {files.shown(file.with_suffix('.md'))} hold this.")
+
+
+@app.command()
+def progress(folder: Learner = None) -> None:
+    """Say what is solved in each chapter, how often it was tried, and where to go on."""
+    with _sentences():
+        from vaecourse import checks
+        from vaecourse import progress as kept
+        from vaecourse.classroom import handin
+
+        place = handin.learners_folder(folder)
+        found = kept.read(place)
+        if found.told:
+            raise ValueError(found.told)
+        _say(kept.table(found, list(checks.ALL), handin.chapters(place)))
+
+
+@app.command("hand-in")
+def hand_in(
+    folder: Learner = None,
+    name: Annotated[str | None, typer.Option(help="yours, as your teacher knows it; asked for if not given")] = None,
+    to: Annotated[Path | None, typer.Option(help="the file to write; NAME.vaecourse.json here if not given")] = None,
+) -> None:
+    """Write one file with your answers, your choices in the quizzes and your progress. Nothing is sent anywhere."""
+    with _sentences():
+        from vaecourse.classroom import handin
+
+        place = handin.learners_folder(folder)
+        name = handin.checked_name(typer.prompt("Your name", default="") if name is None else name)
+        _say("\n".join(handin.written(place, name, to)))
+
+
+@app.command("class")
+def class_command(
+    folder: Annotated[Path, typer.Argument(help="with many hand-ins, notebooks, or nbgrader's submitted/")],
+    to: Annotated[Path, typer.Option(help="the folder of the report")] = Path("class-report"),
+    seconds: Annotated[float, typer.Option(help="for one answer", min=1, max=3600)] = 30,
+) -> None:
+    """Run every answer that was handed in again, and write who solved what and which mistakes were made.
+
+    docs/class.md says how the report is read, and what protects you from what you run.
+    """
+    with _sentences():
+        from vaecourse import classroom
+
+        for line in classroom.written(folder, to, seconds):
+            _say(line)
+
+
+def _say(words: str) -> None:
+    """To the terminal, which may have no tick."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    plain = words.replace("✓", "x").replace("·", ".").encode(encoding, "replace").decode(encoding)
+    typer.echo(words if words.encode(encoding, "ignore").decode(encoding) == words else plain)
 
 
 def _first(sets, name: str, limit: int | None):  # type: ignore[no-untyped-def] # vaecourse.data, whose import takes seconds

@@ -68,7 +68,13 @@ from vaecourse import progress
 while not progress.tried("03.a", False):
     os.write(1, b".")
 """
-SOME = "from vaecourse import progress\nfor _ in range(100): assert not progress.tried({!r}, False, 'm')"
+SOME = """
+import time
+from vaecourse import progress
+for _ in range(100):
+    assert not progress.tried({!r}, False, "m")
+    time.sleep(0.002)  # the others get a turn
+"""
 
 
 def test_two_processes_at_once_lose_nothing():
@@ -119,7 +125,7 @@ BAD = {
     "cut": lambda: json.dumps(whole()).encode()[:-20],
     "bytes": lambda: b"\xff\xfe\0\1" * 100,
     "deep": lambda: b"[" * 100_000,
-    "huge": lambda: b"1" * 20_000_000,
+    "huge": lambda: json.dumps(whole()).encode() + b" " * 16_000_000,
     "a list": lambda: b"[1, 2]",
     "a number": lambda: b"7",
     "foreign": lambda: b'{"scores": [1, 2, 3]}',

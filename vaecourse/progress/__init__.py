@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FILE = "progress.json"
-WAIT = 5.0  # seconds for another chapter that is noting something; that takes milliseconds
+WAIT = 15.0  # seconds for another chapter that is noting something; that takes milliseconds
 NAME = re.compile(r"\d\d\.[\w.]{1,60}")
 Told = str  # a sentence for the learner; empty where all is well
 

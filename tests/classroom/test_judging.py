@@ -1,0 +1,235 @@
+"""Answers are run apart: nothing of ours is in their reach, and what one leaves behind is gone before the next."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from vaecourse.classroom import judging, worker
+from vaecourse.classroom.notebooks import Answer
+
+BOUND = "03.iwae_bound"
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux can do")
+RIGHT = "def iwae_bound(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)\n"
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with judging.Judge(10.0) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    with judging.Judge(1.0) as one:
+        yield one
+
+
+def said(judge, lines, name="iwae_bound", before=""):
+    return judge(BOUND, Answer(name, lines if isinstance(lines, str) else "\n".join(lines), before))
+
+
+def seen(judge, expression, setting="import os"):
+    """What an answer sees: the words of an error come back in the message."""
+    return said(judge, [setting, "def iwae_bound(log_w):", f"    raise ValueError({expression})"]).message
+
+
+@pytest.mark.parametrize(
+    "source, before, state, told",
+    [
+        (RIGHT, "import math", "solved", "You have written IWAE"),
+        ("import math\n" + RIGHT, "", "solved", "You have written IWAE"),
+        (RIGHT, "", "wrong", "nothing is called `math` here"),
+        (RIGHT, "raise SystemExit\nimport math\n1 / 0\n", "solved", "You have written IWAE"),
+        ("import math\n" + RIGHT + "1 / 0", "", "solved", "You have written IWAE"),
+        ("1 / 0\n" + RIGHT, "import math", "stopped", "stops before `iwae_bound` is there (ZeroDivisionError:"),
+        ("%timeit f(x)\nimport math\n" + RIGHT + "iwae_bound?", "", "solved", "You have written IWAE"),
+        ("def iwae_bound(log_w):\n    return log_w.logsumexp(1).mean(0)", "", "mistake", "log K is still"),
+        ("def iwae_bound(log_w):\n    return None", "", "empty", "Not solved yet"),
+        ("def iwae_bound(log_w):\n    return None\n    return 1", "", "empty", "the line `return None` ends"),
+        ("iwae_bound = 3", "", "wrong", "asks for a function"),
+        ("bound = 3", "", "wrong", "makes no `iwae_bound`"),
+        ("def iwae_bound(:", "", "wrong", "The cell is no Python: line 1, invalid syntax"),
+        ("x = '\0'", "", "wrong", "The cell is no Python"),
+        ("(" * 5000, "", "wrong", "The cell is no Python"),
+        ("import torch\ntorch.zeros = None\n" + RIGHT, "import math", "solved", "You have written IWAE"),
+    ],
+)
+def test_an_answer_is_judged_as_in_a_notebook(judge, source, before, state, told):
+    found = said(judge, source, before=before)
+    assert (found.state, told in found.message) == (state, True), found
+
+
+def test_what_one_answer_changes_the_next_does_not_see(judge):
+    said(judge, "import torch, math\nfrom vaecourse.checks import frame\nframe.Check.__call__ = None\nmath.log = abs")
+    assert said(judge, "import math\n" + RIGHT).state == "solved"
+
+
+@LINUX
+def test_nothing_of_ours_is_in_its_reach(judge, monkeypatch, tmp_path):
+    monkeypatch.setenv("SECRET", "of the teacher")
+    with judging.Judge(5.0) as fresh:
+        environment = seen(fresh, "sorted(os.environ)")
+        assert "HOME" in environment and "SECRET" not in environment and "PATH'" not in environment
+        assert seen(fresh, "(os.getcwd() == os.environ['HOME'], os.listdir())").endswith("(True, []).")
+        assert "['0', '1', '2', '3', '4']" in seen(fresh, "sorted(os.listdir('/proc/self/fd'))")  # the 4 is its own
+        assert seen(fresh, "repr(sys.stdin.read())", "import sys").endswith("''.")
+        assert seen(fresh, "sys.path[0]", "import sys").count(os.getcwd()) == 0 or "vaecourse" in os.listdir()
+
+
+@LINUX
+@pytest.mark.parametrize(
+    "does, told",
+    [
+        ("os.fork()", "PermissionError|Resource temporarily"),
+        ("subprocess.run(['true'])", "PermissionError|Resource temporarily"),
+        ("os.execv('/bin/true', ['true'])", "PermissionError"),
+        ("socket.create_connection(('127.0.0.1', 9))", "PermissionError"),
+        ("os.kill(os.getppid(), 9)", "PermissionError"),
+        ("open({trap!r}, 'w')", "PermissionError"),
+        ("os.remove({trap!r} + '0')", "PermissionError"),
+        ("os.mkdir({trap!r})", "PermissionError"),
+        ("open('long', 'wb').write(bytes(10**8))", "File too large"),
+        ("files = [open(str(number), 'w') for number in range(99)]", "Too many open files"),
+        ("bytearray(2 * 10**9)", "MemoryError"),
+        ("torch.ones(2 * 10**9)", "can't allocate memory"),
+        ("resource.setrlimit(resource.RLIMIT_AS, (-1, -1))", "ValueError|PermissionError|not allowed"),
+    ],
+)
+def test_the_system_refuses(judge, tmp_path, does, told):
+    if not walls(judge) and told == "PermissionError":
+        pytest.skip("this Linux has neither seccomp nor Landlock for us")
+    (tmp_path / "trap0").write_text("a thesis")
+    does = does.replace("{trap!r}", repr(str(tmp_path / "trap")))
+    found = said(judge, ["import os, socket, subprocess, torch, resource", "def iwae_bound(x):", "    " + does])
+    assert found.state == "wrong" and any(word in found.message for word in told.split("|")), found
+    assert os.listdir(tmp_path) == ["trap0"]
+
+
+def walls(judge):
+    return "1" in seen(judge, "[l for l in open('/proc/self/status') if 'NoNewPrivs' in l][0]")
+
+
+@pytest.mark.parametrize(
+    "source, told",
+    [
+        ("while True: pass", "No answer after 1 second"),
+        (
+            "def iwae_bound(x):\n    while True:\n        try:\n            while 1: pass\n        except: pass",
+            "No answer",
+        ),
+        ("import time\ndef iwae_bound(x):\n    time.sleep(1000)", "No answer after 1 second"),
+        ("import os\nos._exit(7)", "ended its process before there was a verdict (exit code 7)"),
+        ("import ctypes\nctypes.string_at(0)", "ended its process before there was a verdict (signal 11)"),
+    ],
+)
+def test_what_does_not_end_or_ends_too_much_is_stopped_and_the_next_is_judged(hasty, source, told):
+    start = time.monotonic()
+    found = said(hasty, source)
+    assert found.state == "stopped" and told in found.message, found
+    assert time.monotonic() - start < 60
+    assert said(hasty, "import math\n" + RIGHT).state == "solved"
+
+
+@LINUX
+def test_the_time_is_that_of_the_processor(monkeypatch):
+    """On a busy machine the clock runs on: a right answer is not stopped for it, and a loop all the same."""
+    without(monkeypatch, "worker.PATIENCE = 100.0")
+    with judging.Judge(1.0) as judge:
+        monkeypatch.setattr(worker, "PATIENCE", 50.0)
+        assert said(judge, "import time, math\ntime.sleep(4)\n" + RIGHT).state == "solved"
+        start = time.monotonic()
+        assert "No answer after 1 second" in said(judge, "while True: pass").message
+        assert time.monotonic() - start < 40
+
+
+# Where the walls are not: another Linux, another system --------------------------------------------------------------
+
+
+def without(monkeypatch, *lines):
+    """A worker of a system that lacks something."""
+    begin = judging.BEGIN.replace("worker.main()", "; ".join([*lines, "worker.main()"]))
+    monkeypatch.setattr(judging, "BEGIN", begin)
+
+
+NO_WALLS = (
+    "from vaecourse.classroom import limits",
+    "limits._asks_for_little = lambda: False",
+    "limits._writes_below = lambda _: False",
+)
+
+
+@LINUX
+def test_a_bomb_without_walls_is_ended_with_all_it_has_made(monkeypatch, tmp_path):
+    without(monkeypatch, *NO_WALLS)
+    bomb = ["import os, time", "def iwae_bound(x):", "    for _ in range(4):", "        if os.fork() == 0: os.setsid()"]
+    mark = f"b18-{os.getpid()}"
+    bomb += [f"    open('/proc/self/comm', 'w').write('{mark[:15]}')", "    time.sleep(1000)"]
+    with judging.Judge(1.0) as judge:
+        assert said(judge, bomb).state == "stopped"
+        left = [path for path in os.listdir("/proc") if path.isdigit() and comm(path) == mark[:15]]
+        assert left == []
+        assert said(judge, "import math\n" + RIGHT).state == "solved"
+
+
+def comm(process):
+    try:
+        with open(f"/proc/{process}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+@LINUX
+def test_a_judge_that_an_answer_ends_is_begun_anew(monkeypatch):
+    without(monkeypatch, *NO_WALLS)
+    with judging.Judge(2.0) as judge:
+        found = said(judge, "import os\nos.kill(os.getppid(), 9)\nimport time; time.sleep(100)")
+        assert found.state == "stopped" and "ended the process in which it was run" in found.message
+        assert said(judge, "import math\n" + RIGHT).state == "solved"
+
+
+@LINUX
+def test_a_verdict_with_half_a_character_can_be_written(monkeypatch):
+    forged = '{"state": "mistake", "message": "\\ud800\\n", "mistake": "\\udfff"}'
+    assert judging._verdict(forged.encode()) == judging.Judged("mistake", "\\ud800\\n", "\\udfff")
+    assert judging._verdict(b'{"state": "right", "message": "", "mistake": null}') is None
+    assert judging._verdict(b'{"state": "solved", "message": 1, "mistake": null}') is None
+
+
+def test_a_system_without_fork_judges_too(monkeypatch):
+    without(monkeypatch, "worker.FORKS = False")
+    monkeypatch.setattr(worker, "FORKS", False)
+    monkeypatch.setattr(worker, "PATIENCE", 0.1)
+    with judging.Judge(30.0) as judge:
+        assert said(judge, "import math\n" + RIGHT).state == "solved"
+        assert said(judge, "import os\nos._exit(0)").state == "stopped"
+        assert said(judge, "import math\n" + RIGHT).state == "solved"
+        found = said(judge, "while True: pass")
+        assert found.state == "stopped" and "No verdict came" in found.message
+        process = judge._process
+        judge.next_person()
+        assert process is None and judge._process is None
+
+
+@pytest.mark.parametrize("begin", ["raise ImportError('no torch')", "print(1)", "pass"])
+def test_where_no_answer_can_be_run_that_is_told_and_nobody_is_called_wrong(monkeypatch, begin):
+    monkeypatch.setattr(judging, "BEGIN", begin)
+    told = "ImportError: no torch" if "torch" in begin else "cannot begin, and no report was written"
+    with judging.Judge(5.0) as judge, pytest.raises(judging.CannotRun, match=told):
+        said(judge, RIGHT)
+
+
+def test_a_python_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with judging.Judge(5.0) as judge, pytest.raises(judging.CannotRun, match="cannot begin.*No such file"):
+        said(judge, RIGHT)
+
+
+def test_nothing_is_imported_from_the_folder_of_the_hand_ins(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise SystemExit('taken over')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with judging.Judge(5.0, tmp_path) as judge:
+        assert said(judge, "import math\n" + RIGHT).state == "solved"
