@@ -246,6 +246,23 @@ def test_answers_go_into_the_chapter_that_has_their_exercises_when_it_has_anothe
     assert tools.put_back.chapter_of(copy, clone / "chapters") == here
 
 
+def test_answers_of_a_chapter_with_another_name_go_into_no_notebook_of_ones_own(course):
+    """JupyterLab's Duplicate has the same exercises, and its name comes first."""
+    authors, clone, given = course
+    path = FOUR[2]
+    own = clone / "chapters" / f"{path.stem}-Copy1.ipynb"
+    shutil.copy(path, own)
+    before = own.read_bytes()
+    git(authors, "mv", f"chapters/{path.name}", "chapters/09-called-otherwise.ipynb")
+    (authors / "chapters/09-called-otherwise.py").write_text("# its text\n")
+    git(authors, "add", "chapters")
+    git(authors, "commit", "--quiet", "-m", "called otherwise")
+    update(clone)
+    found = typed.read(clone / "chapters/09-called-otherwise.ipynb")
+    assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+    assert own.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "more", [{"GIT_DIR": ".git"}, {"GIT_DIR": ".git", "GIT_WORK_TREE": "."}, {"GIT_INDEX_FILE": "x"}]
 )
