@@ -4,23 +4,25 @@
     python -m tools.edition again 03                chapter 03 as at the start
     python -m tools.edition again 03.iwae_bound     this exercise as at the start
 
-It is made of the chapters' notebooks. Where one has a new text, what was typed into the learner's goes into that as in
-an update (``put_back``): an answer to the exercise of its name, a cell of one's own behind the cell that it stood
-behind; and the notebook as it was is kept in learn/kept first. git ignores the folder.
+It is made of the chapters' notebooks as the course has them: what is typed or run in chapters/ changes nothing in it,
+but a notebook that is not there yet begins with the answers that are in its chapter. Where a chapter has a new text,
+what was typed into the learner's goes into that as in an update (``put_back``): an answer to the exercise of its name,
+a cell of one's own behind the cell that it stood behind; and the notebook as it was is kept in learn/kept first. git
+ignores the folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 
-from tools import chapter, ending, learner, made, original, typed, withheld
+from tools import chapter, ending, learner, made, released, typed, withheld
 from tools.put_back import Merged, called_otherwise, text
 from vaecourse import files
 
@@ -28,15 +30,15 @@ FOLDER = chapter.ROOT / "learn"
 MAP, LETTERS = "A map of the course", "Appendix: their symbol, ours"  # sections of the first chapter
 BEFORE = """\
 The third symbol at the left edge lists this page's headings. The folded cell below, once run, says what you have
-solved, and leads to the chapters before and after."""
+solved, and where to go on."""
 WAIT = 60.0  # seconds for another one that makes the edition
 
 
 def edition(chapters: list[Path], place: int) -> typed.Notebook:
     """The learner's notebook of the chapter at ``place`` among ``chapters``, marked as the course's."""
-    stored = original.notebook(chapters[place])
+    stored = released.notebook(chapters[place])
     way, number = _way(chapters, place), chapters[place].name[:2]
-    note = nbformat.v4.new_markdown_cell(f"{_sections(chapters[0])}\n\n{BEFORE}", id="the-way", metadata=learner.SKIP)
+    note = nbformat.v4.new_markdown_cell(f"{way}\n\n{BEFORE}", id="the-way", metadata=learner.SKIP)
     title, note, *cells = withheld.without_answers(stored, note, learner.GO_ON, assertions=False).cells
     end = nbformat.v4.new_markdown_cell(way, id="the-way-on", metadata=learner.SKIP)
     notebook = nbformat.v4.new_notebook(metadata=chapter.METADATA)
@@ -69,25 +71,31 @@ def _cell_of(path: Path, section: str) -> str:
 
 def _title(path: Path) -> str:
     """The number of a chapter and its title up to the colon."""
-    first: NotebookNode = nbformat.read(path, as_version=4).cells[0]
-    heading = next(line for line in first.source.splitlines() if line.startswith("# "))
-    return f"{path.name[:2]} {heading.removeprefix('# ').split(':')[0]}"
+    text = files.content(path.with_suffix(".py"), files.LONGEST_TEXT).decode(errors="replace")
+    heading = next((line for line in text.splitlines() if line.startswith("# # ")), path.stem[3:])
+    return f"{path.name[:2]} {heading.removeprefix('# # ').split(':')[0]}"
 
 
 def renew(folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS, in_use: bool = False) -> Iterator[str]:
     """Make the notebooks that are not there, and unless ``in_use`` bring the others up to date; say what became of it.
 
-    One that is not a file stays. Raises ``Refused`` where a notebook would be written over a chapter.
+    One that is not a file stays, and so does one whose chapter cannot be told from what was typed into that. Raises
+    ``Refused`` where a notebook would be written over a chapter.
     """
-    sources = typed.notebooks(chapters)
+    sources = released.chapters(chapters)
     folder.mkdir(exist_ok=True)
     targets = [_target(folder, source) for source in sources]
     for place, target in enumerate(targets):
         if target.exists() and not target.is_file():
             yield f"{files.shown(target)} is no file, and stays: move it away, then the same command again."
         elif not (in_use and target.exists()):
+            try:
+                there = edition(sources, place)
+            except ending.Refused as refused:
+                yield f"{target.name} {'stays as it is' if target.exists() else 'is not made'}: {refused}"
+                continue
             with files.locked(target, "making the learner's edition", wait=WAIT):
-                yield from _renew(target, edition(sources, place), sources[place])
+                yield from _renew(target, there, sources[place])
 
 
 def _target(folder: Path, source: Path) -> Path:
@@ -106,11 +114,13 @@ def _renew(target: Path, there: typed.Notebook, source: Path) -> Iterator[str]:
     if not target.exists() and (old := _of_before(target, source)):
         merged = Merged(typed.read(old), there, old, target)
         files.write(target, merged.text or text(there, old, target), typed.NOTEBOOK, known, tell=made.tell)
-        yield f"{target.name} has most exercises of {files.shown(old)}, which stays as it is."
+        yield f"{target.name} begins with your answers in {files.shown(old)}, which stays as it is."
         yield from merged.outcome()
         return
     if not target.exists() or typed.is_untouched(target):
-        if not target.exists() or not _is_of(typed.read(target), there):
+        if not target.exists() or not _is_of(was := typed.read(target), there):
+            if target.exists() and any(cell.get("outputs") for cell in was["cells"]):
+                yield f"{target.name} has a new text; as it was, it is in {files.shown(files.keep(target))}."
             files.write(target, text(there, target, target), typed.NOTEBOOK, known, tell=made.tell)
         return
     try:
@@ -130,9 +140,17 @@ def _renew(target: Path, there: typed.Notebook, source: Path) -> Iterator[str]:
 
 
 def _of_before(target: Path, source: Path) -> Path | None:
-    """The learner's notebook of a chapter that had another name before, if something was typed into it."""
+    """Where answers are: the learner's notebook of a chapter that had another name before, or the chapter itself."""
     found = (path for path in typed.notebooks(target.parent) if called_otherwise(path, source.parent) == source)
-    return next((path for path in found if not typed.is_untouched(path)), None)
+    return next((path for path in found if not typed.is_untouched(path)), source if _has_answers(source) else None)
+
+
+def _has_answers(source: Path) -> bool:
+    """Whether something was typed into a chapter, and can be told from the course's own text."""
+    with contextlib.suppress(ValueError):
+        found = typed.read(source)
+        return bool(typed.marks(found)) and any(typed.typed(found))
+    return False
 
 
 def _is_of(mine: typed.Notebook, there: typed.Notebook) -> bool:
@@ -142,7 +160,7 @@ def _is_of(mine: typed.Notebook, there: typed.Notebook) -> bool:
 
 def again(name: str, folder: Path = FOLDER, chapters: Path = chapter.CHAPTERS) -> str:
     """Put a chapter ("03") or an exercise ("03.iwae_bound") back to its start; return where the notebook is kept."""
-    sources = typed.notebooks(chapters)
+    sources = released.chapters(chapters)
     place = next((place for place, source in enumerate(sources) if source.name.startswith(name[:2] + "-")), None)
     there = edition(sources, place) if place is not None and len(name) >= 2 else None
     if there is None or len(name) > 2 and name not in typed.stubs(there):

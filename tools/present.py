@@ -93,6 +93,22 @@ def offline(folder: Path = FOLDER) -> None:
     files.replace(page, "\n".join(line for line in lines if "cdn.jsdelivr.net" not in line).encode())
 
 
+class Kernels(servers.Kernels):
+    """Where there are too many, a visit ends the oldest one that no page is connected to, rather than be refused.
+
+    Who presses F5 where nothing seems to happen leaves a kernel each time, whose page never came to its end.
+    """
+
+    async def start_kernel(self, *, kernel_id: str | None = None, **more: Any) -> str:
+        if len(self.starting.union(self.list_kernel_ids())) >= self.most:
+            models = [self.kernel_model(one) for one in self.list_kernel_ids() if one not in self.starting]
+            left = [model for model in models if not model["connections"]]
+            left.sort(key=lambda model: model["execution_state"] != "idle")  # what is at work is ended last
+            for model in left[:1]:
+                await self.shutdown_kernel(model["id"], now=True)
+        return await super().start_kernel(kernel_id=kernel_id, **more)
+
+
 class Page(TornadoVoilaHandler):
     """The labs: every visit starts a kernel of its own."""
 
@@ -168,6 +184,7 @@ def serve(path: Path, arguments: list[str]) -> None:
     settings = servers.settings(most=KERNELS, idle=IDLE, look=LOOK)
     settings.ServerApp.update(port=PORT, root_dir=str(path.parent), open_browser=True, log_level="ERROR")
     settings.ServerApp.update(allow_root=True, answer_yes=True)  # nothing on it needs a root's rights or a question
+    settings.ServerApp.kernel_manager_class = Kernels
     settings.ContentsManager.files_handler_class = None
     settings.MappingKernelManager.allowed_message_types = MESSAGES
     Stage.launch_instance(arguments, config=settings, notebook=path.name)

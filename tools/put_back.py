@@ -80,12 +80,11 @@ def called_otherwise(old: Path, folder: Path) -> Path | None:
         old.stem.startswith(path.stem) for path in typed.notebooks(folder)
     ):
         return None
-    mine, most = _exercises(old), 0
-    chapter = None
-    for path in typed.notebooks(folder):
-        if (common := len(mine & _exercises(path))) > most:
-            chapter, most = path, common
-    return chapter
+    mine = _exercises(old)
+    common = {path: len(mine & _exercises(path)) for path in typed.notebooks(folder)}
+    # Of two with the same ones the chapter, beside which its text lies: the other is a copy that somebody made.
+    best = max(common, key=lambda path: (common[path], path.with_suffix(".py").is_file()), default=None)
+    return best if best is not None and common[best] else None
 
 
 def _exercises(path: Path) -> set[str]:

@@ -105,6 +105,11 @@ def _merge(folder: Path, root: Path, lock: Sequence[int]) -> str:
     try:
         return git.text(root, "merge", "--ff-only", "--no-overwrite-ignore", "FETCH_HEAD", lock=lock)
     except git.GitRefused as failure:
+        if git.text(root, "rev-list", "-1", "FETCH_HEAD..HEAD"):
+            raise git.GitRefused(
+                f"{failure}\nYou have commits of your own: docs/updating.md says, under that name, how they are kept "
+                "and the new version is taken with your answers in it."
+            ) from None
         named = [name.strip() for block in IN_THE_WAY.findall(str(failure)) for name in block.splitlines()]
         listed = ("ls-files", "-z", "--others", "--directory", "--", *named)
         found = git.raw(root, "--literal-pathspecs", *listed).split(b"\0") if named else []

@@ -246,6 +246,23 @@ def test_answers_go_into_the_chapter_that_has_their_exercises_when_it_has_anothe
     assert tools.put_back.chapter_of(copy, clone / "chapters") == here
 
 
+def test_answers_of_a_chapter_with_another_name_go_into_no_notebook_of_ones_own(course):
+    """JupyterLab's Duplicate has the same exercises, and its name comes first."""
+    authors, clone, given = course
+    path = FOUR[2]
+    own = clone / "chapters" / f"{path.stem}-Copy1.ipynb"
+    shutil.copy(path, own)
+    before = own.read_bytes()
+    git(authors, "mv", f"chapters/{path.name}", "chapters/09-called-otherwise.ipynb")
+    (authors / "chapters/09-called-otherwise.py").write_text("# its text\n")
+    git(authors, "add", "chapters")
+    git(authors, "commit", "--quiet", "-m", "called otherwise")
+    update(clone)
+    found = typed.read(clone / "chapters/09-called-otherwise.ipynb")
+    assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[given[path.name]]])
+    assert own.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "more", [{"GIT_DIR": ".git"}, {"GIT_DIR": ".git", "GIT_WORK_TREE": "."}, {"GIT_INDEX_FILE": "x"}]
 )
@@ -283,6 +300,29 @@ def test_what_git_refuses_changes_nothing(course, monkeypatch, capsys):
     assert answers.main(["update"]) == 1
     assert "git fetch said:" in (said := capsys.readouterr().err) and "Your notebooks are as they were" in said
     assert before == {path.name: path.read_bytes() for path in (clone / "chapters").glob("*.ipynb")}
+
+
+def test_answers_that_were_committed_come_through_a_new_version_by_the_lines_that_are_told(course):
+    authors, clone, given = course
+    git(clone, "commit", "--quiet", "--all", "-m", "mine")
+    mine = git(clone, "rev-parse", "HEAD")
+    new_version(authors, text_before_everything)
+    with pytest.raises(tools.git.ending.Refused, match="commits of your own: docs/updating.md"):
+        update(clone)
+    page = (ROOT / "docs/updating.md").read_text(encoding="utf-8")
+    assert len(answers.keep(clone / "chapters")) == len(given)
+    branch = git(clone, "branch", "--show-current").strip()
+    for line in ("git branch my-answers", "git checkout --no-overwrite-ignore -B main FETCH_HEAD"):
+        assert line in page
+        git(clone, *[branch if word == "main" else word for word in line.split()[1:]])
+    kept = [str(path) for path in (clone / "chapters/kept").iterdir()]
+    assert answers.all_back(kept, clone / "chapters") == 0
+    for name, exercise in given.items():
+        found = typed.read(clone / "chapters" / name)
+        assert "what the learner typed" in typed.source(found["cells"][typed.stubs(found)[exercise]])
+        assert "New words." in texts(clone / "chapters" / name)
+    assert git(clone, "rev-parse", "my-answers") == mine
+    update(clone)  # from now on as ever
 
 
 def test_answers_are_brought_over_from_an_unpacked_older_folder(course, tmp_path):

@@ -1002,8 +1002,9 @@ def ok(*lines):
     return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode()
 
 
-def moved(to):
-    return answer(f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode())
+def moved(to, *lines, body=b"", times=1):
+    lines = lines or ("Content-Length: 0",)
+    return answer("\r\n".join(["HTTP/1.1 302 Found", f"Location: {to}", *lines, "", ""]).encode(), body, times=times)
 
 
 def bomb():
@@ -1031,6 +1032,7 @@ MIRRORS = {
     "500": answer(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), "in a circle": moved("/again"),
     "to a file": moved("file:///etc/passwd"), "to ftp": moved("ftp://127.0.0.1/x"),
     "to nowhere": moved("http://127.0.0.1:9/"), "to no address": moved("http://[::bad/"), "to nothing": moved(""),
+    "in a circle, without an end": moved("/again", "Content-Type: text/html", body=bytes(2**20), times=10**4),
     "to a strange place": moved("http://x\xe9.invalid/\x00"),
 }  # fmt: skip
 
@@ -1077,6 +1079,15 @@ def test_item_13_no_mirror_can_fill_the_memory_or_hold_us(source, monkeypatch, n
             told(data.mnist, FIRST, "data.digits()")
         assert time.monotonic() - began < 5
     assert not data.places.cache_folder().exists()
+
+
+def test_item_13_a_bomb_in_a_redirect_is_not_unpacked(source, monkeypatch):  # noqa: F811
+    """What is sent beside the new address is read by nobody, but requests would unpack all of it."""
+    with mirror(moved("/again", "Content-Encoding: gzip", body=bomb())) as (address, asked):
+        monkeypatch.setattr(data.sources, "MNIST", source._replace(mirrors=(f"http://{address}/",)))
+        with at_most(40_000_000):
+            told(data.mnist, FIRST, "data.digits()")
+        assert len(asked) > 10, "a redirect is followed all the same"
 
 
 def test_a_slow_mirror_is_left_for_the_next(source, server, monkeypatch):  # noqa: F811

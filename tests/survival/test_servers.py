@@ -532,6 +532,19 @@ def test_no_more_kernels_than_the_limit_and_a_sentence_for_the_next(server, kern
             server.ask("DELETE", f"/api/kernels/{one}")
 
 
+def test_a_page_that_is_asked_for_again_and_again_is_shown(tmp_path):
+    """Somebody who presents presses F5 where nothing seems to happen: each time a kernel is left that nobody has."""
+    notebook, port = folder_of(tmp_path), browser.free_port()
+    command = present_command(notebook, port, "--no-browser", "--Kernels.most=2")
+    with running(tmp_path, command, notebook.parent, port) as server:
+        server.name = "present"
+        _, mine = server.page()
+        with contextlib.closing(server.connect(mine)):
+            for _ in range(3):
+                server.page()
+                assert len(server.kernels()) <= 2 and server.runs(mine)
+
+
 def test_a_kernel_that_nobody_needs_ends_and_no_other(server, kernel, tmp_path):
     """One is connected to, one is busy, and one is neither."""
     if server.name == "present":

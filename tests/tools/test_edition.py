@@ -9,7 +9,7 @@ import shutil
 import nbformat
 import pytest
 
-from tests.survival.test_answers import FOUR, answer, texts
+from tests.survival.test_answers import FOUR, answer, git, texts
 from tests.tools.test_student import bound, loaded, touched
 from tools import chapter, edition, ending, learner, made, notebooks, rules, typed, visible, withheld
 
@@ -23,6 +23,7 @@ def chapters(tmp_path):
     folder.mkdir()
     for path in FOUR:
         shutil.copy(path, folder)
+        shutil.copy(path.with_suffix(".py"), folder)
     return folder
 
 
@@ -308,7 +309,8 @@ def test_answers_of_a_chapter_with_another_name_now(tmp_path, chapters):
     learner = tmp_path / "learn" / FOUR[1].name
     exercise = answer(learner, 41)
     was = learner.read_bytes()
-    (chapters / FOUR[1].name).rename(chapters / "02-weights.ipynb")
+    for suffix in (".py", ".ipynb"):
+        (chapters / FOUR[1].name).with_suffix(suffix).rename(chapters / f"02-weights{suffix}")
     told = "\n".join(renewed(tmp_path, chapters))
     found = typed.read(tmp_path / "learn/02-weights.ipynb")
     assert typed.source(found["cells"][typed.stubs(found)[exercise]]).endswith("return 41")
@@ -396,3 +398,114 @@ def test_after_all_cells_have_run_no_exercise_passes_that_nobody_solved(place, t
     for cell in notebook.cells[-len(checks) :]:
         assert "Not solved yet" in chapter.shown(cell), chapter.shown(cell)
     assert not list(tmp_path.iterdir()), "what nobody did is noted"
+
+
+# What was typed or run in chapters/ -----------------------------------------------------------------------------------
+
+
+def run_in_part(path):
+    """As JupyterLab leaves it after Restart and Clear Outputs, and one cell run, which failed."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    code = [cell for cell in found["cells"] if cell["cell_type"] == "code"]
+    for cell in code:
+        cell.update(outputs=[], execution_count=None)
+    error = {"output_type": "error", "ename": "NameError", "evalue": "name 'a' is not defined", "traceback": []}
+    code[-1].update(outputs=[error], execution_count=1)
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+@pytest.fixture
+def cloned(chapters):
+    """The same four, in a clone."""
+    (chapters.parent / ".gitignore").write_text("learn/\nkept/\n")
+    for words in ("init --quiet", "add .", "commit --quiet -m first"):
+        git(chapters.parent, *words.split())
+    return chapters
+
+
+def made_of(tmp_path, chapters):
+    renewed(tmp_path, chapters)
+    return {path.name: typed.read(path)["cells"] for path in (tmp_path / "learn").glob("*.ipynb")}
+
+
+def test_what_was_typed_into_a_chapter_is_never_taken_for_the_courses(tmp_path, cloned):
+    """It would be gone from learn/ without a copy as soon as the chapter is as released again."""
+    exercise = answer(cloned / FOUR[1].name, 8)
+    told = renewed(tmp_path, cloned)
+    learner = tmp_path / "learn" / FOUR[1].name
+    assert f"{FOUR[1].name}: 2 of 2 cells that were typed are in it." in "\n".join(told)
+    assert not typed.is_untouched(learner)
+    git(tmp_path, "checkout", "--quiet", "--", "chapters")
+    assert renewed(tmp_path, cloned) == []
+    found = typed.read(learner)
+    assert typed.source(found["cells"][typed.stubs(found)[exercise]]).endswith("return 8")
+    assert "My note 8, µ" in texts(learner)
+    edition.again(exercise, tmp_path / "learn", cloned)
+    assert "return 8" not in "\n".join(texts(learner))
+
+
+@pytest.mark.parametrize("words", ["def half(", "%timeit 1", "!ls"])
+def test_a_chapter_in_which_something_is_half_written_keeps_nobody_from_learning(tmp_path, cloned, words):
+    found = typed.read(cloned / FOUR[1].name)
+    found["cells"][list(typed.stubs(found).values())[0]]["source"] = words
+    (cloned / FOUR[1].name).write_text(json.dumps(found), encoding="utf-8")
+    renewed(tmp_path, cloned)
+    assert all((tmp_path / "learn" / path.name).exists() for path in FOUR)
+    assert words in texts(tmp_path / "learn" / FOUR[1].name)
+
+
+@pytest.mark.parametrize("how", ["run in part", "damaged", "committed with answers", "without its mark"])
+def test_what_became_of_a_chapters_notebook_changes_nothing_for_the_learner(tmp_path, cloned, how):
+    before = made_of(tmp_path, cloned)
+    path = cloned / FOUR[2].name
+    if how == "run in part":
+        run_in_part(path)
+    elif how == "damaged":
+        path.write_bytes(path.read_bytes()[:5000])
+    else:
+        answer(path, 3)
+    if how == "without its mark":
+        path.write_text(json.dumps(typed.read(path) | {"metadata": {}}), encoding="utf-8")
+    if how == "committed with answers":
+        git(tmp_path, "commit", "--quiet", "-am", "my answers")
+    assert made_of(tmp_path, cloned) == before
+    assert not (tmp_path / "learn/kept").exists()
+
+
+def test_without_git_a_chapter_that_was_typed_into_is_told_and_the_others_are_made(tmp_path, chapters):
+    renewed(tmp_path, chapters)
+    learner = tmp_path / "learn" / FOUR[1].name
+    was = learner.read_bytes()
+    answer(chapters / FOUR[1].name, 8)
+    run_in_part(chapters / FOUR[2].name)
+    new_text(chapters / FOUR[3].name)
+    told = "\n".join(renewed(tmp_path, chapters))
+    assert all(f"{chapters / path.name} was changed, or run in part" in told for path in FOUR[1:3])
+    assert learner.read_bytes() == was
+    assert "A sentence that is new." in texts(tmp_path / "learn" / FOUR[3].name)
+    with pytest.raises(ending.Refused, match="was changed, or run in part"):
+        edition.again(FOUR[1].name[:2], tmp_path / "learn", chapters)
+    assert learner.read_bytes() == was
+
+
+def test_notebooks_of_ones_own_beside_the_chapters_are_none(tmp_path, chapters):
+    shutil.copy(chapters / FOUR[1].name, chapters / f"{FOUR[1].stem}-Copy1.ipynb")  # JupyterLab's Duplicate
+    nbformat.write(nbformat.v4.new_notebook(), chapters / "01-mine.ipynb")
+    assert sorted(made_of(tmp_path, chapters)) == [path.name for path in FOUR]
+    answer(tmp_path / "learn" / FOUR[1].name, 4)
+    edition.again(FOUR[1].name[:2], tmp_path / "learn", chapters)
+    assert typed.is_untouched(tmp_path / "learn" / FOUR[1].name)
+
+
+def test_outputs_are_kept_where_a_chapter_has_a_new_text(tmp_path, chapters):
+    """A night's training may be in them."""
+    renewed(tmp_path, chapters)
+    learner = tmp_path / "learn" / FOUR[0].name
+    found = typed.read(learner)
+    shown = {"output_type": "stream", "name": "stdout", "text": "after eight hours: -84.3"}
+    next(cell for cell in found["cells"] if cell["cell_type"] == "code").update(outputs=[shown], execution_count=1)
+    learner.write_text(json.dumps(found), encoding="utf-8")
+    was = learner.read_bytes()
+    new_text(chapters / FOUR[0].name)
+    assert "as it was, it is in" in "\n".join(renewed(tmp_path, chapters))
+    assert [path.read_bytes() for path in (tmp_path / "learn/kept").iterdir()] == [was]

@@ -118,6 +118,7 @@ def _only_there(response: Any, **_: object) -> None:
     """A hook of requests, called with each answer, before a redirect in it is followed."""
     _may_ask(response.url)
     if response.is_redirect:
+        response.raw.close()  # requests would read, and unpack, all that is sent beside the new address
         _may_ask(urljoin(response.url, response.headers["location"]))
 
 

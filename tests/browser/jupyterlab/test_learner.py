@@ -85,6 +85,7 @@ def test_a_learner_solves_an_exercise_and_goes_on(learn, open_notebook, jupyterl
 
     for chapter in typed.notebooks(edition.chapter.CHAPTERS):
         shutil.copy(chapter, tmp_path)
+        shutil.copy(chapter.with_suffix(".py"), tmp_path)
     new_text(tmp_path / path.name, "A new text.")
     assert "1 of 1 cells that were typed are in it." in "\n".join(edition.renew(learn, tmp_path))
     text = json.dumps(typed.read(path))
