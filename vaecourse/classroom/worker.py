@@ -91,7 +91,7 @@ def _be_the_child(job: dict[str, Any], folder: str, writing: int, word: str) -> 
     try:
         os.setsid()
         os.dup2(writing, 3)
-        pass
+        os.closerange(4, 4096)
         os.chdir(folder)
         os.environ.update(HOME=folder, TMPDIR=folder)
         tempfile.tempdir = folder
@@ -150,7 +150,7 @@ def _understood(raw: bytes | None, word: str, code: int, seconds: float) -> Verd
         if said.pop("word") == word:
             return dict(said)
     except (ValueError, KeyError, AttributeError, TypeError):
-        pass
+        os.closerange(4, 4096)
     if raw:
         return stopped("The answer wrote by itself to where its verdict is read from, so there is none.")
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
