@@ -150,7 +150,7 @@ def _understood(raw: bytes | None, word: str, code: int, seconds: float) -> Verd
         if said.pop("word") == word:
             return dict(said)
     except (ValueError, KeyError, AttributeError, TypeError):
-        os.closerange(4, 4096)
+        pass
     if raw:
         return stopped("The answer wrote by itself to where its verdict is read from, so there is none.")
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
