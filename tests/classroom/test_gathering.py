@@ -84,7 +84,9 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path):
     other.mkdir()
     people.put(other, "Ada", {people.BOUND: ANSWER})
     notebook(folder / "eve/03-iwae.ipynb", [people.BOUND])
-    (other / "progress.json").write_text('{"vaecourse progress": 1, "last": "03.secret"}')
+    (other / "progress.json").write_text(
+        '{"vaecourse progress": 1, "exercises": {}, "questions": {}, "last": "03.secret"}'
+    )
     (folder / "eve/progress.json").symlink_to(other / "progress.json")
     (folder / "folder").symlink_to(other)
     os.mkfifo(folder / "pipe.json")

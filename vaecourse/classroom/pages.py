@@ -104,7 +104,7 @@ def _table(found: Report) -> bytes:
 
 def harmless(cell: str) -> str:
     """A cell that no program for tables takes for a formula."""
-    return cell if cell.lstrip().startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" and cell else cell
+    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" and cell else cell
 
 
 def _word(one: Judged | None) -> str:

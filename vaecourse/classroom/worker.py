@@ -91,7 +91,7 @@ def _be_the_child(job: dict[str, Any], folder: str, writing: int, word: str) -> 
     try:
         os.setsid()
         os.dup2(writing, 3)
-        pass
+        os.closerange(4, 4096)
         os.chdir(folder)
         os.environ.update(HOME=folder, TMPDIR=folder)
         tempfile.tempdir = folder
