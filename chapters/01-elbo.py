@@ -411,7 +411,7 @@ assert abs(-entropy - model.elbo(points, perfect.mean, perfect.stddev.expand(2, 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 10 minutes.** Draw the two arrows $x \to z$ and $z \to x$ before showing formulas. Ask: "Which of the three numbers can
 # the encoder change?" The first and the third. "Which would be 0 after perfect training?" All three, if the decoder can
-# represent the data. The slip is in the course's source text; chapter 00's passport says where its letters stand here.
+# represent the data. The slip is in the course's source text; the appendix of chapter 00 says where its letters stand here.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 3 · Two KLs (medium, 8 minutes)

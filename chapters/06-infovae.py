@@ -635,7 +635,8 @@ verdict
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "The plane of alpha and lambda. White: both weights are at least 0; grey: refused, to the right of alpha = 1 and below the line lambda = 1 - alpha. On that line lie the VAE at (0, 1) and the beta-VAE at (-3, 4). On the vertical line alpha = 1 lie the AAE-like point (1, 1) and MMD-VAE. InfoVAE of the paper is at (0, 1000), far above. A cross at (0, 0.001) lies in the refused region."}}
 alpha, lam = torch.meshgrid(torch.linspace(-5, 3, 321), torch.logspace(-4, 4, 321), indexing="xy")
-refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
+found = weights_on_the_map(alpha.flatten(), lam.flatten())
+refused = found[0].isnan().view(alpha.shape)
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 border = torch.logspace(-4, math.log10(6), 200)
 plt.plot(1 - border, border, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)

@@ -296,8 +296,8 @@ for row, other in [*couples, ("IWAE", "VAE")]:
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert abs(unpaired(runs, "DReG", "IWAE", "log_p")[2]) < 2 < 7 < paired(runs, "DReG", "IWAE", "log_p")[2]
-gain, error, _ = paired(runs, "DReG", "IWAE", "log_p")
-assert near(gain, 0.04, 0.0005) and near(error, 0.005, 0.0005)
+lead, error, _ = paired(runs, "DReG", "IWAE", "log_p")
+assert near(lead, 0.04, 0.0005) and near(error, 0.005, 0.0005)
 assert all(0.0145 < standard_error(column(runs, row, "log_p").values())[1] < 0.02 for row in ("DReG", "IWAE"))
 assert 0 < table["DReG"]["log_p"] - table["IWAE"]["log_p"] < 0.05
 assert 0.9 < paired(runs, "IWAE", "VAE", "log_p")[1] / unpaired(runs, "IWAE", "VAE", "log_p")[1] < 1.1

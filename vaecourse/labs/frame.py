@@ -275,8 +275,7 @@ class Panel:
             return Canvas(figure, self.experiment.build(figure))
 
     def _arrange(self) -> ipywidgets.VBox:
-        """The picture with its sentence, and the desk with the controls and buttons: beside it, or under it where that is
-        too narrow (lab.css), in the order in which one looks."""
+        """The picture with its sentence, and the desk with what is moved: beside it, or under it (lab.css)."""
         title = ipywidgets.HTML(f"<h4>{html.escape(self.experiment.title)}</h4>")
         set_to = while_there(self, lambda lab, name: lab._set(lab._preset(name)))
         buttons = [self._button(name, lambda _, name=name: set_to(name)) for name in self.presets]
