@@ -87,6 +87,7 @@ def test_every_bad_file_is_one_line(made, data):
     lines = sorted(data["lines"])
     assert len(lines) == len(made[0].bad) == 8
     assert all(line.startswith(start) for line, start in zip(lines, made[0].bad, strict=True)), lines
+    assert "has more than 20000000 bytes" in lines[3]  # and is not taken into memory
     assert "/etc/passwd" not in "".join(lines) and all("\n" not in line for line in lines)
 
 
