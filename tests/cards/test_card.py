@@ -7,9 +7,9 @@ import pytest
 from vaecourse import cards, checks, progress
 from vaecourse.cards import data, own, parts, ways
 
-NAME = "03.iwae_bound"
-WRONG = "def iwae_bound(log_w):\n    return log_w.logsumexp(1).mean(0)"
-RIGHT = "import math\ndef iwae_bound(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)"
+NAME = "00.log_mean_exp"
+WRONG = "def log_mean_exp(log_w):\n    return log_w.logsumexp(1)"
+RIGHT = "import math\ndef log_mean_exp(log_w):\n    return log_w.logsumexp(1) - math.log(log_w.shape[1])"
 
 
 def kept():
@@ -31,7 +31,7 @@ def test_what_is_as_at_the_start_is_no_attempt(notebook):
 def test_from_a_named_mistake_to_a_pass(notebook):
     notebook.run(WRONG)
     card = cards.show(NAME)
-    assert card.judged.kind == "wrong" and "log of the <em>sum</em>" in card._verdict.value
+    assert card.judged.kind == "wrong" and "log of the sum" in card._verdict.value
     assert (kept().attempts, kept().mistakes, kept().solved) == (1, {"log K missing": 1}, None)
     cards.show(NAME)
     assert kept().attempts == 1, "the same answer, judged again"
@@ -87,11 +87,11 @@ def test_starting_again_shows_the_cell_as_it_was(notebook):
     card = cards.show(NAME)
     card.start_again()
     assert f"tools.edition again {NAME}" in card._more.children[0].value
-    assert "iwae_bound" in card._more.children[0].value
+    assert "log_mean_exp" in card._more.children[0].value
 
 
 def test_the_courses_own_function_is_no_pass(notebook):
-    notebook["iwae_bound"] = cards.solution(NAME)
+    notebook["log_mean_exp"] = cards.solution(NAME)
     card = cards.show(NAME)
     assert card.judged.kind == "ours" and progress.read().exercises == {}
 
@@ -128,7 +128,7 @@ def test_mine_is_the_courses_until_an_answer_has_passed(notebook, capsys):
 
 
 @pytest.mark.parametrize(
-    "text, why", [("iwae_bound = helper", "does not run by itself"), (WRONG, "does not pass"), ("x = 1", "not pass")]
+    "text, why", [("log_mean_exp = helper", "does not run by itself"), (WRONG, "does not pass"), ("x = 1", "not pass")]
 )
 def test_an_answer_that_does_not_work_by_itself_is_told(notebook, capsys, text, why):
     progress.answered(NAME, text)
@@ -150,14 +150,14 @@ def told(which):
 
 
 def test_the_line_counts_and_leads_on(notebook):
-    count = len(data.chapter("03").exercises)
-    assert f"0 of {count} solved" in told("03") and "go on" not in told("03") and "quiz" not in told("03")
+    count = len(data.chapter("00").exercises)
+    assert f"0 of {count} solved" in told("00") and "go on" not in told("00") and "quiz" not in told("00")
     notebook.run(RIGHT)
     cards.show(NAME)
-    assert f"1 of {count} solved · go on at exercise 1" in told("03")
+    assert f"1 of {count} solved · go on at exercise 1" in told("00")
     assert "← 02" in told("03") and told("03").endswith("→") and "←" not in told("00") and "→" not in told("08")
-    first = next(iter(data.chapter("03").exercises.values()))
-    assert f'href="03-iwae.ipynb#cell-id={first.cell}"' in ways._bundle("03")["text/html"]
+    first = next(iter(data.chapter("00").exercises.values()))
+    assert f'href="00-start-here.ipynb#cell-id={first.cell}"' in ways._bundle("00")["text/html"]
 
 
 def test_the_map_has_every_chapter_and_where_one_stopped(notebook):
@@ -165,7 +165,7 @@ def test_the_map_has_every_chapter_and_where_one_stopped(notebook):
     notebook.run(RIGHT)
     cards.show(NAME)
     number = data.exercise(NAME).number
-    assert f"You stopped at chapter 03, exercise {number}" in told(ways.ALL)
+    assert f"You stopped at chapter 00, exercise {number}" in told(ways.ALL)
     assert told(ways.ALL).count("solved") == len(data.numbers()) and "✓" in told(ways.ALL)
 
 

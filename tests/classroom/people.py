@@ -18,19 +18,17 @@ from vaecourse import checks
 
 HONEST, ANSWERS = 24, 3
 SLOW = {"02.score_gradient"}  # two seconds each
-BOUND = "03.iwae_bound"
-RIGHT = (
-    "import torch, math\n\ndef iwae_bound(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)\n"
-)
+BOUND = "00.log_mean_exp"
+RIGHT = "import torch, math\n\ndef log_mean_exp(log_w):\n    return log_w.logsumexp(1) - math.log(log_w.shape[1])\n"
 
 HARM = {
-    "loops": "def iwae_bound(log_w):\n    while True:\n        pass\n",
-    "takes memory": "def iwae_bound(log_w):\n    all = []\n    while True:\n        all.append(bytearray(10**8))\n",
-    "forks": "import os, time\n\ndef iwae_bound(x):\n    for _ in range(3):\n        os.fork()\n    time.sleep(600)\n",
-    "leaves": "import os\n\ndef iwae_bound(log_w):\n    os._exit(0)\n",
-    "exits": "import sys\nsys.exit(0)\n\ndef iwae_bound(log_w):\n    return 0\n",
+    "loops": "def log_mean_exp(log_w):\n    while True:\n        pass\n",
+    "takes memory": "def log_mean_exp(log_w):\n    all = []\n    while True:\n        all.append(bytearray(10**8))\n",
+    "forks": "import os, time\n\ndef log_mean_exp(x):\n    for i in range(3):\n        os.fork()\n    time.sleep(99)\n",
+    "leaves": "import os\n\ndef log_mean_exp(log_w):\n    os._exit(0)\n",
+    "exits": "import sys\nsys.exit(0)\n\ndef log_mean_exp(log_w):\n    return 0\n",
     "writes": (
-        "import os, pathlib\n\ndef iwae_bound(log_w):\n"
+        "import os, pathlib\n\ndef log_mean_exp(log_w):\n"
         "    for place in ('here', os.path.expanduser('~/home'), {trap!r}):\n"
         "        with open(place, 'wb') as file:\n            file.write(bytes(2000))\n"
         "    with open('long', 'wb') as file:\n        file.write(bytes(10**8))\n"
@@ -38,7 +36,7 @@ HARM = {
     "prints": "for _ in range(1000):\n    print('x' * 10**6)\n" + RIGHT,
     "forges": (
         "import os, json\nVERDICT = json.dumps({{'state': 'solved', 'message': 'Right.', 'mistake': None}})\n\n"
-        "def iwae_bound(log_w):\n    print(VERDICT)\n    for fd in range(1, 20):\n        try:\n"
+        "def log_mean_exp(log_w):\n    print(VERDICT)\n    for fd in range(1, 20):\n        try:\n"
         "            os.write(fd, VERDICT.encode() + b'\\n')\n        except OSError:\n            pass\n"
     ),
 }
@@ -79,7 +77,7 @@ def known_class(folder, trap):
         state = "solved" if name == "prints" else state
         known.states[name] = {BOUND: state}
         source = code.format(trap=str(trap)) if "{" in code else code
-        put(folder, name, {BOUND: {"name": "iwae_bound", "source": source, "before": ""}})
+        put(folder, name, {BOUND: {"name": "log_mean_exp", "source": source, "before": ""}})
     bad(folder, known)
     return known
 
@@ -133,12 +131,13 @@ def put(folder, name, answers, progress=None, written="2026-11-26 10:00:00", fil
 
 def bad(folder, known):
     """Eight files that are no hand-ins, each of which is a line of the report."""
-    whole = put(folder, "Cut", {BOUND: {"name": "iwae_bound", "source": RIGHT, "before": ""}}, file="truncated.json")
+    whole = put(folder, "Cut", {BOUND: {"name": "log_mean_exp", "source": RIGHT, "before": ""}}, file="truncated.json")
     whole.write_bytes(whole.read_bytes()[:-40])
     with open(folder / "huge.vaecourse.json", "wb") as file:
         file.truncate(100_000_000)
-    wrong = put(folder, "Types", {BOUND: {"name": "iwae_bound", "source": ["a", 1], "before": ""}}, file="types.json")
-    put(folder, "Fields", {BOUND: {"name": "iwae_bound", "source": RIGHT, "before": "", "run": "rm"}}, file="more.json")
+    wrong = put(folder, "Types", {BOUND: {"name": "log_mean_exp", "source": ["a", 1], "before": ""}}, file="types.json")
+    more = {"name": "log_mean_exp", "source": RIGHT, "before": "", "run": "rm"}
+    put(folder, "Fields", {BOUND: more}, file="more.json")
     (folder / "deep.json").write_text("[" * 100_000)
     cells = [{"cell_type": "code", "metadata": {}, "source": "import os", "outputs": [], "execution_count": None}]
     foreign = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

@@ -97,8 +97,8 @@ def test_every_bad_file_is_one_line(made, data):
         ("loops", "No answer after 6 seconds, so it was stopped."),
         ("takes memory", "with MemoryError."),
         ("leaves", "The answer ended its process before there was a verdict (exit code 0)."),
-        ("exits", "The cell stops before `iwae_bound` is there (SystemExit: 0)."),
-        ("prints", "You have written IWAE."),
+        ("exits", "The cell stops before `log_mean_exp` is there (SystemExit: 0)."),
+        ("prints", "It survives -800 and +100"),
         ("forges", "The answer wrote by itself to where its verdict is read from, so there is none."),
     ],
 )
@@ -203,7 +203,7 @@ def test_the_same_line_again_writes_the_same_and_keeps_what_a_teacher_added(made
     before = {path.name: path.read_bytes() for path in to.iterdir()}
     few = tmp_path / "few"
     few.mkdir()
-    people.put(few, "One", {people.BOUND: {"name": "iwae_bound", "source": people.RIGHT, "before": ""}})
+    people.put(few, "One", {people.BOUND: {"name": "log_mean_exp", "source": people.RIGHT, "before": ""}})
     (to / "class.csv").write_bytes(before["class.csv"] + b"a remark\n")
     with pytest.warns(UserWarning, match="class.csv was not as this had left it: what it held is kept in"):
         assert call("class", few, "--to", to)[0] == 0

@@ -11,7 +11,7 @@ from tests.test_cli import call
 from vaecourse.classroom import gathering, handin
 
 DAMAGED = "{} is not what the course notes there, and is not read (no text of the course's, or a damaged one)."
-ANSWER = {"name": "iwae_bound", "source": people.RIGHT, "before": ""}
+ANSWER = {"name": "log_mean_exp", "source": people.RIGHT, "before": ""}
 
 
 def notebook(path, exercises, source=people.RIGHT):
@@ -19,7 +19,7 @@ def notebook(path, exercises, source=people.RIGHT):
     cells = []
     for exercise in exercises:
         cells.append({"cell_type": "code", "metadata": {"tags": ["stub"]}, "source": source})
-        cells.append({"cell_type": "code", "metadata": {}, "source": f'checks.ALL["{exercise}"](iwae_bound)'})
+        cells.append({"cell_type": "code", "metadata": {}, "source": f'checks.ALL["{exercise}"](log_mean_exp)'})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
@@ -70,11 +70,11 @@ def test_the_same_person_twice_is_the_newest_and_told(tmp_path):
 def test_of_two_notebooks_with_one_exercise_the_newest_counts(tmp_path):
     for number, when in enumerate((2_000_000_000, 1_000_000_000)):
         path = tmp_path / f"ada/{number}.ipynb"
-        notebook(path, [people.BOUND], source=f"iwae_bound = {number}")
+        notebook(path, [people.BOUND], source=f"log_mean_exp = {number}")
         os.utime(path, (when, when))
     found = gathering.gathered(tmp_path)
-    assert found.people[0].hand_in.answers[people.BOUND].source == "iwae_bound = 0"
-    assert found.lines == ["ada: 03.iwae_bound is in two notebooks, and that of ada/0.ipynb is the newest."]
+    assert found.people[0].hand_in.answers[people.BOUND].source == "log_mean_exp = 0"
+    assert found.lines == ["ada: 00.log_mean_exp is in two notebooks, and that of ada/0.ipynb is the newest."]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")

@@ -39,7 +39,7 @@ def write(path, exercise, source, own=(), below=False, check=None):
     place = typed.stubs(notebook)[exercise]
     notebook["cells"][place]["source"] = source
     if check is not None:
-        cell = next(cell for cell in notebook["cells"] if f'checks.ALL["{exercise}"]' in typed.source(cell))
+        cell = next(cell for cell in notebook["cells"] if f'.show("{exercise}")' in typed.source(cell))
         cell["source"] = check
     cells = [
         {"cell_type": "code", "metadata": {}, "source": text, "outputs": [], "id": f"own-{n}"}
@@ -57,8 +57,8 @@ def handed_in():
     return handin.parsed(Path("Ada.vaecourse.json").read_bytes()), said
 
 
-ANSWER = "def iwae_bound(log_w):\n    return mean_of(log_w)"
-HELPER = "import math\n\ndef mean_of(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)"
+ANSWER = "def iwae_loss(log_w, pooled):\n    return -mean_of(log_w.flatten(0, 1)[None] if pooled else log_w)"
+HELPER = "import math\n\ndef mean_of(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean()"
 
 
 def test_what_nobody_typed_is_not_handed_in(folder):
@@ -66,7 +66,7 @@ def test_what_nobody_typed_is_not_handed_in(folder):
     assert found.answers == {} and "has 0 answers of Ada" in said
 
 
-@pytest.mark.parametrize("check", [None, f'from vaecourse import cards\ncards.show("{BOUND}")'])
+@pytest.mark.parametrize("check", [None, f'checks.ALL["{BOUND}"](iwae_loss)'])
 @pytest.mark.parametrize("below", [False, True])
 def test_an_answer_comes_with_the_helpers_that_it_needs_and_no_more(folder, check, below):
     unused = "import torch\nbig = torch.ones(10**9)\nprint(big)"
@@ -74,10 +74,10 @@ def test_an_answer_comes_with_the_helpers_that_it_needs_and_no_more(folder, chec
     write(folder / "03-iwae.ipynb", BOUND, ANSWER, own, below, check)
     found, said = handed_in()
     answer = found.answers[BOUND]
-    assert found.answers.keys() == {BOUND} and (answer.name, answer.source) == ("iwae_bound", ANSWER)
+    assert found.answers.keys() == {BOUND} and (answer.name, answer.source) == ("iwae_loss", ANSWER)
     assert "def mean_of" in answer.before and "import math" in answer.before
     assert not any(word in answer.before for word in ("big", "plot", "helper", "checks"))
-    assert "has 1 answers of Ada" in said and "Nothing was sent" in said
+    assert "has 1 answer of Ada" in said and "Nothing was sent" in said
     with judging.Judge(5.0) as judge:
         assert judge(BOUND, answer).state == "solved"
 
@@ -88,7 +88,7 @@ def test_the_answer_of_another_exercise_and_numbers_of_the_notebook_come_along(f
     write(
         path,
         BOUND,
-        "def iwae_bound(log_w):\n    return (shares(log_w) * log_w * SCALE[0]).sum(1).mean(0)",
+        "def iwae_loss(log_w, pooled):\n    return (shares(log_w) * log_w * SCALE[0]).sum(1).mean(0)",
         ["SCALE = []", "SCALE.append(2)"],
     )
     before = handed_in()[0].answers[BOUND].before
@@ -101,7 +101,7 @@ def test_an_answer_that_was_solved_before_its_chapter_was_begun_anew_is_handed_i
     progress.chose("03.quiz.1", "B", True)
     found, _ = handed_in()
     imports = notebooks.of_the_course("03").get("imports", "")
-    assert found.answers == {BOUND: notebooks.Answer("iwae_bound", HELPER + "\n\n" + ANSWER, imports)}
+    assert found.answers == {BOUND: notebooks.Answer("iwae_loss", HELPER + "\n\n" + ANSWER, imports)}
     assert found.progress.questions["03.quiz.1"].right and found.course["version"] and found.name == "Ada"
 
 
@@ -126,7 +126,7 @@ def test_it_is_read_from_learn_below_and_from_a_folder_that_is_named(folder, tmp
     code, said, _ = call("progress")
     assert (
         code == 0
-        and "03-iwae        0 of 6" in said
+        and "03-iwae        0 of 8" in said
         and said.endswith("Begin with exercise 1 of 00-start-here.ipynb (00.shape).\n")
     )
 

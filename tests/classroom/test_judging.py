@@ -9,9 +9,9 @@ import pytest
 from vaecourse.classroom import judging, worker
 from vaecourse.classroom.notebooks import Answer
 
-BOUND = "03.iwae_bound"
+BOUND = "00.log_mean_exp"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux can do")
-RIGHT = "def iwae_bound(log_w):\n    return (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)\n"
+RIGHT = "def log_mean_exp(log_w):\n    return log_w.logsumexp(1) - math.log(log_w.shape[1])\n"
 
 
 @pytest.fixture(scope="module")
@@ -26,34 +26,34 @@ def hasty():
         yield one
 
 
-def said(judge, lines, name="iwae_bound", before=""):
+def said(judge, lines, name="log_mean_exp", before=""):
     return judge(BOUND, Answer(name, lines if isinstance(lines, str) else "\n".join(lines), before))
 
 
 def seen(judge, expression, setting="import os"):
     """What an answer sees: the words of an error come back in the message."""
-    return said(judge, [setting, "def iwae_bound(log_w):", f"    raise ValueError({expression})"]).message
+    return said(judge, [setting, "def log_mean_exp(log_w):", f"    raise ValueError({expression})"]).message
 
 
 @pytest.mark.parametrize(
     "source, before, state, told",
     [
-        (RIGHT, "import math", "solved", "You have written IWAE"),
-        ("import math\n" + RIGHT, "", "solved", "You have written IWAE"),
+        (RIGHT, "import math", "solved", "It survives -800"),
+        ("import math\n" + RIGHT, "", "solved", "It survives -800"),
         (RIGHT, "", "wrong", "nothing is called `math` here"),
-        (RIGHT, "raise SystemExit\nimport math\n1 / 0\n", "solved", "You have written IWAE"),
-        ("import math\n" + RIGHT + "1 / 0", "", "solved", "You have written IWAE"),
-        ("1 / 0\n" + RIGHT, "import math", "stopped", "stops before `iwae_bound` is there (ZeroDivisionError:"),
-        ("%timeit f(x)\nimport math\n" + RIGHT + "iwae_bound?", "", "solved", "You have written IWAE"),
-        ("def iwae_bound(log_w):\n    return log_w.logsumexp(1).mean(0)", "", "mistake", "log K is still"),
-        ("def iwae_bound(log_w):\n    return None", "", "empty", "Not solved yet"),
-        ("def iwae_bound(log_w):\n    return None\n    return 1", "", "empty", "the line `return None` ends"),
-        ("iwae_bound = 3", "", "wrong", "asks for a function"),
-        ("bound = 3", "", "wrong", "makes no `iwae_bound`"),
-        ("def iwae_bound(:", "", "wrong", "The cell is no Python: line 1, invalid syntax"),
+        (RIGHT, "raise SystemExit\nimport math\n1 / 0\n", "solved", "It survives -800"),
+        ("import math\n" + RIGHT + "1 / 0", "", "solved", "It survives -800"),
+        ("1 / 0\n" + RIGHT, "import math", "stopped", "stops before `log_mean_exp` is there (ZeroDivisionError:"),
+        ("%timeit f(x)\nimport math\n" + RIGHT + "log_mean_exp?", "", "solved", "It survives -800"),
+        ("def log_mean_exp(log_w):\n    return log_w.logsumexp(1)", "", "mistake", "so subtract log K"),
+        ("def log_mean_exp(log_w):\n    return None", "", "empty", "Not solved yet"),
+        ("def log_mean_exp(log_w):\n    return None\n    return 1", "", "empty", "the line `return None` ends"),
+        ("log_mean_exp = 3", "", "wrong", "asks for a function"),
+        ("bound = 3", "", "wrong", "makes no `log_mean_exp`"),
+        ("def log_mean_exp(:", "", "wrong", "The cell is no Python: line 1, invalid syntax"),
         ("x = '\0'", "", "wrong", "The cell is no Python"),
         ("(" * 5000, "", "wrong", "The cell is no Python"),
-        ("import torch\ntorch.zeros = None\n" + RIGHT, "import math", "solved", "You have written IWAE"),
+        ("import torch\ntorch.zeros = None\n" + RIGHT, "import math", "solved", "It survives -800"),
     ],
 )
 def test_an_answer_is_judged_as_in_a_notebook(judge, source, before, state, told):
@@ -102,7 +102,7 @@ def test_the_system_refuses(judge, tmp_path, does, told):
         pytest.skip("this Linux has neither seccomp nor Landlock for us")
     (tmp_path / "trap0").write_text("a thesis")
     does = does.replace("{trap!r}", repr(str(tmp_path / "trap")))
-    found = said(judge, ["import os, socket, subprocess, torch, resource", "def iwae_bound(x):", "    " + does])
+    found = said(judge, ["import os, socket, subprocess, torch, resource", "def log_mean_exp(x):", "    " + does])
     assert found.state == "wrong" and any(word in found.message for word in told.split("|")), found
     assert os.listdir(tmp_path) == ["trap0"]
 
@@ -116,10 +116,10 @@ def walls(judge):
     [
         ("while True: pass", "No answer after 1 second"),
         (
-            "def iwae_bound(x):\n    while True:\n        try:\n            while 1: pass\n        except: pass",
+            "def log_mean_exp(x):\n    while True:\n        try:\n            while 1: pass\n        except: pass",
             "No answer",
         ),
-        ("import time\ndef iwae_bound(x):\n    time.sleep(1000)", "No answer after 1 second"),
+        ("import time\ndef log_mean_exp(x):\n    time.sleep(1000)", "No answer after 1 second"),
         ("import os\nos._exit(7)", "ended its process before there was a verdict (exit code 7)"),
         ("import ctypes\nctypes.string_at(0)", "ended its process before there was a verdict (signal 11)"),
     ],
@@ -163,7 +163,8 @@ NO_WALLS = (
 @LINUX
 def test_a_bomb_without_walls_is_ended_with_all_it_has_made(monkeypatch, tmp_path):
     without(monkeypatch, *NO_WALLS)
-    bomb = ["import os, time", "def iwae_bound(x):", "    for _ in range(4):", "        if os.fork() == 0: os.setsid()"]
+    bomb = ["import os, time", "def log_mean_exp(x):", "    for _ in range(4):"]
+    bomb += ["        if os.fork() == 0: os.setsid()"]
     mark = f"b18-{os.getpid()}"
     bomb += [f"    open('/proc/self/comm', 'w').write('{mark[:15]}')", "    time.sleep(1000)"]
     with judging.Judge(1.0) as judge:

@@ -150,7 +150,8 @@ def written(folder: Path, name: str, to: Path | None = None) -> Iterator[str]:
     found = of_folder(folder, name)
     path = write(found, to)
     yield from found.told
-    yield f"{files.shown(path)} has {len(found.answers)} answers of {name}."
+    count = len(found.answers)
+    yield f"{files.shown(path)} has {count} answer{'s' if count != 1 else ''} of {name}."
     yield "Nothing was sent: give this file to your teacher. It is text, and you may read it."
 
 

@@ -11,11 +11,11 @@ from tools import edition
 from tools.browser import WIDGET
 from vaecourse.cards import data
 
-NAME = "03.iwae_bound"
-SHOW, QUIZ, LINE = f'cards.show("{NAME}")', 'cards.quiz("03.quiz")', 'cards.line("03")'
-WRONG = "def iwae_bound(log_w):\nreturn log_w.logsumexp(1).mean(0)"  # JupyterLab indents
-RIGHT = "import math\ndef iwae_bound(log_w):\nreturn (log_w.logsumexp(1) - math.log(log_w.shape[1])).mean(0)"
-EXERCISE, CHAPTER = data.exercise(NAME), data.chapter("03")
+NAME = "00.log_mean_exp"
+SHOW, QUIZ, LINE = f'cards.show("{NAME}")', 'cards.quiz("00.quiz")', 'cards.line("00")'
+WRONG = "def log_mean_exp(log_w):\nreturn log_w.logsumexp(1)"  # JupyterLab indents
+RIGHT = "import math\ndef log_mean_exp(log_w):\nreturn log_w.logsumexp(1) - math.log(log_w.shape[1])"
+EXERCISE, CHAPTER = data.exercise(NAME), data.chapter("00")
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def notebook(jupyterlab, open_notebook):
     folder = jupyterlab.folder / "learn"
     list(edition.renew(folder))
     (folder / "progress.json").unlink(missing_ok=True)
-    opened = open_notebook("learn/03-iwae.ipynb")
+    opened = open_notebook("learn/00-start-here.ipynb")
     opened.page.set_viewport_size({"width": 1366, "height": 625})
     yield opened
     opened.page.set_viewport_size({"width": 1366, "height": 768})
     assert not opened.problems, "\n".join(opened.problems)
 
 
-def answer(notebook, text, words="def iwae_bound"):
+def answer(notebook, text, words="def log_mean_exp"):
     type_into(notebook, words, text)
     run_the_cell(notebook, words)
 
@@ -49,7 +49,7 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
     run_the_cell(notebook, LINE)
     wait_for(line(notebook), f"0 of {count} solved")
     wait_for(card(notebook, SHOW), "Not run yet.")
-    run_the_cell(notebook, "def iwae_bound")
+    run_the_cell(notebook, "def log_mean_exp")
     shown = card(notebook, SHOW)
     wait_for(shown, "Not solved yet")
 
@@ -64,7 +64,7 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
 
     answer(notebook, WRONG)
     shown = card(notebook, SHOW)
-    wait_for(shown.locator("[role=status].vaecourse-verdict"), "log K is still to be subtracted")
+    wait_for(shown.locator("[role=status].vaecourse-verdict"), "so subtract log K")
     wait_for(shown, "tried 1 time")
     assert shown.locator(".vaecourse-hint").count() == len(EXERCISE.hints), "a hint that was open is shut"
     shown.get_by_role("button", name="Show the solution").click()
@@ -73,16 +73,16 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
 
     answer(notebook, RIGHT)
     shown = card(notebook, SHOW)
-    wait_for(shown.locator(".vaecourse-verdict"), "✓ Right. The mean of the weights")
+    wait_for(shown.locator(".vaecourse-verdict"), "✓ Right. logsumexp minus log K")
     wait_for(shown, "solved at the second try")
     shown.get_by_role("button", name="Compare with the solution").click()
-    wait_for(shown.locator("pre"), "def iwae_bound")
+    wait_for(shown.locator("pre"), "def log_mean_exp")
     wait_for(line(notebook), f"1 of {count} solved · go on at exercise 1")
     line(notebook).get_by_role("link", name="exercise 1").click()
     page.locator(".jp-RenderedMarkdown h3", has_text="Exercise 1 ·").wait_for(state="visible")
     kept = json.loads((jupyterlab.folder / "learn/progress.json").read_text(encoding="utf-8"))["exercises"][NAME]
     assert (kept["attempts"], kept["mistakes"], kept["hints"]) == (2, {"log K missing": 1}, len(EXERCISE.hints))
-    assert kept["solved"] and kept["solution_seen"] >= kept["solved"] and "def iwae_bound" in kept["answer"]
+    assert kept["solved"] and kept["solution_seen"] >= kept["solved"] and "def log_mean_exp" in kept["answer"]
 
     page.evaluate(f"{WIDGET}.sessionContext.session.kernel.restart()")
     page.wait_for_function(f"{WIDGET}.sessionContext.session.kernel.status === 'idle'")
@@ -93,7 +93,7 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
 
 
 def test_a_quiz_says_why_and_keeps_the_first_choice(notebook):
-    page, asked = notebook.page, data.questions("03.quiz")
+    page, asked = notebook.page, data.questions("00.quiz")
     run_the_cell(notebook, LINE)
     quiz = card(notebook, QUIZ)
     first = quiz.locator(".vaecourse-asked").first
