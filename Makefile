@@ -56,7 +56,7 @@ check: $(TEST)  ## rules of the chapters: pairs agree, outputs stored, pictures 
 	$(call phase,check,$(BIN)/python -m tools.notebooks check)
 
 execute: $(TEST)  ## run every chapter with nbval and compare with the stored outputs
-	$(call phase,execute,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) --durations 10 --nbval $(LONG) $(filter-out $(LONG),$(NOTEBOOKS)))
+	$(call phase,execute,$(one_thread) TQDM_DISABLE=1 $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) --durations 10 --nbval $(LONG) $(filter-out $(LONG),$(NOTEBOOKS)))
 
 browser: $(TEST)  ## JupyterLab in a real browser
 	$(call phase,browser,$(one_thread) $(BIN)/pytest $(TWO_WORKERS) $(IN_ORDER) -rs --durations 10 tests/browser)

@@ -134,6 +134,7 @@ MAY = {
     "checkpoint/__init__.py": "an optimizer's copy is tried; nobody's layer draws what it draws",
     "composition.py": "seeded by a generator, where a distribution draws",
     "checks/trying.py": "a learner's function",
+    "checks/chapter_01/training_step.py": "what a learner writes there, and forgets",
 }
 
 

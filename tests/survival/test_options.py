@@ -31,6 +31,9 @@ SHORT = {
     "reproduce": ["iwae", "--to", "NEW.json", "--data", "digits", "--limit", 20, "--epochs", 1, "--samples", 4]
     + ["--row", "k = 1"],
     "doctor": [],
+    "progress": ["."],
+    "hand-in": [".", "--name", "Ada", "--to", "NEW.json"],
+    "class": ["."],
 }
 OF_ROWS = {of.name for row in objectives.TABLE.values() for of in row.takes}
 TAKEN = {"limit", "test", "batch_size", "seed", "M", "K", "learning_rate"}  # which may be as large as anybody likes

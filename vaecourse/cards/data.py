@@ -74,7 +74,7 @@ def numbers() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("[0-9][0-9].json"))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def chapter(number: str) -> Chapter:
     """The cards of chapter ``"03"``. Raises ``ValueError`` if there is none."""
     if number not in numbers():

@@ -153,10 +153,13 @@ class SignalToNoise(Experiment):
     def sentence(self, data: Signal) -> str:
         gap = _log_p() - data.value
         budget = f", M K fixed at {BUDGET}" if data.fixed else ""
+        idle = [f"β = {data.beta:g} at K = 1"] * (data.K == 1 and data.beta > 0)
+        idle += ["pooling at M = 1"] * (data.M == 1 and data.pooled)
+        in_vain = f" Not in use: {', '.join(idle)}." if idle else ""
         return (
             f"{_name(data)} with M = {data.M}, K = {data.K}{budget}: the signal-to-noise ratio is {data.phi:.3g} for "
             f"the encoder and {data.theta:.3g} for the decoder; the bound is {data.value:.3f} nats, {gap:.2g} below "
-            f"log p(x). It takes {data.M * data.K} samples."
+            f"log p(x). It takes {data.M * data.K} samples.{in_vain}"
         )
 
 

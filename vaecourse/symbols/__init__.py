@@ -45,7 +45,7 @@ class Row:
     theirs: tuple[tuple[str, str], ...]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def tables() -> tuple[Table, ...]:
     """All tables, in their order."""
     found = json.loads(Path(__file__).with_name("symbols.json").read_text(encoding="utf-8"))["tables"]
@@ -54,7 +54,7 @@ def tables() -> tuple[Table, ...]:
     )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """Every row in which a symbol or a word can be looked up."""
     return tuple(_row(table, cells) for table in tables() for cells in table.rows)
