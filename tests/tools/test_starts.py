@@ -14,7 +14,7 @@ from tools.chapter import CHAPTERS, ROOT
 
 def commands(target):
     """What make would run, with all installed."""
-    words = ["make", "--no-print-directory", "--dry-run", "--old-file", ".venv/installed-lab", target, "ARGS=--port=9000"]
+    words = ["make", "--no-print-directory", "-n", "--old-file", ".venv/installed-lab", target, "ARGS=--port=9000"]
     printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [line.replace("--allow-root ", "") for line in printed.splitlines()]
 
