@@ -78,7 +78,14 @@ SCREENS = {  # in CSS pixels: at 150 % a laptop's 1366 x 625 are 911 x 417 of th
     "large": (1920, 1080),
 }
 HIDDEN = """async (lab) => {
-    const room = lab.closest(".jp-WindowedPanel-outer").getBoundingClientRect();
+    const outer = lab.closest(".jp-WindowedPanel-outer"), room = outer.getBoundingClientRect();
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const rest = async () => {  // until nothing scrolls
+        for (let still = 0, at = outer.scrollTop; still < 3; at = outer.scrollTop) {
+            await frame();
+            still = outer.scrollTop === at ? still + 1 : 0;
+        }
+    };
     const seen = (node) => {
         const box = node.getBoundingClientRect(), x = box.left + box.width / 2;
         const inside = box.top >= room.top - 1 && box.bottom <= room.bottom + 1 && box.right <= room.right + 1;
@@ -92,7 +99,7 @@ HIDDEN = """async (lab) => {
     for (const control of lab.querySelectorAll("input, button")) {
         if (!control.checkVisibility()) continue;
         control.focus();
-        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        await rest();
         for (const [name, where] of [...Object.entries(stage), ["control", null]])
             if (!seen(where ? lab.querySelector(where) : control))
                 found.push(`${name} at ${(control.labels?.[0] ?? control).textContent.trim()}`);
