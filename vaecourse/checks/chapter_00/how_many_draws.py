@@ -12,8 +12,8 @@ ERROR, SD, ALARM = 0.05, 0.6, 4.0
 check = Check(
     "00.how_many_draws",
     (ALARM * SD / ERROR) ** 2,
-    praise="48 squared: 4 on average, for a z-score scatters by 1. An error half as large needs four times the draws: the "
-    "standard error falls like 1/sqrt(N).",
+    praise="48 squared: 4 on average, for a z-score scatters by 1. An error half as large needs four times the draws: "
+    "the standard error falls like 1/sqrt(N).",
     rtol=1e-6,
 )
 
