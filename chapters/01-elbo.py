@@ -37,7 +37,7 @@ def standard_normal(*shape, seed):
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["recall"]
 # ## Before you begin: two questions from before
 #
-# **1 · (from 00)** Three estimates are made of the same weights. In which order do they come out, for every draw?
+# **1 · (from 00)** ELBO, MIWAE and IWAE are estimated from the same weights. In which order do they come out, for every draw?
 #
 # <details><summary>A · Any order: the draws are random</summary>
 #
@@ -45,15 +45,15 @@ def standard_normal(*shape, seed):
 #
 # </details>
 #
-# <details><summary>B · ELBO, MIWAE, IWAE, upwards</summary>
+# <details><summary>B · ELBO ≤ MIWAE ≤ IWAE</summary>
 #
-# Right. The logarithm is concave, so the more of the averaging is done before it, the higher the value.
+# Right. The logarithm is concave, so averaging more before it never lowers the value. (With $M = 1$ the last two are one.)
 #
 # </details>
 #
-# <details><summary>C · IWAE, MIWAE, ELBO, from the lowest to the highest</summary>
+# <details><summary>C · IWAE ≤ MIWAE ≤ ELBO</summary>
 #
-# IWAE averages all weights before its one logarithm. That can only lift the value.
+# IWAE averages all weights before its one logarithm. That never lowers the value.
 #
 # </details>
 #
@@ -293,7 +293,7 @@ for name, mu, sigma in [
 #
 # | | |
 # |---|---|
-# | **A** | $= E_q\left[\log \frac{p(x, z)}{q(z \mid x)} \cdot \frac{q(z \mid x)}{p(z \mid x)}\right]$ |
+# | **A** | $= E_q\left[\log \left(\frac{p(x, z)}{q(z \mid x)} \cdot \frac{q(z \mid x)}{p(z \mid x)}\right)\right]$ |
 # | **B** | $= \text{ELBO} + \mathrm{KL}\big(q(z \mid x) \,\Vert\, p(z \mid x)\big)$ |
 # | **C** | $\log p(x) = E_q\left[\log p(x)\right]$ |
 # | **D** | $= E_q\left[\log \frac{p(x, z)}{q(z \mid x)}\right] + E_q\left[\log \frac{q(z \mid x)}{p(z \mid x)}\right]$ |
@@ -307,8 +307,8 @@ for name, mu, sigma in [
 #
 # <details><summary>Hint 2</summary>
 #
-# After it, Bayes' rule puts a fraction in the place of p(x). Then q is multiplied in and divided out, and the logarithm
-# of the product is split.
+# After it, Bayes' rule puts a fraction in the place of p(x), and there is no q in that fraction. What has to happen before
+# the logarithm can be split into one that names the ELBO and one that names the KL?
 #
 # </details>
 
@@ -735,7 +735,7 @@ vae = train.untrained(digits, seed=0, setting=size)
 x_batch = data.binarise(digits.train[:5], seeded(0))  # [B, D] = [5, 64]
 log_w = vae.log_weights(x_batch, M=2, K=3, generator=seeded(0))  # [M, K, B], as before
 loss = -bounds.elbo(log_w).mean()  # minus the ELBO, averaged over the batch
-loss.backward()  # and this is all that training needs
+loss.backward()  # fills every .grad; the step is an optimiser's
 print(digits)
 print("log_w", list(log_w.shape))
 print("parameters:", sum(parameter.numel() for parameter in vae.parameters()))
@@ -975,7 +975,8 @@ verdict
 # and in 05 you compare it with the package's.
 #
 # `loss_of(x)` gives one number, a tensor: minus the bound, averaged over the batch `x`. `optimizer` comes from `torch.optim` and
-# knows the parameters. Do one step on this batch. Return the **bound** before the step, as a Python number.
+# knows the parameters. Do one step on this batch. Return the **bound** before the step, as a number that holds no
+# graph.
 #
 # Gradients of an earlier step must not count, nor those that a cell above has left behind.
 #
@@ -987,8 +988,8 @@ verdict
 #
 # <details><summary>Hint 2</summary>
 #
-# Four calls in this order: clear, compute the loss, `backward`, step. The loss is minus the bound, and `.item()` makes a number of
-# a tensor that holds one.
+# Of the optimiser's two calls, `zero_grad` and `step`, which comes before `backward()` and which after it? The loss is minus the
+# bound, and `.item()` makes a number of a tensor that holds one.
 #
 # </details>
 
@@ -1126,8 +1127,8 @@ assert round(pixel_variance, 3) == 0.073
 #
 # <details><summary>Hint 2</summary>
 #
-# The threshold is 3 times 0.2. Each unit above it has half the logarithm of its eigenvalue over the threshold, and one
-# below has 0.
+# The weight acts as three times the noise variance, in the condition and in the formula for a unit that lives. Which of the
+# three eigenvalues lie above that?
 #
 # </details>
 
@@ -1337,7 +1338,7 @@ verdict
 #
 # </details>
 #
-# <details><summary>B · A smaller noise variance</summary>
+# <details><summary>B · A noise variance below 0.7</summary>
 #
 # Right. One that is learned helps too. A unit lives if and only if its eigenvalue exceeds $\sigma^2$. The likelihood was wrong, not
 # the bound.

@@ -61,7 +61,7 @@ def seeded(number):  # noise that is the same for everybody
 #
 # <details><summary>C · The ELBO may rise without a limit, for it contains the entropy of q</summary>
 #
-# The entropy grows with a wider $q$. The other terms then fall by more, and the sum stays below $\log p(x)$.
+# The entropy grows with a wider $q$. In the end the other terms fall by more, and the sum never passes $\log p(x)$.
 #
 # </details>
 #
@@ -370,16 +370,15 @@ verdict
 #
 # * **A** · The mean of $K$ weights is $p(x)\,(1 + e)$ with $\mathbb E[e] = 0$.
 # * **B** · So the gap is $\log p(x) - L_K = -\mathbb E[\log(1 + e)]$.
-# * **C** · The variance of $e$ is $\chi^2/K$, and $\chi^2$ is a number that does not depend on $K$.
+# * **C** · The variance of $e$ is $\chi^2/K$, and $\chi^2$ is a finite number that does not depend on $K$.
 # * **D** · For small $e$, $-\log(1 + e) \approx -e + \tfrac12 e^2$, whose mean is half the variance, $\chi^2/(2K)$.
 #
 # Take a $q$ at the posterior's place and half as wide. Which is the first line that is false for it? Answer with a letter.
 #
-# <details><summary>Hint 1</summary>Which of the lines would you have to change if the weights had no variance at all, that is,
-# an infinite one?</details>
+# <details><summary>Hint 1</summary>Which of the lines would you have to change if the variance of a weight were infinite?</details>
 #
-# <details><summary>Hint 2</summary>For Gaussians chi-squared is finite if q is wider than 0.707 posterior widths. One line says
-# nothing about a variance, one is an identity, one is about small e only.</details>
+# <details><summary>Hint 2</summary>For Gaussians chi-squared is finite only if q is wider than 0.707 posterior widths. Go
+# through the lines from the top: what does each of them need of the weights, a mean or more?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 first_false = ...  # a letter, "A" to "D"
@@ -491,8 +490,8 @@ assert torch.autograd.grad(leaf.exp().mean(1).log().sum(), leaf)[0].isnan().all(
 # <details><summary>Hint 1</summary>Which axes does the logarithm take away in each case, and how many weights stand under it
 # then?</details>
 #
-# <details><summary>Hint 2</summary><code>log_w.logsumexp((0, 1))</code> takes M and K away, <code>log_w.logsumexp(1)</code> K alone.
-# Subtract the log of how many there were, take the mean of all that is left, and turn the sign.</details>
+# <details><summary>Hint 2</summary><code>log_w.logsumexp((0, 1))</code> takes two axes away at once. It is the logarithm of a
+# sum: what makes a mean of it, in each of the two cases? And what is left between a bound for each x and one loss?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -616,7 +615,7 @@ assert worst_first[0] > worst_first[1] + 1 > worst_first[2] + 2  # "worst first"
 assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0).tolist()] == [0.88, 0.12, 0.0]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **15 minutes with exercise 6.** Let them compute the shares of three samples with log-weights $-2, -4, -9$ in their heads
+# **15 minutes with exercise 4.** Let them compute the shares of three samples with log-weights $-2, -4, -9$ in their heads
 # (.88, .12, .00): *how many samples are teaching?* One. That is the effective sample size of chapter 02 inside a gradient.
 # Ask now: *what does the encoder learn from a sample with share 0?* Nothing, and with it goes the news that q proposes badly
 # there.
@@ -629,8 +628,8 @@ assert [round(share, 2) for share in torch.tensor([-2.0, -4.0, -9.0]).softmax(0)
 #
 # <details><summary>Hint 1</summary>How much of the sum of the weights belongs to each sample?</details>
 #
-# <details><summary>Hint 2</summary>The shares are 0.6, 0.3 and 0.1. Each slope is multiplied with its share, and the three products
-# are added up.</details>
+# <details><summary>Hint 2</summary>The weights add up to 10, so the first sample's share is 0.6. What does a share multiply, and
+# what becomes of the three products?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 credit = ...  # a number
@@ -691,7 +690,7 @@ verdict
 # <details><summary>Hint 1</summary>What multiplies the gradient of each log-weight, and what do these factors add up
 # to?</details>
 #
-# <details><summary>Hint 2</summary>A share for each sample, <code>[K, B]</code>. To multiply it with <code>[K, B,
+# <details><summary>Hint 2</summary>A share for each sample, <code>[K, B]</code>. To multiply it by <code>[K, B,
 # P]</code> it needs one more axis at its end: <code>share[..., None]</code>.</details>
 
 

@@ -43,27 +43,27 @@ def seeded(number):  # noise that is the same for everybody
 # Choose an answer before you open one.
 #
 # **1 · (from 03)** In the gradient of $\log \frac1K \sum_k w_k$ each sample counts by its share. One weight is a hundred
-# times as large as each of the 63 others. What is the gradient, nearly?
+# times as large as each of the 63 others. Whose slope dominates the gradient?
 #
-# <details><summary>A · The mean of all 64 slopes, since every sample comes from the same q</summary>
+# <details><summary>A · Nobody's: it is the mean of all 64 slopes, for every sample comes from the same q</summary>
 #
 # That is the ELBO's gradient. Under one logarithm the credit goes by weight.
 #
 # </details>
 #
-# <details><summary>B · That sample's slope times 100, since its weight is 100 times as large</summary>
+# <details><summary>B · That sample's, times 100, since its weight is 100 times as large</summary>
 #
 # Shares add up to one, so no slope counts more than once.
 #
 # </details>
 #
-# <details><summary>C · Zero: the other 63 samples cancel it</summary>
+# <details><summary>C · Nobody's: the other 63 samples cancel it</summary>
 #
 # Their shares are small, about $0.006$ each. Nothing makes them point the other way.
 #
 # </details>
 #
-# <details><summary>D · Mostly the slope of that one sample</summary>
+# <details><summary>D · That sample's: it has more than half of the credit</summary>
 #
 # Right. Its share is $100/163$, and each other one has $1/163$. The effective sample size is below 3.
 #
@@ -390,8 +390,7 @@ assert abs(4096 * moments("phi", 4096).mean / limit - 1) < 1e-3
 assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Exact numbers, and each column comes to rest: $K$ times the encoder's mean at $-\tfrac12\,\partial\chi^2/\partial\phi$, the decoder's mean at the gradient of
-# $\log p(x)$, both standard deviations at a constant over $\sqrt K$. **The noise of the gradient falls with $K$.** The warning that large $K$ makes gradients noisy
+# Exact numbers, and each column comes to rest, the two means at the limits in the first line. **The noise of the gradient falls with $K$.** The warning that large $K$ makes gradients noisy
 # has it the wrong way round; the encoder's signal falls faster, and only the ratio tells.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -408,8 +407,8 @@ assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 #
 # <details><summary>Hint 1</summary>What does each of the two parameters belong to: to p, or to q?</details>
 #
-# <details><summary>Hint 2</summary>Two of the lines are false for theta. One of them is a conclusion of the other: the reason comes
-# first.</details>
+# <details><summary>Hint 2</summary>Three quantities stand in the lines: log p(x), chi-squared and e. Which of them move when phi is
+# turned, and which when theta is?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 false_for_theta = ...  # a letter, "A" to "D"
@@ -617,32 +616,23 @@ verdict
 
 
 # %% slideshow={"slide_type": "subslide"}
-def within(log_w):  # [M, K, B]: shares inside each group of K, over M
-    return log_w.softmax(1) / len(log_w)
-
-
-def pooled(log_w):  # shares among all M K samples
-    return log_w.flatten(0, 1).softmax(0).view_as(log_w)
-
-
-def half(log_w):  # half the ELBO's 1/(M K), half the shares
-    return 0.5 / log_w[..., 0].numel() + 0.5 * within(log_w)
-
-
-for_theta = {"miwae": within, "ciwae": half, "piwae": pooled}
-for_phi = {"miwae": within, "ciwae": half, "piwae": within}
+def columns(name, log_w):
+    """The package's weights for theta and for phi: [M, K, B] -> 2 x [M, K, B]."""
+    row = objectives.get(name)
+    return row.theta_weights(log_w), row.phi_weights(log_w)
 
 # %% slideshow={"slide_type": "fragment"}
 log_w = 2 * torch.randn(3, 4, 5, generator=seeded(0))  # M, K and B all different
-for name in for_theta:
-    a, b = for_theta[name](log_w), for_phi[name](log_w)
-    print(f"{name}: for theta they add up to {a.sum((0, 1)).mean():.0f}", end=", ")
-    print(f"for phi to {b.sum((0, 1)).mean():.0f}")
-    assert torch.allclose(a, objectives.get(name).theta_weights(log_w))
-    assert torch.allclose(b, objectives.get(name).phi_weights(log_w))
+for name in ("iwae", "miwae", "ciwae", "piwae"):
+    print(name)
+    for network, weights in zip(("theta", "phi"), columns(name, log_w)):
+        of_groups = weights.sum(1)[:, 0].tolist()  # of the first data point, [M]
+        print(f"{network:>7}: groups {[round(share, 2) for share in of_groups]}", end="")
+        print(f", together {weights.sum((0, 1)).mean():.0f}, smallest {weights[..., 0].min():.3f}")
+        assert torch.allclose(weights.sum((0, 1)), torch.ones(5))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Each repair is two columns of weights over one set of samples: what multiplies $\nabla_\theta \log p(x, z_{mk})$, and what multiplies $\nabla_\phi \log w_{mk}$. The package holds the same
+# Each repair is two columns of weights over one set of samples: what multiplies $\nabla_\theta \log p(x, z_{mk})$, and what multiplies $\nabla_\phi \log w_{mk}$. The cell asks the package's
 # table (`objectives.TABLE`). None of the three costs more samples or more decoder passes than IWAE with $MK$ samples. All three contain IWAE as a special case ($M = 1$ or $\beta = 0$).
 #
 # **What a split can do, and what it cannot.** People write that a clever choice of $M$ and $K$ raises *both* ratios. With more computation, yes: that is
@@ -688,8 +678,8 @@ assert [round(moments("phi", K).mean, 2) for K in (1, 8)] == [-2.11, -0.21]
 #
 # <details><summary>Hint 1</summary>Which of M and K may move if the bound is to stay, and how does the ratio go with it?</details>
 #
-# <details><summary>Hint 2</summary>Only M may. The ratio goes by its root, so M is the square of eight. Each of the M groups has
-# 64 samples.</details>
+# <details><summary>Hint 2</summary>Only M may, and the ratio goes by its root: four groups have twice the ratio of one. How many
+# have eight times as much, and how many samples are in each?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 samples = ...  # a number
@@ -743,8 +733,8 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your trainer, with two goals
 #
-# A whole training step is the VAE's, with two more axes: the log-weights are `[M, K, B]`, and the loss is the piece that you
-# wrote in chapter 03. `cards.mine` fetches what you wrote; where nothing of yours has passed yet it is the course's, and says so.
+# The step is that of chapter 01, and only the loss is another: from log-weights `[M, K, B]`, by the piece that you wrote in
+# chapter 03. `cards.mine` fetches what you wrote; where nothing of yours has passed yet it is the course's, and says so.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 training_step = cards.mine("01.training_step")

@@ -1,4 +1,6 @@
-"""What chapters 00 to 02 say of answers whose numbers agree with a mistake's by chance, or only nearly."""
+"""What chapters 00 to 04 say of answers whose numbers agree with a mistake's by chance, or only nearly."""
+
+import math
 
 import pytest
 import torch
@@ -57,6 +59,57 @@ def test_a_message_is_true_of_whoever_reads_it(name, answer, not_told):
     verdict = checks.ALL[name](answer)
     assert not verdict.passed
     assert not_told not in verdict.message
+
+
+def judge_of_full_chunks(draw, K, chunk):
+    log_w = torch.cat([draw(chunk) for _ in range(math.ceil(K / chunk))])
+    return log_w[:K].logsumexp(0) - math.log(K)
+
+
+def step_that_takes_the_loss_for_the_bound(loss_of, x, optimizer):
+    optimizer.zero_grad()
+    bound = loss_of(x)
+    (-bound).backward()
+    optimizer.step()
+    return bound.item()
+
+
+def softmax_of_a_loss(log_w, pooled):
+    over = (0, 1) if pooled else (1,)
+    return ((-log_w).logsumexp(over) - math.log(math.prod(log_w.shape[axis] for axis in over))).mean()
+
+
+def two_plain_passes_of_the_bounds(log_w, theta, phi):
+    M, K, _ = log_w.shape
+    (log_w.logsumexp((0, 1)) - math.log(M * K)).mean().backward(retain_graph=True)
+    (log_w.logsumexp(1) - math.log(K)).mean().backward()
+
+
+def elbo_for_both_networks(log_w, theta, phi):
+    (-log_w.mean()).backward()
+
+
+@pytest.mark.parametrize(
+    "name, answer, told",
+    [
+        ("00.how_many_draws", 829, "0.6 is the deviation already"),
+        ("00.how_many_draws", 830, "0.6 is the deviation already"),
+        ("01.training_step", step_that_takes_the_loss_for_the_bound, "You took loss_of for the bound"),
+        ("02.log_likelihood", judge_of_full_chunks, "your last chunk is full"),
+        ("03.iwae_bound", softmax_of_a_loss, "The softmax of a loss"),
+        ("03.credit", 5, "the slope of the third sample alone, and also"),
+        ("03.credit", 1, "the slope of the best sample alone, and also"),
+        ("04.same_bound", 181, "You took the root of eight for M"),
+        ("04.same_bound", 192, "You took the root of eight for M"),
+        ("04.same_bound", 64**3, "4096 groups of 64 samples, or 64 groups of 4096"),
+        ("04.two_goals", two_plain_passes_of_the_bounds, "the sign is that of the bounds"),
+        ("04.two_goals", elbo_for_both_networks, "Both climb the ELBO"),
+    ],
+)
+def test_a_slip_is_named_as_it_is_handed_in(name, answer, told):
+    verdict = checks.ALL[name](answer)
+    assert not verdict.passed
+    assert told in verdict.message
 
 
 @pytest.mark.parametrize("limit", [300.0, 500.0, 700.0])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from vaecourse.checks.frame import Check
+from vaecourse.checks.slips import a_value
 
 ERROR, SD, ALARM = 0.05, 0.6, 4.0
 
 check = Check(
     "00.how_many_draws",
     (ALARM * SD / ERROR) ** 2,
-    praise="48 squared. An error half as large needs four times the draws: the standard error falls like 1/sqrt(N).",
+    praise="48 squared: 4 on average, for a z-score scatters by 1. An error half as large needs four times the draws: "
+    "the standard error falls like 1/sqrt(N).",
     rtol=1e-6,
 )
 
@@ -36,10 +40,15 @@ def ratio_not_squared() -> float:
     return ALARM**2 * SD / ERROR
 
 
-@check.mistake("""The variance was taken for the standard deviation: 0.6 is the deviation already, and 0.36 its
-    square.""")
-def variance_for_the_deviation() -> float:
-    return (ALARM * SD**2 / ERROR) ** 2
+VARIANCE = (ALARM * SD**2 / ERROR) ** 2  # no whole number, and one is asked for: it comes rounded
+
+for name, value in {
+    "variance_for_the_deviation": VARIANCE,
+    "variance_for_the_deviation_rounded": math.floor(VARIANCE),
+    "variance_for_the_deviation_rounded_up": math.ceil(VARIANCE),
+}.items():
+    check.mistake("""The variance was taken for the standard deviation: 0.6 is the deviation already, and 0.36 its
+        square.""")(a_value(name, value))
 
 
 @check.mistake("""The square root of 0.6 was taken. 0.6 is the standard deviation already, not the variance.""")

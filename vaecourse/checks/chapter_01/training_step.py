@@ -111,9 +111,16 @@ slip(
 )
 slip(
     "downhill on the bound",
-    """The parameters moved the wrong way: the loss rises. An optimiser goes downhill, loss_of is minus the bound
-    already, so its gradient is taken as it is.""",
+    """The parameters moved the wrong way: the loss rises. An optimiser goes downhill, and loss_of is minus the bound
+    already: take its gradient as it is.""",
     factor=lambda B: -1.0,
+)
+slip(
+    "loss taken for the bound",
+    """You took loss_of for the bound. It is minus the bound: the parameters moved the wrong way, for its gradient is
+    taken as it is, and what you return has the wrong sign.""",
+    factor=lambda B: -1.0,
+    told=MINUS_LOSS,
 )
 slip(
     "nothing moved",

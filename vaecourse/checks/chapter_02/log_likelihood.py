@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaecourse.checks import slips
 from vaecourse.checks.cases import normal, uneven
-from vaecourse.checks.frame import Check
+from vaecourse.checks.effects import CheckOfEffects
 
 
 class Draw:
@@ -43,10 +43,17 @@ def right(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     return total - math.log(K)
 
 
-check = Check(
+def watched(answer: Callable[..., object], draw: Draw, K: int, chunk: int) -> dict[str, object]:
+    """What is returned, and of how many samples."""
+    return {"the answer": answer(draw, K, chunk), "the number of samples that were drawn": draw.at}
+
+
+check = CheckOfEffects(
     "02.log_likelihood",
     right,
-    praise="One running log-sum-exp, and log K once, at the end: any number of samples in the memory of one chunk.",
+    praise="All K weights under one logarithm, and log K once, at the end. Where you carry a running sum and keep no "
+    "chunk, any number of samples fits into the memory of one.",
+    watched=watched,
     cases=lambda: [
         case(10, 4, 3, -3.0, seed=81),
         case(12, 3, 2, -90.0, seed=82),
@@ -69,17 +76,21 @@ def all_at_once(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     return torch.cat([draw(n) for n in sizes(K, chunk)])  # [K, B]
 
 
-Chunks = Callable[[Callable[[int], Tensor], int, int], Tensor]
+@check.mistake("""The value is right. But your last chunk is full, and what is too much was thrown away: it was drawn
+    and decoded all the same. Ask for what is left, min(chunk, K - drawn).""")
+def more_drawn_than_used(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
+    log_w = torch.cat([draw(chunk) for _ in range(math.ceil(K / chunk))])
+    return log_w[:K].logsumexp(0) - math.log(K)
 
 
 @check.mistake("""The log of each chunk's mean, and then the mean of these logs. That is MIWAE with a group for each
-    chunk: a lower bound with K = chunk, however many chunks you take. All K weights go under one logarithm.""")
+    chunk: a bound with one chunk under each logarithm, however many you take. All K weights go under one logarithm.""")
 def mean_of_the_chunks_logs(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     return per_chunk(draw, K, chunk)[0].mean(0)
 
 
 @check.mistake("""The log of each chunk's mean, and then the mean of these logs, by the chunks' sizes. That is still a
-    mean of logarithms, with K = chunk in each. All K weights go under one logarithm.""")
+    mean of logarithms, with one chunk under each. All K weights go under one logarithm.""")
 def mean_of_the_chunks_logs_by_size(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
     means, count = per_chunk(draw, K, chunk)
     return (means * count).sum(0) / K

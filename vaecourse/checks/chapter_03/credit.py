@@ -35,9 +35,9 @@ def no_credit_at_all() -> float:
     return credited(torch.ones_like(WEIGHTS))
 
 
-@check.mistake("""You multiplied each slope by its weight. The derivative of a logarithm divides by what stands under
-    it: by the sum of the weights.""")
-def not_divided_by_the_sum() -> float:
+@check.mistake("""5 is the slope of the third sample alone, and also the sum of each slope times its weight. Every
+    sample counts; and the derivative of a logarithm divides by what stands under it, by the sum of the weights.""")
+def not_divided_by_the_sum_or_the_third_alone() -> float:
     return credited(WEIGHTS)
 
 
@@ -63,8 +63,9 @@ def worst_counts_most() -> float:
     return credited((1 / WEIGHTS) / (1 / WEIGHTS).sum())
 
 
-@check.mistake("You took the slope of the best sample alone. It has most of the credit, and not all of it: 6 of 10.")
-def best_sample_alone() -> float:
+@check.mistake("""1 is the slope of the best sample alone, and also the sum of the shares. The best sample has most of
+    the credit, and not all of it, 6 of 10; and a share multiplies a slope.""")
+def best_sample_alone_or_the_sum_of_the_shares() -> float:
     return credited(torch.tensor([1.0, 0.0, 0.0]))
 
 

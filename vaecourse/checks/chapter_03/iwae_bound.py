@@ -125,7 +125,7 @@ check.mistake("""The gradient is right. The value is not: you subtract log(M K) 
     loss_of("log_MK_by_group", lambda log_w, pooled: bound(log_w, pooled) - (0 if pooled else math.log(len(log_w))))
 )
 
-check.mistake("""The gradient is right. Pooled, the value is too low a loss by log M: M K weights stand under the
+check.mistake("""The gradient is right. Pooled, the loss is too low by log M: M K weights stand under the
     logarithm, and only log K was subtracted. logsumexp((0, 1)) takes both axes at once.""")(
     loss_of("log_K_pooled", lambda log_w, pooled: bound(log_w, pooled) + (math.log(len(log_w)) if pooled else 0))
 )
@@ -204,8 +204,14 @@ check.mistake("""This is shares times log w, and the shares move too: autograd d
     )
 )
 
-check.mistake("The log-weights went in with the wrong sign, so the worst sample counts most.")(
+check.mistake("""The log-weights went in with the wrong sign, so the worst sample counts most. And with the minus of the
+    loss behind it, every weight sinks as the loss goes down.""")(
     loss_of("worst_counts_most", lambda log_w, pooled: bound(-log_w, pooled))
+)
+
+check.mistake("""The softmax of a loss: you turned the sign of the log-weights and not that of the bound. It goes the
+    right way, but this is the log of the mean of 1/w, and there the worst sample counts most.""")(
+    loss_of("softmax_of_a_loss", lambda log_w, pooled: -bound(-log_w, pooled))
 )
 
 check.mistake("The gradient is right. In the value log K is not a natural logarithm. Nats go with math.log.")(

@@ -7,7 +7,7 @@ from vaecourse.checks.frame import Check
 check = Check(
     "03.too_good_a_law",
     "C",
-    praise="Yes: chi-squared is infinite for this q. The gap closes all the same, and slower than any 1/K.",
+    praise="Yes: chi-squared is infinite for this q. The gap closes all the same, but more slowly than 1/K.",
 )
 
 
@@ -17,8 +17,8 @@ def a_mean_of_zero() -> str:
     return "A"
 
 
-@check.mistake("""B holds for every q: it is L_K = E[log(p(x) (1 + e))] with log p(x) taken away, and nothing is left
-    out.""")
+@check.mistake("""B holds for every q: L_K is E[log(p(x) (1 + e))], so log p(x) less that is -E[log(1 + e)], and nothing
+    is left out.""")
 def gap_as_a_mean_of_logarithms() -> str:
     return "B"
 

@@ -1,4 +1,4 @@
-"""04.first_false_line: which line of the encoder's mechanism stops to hold with theta in the place of phi."""
+"""04.first_false_line: which line of the encoder's mechanism stops holding with theta in the place of phi."""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from vaecourse.checks.frame import Check
+from vaecourse.checks.slips import a_value
 
 check = Check(
     "04.same_bound",
@@ -17,8 +20,8 @@ def M_in_place_of_M_K() -> int:
     return 64
 
 
-@check.mistake("""512 samples are eight groups of 64. The ratio goes by the *root* of M: eight groups lift it by less
-    than three.""")
+@check.mistake("""512 samples are eight groups of 64. The ratio goes by the *root* of M: eight groups lift it by a
+    factor of less than three.""")
 def without_the_root() -> int:
     return 512
 
@@ -33,10 +36,15 @@ def only_those_that_are_added() -> int:
     return 4032
 
 
-@check.mistake("""You took the root of eight for M. It is the other way round: the ratio is the root of M, so M is the
-    square of eight.""")
-def root_in_place_of_the_square() -> float:
-    return 8**0.5 * 64
+ROOT = 8**0.5  # no whole number: it comes rounded, as groups or as samples
+
+for name, value in {
+    "root_in_place_of_the_square": ROOT * 64,
+    "root_in_place_of_the_square_in_whole_samples": math.floor(ROOT * 64),
+    "root_in_place_of_the_square_in_whole_groups": math.ceil(ROOT) * 64,
+}.items():
+    check.mistake("""You took the root of eight for M. It is the other way round: the ratio is the root of M, so M is
+        the square of eight.""")(a_value(name, value))
 
 
 @check.mistake("One sample in all has the ratio 0.79, and its bound is the ELBO. The bound is to stay L_64.")
@@ -44,8 +52,9 @@ def one_sample() -> int:
     return 1
 
 
-@check.mistake("""You have 64 groups of 4096 samples. Only M is to grow: K stays 64, and M K is 64 times 64.""")
-def K_raised_as_well() -> int:
+@check.mistake("""This is 64 times 4096: 4096 groups of 64 samples, or 64 groups of 4096. The ratio goes by the
+    root of M, so 64 groups are enough; and K stays 64.""")
+def M_squared_or_K_raised() -> int:
     return 64 * 4096
 
 

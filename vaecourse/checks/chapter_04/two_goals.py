@@ -143,6 +143,11 @@ mistake(
     "ELBO for phi", tight, elbo,
 )  # fmt: skip
 mistake(
+    """Both climb the ELBO, the mean of the log-weights. theta climbs L of all M K samples, one logarithm for each x;
+    phi climbs MIWAE, M logarithms of K samples.""",
+    "ELBO for both", elbo, elbo,
+)  # fmt: skip
+mistake(
     """theta is right. For phi you put the M axis under the logarithm and averaged over K. The axes are M, K, B. With
     M = K nobody would notice.""",
     "over the M axis", tight, over_the_M_axis,
@@ -155,6 +160,12 @@ mistake(
 mistake(
     """The sign is that of the bounds. An optimiser goes down, so .grad needs the gradients of minus the bounds.""",
     "the bounds and not losses", times(lambda _: -1.0, tight), times(lambda _: -1.0, loose),
+)  # fmt: skip
+mistake(
+    """Two things. Each .grad has the sum of both gradients, for .backward() reaches every parameter: say whom it may
+    reach, as in .backward(inputs=theta). And the sign is that of the bounds, where an optimiser goes down.""",
+    "the sum of the bounds and not of losses",
+    times(lambda _: -1.0, both(tight, loose)), times(lambda _: -1.0, both(tight, loose)),
 )  # fmt: skip
 mistake(
     """The sign of theta is right. phi's .grad has the gradient of the bound, and an optimiser would go down on it.""",
