@@ -1222,21 +1222,15 @@ plt.show()
 #
 # <details><summary>Hint 1</summary>
 #
-# Two parts again: the draws move, and the weights move. Which of them does this code have?
+# Two parts again: the draws move, and the weights move. Which of them does this code have? And what is the probability of all
+# K draws together?
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# The first part is value times the score of the whole draw, with value detached. The probability of the whole draw is the
-# product of the K q's, so its score is a sum.
-#
-# </details>
-#
-# <details><summary>Hint 3</summary>
-#
-# One surrogate has both parts: the detached value times the sum of log q, plus the value itself with log q *not* detached
-# in its weights.
+# One part is the value, detached, times the score of the whole draw, which is a sum over the K. In the other the weights must
+# know their log q. One surrogate can hold both.
 #
 # </details>
 
