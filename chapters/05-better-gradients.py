@@ -951,11 +951,13 @@ two_goals = cards.mine("04.two_goals")
 dreg_piece = cards.mine("05.dreg_loss")
 
 
+# %% slideshow={"slide_type": "fragment"}
 def step_of_mine(network, batch, name, theta, phi):
     """The gradients by which one step of your trainer steps."""
-    eps, found = network.noise(batch, 2, 3, seeded(4)), []  # [M, K, B, L]
-    nowhere = torch.optim.SGD([*theta, *phi], lr=0.0)
-    nowhere.register_step_post_hook(lambda *_: found.extend(p.grad.clone() for p in [*theta, *phi]))
+    eps = network.noise(batch, 2, 3, seeded(4))  # [M, K, B, L]
+    nowhere, found = torch.optim.SGD([*theta, *phi], lr=0.0), []
+    keep = lambda *_: found.extend(p.grad.clone() for p in [*theta, *phi])
+    nowhere.register_step_post_hook(keep)
     if name == "piwae":
         nowhere.zero_grad()
         log_p, log_q = network(batch, eps)
@@ -1002,8 +1004,8 @@ for which, (network, batch, theta, phi) in compared.items():
     for name in MINE:
         step_of_the_package(network, batch, name, named.values())
         expected = {key: p.grad.clone() for key, p in named.items()}
-        mine = step_of_mine(network, batch, name, list(theta.values()), list(phi.values()))
-        for key, gradient in zip(named, mine, strict=True):
+        lists = list(theta.values()), list(phi.values())
+        for key, gradient in zip(named, step_of_mine(network, batch, name, *lists)):
             apart = (gradient - expected[key]).abs().max().item()
             differences[which, name, key] = apart, expected[key].abs().max().item()
     for key in named:

@@ -1510,9 +1510,9 @@ labs.ALL["06.latent"]()
 # **3 ·** Somebody wants a plain VAE with a faint penalty on the mismatch of the codes, and sets $\alpha = 0$,
 # $\lambda = 0.001$ in the InfoVAE objective. What is trained?
 #
-# <details><summary>A · A model with hardly a price on mismatch, or with a reward: that depends on D</summary>
+# <details><summary>A · A model whose last term rewards a large D</summary>
 #
-# Right. The weight of $D$ is $\alpha + \lambda - 1 = -0.999$. With $D = KL$ it hands back nearly all that the rate has charged: a nat
+# Right. Its weight is $\alpha + \lambda - 1 = -0.999$. With $D = KL$ it only hands back nearly all that the rate has charged: a nat
 # of mismatch costs $0.001$. Another $D$ has another size, and where it outruns that KL, mismatch is rewarded. The
 # package refuses the setting.
 #
