@@ -375,7 +375,7 @@ assert 9 < moments("iwae", "mean", 8)[1] / moments("dreg", "mean", 8)[1] < 11
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **15 minutes.** Line 2 is the one to dwell on: both sides are the gradient of the same integral. Ask now: *where did we use that
-# it is the logarithm of a mean?* Only in line 3, the derivative of the weight. Keep the answer for *The rule behind it*.
+# it is the logarithm of a mean?* Twice: in line 1 by its weight, in line 3 by that weight's derivative. Keep the answer for *The rule behind it*.
 # In the lab: *DReG, K = 64*, then drag $K$ down to 3 and watch the green curve dip.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
@@ -457,7 +457,7 @@ verdict
 # flow back to mu, and through which does it not?</details>
 #
 # <details><summary>Hint 2</summary><code>z.clone()</code> is a new tensor that nothing else was computed from, so no
-# gradient comes back through it. The hook belongs on the z that <code>log_w</code> was made of.</details>
+# gradient comes back through it. Which tensor was <code>log_w</code> made of?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -509,8 +509,7 @@ assert round(moments("stl", "mean", 64)[0], 3) == -1.257 and round(moments("dreg
 # still missing where the gradient passes z?</details>
 #
 # <details><summary>Hint 2</summary>The loss sends the shares by itself. A share <code>[M, K, B]</code>, taken over M and K together and
-# detached, has to multiply the gradient of z: <code>z.register_hook(lambda gradient: share[..., None] * gradient)</code>, before you
-# return.</details>
+# detached, has to multiply the gradient of z: by a hook, as in exercise 4. z has one axis more than the share; where does it stand?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -705,8 +704,8 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 7 · The rule in order (pen and paper, medium, 5 minutes)
 #
-# In the five lines, only line 3 knew which bound it was. Take **any** value $V$ that depends on $\phi$ through the log-weights, and
-# let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. Put four of these lines in order; one of
+# Two of the five lines knew which bound it was: line 1 by its weight, line 3 by that weight's derivative. Take **any** value $V$ that
+# depends on $\phi$ through the log-weights, twice differentiable in them, and let $a_k = \partial V / \partial \log w_k$ be the weight that autograd gives to sample $k$. Put four of these lines in order; one of
 # the five does not hold for every $V$, and is left out. Begin with what is wanted.
 #
 # * **A** · Into the first line:
@@ -719,8 +718,8 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 #
 # <details><summary>Hint 1</summary>Which line treats two things as independent that depend on the same sample?</details>
 #
-# <details><summary>Hint 2</summary>It is the five lines above with another weight: what is wanted, from score to path, the chain rule,
-# and back into the first.</details>
+# <details><summary>Hint 2</summary>Go down the five lines above with a_k in the place of the share. Which letter is line 1, and which
+# two are lines 2 and 3?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 lines = ...  # the letters in order, "BCA"
@@ -738,12 +737,12 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The rule behind it
 #
-# For any value $V$ of the log-weights, with $a_k = \partial V / \partial \log w_k$, the same lines end in
+# For any value $V$ of the log-weights that has two derivatives, with $a_k = \partial V / \partial \log w_k$, the same lines end in
 #
 # $$ \nabla_\phi \mathbb E[V] \;=\; \mathbb E \sum_k \underbrace{a_k}_{\text{whole slopes}} (h_k - s_k)
 # \;=\; \mathbb E \sum_k \underbrace{\left( a_k - \frac{\partial a_k}{\partial \log w_k} \right)}_{\text{path term only}} h_k . $$
 #
-# First derivative, minus the diagonal of the second. For the ELBO $a = 1/K$ is constant and the correction vanishes: that is why its STL is
+# First derivative, minus the diagonal of the second. (A kink has no second derivative: for $V = \max_k \log w_k$ the rule does not hold.) For the ELBO $a = 1/K$ is constant and the correction vanishes: that is why its STL is
 # unbiased. For $L_K$ it gives $\tilde w - (\tilde w - \tilde w^2) = \tilde w^2$. Autograd can do it for every row of the table.
 
 
@@ -935,15 +934,15 @@ for name, weights in twins.items():
 # (chapter 02), InfoVAE's extra terms (chapter 06) and the jackknife below stand beside the table, not inside it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **10 minutes.** Hide the table and let them fill in a blank one in pairs: five columns, eight rows. Ask now: *which two rows differ in one
-# entry only?* (STL and DReG; IWAE and STL in the last column.) *Which row's value is not what phi climbs?* (PIWAE.) Then run the check.
+# **10 minutes.** Hide the table and let them fill in a blank one in pairs: five columns, eight rows. Ask now: *the twins aside, which rows differ in one
+# entry only?* (STL and DReG in the weights for phi; IWAE and STL in the score term.) *Which row's value is not what phi climbs?* (PIWAE.) Then run the check.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Your trainer, and the package's
 #
 # From chapter 01 on you wrote a trainer, piece by piece. Does it compute what the package computes? Two models: the reference model,
-# with its decoder's slope free to learn, and a small VAE. $M = 2$, $K = 3$ and $B = 5$ differ, so that no exchanged axis can hide. A
-# learning rate of 0 keeps the parameters where they are; what a step leaves in `.grad` is compared, tensor by tensor.
+# with its decoder's slope free to learn, and a small VAE. $M = 2$, $K = 3$, $B = 5$ and the VAE's $L = 4$ differ, so that no exchanged
+# axis can hide. A learning rate of 0 keeps the parameters where they are; the gradients that the optimiser steps by are compared, tensor by tensor.
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 training_step = cards.mine("01.training_step")
@@ -952,15 +951,21 @@ two_goals = cards.mine("04.two_goals")
 dreg_piece = cards.mine("05.dreg_loss")
 
 
+# %% slideshow={"slide_type": "fragment"}
 def step_of_mine(network, batch, name, theta, phi):
-    """One step of your trainer: it leaves a gradient in every .grad."""
+    """The gradients by which one step of your trainer steps."""
     eps = network.noise(batch, 2, 3, seeded(4))  # [M, K, B, L]
-    nowhere = torch.optim.SGD([*theta, *phi], lr=0.0)
+    nowhere, found = torch.optim.SGD([*theta, *phi], lr=0.0), []
+    keep = lambda *_: found.extend(p.grad.clone() for p in [*theta, *phi])
+    nowhere.register_step_post_hook(keep)
     if name == "piwae":
         nowhere.zero_grad()
         log_p, log_q = network(batch, eps)
-        return two_goals(log_p - log_q, theta, phi)
-    training_step(lambda x: loss_of(network, x, eps, name), batch, nowhere)
+        two_goals(log_p - log_q, theta, phi)
+        nowhere.step()
+    else:
+        training_step(lambda x: loss_of(network, x, eps, name), batch, nowhere)
+    return found
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -984,7 +989,7 @@ five = torch.linspace(-1.0, 2.0, 5, dtype=torch.float64)[:, None]  # [B, 1]
 reference = exact.Case(exact.LinearGaussian(slope, 0.7), five, mean, std)
 with torch.random.fork_rng():
     torch.manual_seed(3)
-    small = models.VAE(data_dim=64, latent_dim=2, hidden=(8,))
+    small = models.VAE(data_dim=64, latent_dim=4, hidden=(8,))
 digits_five = data.binarise(images.train[:5], seeded(2))  # [5, 64]
 
 compared = {  # model: (network, batch, theta by name, phi by name)
@@ -999,9 +1004,9 @@ for which, (network, batch, theta, phi) in compared.items():
     for name in MINE:
         step_of_the_package(network, batch, name, named.values())
         expected = {key: p.grad.clone() for key, p in named.items()}
-        step_of_mine(network, batch, name, list(theta.values()), list(phi.values()))
-        for key, p in named.items():
-            apart = (p.grad - expected[key]).abs().max().item()
+        lists = list(theta.values()), list(phi.values())
+        for key, gradient in zip(named, step_of_mine(network, batch, name, *lists)):
+            apart = (gradient - expected[key]).abs().max().item()
             differences[which, name, key] = apart, expected[key].abs().max().item()
     for key in named:
         print(f"{which} {key:>17}", end="")
@@ -1015,8 +1020,8 @@ assert all(apart < 1e-5 * max(1.0, largest) for apart, largest in differences.va
 assert all(largest > 0 for _, largest in differences.values())  # zeros would agree too
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The largest difference of each parameter's gradient, for IWAE, MIWAE, PIWAE and DReG. What is left is rounding. Where the cell above
-# says *your own answer*, these are your lines: **four rows of the table, in a trainer that you wrote.**
+# The largest difference of each parameter's gradient, for IWAE, MIWAE, PIWAE and DReG. What is left is rounding. Where `cards.mine`
+# said *your own answer*, these are your lines: **four rows of the table, in a trainer that you wrote.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## From both sides: L ≤ log p ≤ U
@@ -1085,8 +1090,8 @@ assert round(upper - lower, 3) == 0.011 and round(abs((lower + upper) / 2 - log_
 # <details><summary>Hint 1</summary>How many weights stand under the logarithm of U, and where does the first of them
 # come from?</details>
 #
-# <details><summary>Hint 2</summary>Put the posterior's sample beside the other K: <code>torch.cat([log_w0[:, None],
-# log_w], 1)</code>. The second logarithm has K + 1 weights under it.</details>
+# <details><summary>Hint 2</summary>Put the posterior's sample beside the other K: <code>torch.cat</code>
+# along the K axis, which log_w0 has to get first. How many weights stand under the second logarithm then?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]

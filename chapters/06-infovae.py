@@ -30,6 +30,7 @@ import torch
 from torch.distributions import MultivariateNormal as Gaussian
 from torch.distributions import Normal
 from torch.nn.functional import softplus
+from tqdm import tqdm
 
 from vaecourse import checks, data, divergences, evaluate, exact, infovae, labs, plots, recorded, train
 
@@ -84,7 +85,7 @@ def z_score(samples, truth):
 #
 # <details><summary>C · It is halved</summary>
 #
-# Right. For large $K$ the gap is $\chi^2 / (2K)$, if that variance is finite.
+# Right. For large $K$ the gap is $\chi^2 / (2K)$, if $\chi^2$, the variance of $w / p(x)$, is finite.
 #
 # </details>
 
@@ -246,19 +247,19 @@ assert told_now > 8
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The rate, split in two
 #
-# The ELBO is reconstruction minus **rate**: $\mathbb E \log p_\theta(x|z) - \mathbb E\, KL(q(z|x) \,\|\, p(z))$. Put $\log q(z)$ into the rate, once with plus and once with minus:
+# The ELBO is reconstruction minus **rate**: $\mathbb E \log p_\theta(x|z) - \mathbb E\, KL(q(z|x) \,\|\, p(z))$. The rate has two parts:
 #
-# $$ \underbrace{\mathbb E\, KL\big(q(z|x) \,\|\, p(z)\big)}_{\text{rate}} = \mathbb E \log \frac{q(z|x)}{q(z)} + \mathbb E \log \frac{q(z)}{p(z)}
+# $$ \underbrace{\mathbb E\, KL\big(q(z|x) \,\|\, p(z)\big)}_{\text{rate}}
 # = \underbrace{I_q(x; z)}_{\text{information}} + \underbrace{KL\big(q(z) \,\|\, p(z)\big)}_{\text{mismatch of all codes together}} . $$
 #
-# One line, no approximation (Hoffman and Johnson 2016 call it ELBO surgery). The rate charges for two things, and we want only one of them to be expensive. **The ELBO
+# No approximation (Hoffman and Johnson 2016 call it ELBO surgery); exercise 1 has the steps. The rate charges for two things, and we want only one of them to be expensive. **The ELBO
 # makes us pay for information.** At a fair price: on the flat line the mismatch is $0$, each nat that the code tells improves the reconstruction by one nat and costs one nat of rate.
 # That is why the line is flat. A decoder that can do without the code has no reason to buy any.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 1 · The surgery, line by line (pen and paper, easy, 4 minutes)
 #
-# The one line above has five in it. Here they are, shuffled. Bring them into the order in which each follows from the one before. The first is what the rate means, written out; the last is what we wanted to see.
+# The split above takes five lines. Here they are, shuffled. Bring them into the order in which each follows from the one before. The first is what the rate means, written out; the last is what we wanted to see.
 #
 # * **A** $\ \mathbb E_{p_D} KL(q(z|x) \,\|\, q(z)) + KL(q(z) \,\|\, p(z))$
 # * **B** $\ \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z|x)}{q(z)} + \mathbb E_{p_D} \mathbb E_{q(z|x)} \log \frac{q(z)}{p(z)}$
@@ -268,8 +269,8 @@ assert told_now > 8
 #
 # <details><summary>Hint 1</summary>Which line has one logarithm, and no q(z) in it yet?</details>
 #
-# <details><summary>Hint 2</summary>Put q(z) in, above and below. Split the logarithm. In one of the two means x does not occur any more: average it away.
-# Last, read off two KLs.</details>
+# <details><summary>Hint 2</summary>q(z) can come in only inside one logarithm, above and below. Which line can follow only where there are two
+# logarithms already? And which one says where x is averaged away?</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 steps = ...  # the five letters in order, like "ABCDE"
@@ -600,8 +601,10 @@ for alpha, lam in ((0.3, 2.5), (1.0, 7.0)):
 # | MMD-VAE ($D$ = MMD²) | $1$ | any $\ge 0$ | $0$ | $\lambda$ |
 # | InfoVAE as in the paper | $0$ | $1000$ | $1$ | $999$ |
 #
-# Where a weight is negative, the objective *rewards* what it should charge for: for $\alpha > 1$ a large rate, for $\alpha + \lambda < 1$ codes that together lie far from the prior. A popular setting, $\alpha = 0$ and
-# $\lambda = 0.001$ ("a little MMD"), has the weight $-0.999$. No error is raised, and the loss goes down.
+# Where a weight is negative, that term is *rewarded*: for $\alpha > 1$ the rate, for $\alpha + \lambda < 1$ the divergence $D$. A popular setting, $\alpha = 0$ and
+# $\lambda = 0.001$ ("a little MMD"), has the weight $-0.999$. What that does depends on $D$. With $D = KL$ the term hands back what the rate has charged for the same KL, and
+# mismatch costs $\lambda$, a thousandth of a VAE's price. With $D$ = MMD² the rate still charges one KL, and $0.999$ MMD² is paid back; wherever that is the larger of the two,
+# codes far from the prior are rewarded. No error is raised, and the loss goes down.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 4 · Spot the bug: the map with no border (easy, 5 minutes)
@@ -610,7 +613,7 @@ for alpha, lam in ((0.3, 2.5), (1.0, 7.0)):
 #
 # <details><summary>Hint 1</summary>In which columns is at least one of the two weights below 0?</details>
 #
-# <details><summary>Hint 2</summary><code>(weights &lt; 0).any(0)</code> says where, [N]. <code>masked_fill</code> puts nan there, in both rows.</details>
+# <details><summary>Hint 2</summary><code>weights &lt; 0</code> is [2, N]. Make one [N] of it, true where either row is; <code>masked_fill</code> takes it from there.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -777,7 +780,7 @@ assert torch.allclose(torch.stack(both), torch.stack([U[0], V[0]]), atol=1e-6)
 #
 # Two draws of the prior lie at $0$ and $1$, two codes at $1$ and $3$. The kernel is IMQ with $C = 1$: it is $1$, $\frac12$, $\frac15$ and $\frac1{10}$ at the distances $0$, $1$, $2$ and $3$. What is $U$?
 #
-# <details><summary>Hint 1</summary>How many terms has each of the three sums? And which pairs are pairs of a point with itself?</details>
+# <details><summary>Hint 1</summary>How many terms does each of the three sums have? And which pairs are pairs of a point with itself?</details>
 #
 # <details><summary>Hint 2</summary>Inside a cloud there is one pair, counted in both orders and divided by 2. Across there are four pairs, at the distances
 # 1, 3, 0 and 2.</details>
@@ -976,7 +979,7 @@ assert imq_far[0] > 3.5 and imq_far[-1] < 1  # IMQ, fifty times too narrow and f
 #
 # <details><summary>Hint 1</summary>How often does d divide the squared distance? And what kind of thing is <code>bandwidth</code>, a length or its square?</details>
 #
-# <details><summary>Hint 2</summary>Add up over the last axis where the code takes a mean, leave d out of the width, and square the bandwidth.</details>
+# <details><summary>Hint 2</summary>No d stands in the formula. The code brings it in twice: where? Then compare what the formula and the code have below the line.</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -1112,8 +1115,6 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Four more divergences (may wait, with exercise 9)
 #
-# **A question for this part; guess before you read.** One code tells more nats about the picture than another. Do its nearest neighbours then name more digits: always, never, or sometimes? *The family on digits* has the answer.
-#
 # MMD is one way to compare $q(z)$ with $p(z)$. The others that InfoVAE names, on one latent space where the answer is known: codes $q(z|x) = \mathcal N(\mu(x), 0.3\, I)$ in two dimensions with Gaussian means, so that $q(z)$ is Gaussian too.
 
 # %% slideshow={"slide_type": "fragment"}
@@ -1163,14 +1164,14 @@ for B in (2, 8, 32, 128):
 #
 # JS is what an adversarial autoencoder plays for. Here the ratio of two Gaussians is a quadratic in $z$; the network does not know that.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 with torch.random.fork_rng():
     torch.manual_seed(0)
     T = divergences.Discriminator(latent_dim=2)  # two hidden layers of 64
 optimiser = torch.optim.Adam(T.parameters(), lr=1e-3)
 slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, 600)
 generator = torch.Generator().manual_seed(9)
-for _ in range(600):  # a few seconds
+for _ in tqdm(range(600), leave=False):  # a few seconds
     (_, z), prior = draw_codes(512, generator), torch.randn(512, 2, generator=generator)
     loss = softplus(-T(z)).mean() + softplus(T(prior)).mean()  # -log σ, -log(1 - σ)
     optimiser.zero_grad()
@@ -1281,6 +1282,8 @@ assert ((moved.std(0) - 0.99).abs() < 0.02).all() and moved.mean(0).abs().max() 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One interface, six divergences
+#
+# **A question for this part; guess before you read.** One code tells more nats about the picture than another. Do its nearest neighbours then name more digits: always, never, or sometimes? *The family on digits* has the answer.
 #
 # In the package all of them stand behind one name: `infovae.InfoVAE(divergence, alpha, lambda_)`. Its `backward` fills `.grad`, lets a discriminator take its own step, and returns the three terms. On the VAE from above, which has never heard of any of them:
 
@@ -1507,17 +1510,18 @@ labs.ALL["06.latent"]()
 # **3 ·** Somebody wants a plain VAE with a faint penalty on the mismatch of the codes, and sets $\alpha = 0$,
 # $\lambda = 0.001$ in the InfoVAE objective. What is trained?
 #
-# <details><summary>A · A model that is rewarded for mismatch</summary>
+# <details><summary>A · A model whose last term rewards a large D</summary>
 #
-# Right. The weight of the divergence is $\alpha + \lambda - 1$, nearly $-1$: the further $q(z)$ is from the prior,
-# the better. The package refuses it.
+# Right. Its weight is $\alpha + \lambda - 1 = -0.999$. With $D = KL$ it only hands back nearly all that the rate has charged: a nat
+# of mismatch costs $0.001$. Another $D$ has another size, and where it outruns that KL, mismatch is rewarded. The
+# package refuses the setting.
 #
 # </details>
 #
 # <details><summary>B · What was wanted</summary>
 #
 # $\lambda$ is not the weight of the penalty. The rate contains one unit of mismatch already, so $\lambda = 1$ is the
-# plain VAE, and more needs $\lambda > 1$.
+# plain VAE, and a penalty beside that needs $\lambda > 1$.
 #
 # </details>
 #

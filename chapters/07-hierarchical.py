@@ -9,8 +9,8 @@
 # * **measure** what a learned inverse model buys, on a law in 50 dimensions and on digits;
 # * **choose** between an upper and a lower bound for the same mixture, as a posterior and as a prior.
 #
-# You need chapters 01 to 05, and above all two things from them: log-weights, and the sandwich $L_K \le \log p(x) \le U_K$ of chapter 05. The mutual
-# information of chapter 06 turns up twice.
+# You need chapters 01 to 05, and above all two things from them: log-weights, and the sandwich $L_K \le \log p(x) \le U_K$ of chapter 05. From
+# chapter 06 comes the mutual information, in question 2 below and twice on the page, and exercise 9 counts what the bug of its exercise 3 makes. Without 06, leave these out.
 #
 # **Part 1: reading 50 minutes, doing 35 minutes. Part 2: reading 65 minutes, doing 25 minutes.** That counts what is marked *may wait*; skip it on a first reading.
 
@@ -29,6 +29,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch.distributions import Exponential, LogNormal, MultivariateNormal, Normal
+from tqdm import tqdm
 
 from vaecourse import bounds, checks, data, evaluate, exact, hierarchical, labs, objectives, plots, recorded, train
 from vaecourse.hierarchical.vae import HierarchicalVAE
@@ -194,7 +195,7 @@ plt.show()
 #
 # <details><summary>Hint 1</summary>Think of a psi that decides nearly everything about z. You see the z. Could the psi that made it still be anything?</details>
 #
-# <details><summary>Hint 2</summary>One of the four says what psi_0 is once z is known. Compare it with what the paragraph above the box says of the pair.</details>
+# <details><summary>Hint 2</summary>Ask of each step whether it speaks of psi_0 before z is known or after, and whether the paragraph above the box allows that.</details>
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
 wrong_step = ...  # a letter, "A" to "D"
@@ -291,7 +292,7 @@ verdict
 #
 # With natural logarithms $\log 0.8 = -0.223$, $\log 0.5 = -0.693$, $\log 0.2 = -1.609$.
 #
-# <details><summary>Hint 1</summary>What is q(z)? And with which probability was it psi = 0 that made this z?</details>
+# <details><summary>Hint 1</summary>What is q(z)? And with what probability was it psi = 0 that made this z?</details>
 #
 # <details><summary>Hint 2</summary>q(z) is 0.5, and q(psi | z) is 0.8 and 0.2, by Bayes. U_0 is the mean of log q(z | psi_0) over q(psi | z): two terms.</details>
 
@@ -479,7 +480,7 @@ verdict
 #
 # <details><summary>Hint 1</summary>Which argument is never used?</details>
 #
-# <details><summary>Hint 2</summary><code>torch.cat([log_q_own[None], log_q_fresh])</code> puts them side by side, [K + 1, B]. Their mean has one more in it than before.</details>
+# <details><summary>Hint 2</summary>It belongs under the logarithm, beside the others: <code>torch.cat</code>, once it has an axis for k. Over how many is the mean then?</details>
 
 
 # %% slideshow={"slide_type": "skip"} tags=["stub"]
@@ -640,7 +641,7 @@ def learn(tau, steps, K=5, seed=0):
     """Let tau descend U_K: fresh (z, psi_0) from the law at every step."""
     optimiser = torch.optim.Adam(tau.parameters(), lr=0.01)
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
+    for _ in tqdm(range(steps), leave=False):
         z, psi_0 = laplace.sample(100, generator)
         log_r = hierarchical.log_ratios(laplace, tau, z, psi_0, K, generator)
         loss = upper_bound(log_r).mean()
@@ -936,7 +937,7 @@ def fit_sampler(target, steps=900, K=50, seed=0):
     sampler = Sampler()
     optimiser = torch.optim.Adam(sampler.parameters(), lr=0.01)
     fades = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(steps):
+    for _ in tqdm(range(steps), leave=False):
         optimiser.zero_grad()
         negative_elbo(sampler, target, 100, K).mean().backward()
         optimiser.step(), fades.step()
@@ -950,7 +951,7 @@ def fit_gaussian(target, steps=600):
     mean, factor = torch.zeros(2, requires_grad=True), torch.eye(2).requires_grad_()
     optimiser = torch.optim.Adam([mean, factor], lr=0.02)
     log_q = lambda eps: -0.5 * eps.square().sum(-1) - math.log(2 * math.pi) - torch.linalg.slogdet(factor)[1]
-    for _ in range(steps):
+    for _ in tqdm(range(steps), leave=False):
         eps = torch.randn(200, 2)
         optimiser.zero_grad(), (log_q(eps) - target(mean + eps @ factor.T)).mean().backward()
         optimiser.step()
@@ -1421,7 +1422,7 @@ assert round(ghost(place).item(), 1) == -2.5 and round(mixture_log_prob(place, c
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 9 · Counting ghosts (pen and paper, easy, 4 minutes)
 #
-# Now $3$ components in $4$ dimensions, narrow, and no two of them near each other in any coordinate. The bug mixes in each dimension by itself and multiplies. How many modes does its density have in all, the real ones included?
+# Now $3$ components in $4$ dimensions, narrow, and no two of them near each other in any coordinate. The bug, that of exercise 3 in chapter 06, mixes in each dimension by itself and multiplies. How many modes does its density have in all, the real ones included?
 #
 # <details><summary>Hint 1</summary>In one dimension the mixture has 3 modes. In two dimensions each of them meets each mode of the other. How many is that?</details>
 #

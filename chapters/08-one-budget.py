@@ -55,7 +55,7 @@ plots.use_style()
 #
 # <details><summary>C · A few weights carry nearly all of the sum</summary>
 #
-# Right. The mean is then about as noisy as a mean of nine weights would be, and its logarithm lies low.
+# Right. With these weights a mean over the posterior is about as noisy as one of nine draws of the posterior itself. The mean weight is off by about a third, $1/\sqrt 9$, and its logarithm lies low.
 #
 # </details>
 #
@@ -254,9 +254,41 @@ verdict
 # would shrug.
 #
 # But look at how the runs were made. A **seed** makes the first weights, the order of the images, the pixels and the noise. Run 3 of DReG and run 3 of IWAE began at the same weights and saw the same pixels and the same noise. A
-# lucky seed is lucky for both. So subtract **seed by seed**, and take the standard error of the *differences*.
+# lucky seed is lucky for both.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 2 · A pair is a seed (easy, 3 minutes)
 #
-# The two ways to subtract are in the next cell, `unpaired` and `paired`. It is folded, since exercise 2 asks you for the second. Here is what they say.
+# You get `a` and `b`, `[S]` each: one measure of two rows, for the same $S$ seeds in the same order. Return by how much `a` is better than `b` in the mean, and the standard error of that.
+#
+# The formula is that of exercise 1. What is new is the question what *one observation* is.
+#
+# <details><summary>Hint 1</summary>What do the two rows have in common that would cancel, if you subtracted before you average?</details>
+#
+# <details><summary>Hint 2</summary>One subtraction of two [S], and then you have solved this already.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def better_by(a, b):
+    # Your lines here: return difference, error
+    ...
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["08.paired"](better_by)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def better_by(a, b):
+    return mean_and_error(a - b)
+
+
+verdict = checks.ALL["08.paired"](better_by)
+assert verdict.passed
+verdict
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# So subtract **seed by seed**, and take the standard error of the *differences*. The two ways to subtract are in the next cell, folded: `unpaired` and `paired`. Here is what they say.
 
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -301,37 +333,6 @@ assert near(lead, 0.04, 0.0005) and near(error, 0.005, 0.0005)
 assert all(0.0145 < standard_error(column(runs, row, "log_p").values())[1] < 0.02 for row in ("DReG", "IWAE"))
 assert 0 < table["DReG"]["log_p"] - table["IWAE"]["log_p"] < 0.05
 assert 0.9 < paired(runs, "IWAE", "VAE", "log_p")[1] / unpaired(runs, "IWAE", "VAE", "log_p")[1] < 1.1
-
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 2 · A pair is a seed (easy, 3 minutes)
-#
-# You get `a` and `b`, `[S]` each: one measure of two rows, for the same $S$ seeds in the same order. Return by how much `a` is better than `b` in the mean, and the standard error of that.
-#
-# The formula is that of exercise 1. What is new is the question what *one observation* is.
-#
-# <details><summary>Hint 1</summary>What do the two rows have in common that would cancel, if you subtracted before you average?</details>
-#
-# <details><summary>Hint 2</summary>One subtraction of two [S], and then you have solved this already.</details>
-
-
-# %% slideshow={"slide_type": "skip"} tags=["stub"]
-def better_by(a, b):
-    # Your lines here: return difference, error
-    ...
-
-
-# %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["08.paired"](better_by)
-
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-def better_by(a, b):
-    return mean_and_error(a - b)
-
-
-verdict = checks.ALL["08.paired"](better_by)
-assert verdict.passed
-verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How large must $z$ be?
@@ -431,7 +432,7 @@ assert not any(sure(runs, a, b, "elbo") for a in gentle for b in gentle if a != 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What each word buys
 #
-# The whole course is about four words: *tight*, *low-variance*, *informative*, *expressive*. Each has a price, and now each has a number. **Guess before each table:** which of the two moves, the model or the encoder?
+# The whole course is about four words: *tight*, *low-variance*, *informative*, *expressive*. Each has a price, and now each has a number. **Guess before each table:** how far does the model move, and how far the encoder?
 #
 # One row is borrowed from chapter 06's record: a VAE with **one sample** a step, same model, same schedule, same seeds, in place of 64.
 
@@ -944,6 +945,8 @@ for name, quoted in known.items():
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # All within noise. Now *IWAE* (Burda and others 2016), table 1: negative $\log \hat p(x)$ with $K = 5000$, so **lower is better**. Two records of ours beside it, with the paper's optimiser and shortened schedules: the digits, and **MNIST with the paper's own network**, one seed and
 # the first 1000 test images, as far as a small machine gets: `python -m vaecourse reproduce iwae`.
+#
+# **Guess before the table**, from the digits and this page: at $k = 5$ on MNIST, is IWAE better than the VAE after 13 passes?
 
 # %% slideshow={"slide_type": "fragment"}
 nll = {
@@ -974,9 +977,9 @@ for row in nll:
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · A table in bits (pen and paper, easy, 4 minutes)
 #
-# Another paper prints the same quantity in **bits per dimension**, with two decimals. An image of MNIST has $28 \times 28$ pixels. In the paper's column the row *IWAE, k = 50* has $84.78$ nats of negative log-likelihood. How many bits per dimension are these?
+# Another paper prints the same quantity in **bits per dimension**, with two decimals. An image of MNIST has $28 \times 28$ pixels. In the paper's column the row *IWAE, k = 50* has $84.78$ nats of negative log-likelihood. How many bits per dimension is that?
 #
-# <details><summary>Hint 1</summary>How many nats are one bit? And how many dimensions has an image?</details>
+# <details><summary>Hint 1</summary>How many nats is one bit? And how many dimensions does an image have?</details>
 #
 # <details><summary>Hint 2</summary>One bit is log 2 = 0.693 nats, and there are 784 pixels. Divide by both.</details>
 
@@ -998,7 +1001,7 @@ in_bits = {row: nll[row] / (28 * 28 * math.log(2)) for row in ("IWAE, k = 50", "
 assert in_bits["IWAE, k = 50"] == bits and [round(value, 3) for value in in_bits.values()] == [0.156, 0.159]
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **What do the rows differ by?** Guess, from the digits and this page: at $k = 5$ on MNIST, is IWAE better than the VAE after 13 passes?
+# **What do the rows differ by?** First what averaging is worth, then what the logarithm adds.
 
 # %% slideshow={"slide_type": "subslide"}
 steps = [("k = 1", "VAE, k = 5"), ("VAE, k = 5", "IWAE, k = 5")]

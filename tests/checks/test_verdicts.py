@@ -413,7 +413,7 @@ def test_an_order_is_told_the_first_line_that_cannot_stand_there():
     assert "The first 2 are right; the line D cannot stand at place 3" in ORDER("BCDA").message
     assert "The first is right; the line A cannot stand at place 2" in ORDER("BACD").message
     assert "D is missing" in ORDER("BCA").message and "A stands there 2 times" in ORDER("BCADA").message
-    assert "there is no line E" in ORDER("BCADE").message
+    assert "E does not belong there" in ORDER("BCADE").message
     assert 'quotation marks are needed, like "BCA"' in ORDER(7).message
     assert not any(ORDER(order).passed for order in ("B...", "BCAD...", "..."))
 

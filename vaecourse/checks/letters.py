@@ -40,9 +40,9 @@ def difference(value: object, need: str) -> str:
     faults += [
         f"{letter} stands there {found.count(letter)} times" for letter in sorted(need) if found.count(letter) > 1
     ]
-    faults += [f"there is no line {letter}" for letter in sorted(set(found) - set(need))]
+    faults += [f"{letter} does not belong there" for letter in sorted(set(found) - set(need))]
     if faults:
-        return f'is "{found}": {", ".join(faults)}. Every line stands there once.'
+        return f'is "{found}": {", ".join(faults)}. Each line that belongs there stands once.'
     right = next(place for place, (a, b) in enumerate(zip(found, need)) if a != b)
     before = "The" if not right else f"The first {right} are right; the" if right > 1 else "The first is right; the"
     return f'is "{found}". {before} line {found[right]} cannot stand at place {right + 1}.'

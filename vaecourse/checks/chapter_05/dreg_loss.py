@@ -15,19 +15,19 @@ Loss = Callable[[Tensor, Tensor, Tensor], object]
 Shares = Callable[[Tensor], Tensor]
 
 
-def watched(answer: Loss, theta: Tensor, mu: Tensor, eps: Tensor) -> dict[str, object]:
-    """The loss, and its gradients for theta and mu, on a model whose sigma is 0.6."""
+def watched(answer: Loss, theta: Tensor, mu: Tensor, eps: Tensor, about: float) -> dict[str, object]:
+    """The loss, and its gradients for theta and mu, on a model whose sigma is 0.6; ``about`` moves its log-weights."""
     z = mu + 0.6 * eps  # [M, K, B, L]
     log_q = Normal(mu.detach(), 0.6).log_prob(z).sum(-1)
-    log_p = -0.5 * z.square().sum(-1) - 0.5 * (1.3 - (theta * z).sum(-1)).square() - 0.1 * z.pow(3).sum(-1) - 800.0
+    log_p = -0.5 * z.square().sum(-1) - 0.5 * (1.3 - (theta * z).sum(-1)).square() - 0.1 * z.pow(3).sum(-1) + about
     loss = answer(log_p, log_q, z)
     for_theta, for_phi = slopes_of(loss, [theta, mu])
     return {"the loss": loss, "its gradient for theta": for_theta, "its gradient for phi": for_phi}
 
 
-def case(M: int, K: int, B: int, L: int, seed: int) -> tuple[Tensor, ...]:
+def case(M: int, K: int, B: int, L: int, seed: int, about: float) -> tuple:
     theta, mu = normal(L, seed=seed).double(), normal(B, L, seed=seed + 1).double()
-    return theta.requires_grad_(), mu.requires_grad_(), normal(M, K, B, L, seed=seed + 2).double()
+    return theta.requires_grad_(), mu.requires_grad_(), normal(M, K, B, L, seed=seed + 2).double(), about
 
 
 def shares(log_w: Tensor) -> Tensor:
@@ -68,7 +68,11 @@ check = CheckOfEffects(
     "05.dreg_loss",
     right,
     praise="Plain shares for theta, their squares for phi, and a loss that is still minus the bound: one pass.",
-    cases=lambda: [case(2, 3, 4, 2, seed=201), case(3, 2, 5, 1, seed=211), case(1, 6, 2, 3, seed=221)],
+    cases=lambda: [
+        case(2, 3, 4, 2, seed=201, about=0.0),  # here exp does no harm, and whatever else is wrong shows
+        case(3, 2, 5, 1, seed=211, about=-800.0),
+        case(1, 6, 2, 3, seed=221, about=-800.0),
+    ],
     watched=watched,
 )
 
@@ -102,7 +106,7 @@ check.mistake("""The loss and theta are right. phi gets the third power of the s
 check.mistake("""The hook's shares add up to one in each of the M groups. This row pools all M K samples under one
     logarithm: flatten(0, 1), then softmax.""")(hooked("shares of the groups in the hook", hook=by_group))
 
-check.mistake("""This is the doubly reparameterised MIWAE, or nearly: M logarithms of K samples each. DReG's row pools
+check.mistake("""This is the doubly reparameterised MIWAE: M logarithms of K samples each. DReG's row pools
     all M K samples under one.""")(hooked("by group", value=lambda log_w: -bounds.miwae(log_w).mean(), hook=by_group))
 
 check.mistake("""Your loss is MIWAE's, M logarithms of K samples each, and the hook has the shares of all M K. DReG's

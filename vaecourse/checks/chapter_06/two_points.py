@@ -88,6 +88,6 @@ def cross_term_summed() -> float:
     return 0.7 - 2 * 1.8
 
 
-@check.mistake("0.7 are the two terms inside the clouds, and -0.9 is still to come: twice the mean across.")
+@check.mistake("0.7 is the sum of the two terms inside the clouds, and -0.9 is still to come: twice the mean across.")
 def cross_term_missing() -> float:
     return 0.7

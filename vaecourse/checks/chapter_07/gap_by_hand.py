@@ -18,24 +18,25 @@ check = Check(
 )
 
 
-@check.mistake("""-0.223 comes out with psi_0 from the prior, half and half. That is L_1, a lower bound. In U_0 the psi
-    is the one that made z: weight it by q(psi | z).""")
+@check.mistake("""-0.223 is log 0.8. It is also the mean of both logarithms half and half, as if psi_0 came from the
+    prior, less log q(z). In U_0 the psi is the one that made z: weight each by q(psi | z), then take log q(z)
+    away.""")
 def psi_0_from_the_prior() -> float:
     return 0.5 * math.log(LIKELY / Q) + 0.5 * math.log(RARE / Q)
 
 
-@check.mistake("""0.223 is the KL the other way round, of the prior from the posterior: it is how far L_1 lies *below*.
-    For U_0 the mean is over q(psi | z), with the weights 0.8 and 0.2.""")
+@check.mistake("""0.223 is minus log 0.8. It is also the KL the other way round, of the prior from the posterior: how
+    far L_1 lies *below*. For U_0 the mean is over q(psi | z), with the weights 0.8 and 0.2.""")
 def KL_the_other_way_round() -> float:
     return -psi_0_from_the_prior()
 
 
-@check.mistake("-0.5 is U_0 itself. Asked is how far it lies above log q(z): take log 0.5 away.")
+@check.mistake("-0.5 is U_0 itself. The question is how far it lies above log q(z): take log 0.5 away.")
 def U_0_itself() -> float:
     return LIKELY * math.log(LIKELY) + RARE * math.log(RARE)
 
 
-@check.mistake("0.5 is minus U_0. Asked is U_0 - log q(z), and log q(z) = log 0.5 is below U_0.")
+@check.mistake("0.5 is minus U_0. The question is U_0 - log q(z), and log q(z) = log 0.5 is below U_0.")
 def minus_U_0() -> float:
     return -U_0_itself()
 
@@ -50,10 +51,22 @@ def base_10() -> float:
     return LIKELY * math.log10(LIKELY / Q) + RARE * math.log10(RARE / Q)
 
 
-@check.mistake("""0.307 is the logarithm of the mean of q(z | psi_0). U_0 is the mean of the logarithm: first the log
-    of each, then weight them.""")
+@check.mistake("""0.307 is log 0.68 less log q(z): the logarithm of the mean of q(z | psi_0). U_0 is the mean of the
+    logarithm: first the log of each, then weight them.""")
 def log_of_the_mean() -> float:
     return math.log((LIKELY**2 + RARE**2) / Q)
+
+
+@check.mistake("""-0.386 is log 0.68, the logarithm of the mean of q(z | psi_0). U_0 is the mean of the logarithm, and
+    log q(z) is still to be taken away.""")
+def log_of_the_mean_alone() -> float:
+    return math.log(LIKELY**2 + RARE**2)
+
+
+@check.mistake("""-0.916 is L_1, the mean of both logarithms half and half, and also log(0.2 / 0.5). In U_0 the psi is
+    the one that made z: weight each logarithm by q(psi | z), then take log q(z) away.""")
+def L_1_itself() -> float:
+    return 0.5 * math.log(LIKELY) + 0.5 * math.log(RARE)
 
 
 @check.mistake("""0.47 is the gap if psi_0 were 0 for certain. Given this z it is 0 in eight cases of ten, and 1 in
@@ -73,7 +86,8 @@ def sign_turned_round() -> float:
     return -(LIKELY * math.log(LIKELY / Q) + RARE * math.log(RARE / Q))
 
 
-@check.mistake("0.693 is log 2, what is left if psi decides everything. Here it does not: z may come from either psi.")
+@check.mistake("""0.693 is log 2: minus log q(z), and also what is left if psi decides everything. Here it does not: z
+    may come from either psi.""")
 def log_2() -> float:
     return math.log(2)
 

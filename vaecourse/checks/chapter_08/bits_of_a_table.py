@@ -17,12 +17,12 @@ check = Check(
 )
 
 
-@check.mistake("0.108 are nats per dimension. A bit is log 2 = 0.693 nats: divide by that as well.")
+@check.mistake("0.108 is in nats per dimension. A bit is log 2 = 0.693 nats: divide by that as well.")
 def nats_per_dimension() -> float:
     return NATS / PIXELS
 
 
-@check.mistake("122.3 are bits for the whole image. Per dimension: divide by the number of pixels.")
+@check.mistake("122.3 is in bits, for the whole image. Per dimension: divide by the number of pixels.")
 def bits_for_the_image() -> float:
     return NATS / math.log(2)
 
@@ -53,16 +53,16 @@ def one_row() -> float:
     return NATS / (28 * math.log(2))
 
 
-@check.mistake("0.159 is the row below, the VAE with k = 50. Asked is IWAE with k = 50, 84.78 nats.")
+@check.mistake("0.159 is the row below, the VAE with k = 50. The question is about IWAE with k = 50, 84.78 nats.")
 def of_the_VAE() -> float:
     return 86.35 / (PIXELS * math.log(2))
 
 
-@check.mistake("0.0542 comes out if you divide by 2 where log 2 belongs. A bit is log 2 = 0.693 nats.")
+@check.mistake("0.0541 comes out if you divide by 2 where log 2 belongs. A bit is log 2 = 0.693 nats.")
 def divided_by_2() -> float:
     return NATS / (PIXELS * 2)
 
 
-@check.mistake("0.16 is right to two digits. Three are asked, and the third is the point: write 0.15x.")
+@check.mistake("0.16 is right to two digits. Three are asked for, and the third is the point: write 0.15x.")
 def two_digits() -> float:
     return 0.16

@@ -28,7 +28,7 @@ def a_fifth_of_the_step() -> float:
     return STEP / 5
 
 
-@check.mistake("0.025 is what was missing at K = 1000. Asked is what is missing at K = 5000.")
+@check.mistake("0.025 is what was missing at K = 1000. The question is what is missing at K = 5000.")
 def missing_at_1000() -> float:
     return STEP * 5 / 4
 
@@ -65,7 +65,9 @@ def sign_turned_round() -> float:
     return -STEP / 4
 
 
-@check.mistake("A number near -23 is a bound or log p(x) itself. Asked is how much L_5000 still lacks of log p(x).")
+@check.mistake(
+    "A number near -23 is a bound or log p(x) itself. The question is how much L_5000 still lacks of log p(x)."
+)
 def log_p_itself() -> float:
     return -23.07 + STEP / 4
 
