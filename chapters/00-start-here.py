@@ -196,7 +196,7 @@ print(list(log_w.shape))
 
 # %% slideshow={"slide_type": "fragment"}
 # The package's; what stands inside them you write yourself, in exercise 4.
-elbo, miwae, iwae = bounds.elbo(log_w), bounds.miwae(log_w), bounds.iwae(log_w)  # [B] each
+elbo, miwae, iwae = bounds.elbo(log_w), bounds.miwae(log_w), bounds.iwae(log_w)  # [B]
 # Exact: x is a sum of two Gaussians, with the variances 1.5^2 and 0.7.
 log_p = Normal(0.0, math.sqrt(2.95)).log_prob(points)  # [B]
 

@@ -626,9 +626,10 @@ log_w = 2 * torch.randn(3, 4, 5, generator=seeded(0))  # M, K and B all differen
 for name in ("iwae", "miwae", "ciwae", "piwae"):
     print(name)
     for network, weights in zip(("theta", "phi"), columns(name, log_w)):
-        of_groups = weights.sum(1)[:, 0].tolist()  # of the first data point, [M]
-        print(f"{network:>7}: groups {[round(share, 2) for share in of_groups]}", end="")
-        print(f", together {weights.sum((0, 1)).mean():.0f}, smallest {weights[..., 0].min():.3f}")
+        first = weights[..., 0]  # of the first data point, [M, K]
+        of_groups = [round(group, 2) for group in first.sum(1).tolist()]
+        print(f"{network:>7}: groups {of_groups}, together {first.sum():.0f}", end="")
+        print(f", smallest {first.min():.3f}")
         assert torch.allclose(weights.sum((0, 1)), torch.ones(5))
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
