@@ -634,7 +634,7 @@ verdict
 # |---|---|
 # | see the solution | it is shown when your answer passes, or when you give up. The whole chapters, which `make teach` opens, have it in the folded cell under the check: click on the bar at its left |
 # | begin an exercise again | in a terminal, `.venv/bin/python -m tools.edition again 00.shape`; a chapter, `again 00`. What was there is kept |
-# | see what you have solved | the line at the top of each chapter, or `.venv/bin/python -m vaecourse progress`. It is noted in `progress.json` beside the notebooks, which goes nowhere and which JupyterLab's list leaves out. You may delete it: `rm progress.json` in a terminal |
+# | see what you have solved | the line at the top of each chapter, or, in a terminal in the course's folder, `.venv/bin/python -m vaecourse progress`. It is noted in `learn/progress.json`, which goes nowhere and which JupyterLab's list leaves out. You may delete it: `rm learn/progress.json` |
 # | go to another chapter or section | the line at the top and the end of each page; the table of contents, the icon of a list in JupyterLab's left column |
 # | read a teaching note | `make teach`: it begins with a number of minutes in bold, and is for those who teach |
 # | understand a letter of another text | the appendix at the end of this page |
@@ -642,7 +642,8 @@ verdict
 #
 # **When something does not run.** Read the check's message once more, and open the next hint. Then run the cells again from the
 # top (*Kernel → Restart Kernel and Run All Cells*): a cell that was skipped is a common cause of strange errors. After that, look
-# at the solution without regret, close it, and write it again from memory.
+# at the solution without regret, close it, and write it again from memory. Where a lab or a card says that no kernel is behind it,
+# or *Error displaying widget*, it was made by a kernel that has ended: run its cell again, and it is as before.
 #
 # If a cell fails that you did not write, ask the doctor. The next cell asks him a part of what
 # `.venv/bin/python -m vaecourse doctor` asks in a terminal: it prints what you have, and whatever is missing with the command that

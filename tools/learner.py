@@ -15,6 +15,7 @@ FOLDED = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}} | SKIP
 CARD = 'from vaecourse import cards\n\ncards.show("{}")'
 ASKS = 'from vaecourse import cards\n\ncards.quiz("{}.{}")'
 LINE = 'from vaecourse import cards\n\ncards.line("{}")'
+LABS = "from vaecourse import labs"
 MAP = "from vaecourse import cards\n\ncards.map()"
 GO_ON = """\
 # The cells below need this answer: yours, once its card has passed it, until then the course's.
@@ -34,6 +35,8 @@ def cells(found: list[NotebookNode], number: str) -> Iterator[NotebookNode]:
             cell.source = _told(cell.source, kinds)
         elif "check" in kinds and (check := chapter.check_of(cell)):
             cell.source = CARD.format(check[0])
+        elif chapter.labs_of(cell) and "import labs" not in cell.source:
+            cell.source = f"{LABS}\n\n{cell.source}"  # so that it can be run alone, after a restart
         yield cell
         for kind in sorted(kinds & {"quiz", "recall"}):
             yield nbformat.v4.new_code_cell(ASKS.format(number, kind), id=f"{cell.id}-asks", metadata=SKIP)

@@ -50,10 +50,12 @@ def test_nothing_is_given_away_and_nothing_else_is_gone(place):
     before = {cell.id: cell for cell in stay}
     for cell in own:
         if cell.cell_type == "code" and "check" not in chapter.tags(cell):
-            was = cell.source.replace(withheld.OURS, "")
+            was = cell.source.replace(withheld.OURS, "").removeprefix(f"{learner.LABS}\n\n")
             assert was == visible.without_assertions(before[cell.id].source).replace(withheld.OURS, "")
         elif cell.cell_type == "markdown" and not {"exercise", "quiz", "recall"} & set(chapter.tags(cell)):
             assert cell.source == before[cell.id].source or before[cell.id].source.startswith(learner.EXPLAIN)
+    shown = [cell for cell in own if chapter.labs_of(cell)]
+    assert shown and all("import labs" in cell.source for cell in shown), "a lab that cannot be run alone"
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert not any("verdict.passed" in cell.source for cell in notebook.cells)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -17,8 +17,9 @@ MARKS = {"missing": "Not run yet.", "empty": "", "ours": "Not yours yet.", "wron
 SHOW, SURE, COMPARE = "Show the solution", "Really? It counts as seen. Show it", "Compare with the solution"
 TRIES = {1: "at the first try", 2: "at the second try", 3: "at the third try"}
 AGAIN = """<p>The cell as it was at the start, to copy into yours:</p>{stub}
-<p>Or close this notebook, and in the course's folder type <code>python -m tools.edition again {name}</code>: it puts
-this one cell back, and keeps a copy of the notebook as it was.</p>"""
+<p>Or close this notebook and type, in a terminal in the course's folder,
+<code>.venv/bin/python -m tools.edition again {name}</code>: it puts this one cell back, and keeps a copy of the
+notebook as it was.</p>"""
 
 _shown: dict[str, Card] = {}  # the latest card of each exercise; an older one goes when its cell is run again
 

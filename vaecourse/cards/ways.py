@@ -98,13 +98,13 @@ def _scores(number: str, kept: progress.Progress) -> list[str]:
 
 
 def _next(number: str, kept: progress.Progress) -> Iterator[str]:
-    """A link to the first exercise that is not solved; where nothing is noted yet, the chapter begins at its top."""
+    """A link to the first exercise that is not solved."""
     names = data.chapter(number).exercises
-    if any(name in kept.exercises for name in names):
-        for name, exercise in names.items():
-            if name not in kept.exercises or not kept.exercises[name].solved:
-                yield f"go on at {_to(number, exercise.cell, f'exercise {exercise.number}')}"
-                return
+    begun = any(name in kept.exercises for name in names)
+    for name, exercise in names.items():
+        if name not in kept.exercises or not kept.exercises[name].solved:
+            yield f"{'go on at' if begun else 'begin with'} {_to(number, exercise.cell, f'exercise {exercise.number}')}"
+            return
 
 
 def _map(kept: progress.Progress) -> str:

@@ -86,6 +86,9 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
 
     page.evaluate(f"{WIDGET}.sessionContext.session.kernel.restart()")
     page.wait_for_function(f"{WIDGET}.sessionContext.session.kernel.status === 'idle'")
+    page.wait_for_function(
+        "(card) => getComputedStyle(card, '::before').content.includes('Run its cell')", arg=shown.element_handle()
+    )
     shown = card(notebook, SHOW)  # alone, with nothing else run
     wait_for(shown, "Not run yet.")
     wait_for(shown, "solved at the second try")
