@@ -86,13 +86,20 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
 
     page.evaluate(f"{WIDGET}.sessionContext.session.kernel.restart()")
     page.wait_for_function(f"{WIDGET}.sessionContext.session.kernel.status === 'idle'")
-    page.wait_for_function(
-        "(card) => getComputedStyle(card, '::before').content.includes('Run its cell')", arg=shown.element_handle()
-    )
     shown = card(notebook, SHOW)  # alone, with nothing else run
     wait_for(shown, "Not run yet.")
     wait_for(shown, "solved at the second try")
     assert notebook.errors() == []
+
+
+def test_a_card_without_its_kernel_says_what_to_press(notebook):
+    page = notebook.page
+    card(notebook, SHOW).wait_for()
+    page.evaluate(f"{WIDGET}.sessionContext.session.kernel.restart()")
+    said = (
+        "getComputedStyle(document.querySelector('.vaecourse-card'), '::before').content.includes('Run its cell again')"
+    )
+    page.wait_for_function(said, timeout=20_000)
 
 
 def test_a_quiz_says_why_and_keeps_the_first_choice(notebook):
