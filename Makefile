@@ -101,7 +101,7 @@ bench-browser: book  ## the measurements that need Chromium: live labs of the si
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.lecture
 
-check-answers: $(TEST)  ## how the checks judge some 500 answers of people who had not read them; ARGS=--all prints each
+check-answers: $(TEST)  ## how the checks judge some 900 answers, most of them of people who had not read them; ARGS=--all prints each
 	$(BIN)/python -m tests.checks.answers $(ARGS)
 
 mutants: $(TEST)  ## plant bugs in the package and see whether the tests notice, which takes hours; MODULES="bounds exact"

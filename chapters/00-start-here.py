@@ -20,7 +20,7 @@
 # | you want to | do this |
 # |---|---|
 # | run a cell | click into it, then <kbd>Shift</kbd>+<kbd>Enter</kbd>; from top to bottom, for each cell uses the ones above |
-# | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; the buttons under it set up a situation |
+# | move a lab | drag a slider, or <kbd>Tab</kbd> to it and use the arrow keys; the buttons beside or under it set up a situation |
 # | do an exercise | write your answer in place of the dots, run that cell, then run the check under it |
 # | get a hint | on the exercise's card, *Hint 1*; then the next one |
 #
