@@ -288,8 +288,7 @@ for name, mu, sigma in [
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · The gap, line by line (pen and paper, medium, 4 minutes)
 #
-# The same identity by another way, and its five lines are mixed up. Each line but the first continues the one before it. Put
-# them in order.
+# The same identity by another way. Put its five lines in order.
 #
 # | | |
 # |---|---|

@@ -96,6 +96,8 @@ HIDDEN = """async (lab) => {
     };
     const stage = { picture: ".vaecourse-picture canvas", sentence: ".vaecourse-sentence" };
     const found = [];
+    lab.scrollIntoView({ block: "start" });  // as one who begins with it
+    await rest();
     for (const control of lab.querySelectorAll("input, button")) {
         if (!control.checkVisibility()) continue;
         control.focus();
