@@ -17,7 +17,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -58,13 +58,13 @@ def _way(chapters: list[Path], place: int) -> str:
 
 def _sections(first: Path) -> str:
     """Links to the sections of the first chapter that every other one needs."""
+    cells = nbformat.read(first, as_version=4).cells
     sections = [("map of the course", MAP), ("their symbol, ours", LETTERS)]
-    return " · ".join(f"[{name}]({first.name}{_cell_of(first, section)})" for name, section in sections)
+    return " · ".join(f"[{name}]({first.name}{_cell_of(cells, section)})" for name, section in sections)
 
 
-def _cell_of(path: Path, section: str) -> str:
+def _cell_of(cells: Sequence[nbformat.NotebookNode], section: str) -> str:
     """Where a section is in its notebook. By its heading JupyterLab does not go there while it opens the page."""
-    cells = nbformat.read(path, as_version=4).cells
     found = [cell.id for cell in cells if cell.cell_type == "markdown" and cell.source.startswith(f"## {section}\n")]
     return f"#cell-id={found[0]}" if found else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def notebook(path: Path) -> NotebookNode:
         here = typed.read(path)
     except ValueError:  # damaged: then git's, whichever it is
         here = {"cells": [], "metadata": {}}
-    for found in (here, *_of_git(path)):
+    for found in itertools.chain([here], _of_git(path)):  # git is asked last: it takes long
         if _is_as_stored(found) and (not typed.marks(here) or typed.marks(here) == typed.marks(found)):
             return nbformat.reads(json.dumps(found), as_version=4)
     raise ending.Refused(

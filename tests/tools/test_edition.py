@@ -381,6 +381,12 @@ def test_after_all_cells_have_run_no_exercise_passes_that_nobody_solved(place, t
     assert not list(tmp_path.iterdir()), "what nobody did is noted"
 
 
+def test_git_is_not_asked_where_the_chapters_are_as_they_were_stored(monkeypatch):
+    """It has a hundred versions of each, and whoever starts the lab waits for them."""
+    monkeypatch.setattr(edition.released.git, "raw", lambda *_, **__: pytest.fail("git is asked"))
+    assert edition.edition(SOURCES, 3)["cells"]
+
+
 # What was typed or run in chapters/ -----------------------------------------------------------------------------------
 
 
