@@ -21,9 +21,6 @@ from tools.ruling import Finding, rule
 from vaecourse import files
 
 FOLDER = chapter.ROOT / "vaecourse/cards/data"
-CARD = re.compile(r"^### Exercise (\d+)(?: †)? · (.+) \((?:(.+), )?(\S+), (\d+) minutes?\)$", re.MULTILINE)
-DIFFICULTIES = {"●○○": "easy", "●●○": "medium", "●●●": "hard"}  # as some chapters still draw them
-HINT = re.compile(r"\n*<details><summary>Hint(?: \d+)?</summary>(.*?)</details>", re.DOTALL)
 
 
 def of(source: Path, notebook: NotebookNode | None = None) -> dict[str, Any]:
@@ -66,21 +63,20 @@ def _exercises(source: Path, cells: list[NotebookNode]) -> Iterator[tuple[str, d
 
 def _card(source: Path, index: int, cell: NotebookNode) -> dict[str, Any]:
     """What an exercise's text says beside the task."""
-    found = CARD.search(cell.source)
+    found = questions.card(cell.source)
     if found is None:
         raise chapter.ChapterError(
             f"{source.stem}, {chapter.place(index, cell)} begins no exercise as the course writes it: "
             "### Exercise 2 · The bound (easy, 5 minutes)"
         )
-    number, title, manner, difficulty, minutes = found.groups()
     return {
-        "number": int(number),
-        "title": title,
+        "number": found.number,
+        "title": found.title,
         "cell": cell.id,
-        "pen_and_paper": bool(manner and "pen and paper" in manner),
-        "difficulty": DIFFICULTIES.get(difficulty, difficulty),
-        "minutes": int(minutes),
-        "hints": [rendered(hint) for hint in HINT.findall(cell.source)],
+        "pen_and_paper": found.on_paper,
+        "difficulty": found.difficulty,
+        "minutes": found.minutes,
+        "hints": [rendered(hint) for _, hint in questions.hints(cell.source)],
     }
 
 

@@ -59,10 +59,9 @@ def _told(source: str, kinds: set[str]) -> str:
 
 def without_hints(source: str) -> str:
     """An exercise's text with a line in place of its hints that says where they are."""
-    count = len(cards.HINT.findall(source))
+    count = len(questions.hints(source))
     hints = f", and has {count} hint{'s' if count > 1 else ''}" if count else ""
-    task = cards.HINT.sub("", source).rstrip()
-    return f"{task}\n\n*Fill the cell below and run it. Then run the cell under it: it judges{hints}.*"
+    return f"{questions.without_hints(source)}\n\n*Fill the cell below and run it. Then run the cell under it: it judges{hints}.*"
 
 
 def without_reasons(source: str) -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-DIFFICULTIES = ("easy", "medium", "hard")
 CARD = re.compile(
     r"^### Exercise (\d+)(?: †)? · (.+) \((pen and paper, )?(easy|medium|hard), (\d+) minutes?\)$", re.MULTILINE
 )
@@ -33,6 +32,11 @@ def card(source: str) -> Card | None:
 def hints(source: str) -> list[tuple[str, str]]:
     """What a card's details are called, and what is in them: ("Hint 1", its text as it is written)."""
     return HINT.findall(source)
+
+
+def without_hints(source: str) -> str:
+    """The task alone."""
+    return re.sub(rf"\n*{HINT.pattern}", "", source, flags=re.DOTALL).rstrip()
 
 
 def asked(source: str) -> list[str]:

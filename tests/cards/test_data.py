@@ -60,7 +60,7 @@ def test_an_unknown_name_is_told_the_nearest():
 @pytest.mark.parametrize(
     "heading, wanted",
     [
-        ("Exercise 2 · The bound (●●○, 5 minutes)", (2, "The bound", False, "medium", 5)),
+        ("Exercise 2 · The bound (medium, 5 minutes)", (2, "The bound", False, "medium", 5)),
         ("Exercise 3 † · p(x), again (hard, 1 minute)", (3, "p(x), again", False, "hard", 1)),
         ("Exercise 9 · Steps (pen and paper, easy, 4 minutes)", (9, "Steps", True, "easy", 4)),
     ],
@@ -69,6 +69,13 @@ def test_a_heading_is_read(heading, wanted):
     cell = made_of.chapter.nbformat.v4.new_markdown_cell(f"### {heading}\n\nThe task.")
     card = made_of._card(chapter.sources()[0], 4, cell)
     assert tuple(card[key] for key in ("number", "title", "pen_and_paper", "difficulty", "minutes")) == wanted
+
+
+@pytest.mark.parametrize("heading", ["Exercise 2 · The bound (●●○, 5 minutes)", "Exercise 2 · The bound"])
+def test_a_heading_of_another_kind_is_refused(heading):
+    cell = made_of.chapter.nbformat.v4.new_markdown_cell(f"### {heading}\n\nThe task.")
+    with pytest.raises(chapter.ChapterError, match="begins no exercise as the course writes it"):
+        made_of._card(chapter.sources()[0], 4, cell)
 
 
 def test_formulas_stay_and_the_rest_is_html():
