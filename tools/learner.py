@@ -61,7 +61,8 @@ def without_hints(source: str) -> str:
     """An exercise's text with a line in place of its hints that says where they are."""
     count = len(questions.hints(source))
     hints = f", and has {count} hint{'s' if count > 1 else ''}" if count else ""
-    return f"{questions.without_hints(source)}\n\n*Fill the cell below and run it. Then run the cell under it: it judges{hints}.*"
+    task = questions.without_hints(source)
+    return f"{task}\n\n*Fill the cell below and run it. Then run the cell under it: it judges{hints}.*"
 
 
 def without_reasons(source: str) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from vaecourse import files
+from vaecourse.cells import Cell, marks, source, sum_of, tags
 
-Cell = Mapping[str, Any]
 Notebook = dict[str, Any]
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 PATTERN = "[0-9][0-9]-*.ipynb"
@@ -41,32 +41,6 @@ def mark(notebook: dict[str, Any]) -> None:
     exercises = {name: notebook["cells"][place]["id"] for name, place in stubs(unmarked).items()}
     settings = settings_of(notebook["cells"])
     notebook["metadata"]["vaecourse"] = {"cells": sums, "exercises": exercises, "settings": settings}
-
-
-def marks(notebook: Mapping[str, Any]) -> dict[str, str]:
-    """The sums that the course noted: cell id -> sum, in order; empty for a notebook that has no mark."""
-    try:
-        return dict(pair.split(":") for pair in notebook["metadata"]["vaecourse"]["cells"].split())
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return {}
-
-
-def source(cell: Cell) -> str:
-    """The text of a cell; nbformat stores it whole or line by line."""
-    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-
-
-def tags(cell: Cell) -> list[str]:
-    """The tags of a cell; none where somebody has made something else of them."""
-    metadata = cell.get("metadata")
-    found = metadata.get("tags") if isinstance(metadata, Mapping) else None
-    return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
-
-
-def sum_of(cell: Cell) -> str:
-    """What stands for the content of a cell: its text, the pictures pasted into it, its tags."""
-    content = [cell["cell_type"], source(cell), cell.get("attachments") or {}, sorted(tags(cell))]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def settings_of(cells: Sequence[Cell]) -> str:

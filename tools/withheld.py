@@ -6,7 +6,6 @@ import ast
 import functools
 import io
 import re
-import symtable
 import tokenize
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import chapter, visible
+from vaecourse.cells import used_and_given
 
 KEPT_BY_THE_TEACHER = {"solution", "instructor"}
 
@@ -40,9 +40,9 @@ def without_answers(
     for index, cell in enumerate(whole[1:], 1):
         cells.append(cell)
         answer = chapter.check_of(cell) if "check" in chapter.tags(cell) else None
-        if answer and _is_used(answer[1], whole[index + 1 :]):
+        if answer and (users := _users(answer[1], whole[index + 1 :])):
             cells.append(_go_on(cell, *answer, go_on))
-            _rename(answer[1], whole[index + 1 :])
+            _rename(answer[1], users)
     given = nbformat.v4.new_notebook(metadata=chapter.METADATA)
     given.cells = cells
     return given
@@ -53,11 +53,6 @@ def _not_run(cell: NotebookNode) -> NotebookNode:
     if cell.cell_type == "code":
         cell.outputs, cell.execution_count = [], None
     return cell
-
-
-def _is_used(name: str, cells: list[NotebookNode]) -> bool:
-    """Does a cell that is no part of an exercise need what the learner was asked for?"""
-    return bool(_users(name, cells))
 
 
 def _users(name: str, cells: list[NotebookNode]) -> list[NotebookNode]:
@@ -80,7 +75,7 @@ def _go_on(cell: NotebookNode, check: str, name: str, go_on: str) -> NotebookNod
 
 
 def _rename(name: str, cells: list[NotebookNode]) -> None:
-    for cell in _users(name, cells):
+    for cell in cells:
         cell.source = renamed(cell.source, name)
         if name in names(cell.source)[0]:
             raise chapter.ChapterError(f"{name} cannot be given another name in:\n\n{cell.source}")
@@ -147,27 +142,9 @@ def names(source: str) -> tuple[set[str], set[str]]:
     takes: set[str] = set()
     gives: set[str] = set()
     for line in ast.parse(source).body:
-        used, bound = _names(line)
+        used, bound = used_and_given(line)
         # A loop gives its variable before it uses it; `x = x + 1` does not.
         first = bound if isinstance(line, ast.For | ast.With | ast.FunctionDef | ast.ClassDef) else set()
         takes |= used - gives - first
         gives |= bound
     return takes, gives
-
-
-def _names(line: ast.stmt) -> tuple[set[str], set[str]]:
-    """The notebook's names in one statement: used, and bound."""
-    grown = [node.target for node in ast.walk(line) if isinstance(node, ast.AugAssign)]
-    used = {target.id for target in grown if isinstance(target, ast.Name)}  # `n += 1` needs what n was
-    bound: set[str] = set()
-    waiting = [symtable.symtable(ast.unparse(line), "a cell", "exec")]
-    while waiting:
-        table = waiting.pop()
-        waiting += table.get_children()
-        top = table.get_type() == "module"
-        for symbol in table.get_symbols():
-            if symbol.is_referenced() and (top or symbol.is_global()):
-                used.add(symbol.get_name())
-            if top and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()):
-                bound.add(symbol.get_name())
-    return used, bound

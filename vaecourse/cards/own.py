@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
-import symtable
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from IPython import get_ipython
 
 from vaecourse import checks
 from vaecourse.cards import data
+from vaecourse.cells import used_and_given
 
 MISSING = object()  # nothing stands under the name
 
@@ -38,13 +39,9 @@ def gives(cell: str, name: str) -> bool:
     if name not in cell:
         return False
     try:
-        symbols = symtable.symtable(cell, "a cell", "exec").get_symbols()
+        return any(name in used_and_given(line)[1] for line in ast.parse(cell).body)
     except (SyntaxError, ValueError, RecursionError):
         return False
-    return any(
-        symbol.get_name() == name and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace())
-        for symbol in symbols
-    )
 
 
 def run(exercise: data.Exercise, text: str, called: str = "an answer") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,9 @@ from typing import Any
 
 import vaecourse
 from vaecourse import files
+from vaecourse.cells import marks, source, sum_of, tags
 from vaecourse.classroom.slices import names_made, needed_lines
 
-Cell = Mapping[str, Any]
 PATTERN = "[0-9][0-9]-*.ipynb"
 CHECK = re.compile(r"(?:checks\.ALL\[|cards\.show\()\s*(['\"])(\d\d\.\w{1,60})\1\s*(?:\]\(\s*(\w+)\s*\))?")
 LONGEST_ANSWER = 100_000  # letters
@@ -53,21 +52,9 @@ def _is_cell(cell: Any) -> bool:
     )
 
 
-def source(cell: Cell) -> str:
-    """The text of a cell; a notebook stores it whole or line by line."""
-    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-
-
-def tags(cell: Cell) -> list[object]:
-    """The tags of a cell; none where somebody has made something else of them."""
-    found = cell.get("metadata")
-    found = found.get("tags") if isinstance(found, Mapping) else None
-    return found if isinstance(found, list) else []
-
-
 def answers(notebook: Mapping[str, Any]) -> dict[str, Answer]:
     """Those that somebody has typed, by the exercise's name; a cell that is as the course gave it is no answer."""
-    cells, given = notebook["cells"], _sums(notebook)
+    cells, given = notebook["cells"], marks(notebook)
     code = [source(cell) if cell["cell_type"] == "code" else "" for cell in cells]
     found: dict[str, Answer] = {}
     for exercise, place, called in exercises(notebook):
@@ -126,19 +113,6 @@ def named(exercise: str, text: str) -> str:
     return own if own in made or not made else made[-1]
 
 
-def sum_of(cell: Cell) -> str:
-    """What stands for a cell in the mark of a learner's notebook: the sum that ``tools.typed`` writes there."""
-    content = [cell["cell_type"], source(cell), cell.get("attachments") or {}, sorted(map(str, tags(cell)))]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _mark(notebook: Mapping[str, Any]) -> Mapping[str, Any]:
     found = notebook["metadata"].get("vaecourse")
     return found if isinstance(found, Mapping) else {}
-
-
-def _sums(notebook: Mapping[str, Any]) -> dict[str, str]:
-    """What the course noted of its cells: id -> sum; empty for a notebook that has no mark."""
-    cells = _mark(notebook).get("cells")
-    pairs = [pair.partition(":") for pair in cells.split()] if isinstance(cells, str) else []
-    return {name: found for name, _, found in pairs}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-import symtable
 from collections.abc import Iterator, Sequence
+
+from vaecourse.cells import used_and_given
 
 FROM_THE_START = {*dir(builtins), "__name__", "display", "get_ipython"}
 MOST = 200  # statements; the longest helper of a learner has a dozen
@@ -35,7 +36,7 @@ def names_made(source: str) -> list[str]:
     found: list[str] = []
     for line in tree.body if tree else []:
         if not isinstance(line, ast.Import | ast.ImportFrom):
-            found += sorted(_names(line)[1])
+            found += sorted(used_and_given(line)[1])
     return list(dict.fromkeys(found))
 
 
@@ -54,7 +55,7 @@ def needed_lines(answer: str, before: Sequence[str], after: Sequence[str] = ()) 
     while missing and len(taken) < MOST:
         for index in _giving(missing.pop(), lines):
             taken[index] = lines[index][1]
-            more = _names(lines[index][1])[0] - FROM_THE_START - seen
+            more = used_and_given(lines[index][1])[0] - FROM_THE_START - seen
             seen |= more
             missing += sorted(more)
     ordered = sorted(taken, key=lambda index: (lines[index][0], index))
@@ -65,7 +66,7 @@ def _missing(source: str) -> list[str]:
     """The names that a cell uses and does not make."""
     tree, made, used = parsed(source), set[str](), set[str]()
     for line in tree.body if tree else []:
-        takes, gives = _names(line)
+        takes, gives = used_and_given(line)
         used |= takes
         made |= gives
     return sorted(used - made - FROM_THE_START)
@@ -73,7 +74,7 @@ def _missing(source: str) -> list[str]:
 
 def _giving(name: str, lines: Sequence[tuple[int, ast.stmt]]) -> list[int]:
     """The statements of the nearest cell that give a name; where it is no import, also those that change it."""
-    found = [index for index, (_, line) in enumerate(lines) if name in _names(line)[1]]
+    found = [index for index, (_, line) in enumerate(lines) if name in used_and_given(line)[1]]
     cell = lines[found[0]][0] if found else None
     found = [index for index in found if lines[index][0] == cell]
     if any(isinstance(lines[index][1], ast.Import | ast.ImportFrom) for index in found):
@@ -95,19 +96,3 @@ def _changed(line: ast.stmt) -> Iterator[str]:
             part = part.value
             if isinstance(part, ast.Name):
                 yield part.id
-
-
-def _names(line: ast.stmt) -> tuple[set[str], set[str]]:
-    """The notebook's names in one statement: used, also inside of functions, and given."""
-    used, given = set[str](), set[str]()
-    waiting = [symtable.symtable(ast.unparse(line), "a cell", "exec")]
-    while waiting:
-        table = waiting.pop()
-        waiting += table.get_children()
-        top = table.get_type() == "module"
-        for symbol in table.get_symbols():
-            if symbol.is_referenced() and (top or symbol.is_global()):
-                used.add(symbol.get_name())
-            if top and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()):
-                given.add(symbol.get_name())
-    return used, given
