@@ -9,7 +9,7 @@ import ipywidgets
 
 from vaecourse import progress
 from vaecourse.cards import data, parts, ways
-from vaecourse.labs.shown import take_away
+from vaecourse.labs.shown import take_away, view_of
 from vaecourse.labs.turns import in_turn
 
 _shown: dict[str, Quiz] = {}  # the latest of each name
@@ -54,12 +54,9 @@ class Quiz:
         return f"Quiz {self.name}: {self.score}"
 
     @in_turn
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The live quiz, and its score as text for where there is no kernel."""
-        shown = self.widget._repr_mimebundle_
-        view = shown(**kwargs) if shown else {}
-        view = view[0] if isinstance(view, tuple) else view
-        return {**view, "text/plain": repr(self)}
+        return view_of(self.widget, **kwargs) | {"text/plain": repr(self)}
 
 
 class Asked:

@@ -10,7 +10,7 @@ import ipywidgets
 from vaecourse import progress
 from vaecourse.cards import data, parts, ways
 from vaecourse.cards.judging import Judged, judge
-from vaecourse.labs.shown import take_away
+from vaecourse.labs.shown import take_away, view_of
 from vaecourse.labs.turns import in_turn
 
 MARKS = {"missing": "Not run yet.", "empty": "", "ours": "Not yours yet.", "wrong": "Not yet.", "passed": "✓ Right."}
@@ -27,9 +27,9 @@ _shown: dict[str, Card] = {}  # the latest card of each exercise; an older one g
 def show(exercise: data.Exercise) -> Card:
     """Judge the answer in the notebook; the card says what came of it."""
     judged = judge(exercise)
-    with_line = Card(exercise, judged)
+    made = Card(exercise, judged)
     ways.renew()
-    return with_line
+    return made
 
 
 class Card:
@@ -96,12 +96,9 @@ class Card:
         return f"Exercise {self.exercise.number} · {self.exercise.title}: {said}"
 
     @in_turn
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The live card, and its verdict as text for where there is no kernel."""
-        shown = self.widget._repr_mimebundle_
-        view = shown(**kwargs) if shown else {}
-        view = view[0] if isinstance(view, tuple) else view
-        return {**view, "text/plain": repr(self)}
+        return view_of(self.widget, **kwargs) | {"text/plain": repr(self)}
 
     def _arrange(self) -> ipywidgets.VBox:
         title = f"<h4>Exercise {self.exercise.number} · {html.escape(self.exercise.title, quote=False)}</h4>"

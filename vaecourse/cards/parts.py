@@ -14,7 +14,7 @@ import ipywidgets
 from vaecourse.labs import controls
 
 SENTENCE = controls.text(controls.HERE / "js/sentence.js")
-STYLE = controls.text(Path(__file__).parent / "card.css")
+STYLE = controls.KERNEL + controls.text(Path(__file__).parent / "card.css")
 
 
 class Said(controls.FromPage, anywidget.AnyWidget, ipywidgets.HTML):

@@ -29,6 +29,10 @@ def text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
+KERNEL = text(HERE / "kernel.css")
+STYLE = KERNEL + text(HERE / "lab.css")
+
+
 class FromPage:
     """A widget of which a page may write what is in ``from_page`` and nothing else: not its ends, not its options."""
 
@@ -48,7 +52,7 @@ class ControlWidget(FromPage, anywidget.AnyWidget):
 
     from_page = ("value", "heard")
     _esm = text(HERE / "js/control.js")
-    _css = text(HERE / "lab.css")
+    _css = STYLE
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)
     turn, heard = Int(0).tag(sync=True), Int(0).tag(sync=True)

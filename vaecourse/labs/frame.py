@@ -197,11 +197,9 @@ class Panel:
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and a still picture for where there is no kernel."""
         self._flush_if_due()
-        panel = self.widget._repr_mimebundle_  # None if it is closed
-        view = panel(**kwargs) if panel else {}
-        view = view[0] if isinstance(view, tuple) else view
         picture = base64.b64encode(self.still()).decode()
         width = round(100 * self.experiment.size[0])
+        view = shown.view_of(self.widget, **kwargs)
         return {**view, "text/plain": repr(self), "image/png": picture}, {"image/png": {"width": width}}
 
     @in_turn

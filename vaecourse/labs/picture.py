@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from traitlets import Unicode
 
-from vaecourse.labs.controls import HERE, FromPage, text
+from vaecourse.labs.controls import HERE, STYLE, FromPage, text
 
 DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 150 % zoom and cost twice the time
 
@@ -27,7 +27,7 @@ class Picture(FromPage, anywidget.AnyWidget, ipywidgets.Image):
     """An image widget with a name that a screen reader says: ``alt``."""
 
     _esm = text(HERE / "js/picture.js")
-    _css = text(HERE / "lab.css")
+    _css = STYLE
     alt = Unicode().tag(sync=True)
 
 
@@ -35,7 +35,7 @@ class Sentence(FromPage, anywidget.AnyWidget, ipywidgets.HTML):
     """A line of text that a screen reader says whenever it changes."""
 
     _esm = text(HERE / "js/sentence.js")
-    _css = text(HERE / "lab.css")
+    _css = STYLE
 
 
 class Canvas:

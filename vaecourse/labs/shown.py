@@ -30,6 +30,12 @@ _left: dict[Hashable, list[Left]] = {}  # by cell, what labs of its former runs 
 _dropped = False  # whether a lab was, since the memory was last tidied up
 
 
+def view_of(widget: ipywidgets.Widget, **kwargs: Any) -> dict[str, Any]:
+    """What a cell that ends with this widget stores of it; nothing where it is closed."""
+    view = bundle(**kwargs) if (bundle := widget._repr_mimebundle_) else {}
+    return dict(view[0] if isinstance(view, tuple) else view)
+
+
 MOST_LEFT = 4  # cells that something is kept for, and labs in each
 
 

@@ -12,7 +12,7 @@ import anywidget
 from traitlets import Unicode
 
 from vaecourse import labs
-from vaecourse.labs.controls import HERE, FromPage, text
+from vaecourse.labs.controls import HERE, STYLE, FromPage, text
 
 ENDING = ".safetensors"
 LONGEST = 500  # characters of a file's name
@@ -23,7 +23,7 @@ class Store(FromPage, anywidget.AnyWidget):
 
     from_page = ("file",)
     _esm = text(HERE / "js/store.js")
-    _css = text(HERE / "lab.css")
+    _css = STYLE
     file = Unicode().tag(sync=True)
 
 

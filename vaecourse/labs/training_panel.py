@@ -18,7 +18,7 @@ from traitlets import Bool, Int, TraitError, Unicode
 
 from vaecourse import files
 from vaecourse.labs import background
-from vaecourse.labs.controls import HERE, LARGEST_SEED, FromPage, text
+from vaecourse.labs.controls import HERE, LARGEST_SEED, STYLE, FromPage, text
 from vaecourse.labs.frame import Panel
 from vaecourse.labs.shown import Left, take, waiting, while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
@@ -43,7 +43,7 @@ class Transport(FromPage, anywidget.AnyWidget):
 
     from_page = ("seen",)
     _esm = text(HERE / "js/transport.js")
-    _css = text(HERE / "lab.css")
+    _css = STYLE
     running = Bool(False).tag(sync=True)
     state = Unicode().tag(sync=True)  # what is told beside the buttons
     shown = Int(0).tag(sync=True)
