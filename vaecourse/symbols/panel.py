@@ -9,6 +9,7 @@ import ipywidgets
 
 from vaecourse import symbols
 from vaecourse.labs.picture import Sentence
+from vaecourse.labs.shown import view_of
 from vaecourse.symbols import page
 
 MOST = 8  # rows that are shown: a page draws their formulas at every letter
@@ -39,8 +40,11 @@ class Search:
 
     def _repr_mimebundle_(self, **more: Any) -> dict[str, Any]:
         """Without a kernel: all tables."""
-        shown = self.widget._repr_mimebundle_(**more) or {}
-        return {**shown, "text/html": page.whole(), "text/plain": f"{len(symbols.rows())} symbols and words"}
+        return {
+            **view_of(self.widget, **more),
+            "text/html": page.whole(),
+            "text/plain": f"{len(symbols.rows())} symbols and words",
+        }
 
 
 def sentence(word: str, number: int) -> str:
