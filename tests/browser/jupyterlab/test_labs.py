@@ -70,12 +70,14 @@ def test_a_reset_counts_also_while_a_slider_is_dragged(lab, notebook):
     notebook.wait_for_words(lab, other_than=start)  # and what comes after it counts
 
 
-SCREENS = {  # in CSS pixels: at 150 % a laptop's 1366 x 625 are 911 x 417 of them
-    "laptop": (1366, 625),
-    "laptop at 150 %": (911, 417),
-    "projector": (1280, 720),
-    "projector at 125 %": (1024, 576),
-    "large": (1920, 1080),
+SCREENS = {  # in CSS pixels: at 150 % a laptop's 1366 x 625 are 911 x 417 of them; with the list of files or without
+    "laptop": (1366, 625, "expandLeft"),
+    "laptop, no files": (1366, 625, "collapseLeft"),
+    "laptop at 150 %": (911, 417, "collapseLeft"),
+    "projector": (1280, 720, "expandLeft"),
+    "projector at 125 %": (1024, 576, "expandLeft"),
+    "projector at 125 %, no files": (1024, 576, "collapseLeft"),
+    "large": (1920, 1080, "collapseLeft"),
 }
 HIDDEN = """async (lab) => {
     const outer = lab.closest(".jp-WindowedPanel-outer"), room = outer.getBoundingClientRect();
@@ -113,8 +115,9 @@ HIDDEN = """async (lab) => {
 @pytest.mark.parametrize("screen", list(SCREENS))
 def test_picture_sentence_and_the_control_in_hand_are_seen_together(notebook, screen):
     """Whatever control of whatever lab has the focus, at the sizes of the screens that the course is used on."""
-    width, height = SCREENS[screen]
+    width, height, files = SCREENS[screen]
     notebook.page.set_viewport_size({"width": width, "height": height})
+    notebook.page.evaluate(f"jupyterapp.shell.{files}()")
     notebook.page.wait_for_timeout(300)  # the notebook is laid out anew
     hidden = {}
     for number, name in enumerate(labs.ALL):
