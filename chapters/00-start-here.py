@@ -664,15 +664,15 @@ print(len(findings), "things looked at.  More: python -m vaecourse doctor")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A map of the course
 #
-# Each chapter repairs something that the one before left open. The picture reads from top to bottom: on the left what a chapter
-# gives you, on the right what is still wrong after it.
+# Each chapter repairs something that the one before left open. In the picture, from top to bottom: on the left what a
+# chapter gives you, on the right what is still wrong after it.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Nine boxes from top to bottom, one for each chapter from 00 start here to 08 one budget. Beside each box stands what that chapter leaves open, and an arrow leads to the next."}}
 STEPS = [
     ("00  start here", "log-weights, in nats", "why is the bound below, and by how much?"),
     ("01  ELBO", "one sample, one bound, a first VAE", "the gap is as large as q is wrong"),
     ("02  importance sampling", "weights without bias", "right for p(x), not yet for log p(x)"),
-    ("03  IWAE", "K samples: the gap shrinks like 1/K", "the encoder's gradient drowns in noise"),
+    ("03  IWAE", "K samples, and a gap that shrinks", "the encoder's gradient drowns in noise"),
     ("04  tighter is not better", "MIWAE, CIWAE, PIWAE", "a compromise, not a cure"),
     ("05  better gradients", "sticking the landing, DReG, jackknife", "the code z may still carry nothing"),
     ("06  InfoVAE", "mutual information, MMD", "q is still one Gaussian"),

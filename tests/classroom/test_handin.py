@@ -9,6 +9,7 @@ import pytest
 from tests.test_cli import call
 from tools import edition, typed
 from vaecourse import progress
+from vaecourse.cards import data
 from vaecourse.classroom import handin, judging, notebooks, slices
 
 BOUND = "03.iwae_bound"
@@ -100,7 +101,7 @@ def test_an_answer_that_was_solved_before_its_chapter_was_begun_anew_is_handed_i
     progress.answered(BOUND, HELPER + "\n\n" + ANSWER)
     progress.chose("03.quiz.1", "B", True)
     found, _ = handed_in()
-    imports = notebooks.of_the_course("03").get("imports", "")
+    imports = data.chapter("03").imports
     assert found.answers == {BOUND: notebooks.Answer("iwae_loss", HELPER + "\n\n" + ANSWER, imports)}
     assert found.progress.questions["03.quiz.1"].right and found.course["version"] and found.name == "Ada"
 
@@ -203,13 +204,11 @@ def test_the_lines_that_an_answer_needs(answer, before, needed):
     assert found == needed or answer.endswith("len(x)") and found == ""  # a builtin is at hand
 
 
-def test_the_card_says_what_an_answer_is_called(tmp_path, monkeypatch):
+def test_the_card_says_what_an_answer_is_called():
     text = "def bound(x):\n    return x\n\n\ndef helper(x):\n    return x"
-    assert notebooks.named("01.elbo", text + "\nmy_elbo = 1") == "my_elbo"
-    monkeypatch.setattr(notebooks, "CARDS", tmp_path)
-    assert notebooks.named("01.elbo", text) == "helper" and notebooks.named("01.bound", text) == "bound"
-    (tmp_path / "01.json").write_text('{"imports": "import math", "exercises": {"01.elbo": {"answer": "bound"}}}')
-    assert notebooks.named("01.elbo", text) == "bound" and notebooks.of_the_course("01")["imports"] == "import math"
+    assert notebooks.named("01.elbo", text) == "my_elbo" == data.exercise("01.elbo").answer
+    assert notebooks.named("01.of_no_card", text) == "helper" and notebooks.named("01.bound", text) == "bound"
+    assert "import" in notebooks.imports("01.elbo") and notebooks.imports("77.elbo") == ""
 
 
 def test_a_cells_sum_is_that_of_the_mark(learn):

@@ -15,6 +15,7 @@ from vaecourse.labs.turns import in_turn
 
 MARKS = {"missing": "Not run yet.", "empty": "", "ours": "Not yours yet.", "wrong": "Not yet.", "passed": "✓ Right."}
 SHOW, SURE, COMPARE = "Show the solution", "Really? It counts as seen. Show it", "Compare with the solution"
+OPEN = "The solution is open"
 TRIES = {1: "at the first try", 2: "at the second try", 3: "at the third try"}
 AGAIN = """<p>The cell as it was at the start, to copy into yours:</p>{stub}
 <p>Or close this notebook and type, in a terminal in the course's folder,
@@ -79,8 +80,8 @@ class Card:
             return
         self._tell(progress.solution_seen(self.exercise.name))
         title = "<p><b>The course's solution</b>, beside yours: it is run nowhere in your notebook.</p>"
-        self._show_more(title + parts.code(self.exercise.solution) + self.exercise.explained, "The solution is open.")
-        self._solution.description = COMPARE if self.is_solved else SHOW
+        self._show_more(title + parts.code(self.exercise.solution) + self.exercise.explained, f"{OPEN}.")
+        self._solution.description = OPEN
         self._meta.value = self._about()
         ways.renew()
 
@@ -89,6 +90,7 @@ class Card:
         """Say how the cell comes to be as at the start."""
         stub = parts.code(self.exercise.stub)
         self._show_more(AGAIN.format(stub=stub, name=self.exercise.name), "How to start again is written below.")
+        self._solution.description = COMPARE if self.is_solved else SHOW
 
     def __repr__(self) -> str:
         mark = MARKS[self.judged.kind]

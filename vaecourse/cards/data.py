@@ -50,6 +50,11 @@ class Question:
     choices: tuple[Choice, ...]
     origin: str | None = None
 
+    @property
+    def right(self) -> str:
+        """The letter of the right choice."""
+        return next(choice.letter for choice in self.choices if choice.right)
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -101,6 +106,12 @@ def questions(name: str) -> tuple[Question, ...]:
     }
     found: tuple[Question, ...] = _named(name, known, "quiz")
     return found
+
+
+def asked() -> Iterator[Question]:
+    """Every question of the course: recall and quiz of each chapter, in order."""
+    for number in numbers():
+        yield from (*chapter(number).recall, *chapter(number).quiz)
 
 
 def _named(name: str, known: dict[str, Any], what: str) -> Any:

@@ -98,13 +98,12 @@ def _scores(number: str, kept: progress.Progress) -> list[str]:
 
 
 def _next(number: str, kept: progress.Progress) -> Iterator[str]:
-    """A link to the first exercise that is not solved."""
-    names = data.chapter(number).exercises
-    begun = any(name in kept.exercises for name in names)
-    for name, exercise in names.items():
-        if name not in kept.exercises or not kept.exercises[name].solved:
-            yield f"{'go on at' if begun else 'begin with'} {_to(number, exercise.cell, f'exercise {exercise.number}')}"
-            return
+    """A link to where one goes on in this chapter, if an exercise of it is left."""
+    exercises = data.chapter(number).exercises
+    if (name := progress.unsolved(kept, exercises)) is not None:
+        begun = any(one in kept.exercises for one in exercises)
+        words = f"exercise {exercises[name].number}"
+        yield f"{'go on at' if begun else 'begin with'} {_to(number, exercises[name].cell, words)}"
 
 
 def _map(kept: progress.Progress) -> str:

@@ -1,11 +1,10 @@
 """What a check says where no exercise has a word of its own: of an empty answer, or of one that returns nothing."""
 
 UNSOLVED = "Not solved yet:"  # of nothing but what stands there at the start; the class's version looks for it
-NO_VALUE = f"{UNSOLVED} what the check gets is still `{{}}`."
+NO_VALUE = f"{UNSOLVED} the check still gets `{{}}`, as at the start."
 DOTS = f"{UNSOLVED} a `...` is still in the answer. Your own line belongs in its place."
 STARTING_POINT = (
-    f"{UNSOLVED} the function is still empty, as at the start. Take your time; the hint on the card is a good next "
-    "step."
+    f"{UNSOLVED} the function is still empty, as at the start. Take your time; a hint on the card is a good next step."
 )
 DEAD_LINES = (
     f"{UNSOLVED} the line `return None` ends the function, and nothing below it ever runs. Mend the rest, then take "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
@@ -11,12 +10,10 @@ from pathlib import Path
 
 import vaecourse
 from vaecourse import foreign
+from vaecourse.cards import data
 from vaecourse.classroom import judging
 from vaecourse.classroom.gathering import Gathered, Person, gathered
 from vaecourse.classroom.judging import Judged
-
-QUESTION = re.compile(r"\d\d\.(quiz|recall)\.\d{1,2}")
-LETTER = re.compile(r"[A-F]")
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,11 @@ class Made:
 
 @dataclass(frozen=True)
 class Choices:
-    """One question: how many chose each letter first, and which letter was right, as the progress files say."""
+    """One question: how many chose each letter first, and which one is right."""
 
     question: str
     chosen: dict[str, int]
-    right: str | None
+    right: str
 
 
 @dataclass
@@ -125,15 +122,23 @@ def _message(exercise: str, mistake: str) -> str | None:
 
 
 def _questions(people: Sequence[Person]) -> list[Choices]:
-    chosen: dict[str, Counter[str]] = {}
-    right: dict[str, Counter[str]] = {}
-    for person in people:
-        for name, one in person.hand_in.progress.questions.items():
-            if QUESTION.fullmatch(name) and one.first is not None and LETTER.fullmatch(one.first):
-                chosen.setdefault(name, Counter())[one.first] += 1
-                right.setdefault(name, Counter())[one.first] += one.right
+    """What was chosen first of each question that the course has, in its order."""
     found = []
-    for name in sorted(chosen, key=lambda name: (name[:2], name.split(".")[1], int(name.split(".")[2]))):
-        letter, count = right[name].most_common(1)[0]
-        found.append(Choices(name, dict(sorted(chosen[name].items())), letter if count else None))
+    for question in data.asked():
+        chosen = Counter(first for person in people if (first := _first(person, question)))
+        if chosen:
+            found.append(Choices(question.name, dict(sorted(chosen.items())), question.right))
     return found
+
+
+def quiz_score(person: Person) -> tuple[int, int]:
+    """How many of the questions that a person answered were right at the first choice, and how many were answered."""
+    firsts = [(first, question.right) for question in data.asked() if (first := _first(person, question))]
+    return sum(first == right for first, right in firsts), len(firsts)
+
+
+def _first(person: Person, question: data.Question) -> str | None:
+    """The letter that a person chose first, where the question has it."""
+    answered = person.hand_in.progress.questions.get(question.name)
+    known = [choice.letter for choice in question.choices]
+    return answered.first if answered is not None and answered.first in known else None

@@ -68,7 +68,7 @@ def of_folder(folder: Path, name: str) -> HandIn:
         told.append(f"Your progress is not handed in: {kept.told}")
     for exercise, one in kept.exercises.items():
         if one.answer is not None and exercise not in found:  # solved before its chapter was begun anew
-            imports = str(notebooks.of_the_course(exercise[:2]).get("imports", ""))
+            imports = notebooks.imports(exercise)
             found[exercise] = Answer(notebooks.named(exercise, one.answer), one.answer, imports)
     written = time.strftime("%Y-%m-%d %H:%M:%S")
     return HandIn(name, written, course(), dict(sorted(found.items())), kept, tuple(told))

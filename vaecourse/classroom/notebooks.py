@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import vaecourse
 from vaecourse import files
+from vaecourse.cards import data
 from vaecourse.cells import marks, source, sum_of, tags
 from vaecourse.classroom.slices import names_made, needed_lines
 
@@ -91,24 +91,19 @@ def exercises(notebook: Mapping[str, Any]) -> Iterator[tuple[str, int, str | Non
             stub = None
 
 
-CARDS = Path(vaecourse.__file__).parent / "cards/data"
-
-
-def of_the_course(chapter: str) -> dict[str, Any]:
-    """What the cards of a chapter know: ``imports``, and the ``answer`` of each of the ``exercises``; else nothing."""
-    try:
-        found: dict[str, Any] = json.loads((CARDS / f"{chapter}.json").read_text(encoding="utf-8"))
-        return found
-    except FileNotFoundError:
-        return {}
+def imports(exercise: str) -> str:
+    """What the answers of an exercise's chapter may take for granted, as lines of Python; nothing if it is not ours."""
+    number = exercise[:2]
+    return data.chapter(number).imports if number in data.numbers() else ""
 
 
 def named(exercise: str, text: str) -> str:
     """What a cell calls its answer, where no check says it: what its card asks for, or the last name that it makes."""
     made = names_made(text)
-    asked = of_the_course(exercise[:2]).get("exercises", {}).get(exercise, {}).get("answer")
-    if isinstance(asked, str):
-        return asked
+    number = exercise[:2]
+    known = data.chapter(number).exercises if number in data.numbers() else {}
+    if exercise in known:
+        return known[exercise].answer
     own = exercise.partition(".")[2]
     return own if own in made or not made else made[-1]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vaecourse import files
-from vaecourse.classroom.counting import Made, Report
+from vaecourse.classroom.counting import Made, Report, quiz_score
 from vaecourse.classroom.judging import Judged
 
 MARK, VERSION = "vaecourse class", 1
@@ -93,11 +93,10 @@ def _table(found: Report) -> bytes:
     rows = csv.writer(written, lineterminator="\n")
     rows.writerow([*FIRST, *found.exercises])
     for place, (person, own) in enumerate(zip(found.people, found.verdicts, strict=True)):
-        questions = [one for one in person.hand_in.progress.questions.values() if one.first is not None]
         course = " ".join(person.hand_in.course.values())
         row = [person.name, person.hand_in.written, " ".join(person.sources), course]
         row += [str(found.solved(place)), str(len(found.exercises))]
-        row += [str(sum(one.right for one in questions)), str(len(questions))]
+        row += map(str, quiz_score(person))
         rows.writerow(map(harmless, [*row, *(_word(own.get(name)) for name in found.exercises)]))
     return b"\xef\xbb\xbf" + written.getvalue().encode()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vaecourse import files, foreign
 from vaecourse.progress.content import LONGEST, LONGEST_ANSWER, Exercise, Progress, Question, parsed, text
-from vaecourse.progress.table import table
+from vaecourse.progress.table import table, unsolved
 
 __all__ = [
     "FILE",
@@ -29,6 +29,7 @@ __all__ = [
     "solution_seen",
     "table",
     "tried",
+    "unsolved",
 ]
 
 FILE = "progress.json"

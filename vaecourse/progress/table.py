@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vaecourse.progress.content import Exercise, Progress
 
@@ -28,16 +28,20 @@ def table(progress: Progress, exercises: Sequence[str], chapters: Mapping[str, s
 
 
 def go_on(progress: Progress, exercises: Sequence[str], chapters: Mapping[str, str] | None = None) -> str:
-    """Where to go on: the first exercise from where the learner was last that is not solved, else the first of all."""
-    order = list(exercises)
-    last = progress.last or ""
+    """Where to go on, in a sentence."""
+    name = unsolved(progress, exercises)
+    if name is None:
+        return f"All {len(exercises)} exercises are solved."
+    number = _of(exercises, name[:2]).index(name) + 1
+    chapter = (chapters or {}).get(name[:2], f"chapter {name[:2]}")
+    return f"{'Go on' if progress.exercises else 'Begin'} with exercise {number} of {chapter} ({name})."
+
+
+def unsolved(progress: Progress, exercises: Iterable[str]) -> str | None:
+    """The first of ``exercises`` that is not solved, from where the learner was last and then from the start."""
+    order, last = list(exercises), progress.last or ""
     start = order.index(last) if last in order else next((i for i, name in enumerate(order) if name[:2] == last[:2]), 0)
-    left = [name for name in order[start:] + order[:start] if _exercise(progress, name).solved is None]
-    if not left:
-        return f"All {len(order)} exercises are solved."
-    number = _of(order, left[0][:2]).index(left[0]) + 1
-    chapter = (chapters or {}).get(left[0][:2], f"chapter {left[0][:2]}")
-    return f"{'Go on' if progress.exercises else 'Begin'} with exercise {number} of {chapter} ({left[0]})."
+    return next((name for name in order[start:] + order[:start] if _exercise(progress, name).solved is None), None)
 
 
 def _row(progress: Progress, number: str, names: Sequence[str], chapters: Mapping[str, str]) -> tuple[str, ...]:

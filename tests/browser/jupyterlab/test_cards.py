@@ -77,9 +77,9 @@ def test_from_the_first_hint_to_the_praise(notebook, jupyterlab):
     wait_for(shown, "solved at the second try")
     shown.get_by_role("button", name="Compare with the solution").click()
     wait_for(shown.locator("pre"), "def log_mean_exp")
-    wait_for(line(notebook), f"1 of {count} solved · go on at exercise 1")
-    line(notebook).get_by_role("link", name="exercise 1").click()
-    page.locator(".jp-RenderedMarkdown h3", has_text="Exercise 1 ·").wait_for(state="visible")
+    wait_for(line(notebook), f"1 of {count} solved · go on at exercise {EXERCISE.number + 1}")
+    line(notebook).get_by_role("link", name=f"exercise {EXERCISE.number + 1}").click()
+    page.locator(".jp-RenderedMarkdown h3", has_text=f"Exercise {EXERCISE.number + 1} ·").wait_for(state="visible")
     kept = json.loads((jupyterlab.folder / "learn/progress.json").read_text(encoding="utf-8"))["exercises"][NAME]
     assert (kept["attempts"], kept["mistakes"], kept["hints"]) == (2, {"log K missing": 1}, len(EXERCISE.hints))
     assert kept["solved"] and kept["solution_seen"] >= kept["solved"] and "def log_mean_exp" in kept["answer"]
@@ -100,6 +100,19 @@ def test_a_card_without_its_kernel_says_what_to_press(notebook):
         "getComputedStyle(document.querySelector('.vaecourse-card'), '::before').content.includes('Run its cell again')"
     )
     page.wait_for_function(said, timeout=20_000)
+
+
+def test_a_card_says_that_the_cell_above_it_has_changed(notebook):
+    answer(notebook, WRONG)
+    wait_for(card(notebook, SHOW), "so subtract log K")
+    title = f"Exercise {EXERCISE.number} ·"
+    verdict = notebook.page.locator(".vaecourse-card").filter(has_text=title).locator(".vaecourse-verdict")
+    said = "(node) => getComputedStyle(node, '::after').content"
+    assert verdict.evaluate(said) == "none"
+    type_into(notebook, "def log_mean_exp", RIGHT)
+    assert "has changed since it ran" in verdict.evaluate(said)
+    run_the_cell(notebook, "def log_mean_exp")
+    assert verdict.evaluate(said) == "none"
 
 
 def test_a_quiz_says_why_and_keeps_the_first_choice(notebook):
