@@ -148,6 +148,13 @@ assert round(cost(2.0), 3) == 0.807 and round(cost(0.5), 3) == 0.318
 #
 # $$\log p(x) = \log E_q[w] \;\ge\; E_q[\log w] =: \text{ELBO} .$$
 #
+# > **Jensen, in two lines.** The logarithm lies below each of its tangents: $\log w \le \log c + (w - c)/c$ for every $c > 0$. Put
+# > $c = E[w]$ and take means: $E[\log w] \le \log E[w]$, and equality needs $w = c$ always.
+# >
+# > **Two conditions that point in opposite directions.** If $q$ *misses* places where $p(x, z) > 0$, then $E_q[w] < p(x)$: the average
+# > is no longer $p(x)$, and the bound holds all the more. If $q$ has mass where $p(x, z) = 0$, the average does not mind, and
+# > the ELBO is $-\infty$.
+#
 # The right side is the *evidence lower bound*. Its estimate is a mean of **log-weights**. Their tensor is the currency of
 # this course: `log_w[M, K, B]`, with $M$ estimates of $K$ samples for each of $B$ data points.
 
@@ -168,6 +175,10 @@ print(f"log of mean of w  {log_mean:.4f}    exact log p(x)  {log_p:.4f}")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert (round(elbo, 4), round(log_p, 4)) == (-2.3557, -1.7463)
+half = standard_normal(100_000, 1, 1, 1, seed=5).abs()  # a q that misses z < 0
+half_w = model.log_joint(x, half) - Normal(0.0, 1.0).log_prob(half).sum(-1) - math.log(2)
+seen = 1 - Normal(model.posterior(x).mean, model.posterior(x).stddev).cdf(torch.zeros(1, dtype=torch.float64)).item()
+assert abs(half_w.exp().mean().item() / math.exp(log_p) - seen) < 0.01 and seen < 0.92 and half_w.mean() < log_p
 for estimate, truth in [(log_w.flatten(), elbo), (log_w.flatten().exp(), math.exp(log_p))]:
     assert abs((estimate.mean() - truth) / (estimate.std() / len(estimate) ** 0.5)) < 4
 
@@ -251,8 +262,9 @@ verdict
 #
 # $$\boxed{\;\log p(x) = \text{ELBO} + \mathrm{KL}\big(q(z \mid x) \,\|\, p(z \mid x)\big)\;}$$
 #
-# with the **Kullback-Leibler divergence** $\mathrm{KL}(a \,\|\, b) = E_a[\log a - \log b] \ge 0$. No inequality is left: this
-# is an identity, for every $q$. Check it on five of them.
+# with the **Kullback-Leibler divergence** $\mathrm{KL}(a \,\|\, b) = E_a[\log a - \log b]$. It is never negative, by Jensen:
+# $-\mathrm{KL} = E_a[\log (b/a)] \le \log E_a[b/a] \le \log 1 = 0$. No inequality is left in the box: it is an identity, for every
+# $q$. Check it on five of them.
 
 # %% slideshow={"slide_type": "subslide"}
 posterior = model.posterior(x)
@@ -340,7 +352,8 @@ verdict
 #   = -H(p_{\text{data}}) - E_{p_{\text{data}}}[\text{ELBO}(x)] .$$
 #
 # Here $H(p_{\text{data}}) = -E \log p_{\text{data}}(x)$ is the **entropy** of the data; no parameter changes it. So
-# *minimising the joint KL is maximising the mean ELBO*: the second derivation.
+# *minimising the joint KL is maximising the mean ELBO*: the second derivation. It takes the data for a density. For a
+# finite set of points of a continuous $x$ the joint KL is infinite whatever one trains; the mean ELBO over the points stays.
 #
 # Now with numbers, everything Gaussian: data $N(0, 2)$, encoder $N(0.6\,x,\ 0.6^2)$, and the model of the lab.
 
@@ -410,14 +423,14 @@ assert abs(-entropy - model.elbo(points, perfect.mean, perfect.stddev.expand(2, 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 10 minutes.** Draw the two arrows $x \to z$ and $z \to x$ before showing formulas. Ask: "Which of the three numbers can
 # the encoder change?" The first and the third. "Which would be 0 after perfect training?" All three, if the decoder can
-# represent the data. The slip is in the course's source text; the appendix of chapter 00 says where its letters stand here.
+# represent the data *and* the encoder's family holds that decoder's posterior. The slip is in the course's source text; the appendix of chapter 00 says where its letters stand here.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 3 · Two KLs (medium, 8 minutes)
 #
 # Everything is a table now: $x$ has `X` values and $z$ has `Z`. `p_data` is `[X]`. `q` is `[X, Z]` and holds $q(z \mid x)$,
 # one row for each $x$. `p_joint` is `[X, Z]` and holds $p(x, z)$. Return two numbers: first the KL of the joints, then the
-# KL of the marginals of $x$. In both, the data's side stands left of the $\|$.
+# KL of the marginals of $x$. In both, the data's side stands left of the $\|$. No entry of the tables is 0.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -457,7 +470,8 @@ verdict
 #
 # One function trains both networks: $\;\text{ELBO}(\theta, \phi) = \log p_\theta(x) - \mathrm{KL}(q_\phi \,\|\, p_\theta(z \mid x))$.
 #
-# - **Maximise over $\phi$**: $\log p_\theta(x)$ stands still, so the encoder walks to the posterior.
+# - **Maximise over $\phi$**: $\log p_\theta(x)$ stands still, so the encoder walks to the member of its family that is nearest
+#   to the posterior, in $\mathrm{KL}(q \,\|\, \text{posterior})$.
 # - **Maximise over $\theta$**: $q$ stands still, so $\nabla_\theta\,\text{ELBO} = E_q[\nabla_\theta \log p_\theta(x, z)]$: the
 #   decoder makes the data likelier *from the codes the encoder hands it*. That is not quite the same as raising
 #   $\log p_\theta(x)$: it also pays $\theta$ to pick a model whose posterior suits this $q$.
@@ -515,7 +529,7 @@ assert all(a < b + 1e-12 for a, b in zip(likelihoods, likelihoods[1:]))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **For the teacher, 8 minutes.** Cover the curves and ask where the second orange curve must touch. The two numbers 0.863 and 0.995 are the
-# seed of chapters 03 and 04: a tighter bound pulls $\theta$ less to the side.
+# seed of chapters 03 and 04: a tighter bound pulls $\theta$ to another place, in the end to the right one (03 has the figures).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 · Reconstruction minus KL: the same number, another noise
@@ -543,7 +557,11 @@ def both_ways(mu, sigma, N=1_000_000):
 
 
 print(f"{'':18}{'from log-weights':>20}{'closed-form KL':>20}")
-for name, mu, sigma in [("the lab's first q", mean, std), ("the posterior", m, s)]:
+for name, mu, sigma in [
+    ("the lab's first q", mean, std),
+    ("its mirror image", 2 * m - mean, std),
+    ("the posterior", m, s),
+]:
     told = [f"{each.mean():.2f}, sd {each.std():.2f}" for each in both_ways(mu, sigma)]
     print(f"{name:18}{told[0]:>20}{told[1]:>20}")
 
@@ -552,20 +570,25 @@ for name, mu, sigma in [("the lab's first q", mean, std), ("the posterior", m, s
 # The exact standard deviations: both are a + b eps + c eps^2, whose variance is b^2 + 2 c^2.
 exact_sd = lambda b, c: math.hypot(b, math.sqrt(2) * c)
 d, ratio = ((mean - m) / s).item(), (std / s).item()
-for mu, sigma, from_weights in [(mean, std, exact_sd(d * ratio, 0.5 * (1 - ratio**2))), (m, s, 0.0)]:
+off = exact_sd(d * ratio, 0.5 * (1 - ratio**2))
+exact_sds = {}
+for mu, sigma, from_weights in [(mean, std, off), (2 * m - mean, std, off), (m, s, 0.0)]:
     one, two = both_ways(mu, sigma)
     slope = (x - 1.5 * mu).item() * 1.5 * sigma.item() / 0.7
     closed = exact_sd(slope, 1.5**2 * sigma.item() ** 2 / 1.4)
     assert abs(one.std().item() - from_weights) < 0.02 and abs(two.std().item() - closed) < 0.02
+    exact_sds[mu.item()] = round(from_weights, 2), round(closed, 2)
     elbo_here = model.elbo(x, mu, sigma).item()
     for estimate in (one, two):
         assert abs(estimate.mean().item() - elbo_here) < 4 * estimate.std().item() / len(estimate) ** 0.5 + 1e-9
-assert round(closed, 2) == 0.63  # at the posterior, the last of the two
+assert list(exact_sds.values()) == [(1.42, 1.09), (1.42, 1.70), (0.0, 0.63)]
+assert abs(model.kl(x, 2 * m - mean, std).item() - model.kl(x, mean, std).item()) < 1e-9
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Explain.** Same mean, different scatter, and no fixed winner. With a poor $q$ the closed form is the quieter one. At the posterior the
-# log-weight has **no scatter at all**, while reconstruction alone still has a standard deviation of 0.63: its noise and the
-# KL's would have cancelled.
+# **Explain.** Same mean, different scatter, and no fixed winner. The first two $q$ are equally wrong, half a unit to the right
+# of the posterior and half a unit to its left. To the right the closed form is quieter (1.09 against 1.42), to the left the
+# log-weights are (1.42 against 1.70). At the posterior the log-weight has **no scatter at all**, while reconstruction alone still
+# has a standard deviation of 0.63: its noise and the KL's would have cancelled.
 #
 # > **One thing the closed form must never do** is to go *inside* an average of weights, which chapter 03 will build. The
 # > prior-to-$q$ ratio has to meet the same $z$ as the likelihood. With the closed KL in its place, many samples of the
@@ -721,7 +744,8 @@ verdict
 #
 # A sample of the encoder is made as $z = \mu_\phi(x) + \sigma_\phi(x)\,\epsilon$ with standard normal $\epsilon$. The noise comes
 # from outside, so a gradient can pass through $z$ to $\phi$: the **reparameterisation trick** (Kingma and Welling 2013; Rezende
-# et al. 2014). Without it one needs the score function, and chapter 02 is about that.
+# et al. 2014). It needs a sample that moves smoothly with $\phi$. Where there is none, the score function serves (chapter 02), or a
+# relaxation, or a measure-valued gradient (Mohamed et al. 2020).
 #
 # The code has only $L = 2$ numbers. That is few for digits. But it fits on paper, and a 2-D integral can still be *done*: we
 # shall know $\log p(x)$ of this network too.
@@ -795,8 +819,9 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The picture shows three things. Reconstructions keep most digits and lose the handwriting: two numbers cannot hold more.
-# Samples of the prior decode to something, because the KL has packed the codes around the origin. And the plane has no
-# holes; walking through it is a **latent traversal**. An encoder without noise would leave holes (chapter 02).
+# Samples of the prior decode to something, because the KL has packed the codes around the origin. And between the codes
+# the pictures change step by step; walking through the plane is a **latent traversal**. What an encoder without noise does to
+# it, chapter 02 measures.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The gap of a real network, measured
@@ -1021,7 +1046,7 @@ verdict
 # It doubles. The third row of the table is the most common cause of a "broken" VAE in student projects.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 8 · Posterior collapse, with its exact threshold
+# ## 8 · Posterior collapse, with its exact threshold for linear models
 #
 # A latent unit has **collapsed** when $q(z_l \mid x)$ is the prior for every $x$: its KL is 0 and it carries nothing. Is that
 # the fault of the ELBO? Take the smallest model again, $x = W z + $ noise of variance $\sigma^2$, with the exact posterior as
@@ -1105,9 +1130,33 @@ plt.show()
 # The largest eigenvalue of the digits is $\lambda_1 = 0.701$. So a plain $\tfrac12\|x - \hat x\|^2$, noise 1, is enough to kill
 # *every* unit on this data, and the pixel mean, noise 32, kills them 45 times over. "Don't blame the ELBO": the exact
 # likelihood collapses in the same way. Mend the likelihood: learn $\sigma^2$ with the other parameters.
+#
+# > **And a decoder that is no matrix?** Then the variance is not what counts. For any decoder with Gaussian noise $\sigma^2$ the
+# > *likelihood* is highest without a code exactly if $E[e^{s \cdot (x - Ex)}] \le e^{\sigma^2 |s|^2/2}$ for every $s$. The smallest such
+# > $\sigma^2$ is the data's **sub-Gaussian variance proxy**. It is never below $\lambda_1$; for Gaussian data it is $\lambda_1$, for the digits
+# > $0.754$. (Why: no code is the best of all mixtures $\int N(x; f, \sigma^2)\, dG(f)$ if and only if moving a little mass to any $f$ does not
+# > help, and that is this inequality with $s = f/\sigma^2$.)
+# >
+# > With a Gaussian $q$ the ELBO's own threshold lies between the two. Rare and large values part them widely: let $x = \pm 10$ with
+# > probability $0.005$ each, else 0. Its variance is 1. At noise 2 a linear VAE is dead, and a decoder with three steps, $-10$, 0 and 10,
+# > still pays: ELBO $-0.097$ against $-0.250$, without the constant. All this is about the best model, not about the one that
+# > training finds.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert round(eigenvalues[0].item(), 3) == 0.701 and 45 < 32 / eigenvalues[0].item() < 46
+centred = digits.train.double() - digits.train.double().mean(0)
+towards = torch.linalg.eigh(S.double())[1][:, -5:].T * torch.tensor([0.5, 2.0, -0.5, -2.0])[:, None, None]
+towards = towards.reshape(-1, 64).clone().requires_grad_()
+finder = torch.optim.Adam([towards], lr=0.05)
+for _ in range(400):  # the highest 2 log E[e^{s x}] / |s|^2
+    proxy = 2 * ((towards @ centred.T).logsumexp(1) - math.log(len(centred))) / towards.square().sum(1)
+    finder.zero_grad(), (-proxy.sum()).backward(), finder.step()
+assert round(proxy.max().item(), 3) == 0.754
+Phi = lambda value: Normal(0.0, 1.0).cdf(torch.tensor(value, dtype=torch.float64)).item()
+step, narrow, far, sharp = 3.3, 0.93, 3.6, 0.12  # steps at -3.3 and 3.3; q of x = 0 and of x = 10
+of_zero = (narrow**2 - 1) / 2 - math.log(narrow) + 2 * (1 - Phi(step / narrow)) * 10**2 / 4
+of_ten = (far**2 + sharp**2 - 1) / 2 - math.log(sharp) + Phi((step - far) / sharp) * 10**2 / 4
+assert round(-0.99 * of_zero - 0.01 * of_ten, 3) == -0.097 and -1 / 4 == -0.250
 assert torch.allclose(trained[1], trained[2], atol=0.02)  # beta times the noise is what counts
 assert round(pixel_variance, 3) == 0.073
 
