@@ -24,7 +24,7 @@
 # | do an exercise | write your answer in place of the dots, run that cell, then run the check under it |
 # | get a hint | on the exercise's card, *Hint 1*; then the next one |
 #
-# A check knows the usual mistakes of its exercise, many of them found in published code, and tells you which one you made.
+# A check knows the usual mistakes of its exercise, some of them from well-known code, and tells you which one you made.
 # Try a wrong answer on purpose: that shows what a check can see. What else you may want to do with these pages stands before the map.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -157,8 +157,7 @@ verdict
 # ### The log-weights of three data points
 #
 # Now in PyTorch, every line of the formula. We take three different numbers for $M$, $K$ and $B$ on purpose. With $M = K$ a
-# slip between the two axes leaves every shape and every expected value as it was. Slips of this kind stand in published
-# code; exercise 7 is one.
+# slip between the two axes leaves every shape and every expected value as it was. Exercise 7 is such a slip.
 
 # %% slideshow={"slide_type": "subslide"}
 M, K, B = 4, 7, 3  # estimates, samples in each estimate, data points
@@ -574,8 +573,8 @@ verdict
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Ask before running: *what does this function compute for M = 1, K = 50?* (A log-mean-exp of one number is the
 # number itself. So: the ELBO.) Then: *which test would have caught it?* The same z-score with $M \neq K$ and enough draws,
-# or one that compares both functions on the same weights, even at $M = K$. This bug was found in published code, where it
-# weakened the training of the encoder and left every shape correct.
+# or one that compares both functions on the same weights, even at $M = K$. It weakens the training of the encoder and
+# leaves every shape correct.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Their letters and ours

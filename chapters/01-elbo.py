@@ -7,7 +7,7 @@
 # * **compute** it from log-weights, and hold it against an exact answer;
 # * **say** what training the encoder does, and what training the decoder does;
 # * **train** a VAE on digits and take its gap apart;
-# * **predict** when its code $z$ dies, and **find** three bugs that were published.
+# * **predict** when its code $z$ dies, and **find** three bugs, two of which stand in a well-known collection.
 #
 # You need chapter 00, expectations, the Gaussian density, a little PyTorch.
 #
@@ -412,8 +412,8 @@ plt.show()
 # perfect encoder they are equal.
 #
 # > **A slip to know.** Some texts work with *negative* KLs. The negative joint KL is a lower bound of the negative marginal
-# > KL. Drop the minus signs and the inequality turns round: the joint KL is an *upper* bound of the marginal KL. A published
-# > heading drops the signs and keeps "lower".
+# > KL. Drop the minus signs and the inequality turns round: the joint KL is an *upper* bound of the marginal KL. The heading
+# > of this chapter's source text drops the signs and keeps "lower".
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert round(gap, 4) == 0.0855 and joint >= marginal
@@ -645,7 +645,7 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 5 · Spot the bug: a log-density (medium, 5 minutes)
 #
-# This line, in the spirit of one that was published, is meant to be $\log N(z; \mu, \mathrm{diag}\,\sigma^2)$ with
+# This line is meant to be $\log N(z; \mu, \mathrm{diag}\,\sigma^2)$ with
 # `log_var` $= \log \sigma^2$:
 #
 # ```python
@@ -690,7 +690,8 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · Spot the bug: the noise behind z (medium, 4 minutes)
 #
-# A sample was made as $z = \mu + \sigma\,\epsilon$ with standard normal $\epsilon$. A library gets $\epsilon$ back like this:
+# A sample was made as $z = \mu + \sigma\,\epsilon$ with standard normal $\epsilon$. PyTorch-VAE (`models/iwae.py`, line 126, commit
+# a6896b9) gets $\epsilon$ back like this:
 #
 # ```python
 # eps = (z - mean) / log_var
@@ -944,7 +945,8 @@ for factor, sigma2 in [(0.5, 1.0), (1.0, 0.5), (1 / 64, 32.0)]:
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 7 · Spot the bug: the loss (medium, 8 minutes)
 #
-# A loss like this one has been published more than once:
+# A loss in the spirit of PyTorch-VAE's `models/vanilla_vae.py` (lines 139 to 145, commit a6896b9): a mean over pixels, and a
+# weight on the KL that hangs on the size of the batch:
 #
 # ```python
 # pixels = binary_cross_entropy(logits.sigmoid(), x)  # its default: a mean

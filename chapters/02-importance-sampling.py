@@ -228,7 +228,8 @@ assert round((prior * likelihood).sum().item(), 3) == 0.41 and abs(z_score(w, 0.
 #
 # One often reads that the identity breaks because of a division by zero. No division by zero ever happens: the sampler never
 # lands there, and that is the problem. The mass of the third state, $.2 \cdot 1.0 = .2$, is **missed in silence**. We say that $q$
-# **covers** if $q(z|x) > 0$ wherever $p(x, z) > 0$. A $q$ with mass in other places too costs samples, and no more.
+# **covers** if $q(z|x) > 0$ wherever $p(x, z) > 0$. A $q$ with mass in other places too costs $\hat p(x)$ samples,
+# and no more. (For the ELBO it is the other way round: there $q$ may miss places, and must not have mass where $p(x, z) = 0$.)
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · What the mean weight tends to (easy, 5 minutes)
@@ -577,7 +578,7 @@ verdict
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 6 · A defensive mixture (medium, 10 minutes)
 #
-# The cure costs one line: propose from $q_{\text{def}} = 0.9\,q + 0.1\,p(z)$. The weight is then at most
+# A cure, where the likelihood has a maximum, costs one line: propose from $q_{\text{def}} = 0.9\,q + 0.1\,p(z)$. The weight is then at most
 # $p(z)p(x|z) / (0.1\,p(z)) = 10\,p(x|z)$, which is bounded. Write the log-density of a mixture of $C$ diagonal Gaussians, whose
 # shares add up to 1: from `z [K, L]`, `share [C]`, `mean [C, L]` and `std [C, L]` to `[K]`.
 #
@@ -732,7 +733,8 @@ assert [round(slope, 2) for _, slope, _ in rows[4:]] == [1.25, 3.02]
 # $$\boxed{\;\nabla_\phi \mathrm{ELBO} = E_q\big[(\log w - c)\, s\big] \quad \text{for every constant } c\;}$$
 #
 # This is the **score-function** gradient (also: likelihood ratio, REINFORCE). It only evaluates $\log p(x, z)$; it never
-# differentiates it for $z$, so $z$ may be discrete. If $\log w$ is constant the gradient vanishes: $q$ is the posterior, and training rests.
+# differentiates it for $z$, so $z$ may be discrete. If $\log w$ is constant the gradient vanishes *on average*: $q$ is the posterior.
+# One sample of it does not vanish: $\log w \cdot s$ has the variance $(\log p(x))^2/\sigma^2$, here $12.85$.
 #
 # The decoder's parameters $\theta$ need no such care. They are not in $q$, so $\nabla_\theta \mathrm{ELBO} = E_q[\nabla_\theta \log p_\theta(x, z)]$.
 #
@@ -856,6 +858,37 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The picture shows a parabola. No baseline: 33.8. The 1 that fell out of the formula would make it worse, 51.5. The ELBO as
 # baseline: 11.8. The best constant, $c^* = -3.05$: 10.7. The ELBO already takes 95% of the gain that is to be had.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Which is quieter hangs on q
+#
+# The reparameterised gradient won here, 7.1 against 10.7. **Guess:** does it win for every $q$? Move $q$ towards the posterior.
+
+# %% slideshow={"slide_type": "fragment"}
+print("  shift width   score, c = ELBO   score, c*   reparameterised")
+quieter = {}
+for shift, width in ((0.5, 1.3), (0.25, 1.3), (0.1, 1.1), (0.0, 1.0)):
+    # log w less a baseline is A + b eps + c eps^2, the score eps / sd
+    b, c, sd = -shift / v**0.5 * width, (1 - width**2) / 2, width * v**0.5
+    at = lambda A: (A**2 + 6 * A * c + 2 * b**2 + 15 * c**2) / sd**2
+    quieter[shift] = at(-c), at(-3 * c), (sd / v) ** 2
+    print(f"{shift:7} {width:5}   " + "   ".join(f"{value:11.2f}" for value in quieter[shift]))
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** No. With a good baseline the score function's noise is that of $\log w$, and vanishes at the posterior. The
+# reparameterised gradient follows the slope of $\log w$ *and* carries $q$'s own width: it still has the variance $1/v = 4.2$ there. At equal
+# widths the two cross at a shift of $\sqrt{v/2} = 0.34$. Chapter 05 takes that rest away (*sticking the landing*). In many
+# dimensions the balance tips the other way: $\log w$ gathers the scatter of all of them, and each coordinate's score is
+# multiplied with the whole sum; the slope along one coordinate is not.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# E[g^2] - E[g]^2 as printed. The mean of log w is a + c, so the ELBO leaves A = -c; the best constant makes A + 3 c = 0.
+assert {shift: [round(value, 2) for value in row] for shift, row in quieter.items()} == {
+    0.5: [11.85, 10.66, 7.12], 0.25: [5.19, 4.0, 7.12], 0.1: [0.74, 0.59, 5.1], 0.0: [0.0, 0.0, 4.21]
+}  # fmt: skip
+assert abs(quieter[0.5][1] - min(variance(c) for c in constants)) < 0.05  # the parabola above
+assert round((v / 2) ** 0.5, 2) == 0.34  # c = 0 at equal widths: 2 b^2 / v = 2 shift^2 / v^2 against 1 / v
+assert round(model.log_likelihood(x).item() ** 2 / v, 2) == 12.85
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The trap: estimating c from the same samples
@@ -1425,13 +1458,13 @@ assert abs(again.mean().item() - by_grid(vaes["with noise"], train)) < 0.02
 # | question | answer |
 # |---|---|
 # | Is $\frac1K\sum_k w_k$ right? | On average, for every $K$ and every $q$ that covers. Its logarithm is too low. |
-# | How much is a sample worth? | $1/(1+\chi^2)$ of a sample of the posterior; it falls exponentially with the dimensions. |
+# | How much is a sample worth? | By Kong's rule of thumb $1/(1+\chi^2)$ of a sample of the posterior; exponentially less with the dimensions. |
 # | When is the variance infinite? | Gaussian $q$ and posterior: $\sigma^2 \le v/2$. The error bar does not tell, nor does the ESS: it is low, and should be 0. |
 # | Does $E[w]$ train the encoder? | No, its slope is 0. The ELBO, $E\log$ mean $w$, Rényi, $\chi^2$ and $\mathrm{KL}(p(z \mid x) \,\Vert\, q)$ do. |
-# | Which gradient? | Reparameterise if you can (variance 7.1 here). Score function with a baseline if you cannot (33.8 without, 10.7 at best). |
+# | Which gradient? | By $q$. Far off, and in many dimensions, reparameterise (7.1 against 10.7 here). Near the posterior the score function with a baseline is quieter (0 against 4.2 at it). Never without a baseline (33.8). |
 # | Which baseline? | Leave-one-out: unbiased. The mean over all $K$ shrinks by $(K-1)/K$. The plug-in $c^*$ is biased for every $K$. |
 # | † Minimise $\mathrm{Var}[\log w]$? | At $r = q$ its gradient is minus the ELBO's: VarGrad is leave-one-out. |
-# | Why noise? | Without it the ELBO is $-\infty$, the codes collapse and the decoder is undefined between them. |
+# | Why noise? | Without it the ELBO is $-\infty$, the codes collapse and nothing ties down the decoder between them. |
 #
 # **What chapter 03 repairs.** The ELBO takes the logarithm of one weight at a time. Put the mean of $K$ weights *inside* the logarithm: the
 # bound gets tighter with every sample, and $\chi^2$ of this chapter is its speed.

@@ -7,7 +7,7 @@
 # * **prove** that it rises with $K$, and **predict** how fast;
 # * **compute** its gradient by hand, as shares of credit, and **write** it as the loss of your own trainer;
 # * **measure** what $K$ costs, and compare two models fairly, with $K = 5000$;
-# * **find** the bugs that live in published code of this bound.
+# * **find** bugs that live in other people's code of this bound.
 #
 # You need chapters 00 and 01: log-weights `[M, K, B]`, the ELBO, a VAE. Chapter 02 helps with importance sampling.
 #
@@ -524,7 +524,7 @@ assert abs((answers["minus log K forgotten"] - answers["log-sum-exp, minus log K
 # Only the first line is $L_K$. The second is $-\infty$, and its gradient is *not a number*. The third looks like a
 # wonderful model: $-23$ is the logarithm of the small constant somebody added "for stability", whatever the data are.
 # The fourth is too high by $\log 100 = 4.605$. The fifth is the ELBO under a new name. So is the last: with the wrong axis
-# under the logarithm there is one weight in each mean. All five wrong lines are found in published code, and only one of
+# under the logarithm there is one weight in each mean. None of the five wrong lines is far-fetched, and only one of
 # them complains.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -603,7 +603,8 @@ print("  shares", [round(g, 4) for g in by_shares.flatten().tolist()])
 assert torch.allclose(by_autograd, by_shares) and torch.allclose(share.sum(0), torch.ones(B, dtype=torch.float64))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Three small slips turn this into something else. All are in published code.
+# Three small slips turn this into something else. All three stand in one loss of a well-known collection (PyTorch-VAE,
+# `models/iwae.py`, lines 149 to 158, commit a6896b9).
 #
 # **`detach` forgotten.** Then $\nabla \sum_k \tilde w_k \log w_k$ also differentiates the shares, and each share gains
 # $\tilde w_k (\log w_k - \sum_j \tilde w_j \log w_j)$.

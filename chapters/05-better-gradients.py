@@ -445,7 +445,7 @@ verdict
 # with its share $\tilde w_k$, and where the gradient passes through $z_k$ on its way to the encoder, multiply it with $\tilde w_k$ once
 # more. In PyTorch that is a **hook** on $z$. (`objectives.backward` does it for every row of the table.)
 #
-# It is also an elegant place for a bug, found in published code.
+# It is also an elegant place for a bug.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 4 · Spot the bug: the hook that never fires (medium, 8 minutes)
