@@ -3,10 +3,11 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from vaecourse.classroom import judging, worker
+from vaecourse.classroom import apart, judging, worker
 from vaecourse.classroom.notebooks import Answer
 
 BOUND = "00.log_mean_exp"
@@ -167,6 +168,46 @@ def test_what_does_not_end_or_ends_too_much_is_stopped_and_the_next_is_judged(ha
     assert found.state == "stopped" and told in found.message, found
     assert time.monotonic() - start < 60
     assert said(hasty, "import math\n" + RIGHT).state == "solved"
+
+
+@LINUX
+@pytest.mark.parametrize(
+    "does, told",
+    [
+        ("for _ in range(3000): os.mkdir('a'); os.chdir('a')", "more than 1000 files or wrote more than 100 MB"),
+        ("for n in range(10**6): open(str(n), 'wb').write(bytes(10**7))", "more than 1000 files or wrote more than"),
+        ("for n in range(10**6): open(str(n), 'wb').close()", "more than 1000 files or wrote more than"),
+        ("for _ in range(17): os.mkdir('a' * 250); os.chdir('a' * 250)", "more than 1000 files or wrote more than"),
+        ("os.mkdir('a', 0); os.mkdir('b', 0o500); os.symlink({trap!r}, 'c'); 1 / 0", "ZeroDivisionError"),
+        ("[os.write(n, b'[' * 90000 + bytes([10])) for n in (3,)]", "wrote by itself"),
+    ],
+)
+def test_whatever_is_made_in_its_folder_is_ended_and_gone(hasty, tmp_path, does, told):
+    """A folder a thousand deep stopped a whole class's report, and 10 MB a file filled the teacher's disk."""
+    (tmp_path / "thesis").write_text("a thesis")
+    found = said(hasty, "import os, time\n" + does.replace("{trap!r}", repr(str(tmp_path))) + "\ntime.sleep(9)\n")
+    assert found.state == "stopped" and told in found.message, found
+    process = hasty._process
+    assert said(hasty, "import math\n" + RIGHT).state == "solved" and hasty._process is process
+    assert os.listdir(hasty._folder) == [] and os.listdir(tmp_path) == ["thesis"]
+
+
+def test_a_folder_is_removed_whatever_is_in_it(tmp_path):
+    (tmp_path / "thesis").write_text("a thesis")
+    with apart.folder("vaecourse-test-") as made:
+        inside = Path(made)
+        for name in ("a/b/c/d", "a/b/e", "f"):
+            (inside / name).mkdir(parents=True)
+        (inside / "a/b/c/d/file").write_text("x")
+        (inside / "a/b/file").write_text("x")
+        if os.name == "posix":
+            (inside / "a/link").symlink_to(tmp_path)
+            (inside / "a/b/thesis").symlink_to(tmp_path / "thesis")
+            for name in ("a/b/c/d", "a/b", "f"):
+                (inside / name).chmod(0)
+        assert not apart.has_too_much(made) or os.getuid() != 0
+    assert not inside.exists() and (tmp_path / "thesis").read_text() == "a thesis"
+    apart.remove(made)  # of what is not there any more, nothing
 
 
 @LINUX
