@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,59 @@ def test_a_name_is_asked_for(folder):
     assert ran.exit_code == 0 and "Your name" in ran.stdout and Path("Ada-L.vaecourse.json").exists()
     ran = CliRunner().invoke(app, ["hand-in"], input="\n")
     assert ran.exit_code == 2 and "name must have 1 to 100 letters, got 0" in ran.stderr
+
+
+NOT_TO_BE_RUN = [
+    "def f(a, a): return a",
+    "nonlocal x",
+    "def f():\n    x = 1\n    global x",
+    "def f():\n    from math import *",
+    "a = [y := 1 for z in (y := [1])]",
+    "a = " + "-" * 900 + "1",
+    "a = x" + ".a" * 2000,
+    "a = 0x" + "f" * 10000,
+    "a = 1" + "+1" * 3000,
+]
+
+
+@pytest.mark.parametrize("line", NOT_TO_BE_RUN)
+def test_a_line_that_python_reads_and_cannot_run_costs_only_itself(folder, line):
+    """It stopped the hand-in, and a whole class's report."""
+    write(folder / "03-iwae.ipynb", BOUND, ANSWER, own=[line + "\nb = 1", HELPER])
+    found, _ = handed_in()
+    assert "def mean_of" in found.answers[BOUND].before and found.answers[BOUND].source == ANSWER
+    write(folder / "03-iwae.ipynb", BOUND, line)
+    assert handed_in()[0].answers[BOUND].source == line
+
+
+def test_a_notebook_of_thousands_of_cells_is_read_in_seconds(tmp_path):
+    cells = []
+    for number in range(1500):
+        cells.append(cell(f"def f{number}(x):\n    return f{number - 1}(x) + a", "stub"))
+        cells.append(cell(f'checks.ALL["00.of_{number % 90}"](f{number})'))
+    start = time.monotonic()
+    found = notebooks.answers({"metadata": {}, "cells": cells})
+    assert len(found) == 90 and found["00.of_0"].source.startswith("def f1440(") and time.monotonic() - start < 30
+    with pytest.raises(ValueError, match="it has more than 100 exercises"):
+        notebooks.answers({"metadata": {}, "cells": [*cells[:2], *(one for n in range(200) for one in asked(n))]})
+
+
+def cell(source, *tags):
+    return {"cell_type": "code", "metadata": {"tags": [*tags]}, "source": source, "id": [source]}
+
+
+def asked(number):
+    return cell("a = 1", "stub"), cell(f'checks.ALL["01.x{number}"](a)')
+
+
+def test_so_many_lines_around_an_answer_are_looked_at(monkeypatch):
+    far, near = "a = 1", "b = 2\n" * 3
+    assert slices.needed_lines("c = a + b", [far, near]) == "a = 1\nb = 2\nb = 2\nb = 2"
+    monkeypatch.setattr(slices, "NEAR", 2)
+    assert slices.needed_lines("c = a + b", [far, near]) == "b = 2\nb = 2\nb = 2"
+    monkeypatch.setattr(slices, "NEAR", 9)
+    monkeypatch.setattr(slices, "LETTERS", 20)
+    assert slices.needed_lines("c = a + b", [far, near]) == "b = 2\nb = 2\nb = 2"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from vaecourse.classroom import judging, worker
+from vaecourse.classroom import apart, judging, worker
 from vaecourse.classroom.notebooks import Answer
 
 BOUND = "00.log_mean_exp"
@@ -95,16 +96,53 @@ def test_nothing_of_ours_is_in_its_reach(judge, monkeypatch, tmp_path):
         ("bytearray(2 * 10**9)", "MemoryError"),
         ("torch.ones(2 * 10**9)", "can't allocate memory"),
         ("resource.setrlimit(resource.RLIMIT_AS, (-1, -1))", "ValueError|PermissionError|not allowed"),
+        ("os.truncate({trap!r} + '0', 0)", "PermissionError"),
+        ("os.open({trap!r} + '0', os.O_RDONLY | os.O_TRUNC)", "PermissionError"),
+        ("os.open({trap!r} + '0', 3 | os.O_TRUNC)", "PermissionError"),
+        ("os.chmod({trap!r} + '0', 0o777)", "PermissionError"),
+        ("os.fchmod(os.open({trap!r} + '0', 0), 0)", "PermissionError"),
+        ("os.utime({trap!r} + '0', (5, 5))", "PermissionError"),
+        ("os.setxattr({trap!r} + '0', 'user.x', b'1')", "PermissionError"),
+        ("ask('sigqueue', os.getppid(), 0, None)", "PermissionError"),
+        ("fcntl.fcntl(os.pipe()[0], 8, os.getppid())", "PermissionError"),
+        ("fcntl.ioctl(0, 0x5412, b'x')", "PermissionError"),
+        ("resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))", "PermissionError"),
+        ("os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "PermissionError"),
+        ("os.sched_setaffinity(os.getppid(), {{0}})", "PermissionError"),
+        ("ask('shmget', 1234, 4096, 0o1600)", "PermissionError"),
     ],
 )
 def test_the_system_refuses(judge, tmp_path, does, told):
     if not walls(judge) and told == "PermissionError":
         pytest.skip("this Linux has neither seccomp nor Landlock for us")
-    (tmp_path / "trap0").write_text("a thesis")
-    does = does.replace("{trap!r}", repr(str(tmp_path / "trap")))
-    found = said(judge, ["import os, socket, subprocess, torch, resource", "def log_mean_exp(x):", "    " + does])
+    trap = tmp_path / "trap0"
+    trap.write_text("a thesis")
+    trap.chmod(0o600)
+    os.utime(trap, (10**9, 10**9))
+    does = does.replace("{trap!r}", repr(str(tmp_path / "trap"))).replace("{{0}}", "{0}")
+    found = said(judge, [*ASK, "def log_mean_exp(x):", "    " + does])
     assert found.state == "wrong" and any(word in found.message for word in told.split("|")), found
-    assert os.listdir(tmp_path) == ["trap0"]
+    assert os.listdir(tmp_path) == ["trap0"] and trap.read_text() == "a thesis"
+    assert (trap.stat().st_mode & 0o777, trap.stat().st_mtime) == (0o600, 10**9)
+
+
+ASK = [
+    "import ctypes, fcntl, os, resource, socket, subprocess, torch",
+    "def ask(name, *arguments):",
+    "    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) < 0:",
+    "        raise OSError(ctypes.get_errno(), 'refused')",
+]
+
+
+@LINUX
+def test_what_an_answer_may_ask_it_gets(judge):
+    """Threads, files of its own that it empties, pipes: whatever stands on the list of what is refused."""
+    does = ["open('x', 'w').write('a')", "open('x', 'w').close()", "open('x', 'r+').truncate(3)", "os.mkdir('y')"]
+    does += ["os.rename('x', 'z')", "os.set_inheritable(os.pipe()[0], True)", "open('/dev/null', 'w').isatty()"]
+    does += ["threading.Thread(target=print).start()", "tempfile.TemporaryDirectory().cleanup()", "os.remove('z')"]
+    does += ["torch.ones(300, 300) @ torch.ones(300, 300)", "resource.getrlimit(resource.RLIMIT_CPU)"]
+    lines = [*ASK, "import tempfile, threading", *does, "import math"]
+    assert said(judge, "\n".join(lines) + "\n" + RIGHT).state == "solved"
 
 
 def walls(judge):
@@ -130,6 +168,46 @@ def test_what_does_not_end_or_ends_too_much_is_stopped_and_the_next_is_judged(ha
     assert found.state == "stopped" and told in found.message, found
     assert time.monotonic() - start < 60
     assert said(hasty, "import math\n" + RIGHT).state == "solved"
+
+
+@LINUX
+@pytest.mark.parametrize(
+    "does, told",
+    [
+        ("for _ in range(3000): os.mkdir('a'); os.chdir('a')", "more than 1000 files or wrote more than 100 MB"),
+        ("for n in range(10**6): open(str(n), 'wb').write(bytes(10**7))", "more than 1000 files or wrote more than"),
+        ("for n in range(10**6): open(str(n), 'wb').close()", "more than 1000 files or wrote more than"),
+        ("for _ in range(17): os.mkdir('a' * 250); os.chdir('a' * 250)", "more than 1000 files or wrote more than"),
+        ("os.mkdir('a', 0); os.mkdir('b', 0o500); os.symlink({trap!r}, 'c'); 1 / 0", "ZeroDivisionError"),
+        ("[os.write(n, b'[' * 90000 + bytes([10])) for n in (3,)]", "wrote by itself"),
+    ],
+)
+def test_whatever_is_made_in_its_folder_is_ended_and_gone(hasty, tmp_path, does, told):
+    """A folder a thousand deep stopped a whole class's report, and 10 MB a file filled the teacher's disk."""
+    (tmp_path / "thesis").write_text("a thesis")
+    found = said(hasty, "import os, time\n" + does.replace("{trap!r}", repr(str(tmp_path))) + "\ntime.sleep(9)\n")
+    assert found.state == "stopped" and told in found.message, found
+    process = hasty._process
+    assert said(hasty, "import math\n" + RIGHT).state == "solved" and hasty._process is process
+    assert os.listdir(hasty._folder) == [] and os.listdir(tmp_path) == ["thesis"]
+
+
+def test_a_folder_is_removed_whatever_is_in_it(tmp_path):
+    (tmp_path / "thesis").write_text("a thesis")
+    with apart.folder("vaecourse-test-") as made:
+        inside = Path(made)
+        for name in ("a/b/c/d", "a/b/e", "f"):
+            (inside / name).mkdir(parents=True)
+        (inside / "a/b/c/d/file").write_text("x")
+        (inside / "a/b/file").write_text("x")
+        if os.name == "posix":
+            (inside / "a/link").symlink_to(tmp_path)
+            (inside / "a/b/thesis").symlink_to(tmp_path / "thesis")
+            for name in ("a/b/c/d", "a/b", "f"):
+                (inside / name).chmod(0)
+        assert not apart.has_too_much(made) or os.getuid() != 0
+    assert not inside.exists() and (tmp_path / "thesis").read_text() == "a thesis"
+    apart.remove(made)  # of what is not there any more, nothing
 
 
 @LINUX

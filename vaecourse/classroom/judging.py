@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from vaecourse import foreign
-from vaecourse.classroom import worker
+from vaecourse.classroom import apart, worker
 from vaecourse.classroom.notebooks import Answer
 
 SECONDS = 30.0  # of the processor for one answer, whose check stops it by itself after 20
@@ -52,7 +52,7 @@ class Judge:
         self.seconds, self.apart = seconds, apart
         self._process: subprocess.Popen[bytes] | None = None
         self._said: queue.Queue[bytes] = queue.Queue()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: str | None = None
         self._errors = tempfile.TemporaryFile()
 
     def __enter__(self) -> Judge:
@@ -97,19 +97,19 @@ class Judge:
             self._process.wait()
             self._process = None
         if self._folder is not None:
-            self._folder.cleanup()
+            apart.remove(self._folder)
             self._folder = None
 
     def _begin(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vaecourse-class-", ignore_cleanup_errors=True)
+        self._folder = tempfile.mkdtemp(prefix="vaecourse-class-")
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", BEGIN, json.dumps(self._path())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                cwd=self._folder.name,
-                env=self._environment(self._folder.name),
+                cwd=self._folder,
+                env=self._environment(self._folder),
                 start_new_session=True,
             )
         except OSError as failure:
@@ -163,7 +163,7 @@ def _verdict(raw: bytes) -> Judged | None:
     """What a line says, if it is of the kind that the worker writes."""
     try:
         found = Judged(**json.loads(raw))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     if not (isinstance(found.message, str) and isinstance(found.mistake, str | None) and found.state in STATES):
         return None

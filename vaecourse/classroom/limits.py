@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 try:
@@ -65,22 +66,69 @@ def _threads_of_the_user() -> int:
 
 # Linux: what the system is asked for ---------------------------------------------------------------------------------
 
-CALLS = {  # the number of each call that is refused, on the two kinds of processor that Linux people have
-    "x86_64": {
-        "arch": 0xC000003E,
-        "clone": 56,
-        "refused": [41, 57, 58, 59, 62, 101, 165, 200, 234, 272, 298, 310, 311, 321, 322, 424, 425, 434],
-    },
-    "aarch64": {
-        "arch": 0xC00000B7,
-        "clone": 220,
-        "refused": [40, 97, 117, 129, 130, 131, 198, 221, 241, 270, 271, 280, 281, 424, 425, 434],
-    },
+
+@dataclass(frozen=True)
+class Calls:
+    """The numbers of the calls that are refused, on one kind of processor."""
+
+    arch: int
+    clone: int
+    fcntl: int
+    ioctl: int
+    prlimit: int
+    opens: dict[int, int]  # and which argument has the flags
+    refused: tuple[int, ...]
+
+
+CALLS = {  # of the two kinds of processor that Linux people have
+    "x86_64": Calls(
+        arch=0xC000003E,
+        clone=56,
+        fcntl=72,
+        ioctl=16,
+        prlimit=302,
+        opens={2: 1, 257: 2},
+        refused=(
+            *(41, 57, 58, 59, 62, 101, 165, 200, 234, 272, 298, 310, 311, 321, 322, 424, 425, 434),
+            *(129, 297),
+            *(76, 90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, 280, 304, 452, 463, 466),
+            *(141, 142, 144, 203, 251, 256, 279, 314),
+            *(29, 30, 31, 64, 65, 66, 68, 69, 70, 71, 220, 240, 241, 248, 249, 250),
+        ),
+    ),
+    "aarch64": Calls(
+        arch=0xC00000B7,
+        clone=220,
+        fcntl=25,
+        ioctl=29,
+        prlimit=261,
+        opens={56: 2},
+        refused=(
+            *(40, 97, 117, 129, 130, 131, 198, 221, 241, 270, 271, 280, 281, 424, 425, 434),
+            *(138, 240),
+            *(5, 6, 7, 14, 15, 16, 45, 52, 53, 54, 55, 88, 265, 452, 463, 466),
+            *(30, 118, 119, 122, 140, 238, 239, 274),
+            *(180, 181, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 217, 218, 219),
+        ),
+    ),
 }
-# socket, fork, vfork, execve, kill, ptrace, mount, tkill, tgkill, unshare, perf_event_open, process_vm_readv, _writev,
-# bpf, execveat, pidfd_send_signal, io_uring_setup, pidfd_open: no process, no network, no look into another process.
-CLONE3, THREAD = 435, 0x10000
-LOAD, EQUAL, SET, ABOVE, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06  # of the filter's language
+# A line each: socket, fork, vfork, execve, kill, ptrace, mount, tkill, tgkill, unshare, perf_event_open,
+# process_vm_readv, _writev, bpf, execveat, pidfd_send_signal, io_uring_setup, pidfd_open: no process, no network, no
+# look into another process. Signals with a word: rt_sigqueueinfo, rt_tgsigqueueinfo. What Landlock lets pass: truncate,
+# and all that sets mode, owner, attributes and times of a file; open_by_handle_at. Priority, processors and pages of
+# another process. What processes share by a key: memory, semaphores, messages, the keyring.
+CLONE3, OPENAT2, THREAD = 435, 437, 0x10000
+SENDS = (8, 10, 15)  # fcntl: whom a file signals, and by which signal
+ASKS = (
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+)  # ioctl: is it a terminal, how large; how much; FIO*CLEX, FIONBIO
+TRUNCATES, OPENING = 0x200, 0x203  # O_TRUNC, with O_ACCMODE: to empty a file that is opened for no writing
+LOAD, AND, EQUAL, SET, ABOVE, RETURN = 0x20, 0x54, 0x15, 0x45, 0x35, 0x06  # of the filter's language
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 
@@ -99,22 +147,33 @@ def _asks_for_little() -> bool:
     return bool(prctl(SECCOMP, FILTER, ctypes.create_string_buffer(program, len(program)), 0, 0) == 0)
 
 
-def _filter(calls: dict[str, object]) -> list[tuple[int, int, int, int]]:
-    """The filter's steps: (code, steps to jump if true, if false, value)."""
-    refused = calls["refused"]
-    assert isinstance(refused, list)
-    steps = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, calls["arch"]), (RETURN, 0, 0, REFUSE | errno.EPERM), (LOAD, 0, 0, 0)]
-    steps += [(ABOVE, 0, 1, 0x40000000), (RETURN, 0, 0, REFUSE | errno.EPERM)]  # the calls of x32
-    for number in refused:
-        steps += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE | errno.EPERM)]
-    steps += [(EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, REFUSE | errno.ENOSYS)]  # then a thread is made by clone
-    steps += [
-        (EQUAL, 0, 3, calls["clone"]),
-        (LOAD, 0, 0, 16),
-        (SET, 1, 0, THREAD),
-        (RETURN, 0, 0, REFUSE | errno.EPERM),
-    ]
-    return [*steps, (RETURN, 0, 0, ALLOW)]  # type: ignore[list-item]
+Step = tuple[int, int, int, int]  # code, steps to jump if true, if false, value
+NO: Step = (RETURN, 0, 0, REFUSE | errno.EPERM)
+ALLOWED: Step = (RETURN, 0, 0, ALLOW)
+
+
+def _filter(calls: Calls) -> list[Step]:
+    steps = [(LOAD, 0, 0, 4), (EQUAL, 1, 0, calls.arch), NO, (LOAD, 0, 0, 0)]
+    steps += [(ABOVE, 0, 1, 0x40000000), NO]  # the calls of x32
+    for number in calls.refused:
+        steps += [(EQUAL, 0, 1, number), NO]
+    for number in (CLONE3, OPENAT2):  # then a thread is made by clone, a file opened by open
+        steps += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE | errno.ENOSYS)]
+    steps += [(EQUAL, 0, 3, calls.clone), (LOAD, 0, 0, 16), (SET, 1, 0, THREAD), NO]
+    for number, argument in calls.opens.items():
+        steps += _where(number, argument, {TRUNCATES: NO, OPENING: NO}, ALLOWED, mask=OPENING)
+    steps += _where(calls.fcntl, 1, dict.fromkeys(SENDS, NO), ALLOWED)
+    steps += _where(calls.ioctl, 1, dict.fromkeys(ASKS, ALLOWED), NO)
+    steps += _where(calls.prlimit, 0, {0: ALLOWED}, NO)  # of this very process
+    return [*steps, ALLOWED]
+
+
+def _where(number: int, argument: int, ends: dict[int, Step], else_: Step, mask: int = 0xFFFFFFFF) -> list[Step]:
+    """A call of this number ends by one of its arguments, whose lower half the system looks at."""
+    steps = [(LOAD, 0, 0, 16 + 8 * argument), (AND, 0, 0, mask)]
+    for value, end in ends.items():
+        steps += [(EQUAL, 0, 1, value), end]
+    return [(EQUAL, 0, len(steps) + 1, number), *steps, else_]
 
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446

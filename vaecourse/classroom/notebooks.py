@@ -17,6 +17,7 @@ from vaecourse.classroom.slices import names_made, needed_lines
 PATTERN = "[0-9][0-9]-*.ipynb"
 CHECK = re.compile(r"(?:checks\.ALL\[|cards\.show\()\s*(['\"])(\d\d\.\w{1,60})\1\s*(?:\]\(\s*(\w+)\s*\))?")
 LONGEST_ANSWER = 100_000  # letters
+MOST = 100  # exercises of a notebook; the longest chapter has ten
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,16 @@ def answers(notebook: Mapping[str, Any]) -> dict[str, Answer]:
     """Those that somebody has typed, by the exercise's name; a cell that is as the course gave it is no answer."""
     cells, given = notebook["cells"], marks(notebook)
     code = [source(cell) if cell["cell_type"] == "code" else "" for cell in cells]
+    # Another exercise's answer that this one uses is needed as any cell is; the checks are not.
+    others = ["" if CHECK.search(other) else other for other in code]
+    asked = {exercise: (place, called) for exercise, place, called in exercises(notebook)}
+    if len(asked) > MOST:
+        raise ValueError(f"it has more than {MOST} exercises")
     found: dict[str, Answer] = {}
-    for exercise, place, called in exercises(notebook):
+    for exercise, (place, called) in asked.items():
         text = code[place]
-        if given.get(cells[place].get("id")) == sum_of(cells[place]) or not text.strip():
+        if given.get(str(cells[place].get("id"))) == sum_of(cells[place]) or not text.strip():
             continue
-        # Another exercise's answer that this one uses is needed as any cell is; the checks are not.
-        others = ["" if CHECK.search(other) else other for other in code]
         before = needed_lines(text, others[:place], others[place + 1 :])
         found[exercise] = Answer(called or named(exercise, text), text[:LONGEST_ANSWER], before[:LONGEST_ANSWER])
     return found

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from vaecourse.cells import used_and_given
 
 FROM_THE_START = {*dir(builtins), "__name__", "display", "get_ipython"}
 MOST = 200  # statements; the longest helper of a learner has a dozen
+NEAR, LETTERS = 5_000, 500_000  # statements, and letters, of the nearest cells; a chapter has 900, and 40,000
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement: its text, the names that it takes, gives and changes, and whether it is an import."""
+
+    text: str
+    takes: frozenset[str]
+    gives: frozenset[str]
+    changes: frozenset[str]
+    imports: bool
 
 
 def parsed(source: str) -> ast.Module | None:
@@ -30,13 +44,24 @@ def _without_magic(line: str) -> str:
     return line
 
 
+@functools.lru_cache(maxsize=5_000)
+def _lines(source: str) -> tuple[Line, ...]:
+    """A cell's statements, without those that no Python would run: ``def f(a, a)``, a sum of a thousand terms."""
+    return tuple(line for node in getattr(parsed(source), "body", []) if (line := _line(node)) is not None)
+
+
+def _line(node: ast.stmt) -> Line | None:
+    try:
+        takes, gives = used_and_given(node)
+        imports = isinstance(node, ast.Import | ast.ImportFrom)
+        return Line(ast.unparse(node), frozenset(takes), frozenset(gives), frozenset(_changed(node)), imports)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def names_made(source: str) -> list[str]:
     """The names that a cell's statements give to something, in their order; imports are left out."""
-    tree = parsed(source)
-    found: list[str] = []
-    for line in tree.body if tree else []:
-        if not isinstance(line, ast.Import | ast.ImportFrom):
-            found += sorted(used_and_given(line)[1])
+    found = [name for line in _lines(source) if not line.imports for name in sorted(line.gives)]
     return list(dict.fromkeys(found))
 
 
@@ -49,37 +74,50 @@ def needed_lines(answer: str, before: Sequence[str], after: Sequence[str] = ()) 
     """
     cells = [(-distance, cell) for distance, cell in enumerate(reversed(before), 1)]
     cells += [(distance, cell) for distance, cell in enumerate(after, 1)]
-    lines = [(place, line) for place, cell in cells for line in getattr(parsed(cell), "body", [])]
-    missing, taken = list(_missing(answer)), dict[int, ast.stmt]()
+    lines = list(_near(cells))
+    giving: dict[str, list[int]] = {}
+    for index, (_, line) in enumerate(lines):
+        for name in line.gives:
+            giving.setdefault(name, []).append(index)
+    missing, taken = list(_missing(answer)), set[int]()
     seen = set(missing)
     while missing and len(taken) < MOST:
-        for index in _giving(missing.pop(), lines):
-            taken[index] = lines[index][1]
-            more = used_and_given(lines[index][1])[0] - FROM_THE_START - seen
+        for index in _giving(missing.pop(), lines, giving):
+            taken.add(index)
+            more = lines[index][1].takes - FROM_THE_START - seen
             seen |= more
             missing += sorted(more)
     ordered = sorted(taken, key=lambda index: (lines[index][0], index))
-    return "\n".join(ast.unparse(lines[index][1]) for index in ordered)
+    return "\n".join(lines[index][1].text for index in ordered)
+
+
+def _near(cells: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Line]]:
+    """The lines of the cells, with their places, until there are too many: then no more cell is read."""
+    lines = letters = 0
+    for place, cell in cells:
+        letters += len(cell)
+        if letters > LETTERS or lines > NEAR:
+            return
+        found = _lines(cell)
+        lines += len(found)
+        yield from ((place, line) for line in found)
 
 
 def _missing(source: str) -> list[str]:
     """The names that a cell uses and does not make."""
-    tree, made, used = parsed(source), set[str](), set[str]()
-    for line in tree.body if tree else []:
-        takes, gives = used_and_given(line)
-        used |= takes
-        made |= gives
-    return sorted(used - made - FROM_THE_START)
+    lines = _lines(source)
+    made = frozenset[str]().union(*(line.gives for line in lines))
+    return sorted(frozenset[str]().union(*(line.takes for line in lines)) - made - FROM_THE_START)
 
 
-def _giving(name: str, lines: Sequence[tuple[int, ast.stmt]]) -> list[int]:
+def _giving(name: str, lines: Sequence[tuple[int, Line]], giving: dict[str, list[int]]) -> list[int]:
     """The statements of the nearest cell that give a name; where it is no import, also those that change it."""
-    found = [index for index, (_, line) in enumerate(lines) if name in used_and_given(line)[1]]
+    found = giving.get(name, [])
     cell = lines[found[0]][0] if found else None
     found = [index for index in found if lines[index][0] == cell]
-    if any(isinstance(lines[index][1], ast.Import | ast.ImportFrom) for index in found):
+    if any(lines[index][1].imports for index in found):
         return found
-    changes = [index for index, (place, line) in enumerate(lines) if place == cell and name in _changed(line)]
+    changes = [index for index, (place, line) in enumerate(lines) if place == cell and name in line.changes]
     return sorted({*found, *changes}) if found else []
 
 

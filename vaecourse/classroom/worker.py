@@ -22,7 +22,7 @@ import time
 from typing import Any, NoReturn
 
 from vaecourse import foreign
-from vaecourse.classroom import limits
+from vaecourse.classroom import apart, limits
 from vaecourse.classroom.slices import parsed
 
 FORKS = sys.platform == "linux"  # macOS has fork, and libraries that do not survive it
@@ -32,6 +32,9 @@ READY = "ready\n"
 CELL = "<the answer>"
 LONGEST = 100_000  # bytes of a verdict
 PATIENCE = 3.0  # seconds on the clock for each of the processor's: a busy machine makes no right answer wrong
+LOOK = 0.25  # seconds between two looks at what was written
+MOST = f"{apart.ENTRIES} files or wrote more than {apart.BYTES // 1_000_000} MB"
+TOO_MUCH = f"The answer made more than {MOST}, so it was stopped."
 Verdict = dict[str, Any]  # state: solved, mistake, wrong, empty or stopped; message; mistake
 
 
@@ -72,7 +75,7 @@ def _here(job: dict[str, Any]) -> Verdict:
 
 
 def _in_a_child(job: dict[str, Any]) -> Verdict:
-    with tempfile.TemporaryDirectory(prefix="vaecourse-", ignore_cleanup_errors=True) as folder:
+    with apart.folder("vaecourse-") as folder:
         reading, writing = os.pipe()
         word = secrets.token_hex(16)
         child = os.fork()
@@ -80,10 +83,13 @@ def _in_a_child(job: dict[str, Any]) -> Verdict:
             _be_the_child(job, folder, writing, word)
         os.close(writing)
         try:
-            raw = _heard(reading, time.monotonic() + PATIENCE * job["seconds"])
+            raw = _heard(reading, time.monotonic() + PATIENCE * job["seconds"], folder)
         finally:
             os.close(reading)
-        return _understood(raw, word, _ended(child), job["seconds"])
+            code = _ended(child)
+        if raw is None and apart.has_too_much(folder):
+            return stopped(TOO_MUCH)
+        return _understood(raw, word, code, job["seconds"])
 
 
 def _be_the_child(job: dict[str, Any], folder: str, writing: int, word: str) -> NoReturn:
@@ -103,11 +109,11 @@ def _be_the_child(job: dict[str, Any], folder: str, writing: int, word: str) -> 
         os._exit(0)
 
 
-def _heard(reading: int, deadline: float) -> bytes | None:
-    """What a child says, up to the end of the line; None if it said nothing in time."""
+def _heard(reading: int, deadline: float, folder: str) -> bytes | None:
+    """What a child says, up to the end of the line; None if it said nothing in time, or made too much in its folder."""
     raw = b""
-    while (left := deadline - time.monotonic()) > 0:
-        if select.select([reading], [], [], left)[0]:
+    while (left := deadline - time.monotonic()) > 0 and not apart.has_too_much(folder):
+        if select.select([reading], [], [], min(left, LOOK))[0]:
             more = os.read(reading, LONGEST)
             raw += more
             if not more or b"\n" in more or len(raw) > LONGEST:
@@ -149,7 +155,7 @@ def _understood(raw: bytes | None, word: str, code: int, seconds: float) -> Verd
         said = json.loads(raw.partition(b"\n")[0])
         if said.pop("word") == word:
             return dict(said)
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         pass
     if raw:
         return stopped("The answer wrote by itself to where its verdict is read from, so there is none.")
