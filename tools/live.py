@@ -16,7 +16,7 @@ import torch
 from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
-from vaecourse.labs import controls, iwae
+from vaecourse.labs import controls, first_bound, iwae
 
 OWN = ROOT / "site/live"
 POINTS = 301  # of the grid of lab "03.iwae"
@@ -36,12 +36,37 @@ class Live(NamedTuple):
 
 def reference() -> dict[str, Any]:
     """The reference model and data point, and where the exact curve is drawn."""
-    model, x, *_ = exact.reference(torch.float64)
+    model, x, q_mean, q_std = exact.reference(torch.float64)
     numbers = {"weight": model.weight.item(), "noiseVariance": model.noise_variance, "x": x.item()}
-    return {**numbers, "allK": list(iwae.ALL_K), "points": POINTS}
+    return {**numbers, "allK": list(iwae.ALL_K), "points": POINTS, "mean": q_mean.item(), "std": q_std.item()}
+
+
+def first_runs() -> dict[str, Any]:
+    return {**reference(), "runs": first_bound.RUNS, "largestK": first_bound.LARGEST_K}
 
 
 ALL = {
+    "00.bound": Live(
+        question="How near does the bound come, and how sure is one run of it?",
+        to_try="Guess the gap at K = 8 before you drag there. Then go on to K = 64.",
+        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave about "
+        "an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
+        facts=first_runs,
+    ),
+    "01.gap": Live(
+        question="What does the ELBO lose, and where does it go?",
+        to_try="Drag the mean of q from one end to the other. Watch the tops of the last bar and of the first.",
+        to_see="Whatever q is, ELBO and KL(q ‖ posterior) add up to log p(x): the last bar ends at the dashed line. "
+        "Only a new data point moves that line.",
+        facts=reference,
+    ),
+    "02.proposal": Live(
+        question="Forty intervals of 95 %. How many of them miss?",
+        to_try="Press <em>too narrow</em>, count the red ones, then press <em>too wide</em>.",
+        to_see="Too wide costs samples, and the intervals still do what they say. Too narrow looks precise: most runs "
+        "lack the few heavy weights, so their intervals are short, and more of them miss p(x) than 5 %.",
+        facts=reference,
+    ),
     "03.iwae": Live(
         question="q is wrong. Do more samples help all the same?",
         to_try="Drag K to 64. Then make q narrow, 0.4 posterior widths, and look at the weights.",

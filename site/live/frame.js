@@ -122,3 +122,9 @@ export function general(value, digits, sign = false) {
  * @param {number} digits
  */
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
+
+/**
+ * A sentence with typographic minus signs.
+ * @param {string} text
+ */
+export const withMinus = (text) => text.replace(/-(?=\d)/g, "−");

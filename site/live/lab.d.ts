@@ -39,14 +39,17 @@ export interface Mounted {
   flush(): unknown;
 }
 
-/** The one-dimensional model of lab "03.iwae": z ~ N(0, 1), x | z ~ N(weight z, noiseVariance). */
+/** The one-dimensional model of the reference case: z ~ N(0, 1), x | z ~ N(weight z, noiseVariance). */
 export interface Model {
   weight: number;
   noiseVariance: number;
   x: number;
 }
 
-export interface Facts extends Model {
+/** `mean` and `std` are those of the reference case's q. */
+export interface ReferenceFacts extends Model {
+  mean: number;
+  std: number;
   allK: number[];
   points: number;
 }
@@ -58,13 +61,15 @@ export interface Profile {
   mean: (difference: { variance: number; d: number }, offset: number) => number;
 }
 
-/** One direction of a chart: `name` turns a tick into words. */
+/** One direction of a chart: `name` turns a tick into words; with `linear` it is logarithmic on both sides of 0. */
 export interface Direction {
   from: number;
   to: number;
   ticks?: number[];
   log?: boolean;
+  linear?: number;
   label?: string;
+  grid?: boolean;
   name?: (tick: number) => string;
 }
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tests.javascript import labs
 from tools import live
 from vaecourse import divergences, exact
 from vaecourse.labs import iwae, mmd
@@ -35,6 +36,7 @@ def values() -> dict[str, Any]:
         "chart": chart(),
         "noise": list(noise()),
         "iwae": {"facts": live.reference(), "cases": list(iwae_cases())},
+        "labs": labs.cases(),
         "mmd": {"kernels": list(kernels()), "clouds": clouds(), "labs": list(mmd_labs())},
     }
 

@@ -1,0 +1,16 @@
+// Which lab is which module: what frame.js mounts under the lab's name.
+
+import { boundLab } from "./bound_lab.js";
+import { gapLab } from "./gap_lab.js";
+import { iwaeLab } from "./iwae_lab.js";
+import { mmdLab } from "./mmd_lab.js";
+import { proposalLab } from "./proposal_lab.js";
+
+/** @type {Record<string, import("./lab.d.ts").Experiment<any, any>>} */
+export const EXPERIMENTS = {
+  "00.bound": boundLab,
+  "01.gap": gapLab,
+  "02.proposal": proposalLab,
+  "03.iwae": iwaeLab,
+  "06.mmd": mmdLab,
+};

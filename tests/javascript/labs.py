@@ -1,0 +1,79 @@
+"""What the labs of the package find and say where the labs of the site must find and say the same.
+
+The numbers are asked of the package's own theory where the lab has it from there, and of the lab where it samples.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from tools import live
+from vaecourse import exact, labs
+
+
+def cases() -> dict[str, Any]:
+    """For every live lab of which JavaScript has the sentence too: constants, and settings with what comes of them."""
+    return {
+        name: {"facts": live.ALL[name].facts(), "cases": [_case(name, *case) for case in found()]}
+        for name, found in FOUND.items()
+    }
+
+
+def _case(name: str, settings: dict[str, Any], numbers: dict[str, float]) -> dict[str, Any]:
+    experiment = labs.ALL[name]().experiment
+    said = experiment.sentence(experiment.compute(**settings))
+    finite = {key: value if math.isfinite(value) else "inf" for key, value in numbers.items()}
+    return {"settings": settings, "numbers": finite, "sentence": said}
+
+
+def bound() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    case = exact.reference(torch.float64)
+    law, rows = exact.WeightLaw.of(case), []
+    for K, seed in ((1, 0), (2, 3), (9, 1), (64, 0), (1000, 2)):
+        eps = torch.randn(500, 1000, generator=torch.Generator().manual_seed(seed))[:, :K].double()
+        runs = (exact.log_weights(case, eps).logsumexp(1) - math.log(K)).numpy()
+        low, high = np.quantile(runs, [0.1, 0.9])
+        numbers = {"log_likelihood": case.model.log_likelihood(case.x).item(), "expected": law.lower(K).item()}
+        rows.append(({"K": K, "seed": seed}, numbers | {"low": float(low), "high": float(high)}))
+    return rows
+
+
+def gap() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    model, rows = exact.reference(torch.float64).model, []
+    for mean, std, x in ((0.661, 0.4152, 1.3), (-3.0, 2.0, 3.0), (0.0, 1.0, 0.0), (1.5, 0.2, -2.4)):
+        data, q = torch.tensor([[x]]).double(), (torch.tensor([[mean]]).double(), torch.tensor([[std]]).double())
+        prior = torch.distributions.kl_divergence(torch.distributions.Normal(*q), torch.distributions.Normal(0.0, 1.0))
+        numbers = {
+            "reconstruction": model.elbo(data, *q).item() + prior.item(),
+            "kl_to_prior": prior.item(),
+            "elbo": model.elbo(data, *q).item(),
+            "kl_to_posterior": model.kl(data, *q).item(),
+            "log_likelihood": model.log_likelihood(data).item(),
+        }
+        rows.append(({"mean": mean, "std": std, "x": x}, numbers))
+    return rows
+
+
+def proposal() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    case, rows = exact.reference(torch.float64), []
+    posterior = case.model.posterior(case.x)
+    for width, shift, K, seed in ((1.3, 0.0, 1000, 1), (0.5, 0.0, 11, 0), (2.0, -1.5, 25, 4), (4.0, 3.0, 7000, 2)):
+        mean, std = posterior.mean + shift * posterior.stddev, width * posterior.stddev
+        eps = torch.randn(40, K, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)[0]
+        w = exact.log_weights(case.replace(mean, std), eps).exp()
+        numbers = {
+            "p": case.model.log_likelihood(case.x).exp().item(),
+            "estimate": w.mean().item(),
+            "error": w.std().item() / math.sqrt(K),
+            "effective": (w.sum() ** 2 / w.square().sum()).item(),
+            "chi_squared": case.model.chi_squared(case.x, mean, std).item(),
+        }
+        rows.append(({"width": width, "shift": shift, "K": K, "seed": seed}, numbers))
+    return rows
+
+
+FOUND = {"00.bound": bound, "01.gap": gap, "02.proposal": proposal}
