@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
-from vaecourse.labs import controls, first_bound, iwae
+from vaecourse.labs import controls, first_bound, hierarchical, iwae
 
 OWN = ROOT / "site/live"
 POINTS = 301  # of the grid of lab "03.iwae"
@@ -43,6 +44,14 @@ def reference() -> dict[str, Any]:
 
 def first_runs() -> dict[str, Any]:
     return {**reference(), "runs": first_bound.RUNS, "largestK": first_bound.LARGEST_K}
+
+
+def mixture() -> dict[str, Any]:
+    """The law of lab "07.bounds", where its curves have their points, and the rule of ``exact.Ratio``."""
+    law, (nodes, weights) = exact.MeanMixture(1), np.polynomial.legendre.leggauss(16)
+    names = {"prior": hierarchical.PRIOR, "posterior": hierarchical.POSTERIOR, "most": hierarchical.MOST_STEPS}
+    rule = {"nodes": nodes.tolist(), "weights": weights.tolist()}
+    return {"law": {"spread": law.spread, "noise": law.noise}, "rule": rule, "allK": list(hierarchical.ALL_K), **names}
 
 
 ALL = {
@@ -75,12 +84,25 @@ ALL = {
         facts=reference,
         without=("seed",),
     ),
+    "06.explode": Live(
+        question="Two data points, two codes, and a bound without a top. Where do the codes end up?",
+        to_try="Drag τ to the right end and back. Then press <em>noise 0.2 and λ = 10</em>.",
+        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the posterior: "
+        "the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the objective a top.",
+    ),
     "06.mmd": Live(
         question="Two clouds of points. Do they come from one law?",
         to_try="Press <em>shifted</em> and drag the bandwidth from one end to the other.",
         to_see="The strokes vanish at both ends. With a small bandwidth most points see no other and stay; with a "
         "large one all pairs look alike. In between the clouds are told apart, and the codes are pulled to the prior.",
         at_most={"n": 100},
+    ),
+    "07.bounds": Live(
+        question="log q(z) lies between two bounds. How many draws of tau does it take to pin it down?",
+        to_try="Press <em>SIVI</em>, then <em>SIVI in 50 dimensions</em>, then <em>IWHVI in 50 dimensions</em>.",
+        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has learned "
+        "a little needs few. With the exact posterior no draw is needed at all.",
+        facts=mixture,
     ),
 }
 

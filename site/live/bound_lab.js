@@ -91,7 +91,7 @@ function build(figure) {
     truths: [curve, runs].map((axes) => axes.mark("live-exact")),
     bound: curve.mark("live-iwae"),
     gap: curve.mark("live-elbo live-gap"),
-    dot: curve.mark("live-iwae live-dot"),
+    dot: curve.mark("live-iwae live-big live-dot"),
     label: curve.words(),
   };
 }

@@ -1,8 +1,10 @@
 // Which lab is which module: what frame.js mounts under the lab's name.
 
 import { boundLab } from "./bound_lab.js";
+import { explodeLab } from "./explode_lab.js";
 import { gapLab } from "./gap_lab.js";
 import { iwaeLab } from "./iwae_lab.js";
+import { mixtureLab } from "./mixture_lab.js";
 import { mmdLab } from "./mmd_lab.js";
 import { proposalLab } from "./proposal_lab.js";
 
@@ -12,5 +14,7 @@ export const EXPERIMENTS = {
   "01.gap": gapLab,
   "02.proposal": proposalLab,
   "03.iwae": iwaeLab,
+  "06.explode": explodeLab,
   "06.mmd": mmdLab,
+  "07.bounds": mixtureLab,
 };

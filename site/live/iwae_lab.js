@@ -122,7 +122,7 @@ function build(figure) {
     law: curve.mark("live-q live-dotted"),
     bound: curve.mark("live-iwae"),
     gap: curve.mark("live-elbo live-gap"),
-    dot: curve.mark("live-iwae live-dot"),
+    dot: curve.mark("live-iwae live-big live-dot"),
     q: density.mark("live-q live-thick"),
     picked: density.mark("live-iwae"),
     posterior: density.mark("live-exact"),

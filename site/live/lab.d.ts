@@ -81,3 +81,25 @@ export interface Chart {
   y: Direction;
   key: Record<string, string>;
 }
+
+/** psi ~ N(0, spread^2), z | psi ~ N(psi, noise^2). */
+export interface Mixture {
+  spread: number;
+  noise: number;
+}
+
+/** The law of a log-ratio, top - bend d^2: see mean_mixture.js. */
+export interface Ratio {
+  dim: number;
+  top: number;
+  bend: number;
+  away: number;
+  posteriorAway: number;
+  narrow: number;
+}
+
+/** A quadrature rule on [-1, 1]. */
+export interface Rule {
+  nodes: number[];
+  weights: number[];
+}

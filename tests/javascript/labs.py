@@ -6,6 +6,7 @@ The numbers are asked of the package's own theory where the lab has it from ther
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from tools import live
 from vaecourse import exact, labs
+from vaecourse.labs import hierarchical
 
 
 def cases() -> dict[str, Any]:
@@ -25,7 +27,7 @@ def cases() -> dict[str, Any]:
 
 def _case(name: str, settings: dict[str, Any], numbers: dict[str, float]) -> dict[str, Any]:
     experiment = labs.ALL[name]().experiment
-    said = experiment.sentence(experiment.compute(**settings))
+    said = re.sub(r"-(0\.0+)(?!\d)", r"\1", experiment.sentence(experiment.compute(**settings)))  # no zero has a minus
     finite = {key: value if math.isfinite(value) else "inf" for key, value in numbers.items()}
     return {"settings": settings, "numbers": finite, "sentence": said}
 
@@ -76,4 +78,37 @@ def proposal() -> list[tuple[dict[str, Any], dict[str, float]]]:
     return rows
 
 
-FOUND = {"00.bound": bound, "01.gap": gap, "02.proposal": proposal}
+def explode() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    rows = []
+    for tau, lam, floor in ((0.7, 1.0, 0.0), (2.0, 4.0, 0.5), (0.1, 1.0, 0.0), (0.1, 10.0, 0.2), (0.33, 30.0, 0.02)):
+        now = exact.exploding_latent_space(torch.tensor([tau], dtype=torch.float64), floor)
+        names = ("elbo", "log_likelihood", "posterior_kl", "mutual_information", "aggregate_kl")
+        numbers = {name: getattr(now, name).item() for name in names}
+        numbers["objective"] = numbers["elbo"] - (lam - 1) * numbers["aggregate_kl"]
+        rows.append(({"tau": tau, "lam": lam, "floor": floor}, numbers))
+    return rows
+
+
+def mixture() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    rows = []
+    for K, tau, steps, dim, z, seed in (
+        (5, hierarchical.LEARNED, 10, 5, 1.0, 0),
+        (0, hierarchical.PRIOR, 10, 1, 0.0, 1),
+        (64, hierarchical.PRIOR, 10, 2, 2.0, 2),
+        (50, hierarchical.LEARNED, 200, 3, 1.3, 3),
+        (1000, hierarchical.PRIOR, 10, 50, 1.0, 0),
+        (3, hierarchical.LEARNED, 60, 50, 2.0, 4),
+        (0, hierarchical.POSTERIOR, 10, 7, 1.0, 0),
+        (8, hierarchical.POSTERIOR, 10, 7, 1.0, 0),
+    ):
+        settings = {"K": K, "tau": tau, "steps": steps, "dim": dim, "z": z, "seed": seed}
+        here = hierarchical.HierarchicalBounds().compute(**settings)
+        numbers = {"log_q": here.log_q, "chi_squared": here.chi_squared, "upper": here.upper}
+        numbers["first_upper_run"] = float(here.upper_runs[0])
+        if K:
+            numbers |= {"lower": here.lower, "first_lower_run": float(here.lower_runs[0])}
+        rows.append((settings, numbers))
+    return rows
+
+
+FOUND = {"00.bound": bound, "01.gap": gap, "02.proposal": proposal, "06.explode": explode, "07.bounds": mixture}
