@@ -17,7 +17,7 @@ import torch
 from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
-from vaecourse.labs import controls, first_bound, hierarchical, iwae
+from vaecourse.labs import controls, estimators, first_bound, hierarchical, iwae, signal
 
 OWN = ROOT / "site/live"
 POINTS = 301  # of the grid of lab "03.iwae"
@@ -44,6 +44,16 @@ def reference() -> dict[str, Any]:
 
 def first_runs() -> dict[str, Any]:
     return {**reference(), "runs": first_bound.RUNS, "largestK": first_bound.LARGEST_K}
+
+
+def signals() -> dict[str, Any]:
+    own = {"fixed": signal.FIXED, "budget": signal.BUDGET, "samples": signal.SAMPLES, "estimates": signal.ESTIMATES}
+    return {**reference(), **own}
+
+
+def single_gradients() -> dict[str, Any]:
+    ends = list(estimators.LARGEST_K_OF_ORDER.values())
+    return {**reference(), "encoder": estimators.ENCODER, "largestK": estimators.LARGEST_K, "ends": ends}
 
 
 def mixture() -> dict[str, Any]:
@@ -76,6 +86,13 @@ ALL = {
         "lack the few heavy weights, so their intervals are short, and more of them miss p(x) than 5 %.",
         facts=reference,
     ),
+    "02.baseline": Live(
+        question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
+        to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
+        to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
+        "sits shrinks the gradient by 1/K. The reparameterised gradient still varies less than any of them.",
+        facts=reference,
+    ),
     "03.iwae": Live(
         question="q is wrong. Do more samples help all the same?",
         to_try="Drag K to 64. Then make q narrow, 0.4 posterior widths, and look at the weights.",
@@ -83,6 +100,20 @@ ALL = {
         "end on both sides: few samples land there, and they count for all.",
         facts=reference,
         without=("seed",),
+    ),
+    "04.signal": Live(
+        question="More samples make a tighter bound. Do they make a better gradient?",
+        to_try="Press <em>drown the encoder</em>, then <em>rescue it with MIWAE</em>.",
+        to_see="With K the decoder's signal grows and the encoder's drowns: its mean falls faster than its noise. "
+        "Averages over M groups lift both.",
+        facts=signals,
+    ),
+    "05.estimators": Live(
+        question="Many estimators, one bound. Whose gradient is right, and whose is quiet?",
+        to_try="Press <em>IWAE, K = 64</em>, <em>STL, K = 64</em> and <em>DReG, K = 64</em>, one after the other.",
+        to_see="IWAE is right on average, and noisy. STL is quiet, and at this q far from the gradient of its bound. "
+        "DReG is quiet and right.",
+        facts=single_gradients,
     ),
     "06.explode": Live(
         question="Two data points, two codes, and a bound without a top. Where do the codes end up?",

@@ -103,3 +103,18 @@ export interface Rule {
   nodes: number[];
   weights: number[];
 }
+
+/** The q of a lab that has these controls; a lab without them has the reference case's. */
+export interface QSettings {
+  width?: number;
+  shift?: number;
+}
+
+/** Of one estimate of a gradient. */
+export interface Moments {
+  mean: number;
+  variance: number;
+}
+
+/** A row of the table of objectives. */
+export type Row = "elbo" | "iwae" | "miwae" | "ciwae" | "stl" | "dreg" | "vr_iwae";

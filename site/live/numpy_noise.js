@@ -84,8 +84,8 @@ export function pcg64(entropy) {
 }
 
 /**
- * A ziggurat of 256 strips of one area: where a strip is inside for sure (`sure`, of 2^23), its width over 2^23, and the
- * height of its lower edge. Source: Marsaglia and Tsang 2000.
+ * A ziggurat of 256 strips of one area: where a strip is inside for sure (`sure`, of 2^23), its width over 2^23, and
+ * the height of its lower edge. Source: Marsaglia and Tsang 2000.
  * @param {number} end
  * @param {number} area
  * @param {(x: number) => number} height

@@ -14,7 +14,8 @@ import torch
 
 from tools import live
 from vaecourse import exact, labs
-from vaecourse.labs import hierarchical
+from vaecourse.labs import baseline as score_baseline
+from vaecourse.labs import estimators, hierarchical, signal
 
 
 def cases() -> dict[str, Any]:
@@ -78,6 +79,56 @@ def proposal() -> list[tuple[dict[str, Any], dict[str, float]]]:
     return rows
 
 
+def baseline() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    rows = []
+    for name, K, seed in (
+        ("none", 8, 0),
+        ("mean", 2, 1),
+        ("leave-one-out", 5, 2),
+        ("optimal", 64, 0),
+        ("exact c*", 3, 3),
+    ):
+        here = score_baseline.ScoreBaseline().compute(name, K, seed)
+        numbers = {"exact": here.exact, "expected": here.means[name], "mean": float(here.estimates[name].mean())}
+        numbers |= {"variance": here.variance(name), "path_variance": here.variance(score_baseline.PATH)}
+        rows.append(({"baseline": name, "K": K, "seed": seed}, numbers))
+    return rows
+
+
+def signal_to_noise() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    rows = []
+    for K, M, beta, budget, pooled, seed in (
+        (1, 1, 0.5, signal.FREE, False, 0),
+        (1024, 1, 0.0, signal.FREE, False, 1),
+        (64, 64, 0.0, signal.FREE, True, 2),
+        (9, 3, 0.025, signal.FREE, False, 3),
+        (30, 5, 0.6, signal.FIXED, True, 0),
+    ):
+        settings = {"K": K, "M": M, "beta": beta, "budget": budget, "pooled": pooled, "seed": seed}
+        here = signal.SignalToNoise().compute(**settings)
+        log_p = exact.reference(torch.float64).model.log_likelihood(exact.reference(torch.float64).x).item()
+        numbers = {"theta": here.theta, "phi": here.phi, "value": here.value, "log_likelihood": log_p}
+        rows.append((settings, numbers))
+    return rows
+
+
+def single_gradients() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    rows = []
+    for i, (name, K, alpha, order) in enumerate(
+        [("ELBO", 8, 0.5, 1), ("IWAE", 64, 0.0, 2), ("MIWAE", 13, 1.0, 0), ("STL", 64, 0.3, 1), ("DReG", 7, 0.9, 4)]
+        + [("VR-IWAE", 64, 0.9, 1), ("VR-IWAE", 8, 1.0, 1), ("jackknife", 64, 0.5, 2), ("jackknife", 3, 0.5, 4)]
+        + [("jackknife", 12, 0.25, 4), ("DReG", 16, 0.5, 1), ("jackknife", 20, 0.5, 0)]
+    ):
+        parameter = (estimators.ENCODER, estimators.ENCODER, estimators.DECODER)[i % 3]
+        settings = {"estimator": name, "parameter": parameter, "K": K, "alpha": alpha, "order": order, "seed": i % 2}
+        here = estimators.Estimators().compute(**settings)
+        numbers = {"mean": here.mean, "sd": here.sd, "target": here.target, "of_log_p": here.of_log_p}
+        numbers |= {"expected": here.expected, "log_likelihood": here.log_p}
+        numbers |= dict(zip(["vr_iwae", "jackknife"], here.beside.values()))
+        rows.append((settings, numbers))
+    return rows
+
+
 def explode() -> list[tuple[dict[str, Any], dict[str, float]]]:
     rows = []
     for tau, lam, floor in ((0.7, 1.0, 0.0), (2.0, 4.0, 0.5), (0.1, 1.0, 0.0), (0.1, 10.0, 0.2), (0.33, 30.0, 0.02)):
@@ -111,4 +162,13 @@ def mixture() -> list[tuple[dict[str, Any], dict[str, float]]]:
     return rows
 
 
-FOUND = {"00.bound": bound, "01.gap": gap, "02.proposal": proposal, "06.explode": explode, "07.bounds": mixture}
+FOUND = {
+    "00.bound": bound,
+    "01.gap": gap,
+    "02.proposal": proposal,
+    "02.baseline": baseline,
+    "04.signal": signal_to_noise,
+    "05.estimators": single_gradients,
+    "06.explode": explode,
+    "07.bounds": mixture,
+}
