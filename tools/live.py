@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
-from vaecourse.labs import controls, iwae
+from vaecourse.labs import controls, estimators, first_bound, hierarchical, iwae, signal
 
 OWN = ROOT / "site/live"
 POINTS = 301  # of the grid of lab "03.iwae"
@@ -36,12 +37,62 @@ class Live(NamedTuple):
 
 def reference() -> dict[str, Any]:
     """The reference model and data point, and where the exact curve is drawn."""
-    model, x, *_ = exact.reference(torch.float64)
+    model, x, q_mean, q_std = exact.reference(torch.float64)
     numbers = {"weight": model.weight.item(), "noiseVariance": model.noise_variance, "x": x.item()}
-    return {**numbers, "allK": list(iwae.ALL_K), "points": POINTS}
+    return {**numbers, "allK": list(iwae.ALL_K), "points": POINTS, "mean": q_mean.item(), "std": q_std.item()}
+
+
+def first_runs() -> dict[str, Any]:
+    return {**reference(), "runs": first_bound.RUNS, "largestK": first_bound.LARGEST_K}
+
+
+def signals() -> dict[str, Any]:
+    own = {"fixed": signal.FIXED, "budget": signal.BUDGET, "samples": signal.SAMPLES, "estimates": signal.ESTIMATES}
+    return {**reference(), **own}
+
+
+def single_gradients() -> dict[str, Any]:
+    ends = list(estimators.LARGEST_K_OF_ORDER.values())
+    return {**reference(), "encoder": estimators.ENCODER, "largestK": estimators.LARGEST_K, "ends": ends}
+
+
+def mixture() -> dict[str, Any]:
+    """The law of lab "07.bounds", where its curves have their points, and the rule of ``exact.Ratio``."""
+    law, (nodes, weights) = exact.MeanMixture(1), np.polynomial.legendre.leggauss(16)
+    names = {"prior": hierarchical.PRIOR, "posterior": hierarchical.POSTERIOR, "most": hierarchical.MOST_STEPS}
+    rule = {"nodes": nodes.tolist(), "weights": weights.tolist()}
+    return {"law": {"spread": law.spread, "noise": law.noise}, "rule": rule, "allK": list(hierarchical.ALL_K), **names}
 
 
 ALL = {
+    "00.bound": Live(
+        question="How near does the bound come, and how sure is one run of it?",
+        to_try="Guess the gap at K = 8 before you drag there. Then go on to K = 64.",
+        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave about "
+        "an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
+        facts=first_runs,
+    ),
+    "01.gap": Live(
+        question="What does the ELBO lose, and where does it go?",
+        to_try="Drag the mean of q from one end to the other. Watch the tops of the last bar and of the first.",
+        to_see="Whatever q is, ELBO and KL(q ‖ posterior) add up to log p(x): the last bar ends at the dashed line. "
+        "Only a new data point moves that line.",
+        facts=reference,
+    ),
+    "02.proposal": Live(
+        question="Forty intervals of 95 %. How many of them miss?",
+        to_try="Press <em>too narrow</em>, count the red ones, then press <em>too wide</em>.",
+        to_see="Too wide costs samples, and the intervals still do what they say. Too narrow looks precise: most runs "
+        "lack the few heavy weights, so their intervals are short, and more of them miss p(x) than 5 %.",
+        facts=reference,
+    ),
+    "02.baseline": Live(
+        question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
+        to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
+        to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
+        "sits shrinks the gradient by 1/K. The reparameterised gradient still varies less than any of them.",
+        facts=reference,
+    ),
     "03.iwae": Live(
         question="q is wrong. Do more samples help all the same?",
         to_try="Drag K to 64. Then make q narrow, 0.4 posterior widths, and look at the weights.",
@@ -50,12 +101,39 @@ ALL = {
         facts=reference,
         without=("seed",),
     ),
+    "04.signal": Live(
+        question="More samples make a tighter bound. Do they make a better gradient?",
+        to_try="Press <em>drown the encoder</em>, then <em>rescue it with MIWAE</em>.",
+        to_see="With K the decoder's signal grows and the encoder's drowns: its mean falls faster than its noise. "
+        "Averages over M groups lift both.",
+        facts=signals,
+    ),
+    "05.estimators": Live(
+        question="Many estimators, one bound. Whose gradient is right, and whose is quiet?",
+        to_try="Press <em>IWAE, K = 64</em>, <em>STL, K = 64</em> and <em>DReG, K = 64</em>, one after the other.",
+        to_see="IWAE is right on average, and noisy. STL is quiet, and at this q far from the gradient of its bound. "
+        "DReG is quiet and right.",
+        facts=single_gradients,
+    ),
+    "06.explode": Live(
+        question="Two data points, two codes, and a bound without a top. Where do the codes end up?",
+        to_try="Drag τ to the right end and back. Then press <em>noise 0.2 and λ = 10</em>.",
+        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the posterior: "
+        "the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the objective a top.",
+    ),
     "06.mmd": Live(
         question="Two clouds of points. Do they come from one law?",
         to_try="Press <em>shifted</em> and drag the bandwidth from one end to the other.",
         to_see="The strokes vanish at both ends. With a small bandwidth most points see no other and stay; with a "
         "large one all pairs look alike. In between the clouds are told apart, and the codes are pulled to the prior.",
         at_most={"n": 100},
+    ),
+    "07.bounds": Live(
+        question="log q(z) lies between two bounds. How many draws of tau does it take to pin it down?",
+        to_try="Press <em>SIVI</em>, then <em>SIVI in 50 dimensions</em>, then <em>IWHVI in 50 dimensions</em>.",
+        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has learned "
+        "a little needs few. With the exact posterior no draw is needed at all.",
+        facts=mixture,
     ),
 }
 

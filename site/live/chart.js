@@ -52,8 +52,11 @@ export class Axes {
     const words = (/** @type {Direction} */ axis, /** @type {number} */ tick) =>
       (axis.name ?? String)(tick).replace("-", "−");
     for (const tick of x.ticks ?? []) {
-      add(frame, "path", { class: "live-grid", d: `M${this.x(tick)} 0V${this.height}` });
-      add(frame, "text", { x: this.x(tick), y: this.height + 18, "text-anchor": "middle" }, words(x, tick));
+      if (x.grid ?? true) add(frame, "path", { class: "live-grid", d: `M${this.x(tick)} 0V${this.height}` });
+      words(x, tick).split("\n").forEach((line, i) => {
+        const place = { x: this.x(tick), y: this.height + 18 + 15 * i, "text-anchor": "middle" };
+        add(frame, "text", place, line);
+      });
     }
     for (const tick of y.ticks ?? []) {
       add(frame, "path", { class: "live-grid", d: `M0 ${this.y(tick)}H${this.width}` });
@@ -73,6 +76,30 @@ export class Axes {
   /** @param {string} name */
   mark(name) {
     return add(this.inside, "path", { class: name });
+  }
+
+  /**
+   * Words that are moved, on a plate that keeps them legible.
+   * @param {string} [anchor]
+   */
+  words(anchor = "middle") {
+    return add(this.inside, "text", {
+      class: "live-words",
+      "text-anchor": anchor,
+    });
+  }
+
+  /**
+   * @param {Element} words
+   * @param {number} x
+   * @param {number} y
+   * @param {string} text
+   * @param {number} [up] in units of the picture
+   */
+  write(words, x, y, text, up = 0) {
+    words.setAttribute("x", this.x(x).toFixed(2));
+    words.setAttribute("y", (this.y(y) - up).toFixed(2));
+    words.textContent = text.replace("-", "−");
   }
 
   /** @param {number} size */
@@ -119,6 +146,17 @@ export class Axes {
   bars(mark, edges, heights) {
     const corners = Array.from(heights).flatMap((height, i) => [[edges[i], height], [edges[i + 1], height]]);
     this.area(mark, corners.map(([x]) => x), corners.map(([, height]) => height));
+  }
+
+  /**
+   * Rectangles, each from a corner to the one across.
+   * @param {Element} mark
+   * @param {number[][][]} corners
+   */
+  boxes(mark, corners) {
+    const box = (/** @type {number[][]} */ [[x0, y0], [x1, y1]]) =>
+      `M${this.#at(x0, y0)}H${this.x(x1)}V${this.y(y1)}H${this.x(x0)}Z`;
+    mark.setAttribute("d", corners.map(box).join(""));
   }
 
   /**
@@ -174,10 +212,21 @@ export class Axes {
  * @param {number} first
  * @param {number} last
  */
-export function scale({ from, to, log }, first, last) {
-  const place = log ? Math.log : (/** @type {number} */ value) => value;
+export function scale({ from, to, log, linear }, first, last) {
+  const place = linear ? aroundZero(linear) : log ? Math.log : (/** @type {number} */ value) => value;
   const start = place(from), stretch = (last - first) / (place(to) - start);
   return (/** @type {number} */ value) => first + stretch * (place(value) - start);
+}
+
+/**
+ * Logarithmic on both sides of 0, and straight within `linear` of it: matplotlib's symlog.
+ * @param {number} linear
+ */
+function aroundZero(linear) {
+  return (/** @type {number} */ value) => {
+    const size = Math.abs(value);
+    return size <= linear ? value / 0.9 : Math.sign(value) * linear * (1 / 0.9 + Math.log10(size / linear));
+  };
 }
 
 /**
@@ -190,21 +239,4 @@ export function scale({ from, to, log }, first, last) {
 export function steps(from, to, count, log = false) {
   if (log) return steps(Math.log(from), Math.log(to), count).map(Math.exp);
   return Array.from({ length: count }, (_, i) => from + ((to - from) * i) / (count - 1));
-}
-
-/**
- * The share of the values in each bin. Beyond the edges counts to the last bin with `clip`, and nowhere without.
- * @param {Numbers} values
- * @param {number[]} edges
- */
-export function histogram(values, edges, clip = false) {
-  const share = new Float64Array(edges.length - 1), log = edges[0] > 0;
-  const place = log ? Math.log : (/** @type {number} */ value) => value;
-  const start = place(edges[0]), width = (place(edges[edges.length - 1]) - start) / share.length;
-  for (let i = 0; i < values.length; i++) {
-    let bin = Math.floor((place(values[i]) - start) / width);
-    if (clip) bin = Math.min(Math.max(bin, 0), share.length - 1);
-    if (bin >= 0 && bin < share.length) share[bin] += 1 / values.length;
-  }
-  return share;
 }

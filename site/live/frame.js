@@ -122,3 +122,18 @@ export function general(value, digits, sign = false) {
  * @param {number} digits
  */
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
+
+/**
+ * A sentence with typographic minus signs.
+ * @param {string} text
+ */
+export const withMinus = (text) => text.replace(/-(?=\d)/g, "−");
+
+/**
+ * Python's format(share, ".0%"): of two that are as near, the even one.
+ * @param {number} share
+ */
+export function percent(share) {
+  const whole = Math.round(100 * share);
+  return `${whole - (100 * share === whole - 0.5 && whole % 2 ? 1 : 0)}%`;
+}

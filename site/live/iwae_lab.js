@@ -1,10 +1,11 @@
 // Lab "03.iwae" on a page: vaecourse/labs/iwae.py without its sampled runs; in their place the weight itself.
 
-import { chiSquared, kl, logLikelihood, onAGrid, posterior, WeightLaw } from "./iwae.js";
+import { beside, chiSquared, kl, logLikelihood, normal, onAGrid, posterior } from "./linear_gaussian.js";
+import { WeightLaw } from "./weights.js";
 import { Axes, steps } from "./chart.js";
 import { fixed } from "./frame.js";
 
-/** @import { Facts } from "./lab.d.ts" */
+/** @import { ReferenceFacts as Facts } from "./lab.d.ts" */
 
 const Z = steps(-1.2, 2.9, 165);
 const LOWEST = -3.2, HIGHEST = -1.5; // of the curve's axis, in nats
@@ -33,7 +34,7 @@ function lawOf(facts, mean, std) {
 function newLaw(facts, mean, std) {
   const grid = onAGrid(facts, mean, std, facts.points);
   const law = new WeightLaw(grid.logW, grid.mass);
-  return { mean, std, grid, law, curve: facts.allK.map((K) => law.expectedLogMean(K)) };
+  return { mean, std, grid, law, curve: facts.allK.map((K) => law.lower(K)) };
 }
 
 /**
@@ -50,13 +51,6 @@ function onZ(z, mass) {
   });
 }
 
-/**
- * @param {number} z
- * @param {number} mean
- * @param {number} variance
- */
-const normal = (z, mean, variance) => Math.exp((-0.5 * (z - mean) ** 2) / variance) / Math.sqrt(2 * Math.PI * variance);
-
 /** @typedef {ReturnType<typeof compute>} Data */
 /** @typedef {ReturnType<typeof build>} Marks */
 
@@ -65,22 +59,22 @@ const normal = (z, mean, variance) => Math.exp((-0.5 * (z - mean) ** 2) / varian
  * @param {Facts} facts
  */
 function compute({ K, width, shift }, facts) {
-  const exact = posterior(facts), mean = exact.mean + shift, std = width * Math.sqrt(exact.variance);
+  const { mean, std } = beside(facts, width, shift), { mean: m, variance } = posterior(facts);
   const { grid, law, curve } = lawOf(facts, mean, std);
   const logP = logLikelihood(facts);
   return {
     K,
     width,
     curve,
-    exact,
+    exact: { mean: m, std: Math.sqrt(variance) },
     allK: facts.allK,
     logP,
     elbo: logP - kl(facts, mean, std),
     chiSquared: chiSquared(facts, mean, std),
-    expected: law.expectedLogMean(K),
+    expected: law.lower(K),
     q: onZ(grid.z, law.mass),
     picked: onZ(grid.z, law.impliedPosterior(K)),
-    weight: Z.map((z) => normal(z, exact.mean, exact.variance) / normal(z, mean, std ** 2)),
+    weight: Z.map((z) => normal(z, m, Math.sqrt(variance)) / normal(z, mean, std)),
   };
 }
 
@@ -128,7 +122,7 @@ function build(figure) {
     law: curve.mark("live-q live-dotted"),
     bound: curve.mark("live-iwae"),
     gap: curve.mark("live-elbo live-gap"),
-    dot: curve.mark("live-iwae live-dot"),
+    dot: curve.mark("live-iwae live-big live-dot"),
     q: density.mark("live-q live-thick"),
     picked: density.mark("live-iwae"),
     posterior: density.mark("live-exact"),
@@ -149,7 +143,7 @@ function update(marks, data) {
   curve.line(marks.law, soFar, soFar.map((k) => logP - data.chiSquared / (2 * k)));
   curve.line(marks.gap, [K, K], [data.expected, logP]);
   curve.dots(marks.dot, [[K, Math.max(data.expected, LOWEST)]]);
-  density.line(marks.posterior, Z, Z.map((at) => normal(at, data.exact.mean, data.exact.variance)));
+  density.line(marks.posterior, Z, Z.map((at) => normal(at, data.exact.mean, data.exact.std)));
   density.line(marks.q, Z, data.q);
   density.line(marks.picked, Z, data.picked);
   weights.line(marks.weight, Z, data.weight);

@@ -39,14 +39,17 @@ export interface Mounted {
   flush(): unknown;
 }
 
-/** The one-dimensional model of lab "03.iwae": z ~ N(0, 1), x | z ~ N(weight z, noiseVariance). */
+/** The one-dimensional model of the reference case: z ~ N(0, 1), x | z ~ N(weight z, noiseVariance). */
 export interface Model {
   weight: number;
   noiseVariance: number;
   x: number;
 }
 
-export interface Facts extends Model {
+/** `mean` and `std` are those of the reference case's q. */
+export interface ReferenceFacts extends Model {
+  mean: number;
+  std: number;
   allK: number[];
   points: number;
 }
@@ -58,13 +61,15 @@ export interface Profile {
   mean: (difference: { variance: number; d: number }, offset: number) => number;
 }
 
-/** One direction of a chart: `name` turns a tick into words. */
+/** One direction of a chart: `name` turns a tick into words; with `linear` it is logarithmic on both sides of 0. */
 export interface Direction {
   from: number;
   to: number;
   ticks?: number[];
   log?: boolean;
+  linear?: number;
   label?: string;
+  grid?: boolean;
   name?: (tick: number) => string;
 }
 
@@ -76,3 +81,40 @@ export interface Chart {
   y: Direction;
   key: Record<string, string>;
 }
+
+/** psi ~ N(0, spread^2), z | psi ~ N(psi, noise^2). */
+export interface Mixture {
+  spread: number;
+  noise: number;
+}
+
+/** The law of a log-ratio, top - bend d^2: see mean_mixture.js. */
+export interface Ratio {
+  dim: number;
+  top: number;
+  bend: number;
+  away: number;
+  posteriorAway: number;
+  narrow: number;
+}
+
+/** A quadrature rule on [-1, 1]. */
+export interface Rule {
+  nodes: number[];
+  weights: number[];
+}
+
+/** The q of a lab that has these controls; a lab without them has the reference case's. */
+export interface QSettings {
+  width?: number;
+  shift?: number;
+}
+
+/** Of one estimate of a gradient. */
+export interface Moments {
+  mean: number;
+  variance: number;
+}
+
+/** A row of the table of objectives. */
+export type Row = "elbo" | "iwae" | "miwae" | "ciwae" | "stl" | "dreg" | "vr_iwae";

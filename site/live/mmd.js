@@ -1,7 +1,7 @@
 // The numbers of lab "06.mmd": vaecourse/divergences and exact.gaussian_mmd2 for a page. Clouds are rows of d numbers
 // in one Float64Array; a kernel is a profile, a function of a squared distance r with its slope dk/dr.
 
-import { normals, uniforms, UNITS } from "./noise.js";
+import { normals, remembered, uniforms, UNITS } from "./noise.js";
 
 /** @import { Profile } from "./lab.d.ts" */
 
@@ -273,21 +273,4 @@ export function wayDown(pooled, r, d, slope, count) {
     }
     return pull;
   });
-}
-
-/**
- * Keeps what it found for the last arguments.
- * @template {unknown[]} Arguments, Found
- * @param {(...now: Arguments) => Found} find
- * @returns {(...now: Arguments) => Found}
- */
-function remembered(find) {
-  /** @type {Arguments | undefined} */
-  let last;
-  /** @type {Found} */
-  let found;
-  return (...now) => {
-    if (last?.join() !== now.join()) [last, found] = [now, find(...now)];
-    return found;
-  };
 }

@@ -1,8 +1,9 @@
 // Lab "06.mmd" on a page: vaecourse/labs/mmd.py, with the same points for the same seed.
 
 import { clouds, exactMmd2, kernelMatrix, mmd2, nullDistribution, profile, wayDown, witness } from "./mmd.js";
-import { Axes, histogram, steps } from "./chart.js";
+import { Axes, steps } from "./chart.js";
 import { general } from "./frame.js";
+import { histogram, median, ofHighest, standardDeviation } from "./stats.js";
 
 const REACH = 3.4, GRID = 33, ARROWS = 60;
 const UNSEEN = 1e-12; // a spread of the null below this is rounding
@@ -122,8 +123,7 @@ function update(marks, data) {
     Math.min(Math.max(value / sd, Z_EDGES[0] + 0.1), Z_EDGES[Z_EDGES.length - 1] - 0.1);
   shuffled.bars(marks.bars, Z_EDGES, histogram(data.shuffled.map((value) => value / sd), Z_EDGES, true));
   for (const name of /** @type {const} */ (["V", "U", "exact"])) shuffled.vertical(marks[name], inside(data[name]));
-  const most = Math.max(...data.pairs, 1e-12);
-  distances.bars(marks.pairs, BINS, data.pairs.map((share) => share / most));
+  distances.bars(marks.pairs, BINS, ofHighest(data.pairs));
   distances.line(marks.profile, DISTANCES, data.profile);
 }
 
@@ -179,22 +179,4 @@ function paint({ canvas, node }, { plain, middle, noise }) {
   });
   context.putImageData(pixels, 0, 0);
   node.setAttribute("href", canvas.toDataURL());
-}
-
-/** @param {Float64Array} values */
-export function median(values) {
-  const sorted = values.slice().sort(), half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
-/**
- * The sum of squares is divided by the number of values less `lost`.
- * @param {Float64Array} values
- */
-export function standardDeviation(values, lost = 0) {
-  let sum = 0, squares = 0;
-  for (const value of values) sum += value;
-  const mean = sum / values.length;
-  for (const value of values) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (values.length - lost));
 }

@@ -12,14 +12,17 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 
+from tests.javascript import labs
 from tools import live
 from vaecourse import divergences, exact
 from vaecourse.labs import iwae, mmd
@@ -34,7 +37,12 @@ def values() -> dict[str, Any]:
         "words": words(),
         "chart": chart(),
         "noise": list(noise()),
+        "doubles": list(doubles()),
+        "numpy": list(numpy_noise()),
         "iwae": {"facts": live.reference(), "cases": list(iwae_cases())},
+        "gradients": list(gradients()),
+        "bessel": list(bessel()),
+        "labs": labs.cases(),
         "mmd": {"kernels": list(kernels()), "clouds": clouds(), "labs": list(mmd_labs())},
     }
 
@@ -132,6 +140,56 @@ def noise() -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def doubles() -> Iterator[dict[str, Any]]:
+    for seed, count in ((0, 16), (2, 443), (2, 800), (7, 56)):
+        found = torch.randn(count, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        yield {"seed": seed, "count": count, "normals": found[-20:].tolist()}
+
+
+def numpy_noise() -> Iterator[dict[str, Any]]:
+    """Of 20 000 numbers the last ones: where one was refused too many or too few, all after it are others."""
+    for entropy in ([0, 0], [3, 1], [2**32 - 1, 1]):
+        draw = lambda how, *settings, entropy=entropy: getattr(np.random.default_rng(entropy), how)(
+            *settings, 20_000, dtype=np.float32
+        )[-9:].tolist()
+        gammas = {str(shape): draw("standard_gamma", shape) for shape in (0.0, 0.5, 1.0, 1.5, 24.5)}
+        raw = [str(word) for word in np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(5)]
+        yield {"entropy": entropy, "raw": raw, "normals": draw("standard_normal"), "gammas": gammas}
+
+
+# Theory --------------------------------------------------------------------------------------------------------------
+
+
+def gradients() -> Iterator[dict[str, Any]]:
+    """Moments and values of every row for a q too wide, too narrow, beside the posterior, and the posterior itself."""
+    facts = live.reference()
+    for width, shift in ((1.3, 0.5), (0.5, 0.0), (2.5, -0.7), (0.8, 1.2), (1.0, 0.0)):
+        rows, found = exact.RowGradients(exact.case_with(width, shift)), []
+        for row, M, K, alpha, beta in (
+            ("elbo", 3, 5, 0.5, 0.5), ("iwae", 1, 1, 0.5, 0.5), ("iwae", 2, 32, 0.5, 0.5), ("miwae", 4, 16, 0.5, 0.5),
+            ("ciwae", 2, 9, 0.5, 0.3), ("stl", 1, 64, 0.5, 0.5), ("dreg", 1, 64, 0.5, 0.5), ("vr_iwae", 1, 8, 0.7, 0.5),
+            ("vr_iwae", 1, 8, 1.0, 0.5),
+        ):  # fmt: skip
+            for parameter in ("mean", "weight"):
+                settings = {"row": row, "parameter": parameter, "M": M, "K": K, "alpha": alpha, "beta": beta}
+                moments = rows.moments(**settings)
+                value = rows.value(row, M, K, alpha, beta)
+                found.append(settings | {"mean": moments.mean, "variance": moments.variance, "value": value})
+        jackknife = [rows.value("jackknife", 1, 7, order=3), rows.mean("jackknife", "mean", 1, 7, order=3)]
+        yield {
+            "facts": facts, "width": width, "shift": shift, "rows": found, "jackknife": jackknife,
+            "of_log_p": rows.of_log_p("weight"), "baseline": exact.optimal_baseline(rows.case),
+        }  # fmt: skip
+
+
+def bessel() -> Iterator[list[float]]:
+    """log (I_order(x) e^-x), by scipy."""
+    for order in (-0.5, 0.0, 0.5, 3.0, 11.5, 24.0):
+        for x in (1e-3, 0.7, 9.0, 31.0, 143.0, 147.0, 900.0, 2e5):
+            if (found := float(special.ive(order, x))) > 0:
+                yield [order, x, math.log(found)]
 
 
 # Lab "03.iwae" -------------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ import test from "node:test";
 import assert from "node:assert/strict";
 import { close, values } from "./compare.js";
 import { format, nearest } from "../../vaecourse/labs/js/control.js";
-import { histogram, scale, steps } from "../../site/live/chart.js";
+import { scale, steps } from "../../site/live/chart.js";
 import { fixed, general } from "../../site/live/frame.js";
+import { histogram } from "../../site/live/stats.js";
 import { formulaPercent, fragments, HEIGHT, isLong, pictureShare, zoom } from "../../site/slides/fit.js";
 
 for (const { stops, digits, ...expected } of values.controls) {
