@@ -24,7 +24,7 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import chapter, edition, ending, live, made, typed, vendor
+from tools import chapter, edition, ending, live, made, trained, typed, vendor
 from vaecourse import files, labs
 
 ROOT = chapter.ROOT
@@ -53,6 +53,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
     found |= {
         f"docs/how-to/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs/how-to").glob("*.md")
     }
+    found["vae.md"] = found["vae.md"].replace("@vae@", trained.block(trained.VAE, "_static/live"))
     found["index.md"] += chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
@@ -69,6 +70,13 @@ def chapter_table() -> str:
 
 
 # Chapters ------------------------------------------------------------------------------------------------------------
+
+
+# What the site has beside a lab.
+SEE_ALSO = {
+    "03.iwae": "The same bound of a trained VAE, whose log p(x) is known too: [A VAE in the page](../vae.md). Choose or "
+    "draw a digit there."
+}
 
 
 def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
@@ -88,7 +96,12 @@ def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
             if name in live.ALL:
                 cell.metadata.tags = [*chapter.tags(cell), "live-still"]  # its picture gives way to what is live
                 cells.append(_text(live.block(name)))
+            if name in trained.WORDS:
+                cell.metadata.tags = [*chapter.tags(cell), "live-still"]
+                cells.append(_text(trained.block(name)))
             cells.append(_text(lab_in_words(name)))
+            if name in SEE_ALSO:
+                cells.append(_text(SEE_ALSO[name]))
     cells.insert(1, _text(how_to_run(path.stem, repository)))
     notebook.cells = cells
     return notebook
@@ -247,6 +260,7 @@ def build(repository: str | None = None) -> None:
             files.replace(source / name, text.encode())
         vendor.copy(vendor.MATHJAX, static / "mathjax")
         live.copy(static / "live")
+        trained.copy(static / "live")
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)

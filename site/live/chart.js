@@ -102,6 +102,20 @@ export class Axes {
     words.textContent = text.replace("-", "−");
   }
 
+  /**
+   * A letter that is moved.
+   * @param {string} words
+   * @param {string} name
+   */
+  letter(words, name) {
+    const node = add(this.inside, "text", { class: name, "text-anchor": "middle", dy: "0.35em" }, words);
+    const to = (/** @type {number} */ x, /** @type {number} */ y) => {
+      node.setAttribute("x", this.x(x).toFixed(1));
+      node.setAttribute("y", this.y(y).toFixed(1));
+    };
+    return { node, to };
+  }
+
   /** @param {number} size */
   image(size) {
     const canvas = Object.assign(document.createElement("canvas"), { width: size, height: size });

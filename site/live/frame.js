@@ -34,10 +34,11 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
   const buttons = add(root, "div", { className: "vaecourse-row" });
   for (const [name, change] of Object.entries(presets)) button(name, () => set({ ...defaults, ...change }));
   for (const { name, kind } of controls) {
+    if (kind === "own") continue; // it is moved in the picture
     control.render({ model: models[name], el: add(kind === "seed" ? buttons : handles, "div") });
   }
   button("Reset", () => set(defaults)).classList.add("vaecourse-reset");
-  const marks = experiment.build(figure);
+  const marks = experiment.build(figure, set, facts);
   for (const panel of figure.children) panel.setAttribute("aria-hidden", "true");
   root.append(...root.querySelectorAll(":scope > details")); // what one sees comes last
 

@@ -3,7 +3,7 @@
 /** A control, as tools/live.py writes it: the traits of its widget. */
 export interface Traits {
   name: string;
-  kind: "slider" | "choice" | "switch" | "seed";
+  kind: "slider" | "choice" | "switch" | "seed" | "own";
   label: string;
   // deno-lint-ignore no-explicit-any
   value: any;
@@ -27,7 +27,9 @@ export interface Given {
 export interface Experiment<Data, Marks> {
   // deno-lint-ignore no-explicit-any
   compute(settings: any, facts: any): Data;
-  build(figure: HTMLElement): Marks;
+  /** `set` is for what is moved in the picture itself, a control of the kind "own". */
+  // deno-lint-ignore no-explicit-any
+  build(figure: HTMLElement, set: (settings: Settings) => void, facts: any): Marks;
   update(marks: Marks, data: Data): void;
   sentence(data: Data): string;
   numbers(data: Data): Record<string, number>;

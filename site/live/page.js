@@ -5,7 +5,7 @@ import { EXPERIMENTS } from "./experiments.js";
 
 /** @typedef {HTMLElement & { lab: import("./lab.d.ts").Mounted }} Root */
 
-for (const root of /** @type {NodeListOf<Root>} */ (document.querySelectorAll(".live"))) {
+for (const root of /** @type {NodeListOf<Root>} */ (document.querySelectorAll(".live:not([data-from])"))) {
   /** @type {HTMLElement | null | undefined} */
   const still = root.closest("section, article")?.querySelector(".tag_live-still .cell_output");
   const given = JSON.parse(root.querySelector("script")?.textContent ?? "");
