@@ -9,7 +9,7 @@ Everything is in nats per unit of the parameter.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,9 +20,7 @@ from vaecourse.exact.case import Case
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.weights import (
     AT_A_TIME,
-    WeightLaw,
-    log_grid,
-    log_laplace,
+    RARE,
     log_weights,
     noise_grid,
     noise_mass,
@@ -36,6 +34,10 @@ PARAMETERS = {"mean": "phi", "std": "phi", "weight": "theta"}
 
 ROWS = ["elbo", "iwae", "miwae", "ciwae", "piwae", "stl", "dreg", "vr_iwae"]
 """The rows of ``objectives.TABLE``, which stands above this module; ``"jackknife"`` is known beside them."""
+
+
+STEP = 0.25  # of the integrals, in log t
+ALMOST_NONE = 1e-9  # a mass of which two at once are never there
 
 
 class Slopes(NamedTuple):
@@ -109,14 +111,21 @@ class WeightedSum:
     """
 
     def __init__(self, log_w: Tensor, mass: Tensor, g: Tensor, r: int = 1) -> None:
-        self.r = arguments.count("r", r)
-        (log_w, mass), g = on_a_grid(log_w, mass), on_a_grid(g, mass)[0]
-        self._mean = (mass * g).sum().item()
-        self._variance = (mass * (g - self._mean).square()).sum().item()
-        log_w = log_w - (log_w + mass.log()).logsumexp(0)
-        log_t, self._volume = log_grid(log_w)
-        self._log_phi = log_laplace(log_w, mass, log_t)
-        self._first, self._second, self._square, self._plain = _transforms(log_w, mass, g, log_t, r)
+        self._read(Moved.of(log_w, mass, [(g, r)]), 0)
+
+    @classmethod
+    def taken(cls, moved: Moved, i: int) -> WeightedSum:
+        """The sum of the i-th g: all that are moved at once take the time of one."""
+        new = cls.__new__(cls)
+        new._read(moved, i)
+        return new
+
+    def _read(self, moved: Moved, i: int) -> None:
+        g, self.r = moved.sums[i]
+        self._mean = (moved.mass * g).sum().item()
+        self._variance = (moved.mass * (g - self._mean).square()).sum().item()
+        self._log_phi, self._volume = moved.log_phi, moved.volume
+        self._first, self._second, self._square, self._plain = moved.found[i]
         self._known: dict[tuple[int, float], Moments] = {}
 
     def moments(self, K: int, beta: float = 0.0) -> Moments:
@@ -124,8 +133,10 @@ class WeightedSum:
         return _remembered(self._known, (K, beta), lambda: self._moments(arguments.count("K", K), beta))
 
     def _moments(self, K: int, beta: float) -> Moments:
+        if K == 1:
+            return Moments(self._mean, self._variance)  # its weight is 1
         others = power(self._log_phi, K - 1).exp()  # all weights but one
-        rest = power(self._log_phi, K - 2).exp() if K > 1 else torch.zeros_like(others)  # all but two
+        rest = power(self._log_phi, K - 2).exp()  # all but two
         integral = lambda f, r: (f @ self._volume).item() / math.gamma(r)
         mean = K * integral(self._first * others, self.r)
         square = K * integral(self._second * others + (K - 1) * self._first.square() * rest, 2 * self.r)
@@ -135,16 +146,51 @@ class WeightedSum:
         return Moments(beta * self._mean + (1 - beta) * mean, variance + 2 * beta * (1 - beta) * covariance)
 
 
-def _transforms(log_w: Tensor, mass: Tensor, g: Tensor, log_t: Tensor, r: int) -> tuple[Tensor, ...]:
-    """E of (tw)^r g, (tw)^2r g^2, (tw)^r g^2 and g, each times exp(-tw), at each t: 4 x ``[T]``."""
-    found = []
-    for some in log_t.split(AT_A_TIME):
-        tw = (some[:, None] + log_w).clamp(max=7).exp()  # [T, N]
-        decay = (-tw).exp()
-        weighted = tw**r * decay
-        found.append(torch.stack([weighted @ (mass * g), (tw**r * weighted) @ (mass * g.square()),
-                                  weighted @ (mass * g.square()), decay @ (mass * g)]))  # fmt: skip
-    return torch.cat(found, 1).unbind()
+class Moved(NamedTuple):
+    """What several ``WeightedSum`` of one law need: a grid of t, log E exp(-t w) on it, and for each (g, r) E of
+    (tw)^r g, (tw)^2r g^2, (tw)^r g^2 and g, each times exp(-tw): ``[4, T]``.
+
+    The grid does for K = 2 and more. It begins where t E[w] is e^-45, and ends where all but a billionth of the weights
+    have left: two of them at once are there once in 10^18.
+    """
+
+    sums: list[tuple[Tensor, int]]
+    mass: Tensor
+    log_t: Tensor
+    volume: Tensor
+    log_phi: Tensor
+    found: list[Tensor]
+    log_mean: float  # log E[w]
+
+    @classmethod
+    def of(cls, log_w: Tensor, mass: Tensor, sums: Sequence[tuple[Tensor, int]]) -> Moved:
+        """Of the law ``[N], [N]`` and of g ``[N]`` each. Raises ``ValueError`` for shapes that differ, or r < 1."""
+        kept = [(on_a_grid(g, mass)[0], arguments.count("r", r)) for g, r in sums]
+        log_w, mass = on_a_grid(log_w, mass)
+        log_mean = (log_w + mass.log()).logsumexp(0).item()
+        seen = mass > RARE
+        small, w_mass = log_w[seen] - log_mean, mass[seen]
+        order = small.argsort()
+        lowest = small[order][w_mass[order].cumsum(0) > ALMOST_NONE][0].item()
+        log_t = torch.arange(-45.0, 6.0 - min(lowest, 0.0), STEP, dtype=torch.float64)
+        powers = [exponent for _, r in kept for exponent in (r, 2 * r, r, 0)]
+        each = torch.stack([w_mass * g[seen] ** n for g, _ in kept for n in (1, 2, 2, 1)], 1)  # [N, 4 sums]
+        exponents = torch.tensor(powers, dtype=torch.float64)
+        lost, found = [], []
+        for some in log_t.split(AT_A_TIME):
+            gone = torch.expm1(-(some[:, None] + small).clamp(max=7).exp())  # [T, N], exp(-tw) - 1
+            lost.append(-gone @ w_mass)
+            first = (some[0] + small).clamp(max=7)[:, None]  # log tw at the block's first t, where exp(-tw) is not yet 0
+            later = (some - some[0])[:, None]
+            found.append((gone + 1) @ (each * (exponents * first).exp()) * (exponents * later).exp())
+        log_phi = torch.log1p(-torch.cat(lost).clamp(max=1 - 1e-16))
+        transforms = torch.cat(found).T.reshape(len(kept), 4, -1)
+        return cls(kept, mass, log_t, torch.full_like(log_t, STEP), log_phi, list(transforms), log_mean)
+
+    def log_mean_of(self, K: int) -> float:
+        """E of the log of the mean of K weights, K > 1, as ``WeightLaw.lower``."""
+        scaled = (-(self.log_t + math.log(K)).exp()).exp()
+        return self.log_mean + ((scaled - (K * self.log_phi).exp()) @ self.volume).item()
 
 
 class RowGradients:
@@ -171,8 +217,7 @@ class RowGradients:
         _must_resolve(case, self.eps)
         self.mass = noise_mass(self.eps)
         self._slopes = {name: slopes(case, self.eps, name) for name in PARAMETERS}
-        self._sums: dict[tuple[str, float, int, bool], WeightedSum] = {}
-        self._laws: dict[float, WeightLaw] = {}
+        self._laws: dict[float, tuple[Moved, dict[tuple[str, int, bool], WeightedSum]]] = {}
 
     @property
     def log_w(self) -> Tensor:
@@ -245,17 +290,25 @@ class RowGradients:
         return torch.autograd.grad(value, weight)[0].item()
 
     def _sum(self, parameter: str, tilt: float, r: int, bare: bool) -> WeightedSum:
-        of = self._slopes[parameter]
-        g = of.path if bare else of.whole(parameter)
-        make = lambda: WeightedSum(tilt * of.log_w, self.mass, g, r)
-        return _remembered(self._sums, (parameter, tilt, r, bare), make)
+        return self._tilted(tilt)[1][parameter, r, bare]
+
+    def _tilted(self, tilt: float) -> tuple[Moved, dict[tuple[str, int, bool], WeightedSum]]:
+        """The law of w^tilt, and every sum that a row asks of it: (parameter, r, path terms alone)."""
+        return _remembered(self._laws, tilt, lambda: self._take(tilt), most=64)
+
+    def _take(self, tilt: float) -> tuple[Moved, dict[tuple[str, int, bool], WeightedSum]]:
+        sums = {(name, 1, False): of.whole(name) for name, of in self._slopes.items()}
+        if tilt == 1:
+            of_phi = {name: of.path for name, of in self._slopes.items() if PARAMETERS[name] == "phi"}
+            sums |= {(name, r, True): path for name, path in of_phi.items() for r in (1, 2)}
+        moved = Moved.of(tilt * self.log_w, self.mass, [(g, r) for (_, r, _), g in sums.items()])
+        return moved, {key: WeightedSum.taken(moved, i) for i, key in enumerate(sums)}
 
     def _value(self, tilt: float, K: int) -> float:
-        """E of (1 / tilt) log mean w^tilt, the mean of log w at 0."""
-        if tilt == 0:
+        """E of (1 / tilt) log mean w^tilt, the mean of log w at 0 and at K = 1."""
+        if tilt == 0 or K == 1:
             return (self.mass * self.log_w).sum().item()
-        law = _remembered(self._laws, tilt, lambda: WeightLaw(tilt * self.log_w, self.mass))
-        return law.lower(K).item() / tilt
+        return self._tilted(tilt)[0].log_mean_of(K) / tilt
 
 
 def _must_resolve(case: Case, eps: Tensor) -> None:
