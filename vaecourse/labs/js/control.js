@@ -15,10 +15,28 @@ function render({ model, el }) {
   model.on("change:value", show);
   model.on("change:turn", hear);
   show();
+  const forget = remembered(model, send);
   return () => {
     model.off("change:value", show);
     model.off("change:turn", hear);
+    forget();
   };
+}
+
+/**
+ * Keep the value in this tab. Where another kernel has set it, which has ended since, it is taken up again.
+ * @param {import("./widget.d.ts").Model} model
+ * @param {(value: number | string | boolean) => void} send
+ */
+function remembered(model, send) {
+  const [place, kernel] = [model.get("memory"), model.get("kernel")];
+  if (!place) return () => {};
+  const kept = JSON.parse(sessionStorage.getItem(place) ?? "null");
+  if (kept && kept.kernel !== kernel) send(kept.value);
+  const keep = () => sessionStorage.setItem(place, JSON.stringify({ kernel, value: model.get("value") }));
+  model.on("change:value", keep);
+  keep();
+  return () => model.off("change:value", keep);
 }
 
 /**
