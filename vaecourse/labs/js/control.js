@@ -30,13 +30,23 @@ function render({ model, el }) {
  */
 function remembered(model, send) {
   const [place, kernel] = [model.get("memory"), model.get("kernel")];
-  if (!place) return () => {};
-  const kept = JSON.parse(sessionStorage.getItem(place) ?? "null");
+  const storage = place ? tab() : null;
+  if (!storage) return () => {};
+  const kept = JSON.parse(storage.getItem(place) ?? "null");
   if (kept && kept.kernel !== kernel) send(kept.value);
-  const keep = () => sessionStorage.setItem(place, JSON.stringify({ kernel, value: model.get("value") }));
+  const keep = () => storage.setItem(place, JSON.stringify({ kernel, value: model.get("value") }));
   model.on("change:value", keep);
   keep();
   return () => model.off("change:value", keep);
+}
+
+/** What this tab keeps; nothing in a page that may keep nothing. */
+function tab() {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return null;
+  }
 }
 
 /**
