@@ -23,7 +23,7 @@ from urllib.parse import quote
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from tools import temporary
+from tools import servers, temporary
 
 SECONDS = 120  # for a step, which takes one or two on an idle machine; a chapter's run has a limit of its own
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -67,6 +67,7 @@ def server(*notebooks: Path, theme: str = "JupyterLab Light", root: Path | None 
         own |= {"JUPYTER_RUNTIME_DIR": f"{home}/runtime", "JUPYTER_TOKEN": token}
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
         command += [f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+        command += [f"--KernelRestarter.time_to_dead={servers.PULSE}"]  # as those of the course look
         quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/notification", quiet)
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/themes", {"theme": theme})

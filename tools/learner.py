@@ -15,7 +15,8 @@ FOLDED = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}} | SKIP
 CARD = 'from vaecourse import cards\n\ncards.show("{}")'
 ASKS = 'from vaecourse import cards\n\ncards.quiz("{}.{}")'
 LINE = 'from vaecourse import cards\n\ncards.line("{}")'
-LABS = "from vaecourse import labs"
+STARTS = "# Shift+Enter in this cell starts the lab, and starts it again where no kernel is behind it."
+LABS = f"{STARTS}\nfrom vaecourse import labs"
 MAP = "from vaecourse import cards\n\ncards.map()"
 GO_ON = """\
 # The cells below need this answer: yours, once its card has passed it, until then the course's.

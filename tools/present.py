@@ -58,6 +58,9 @@ display(HTML('''<style>
 body, .jp-Cell { background: #fff !important; }
 .jp-Cell, .jp-Notebook { padding: 0 !important; margin: 0 !important; }
 .vaecourse-lab { zoom: 1.15; min-height: calc(100vh / 1.15); box-sizing: border-box; padding: 4px 24px; }
+body .vaecourse-lab:has(.vaecourse-stage).jupyter-widgets-disconnected::before {
+  content: "No kernel is behind this page any more. Reload it: F5. The lab comes back in this setting.";
+}
 </style>'''))"""
 
 

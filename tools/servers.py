@@ -52,6 +52,7 @@ from tornado.web import HTTPError, RequestHandler, authenticated, stream_request
 from traitlets import Integer, default
 from traitlets.config import Config
 
+PULSE = 0.5  # seconds from look to look whether a kernel is alive: its labs say within two that it is not
 CONNECTIONS = 256  # at once: a page of JupyterLab has six, and one for each kernel and terminal
 PATIENCE = 60  # seconds for the next request on a connection, and for its body
 
@@ -101,6 +102,7 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.MappingKernelManager.transport_encryption = "auto"  # who listens at a kernel's own ports reads nothing
     settings.MappingKernelManager.cull_idle_timeout = idle
     settings.MappingKernelManager.cull_interval = look
+    settings.KernelRestarter.time_to_dead = PULSE
     return settings
 
 

@@ -27,6 +27,7 @@ from pygments.lexers import PythonLexer
 from tools import chapter, ending, made, site, vendor
 from tools.bundle import script
 from vaecourse import files, labs
+from vaecourse.labs.training import TrainingPanel
 
 FOLDER = chapter.ROOT / "build/slides"
 OWN = chapter.ROOT / "site/slides"
@@ -139,6 +140,8 @@ def lab_states(name: str) -> Iterator[str]:
     for settings in lab.stills:
         for control, value in settings.items():
             lab.controls[control].value = value
+        if isinstance(lab, TrainingPanel):
+            lab.trained()
         lab.flush()
         sentence = re.sub("<.*?>", "", lab.sentence.value)
         yield figure(base64.b64encode(lab.image.value).decode(), html.unescape(sentence), sentence)

@@ -132,20 +132,63 @@ test("a sentence is announced, and follows the model until it ends", async () =>
   assert.deepEqual([el.innerHTML, model.heard], ["two", 0]);
 });
 
+const training = (state = {}) =>
+  shown("transport", { running: false, state: "step 0", at_stake: "", speed: 0, shown: 0, seen: 0, ...state });
+
 test("a training starts, pauses, steps and begins anew; what was shown is answered", async () => {
-  const { model, find, end } = await shown("transport", { running: false, state: "step 0", shown: 0, seen: 0 });
-  const [go, step, reinitialise] = find("button"), [state] = find("span");
+  const { model, find, end } = await training();
+  const [go, step, , untrained, trained, reinitialise] = find("button"), [state] = find("span");
   assert.deepEqual([go.textContent, state.textContent], ["Start", "step 0"]);
   go.fire("click");
   model.set("running", true);
   model.set("state", "step 10");
   assert.deepEqual([go.textContent, state.textContent], ["Pause", "step 10"]);
-  for (const button of [go, step, reinitialise]) button.fire("click");
-  assert.deepEqual(model.sent.map((message) => message.do), ["start", "pause", "step", "reinitialise"]);
+  for (const button of [go, step, reinitialise, untrained, trained]) button.fire("click");
+  const asked = model.sent.map((message) => message.do);
+  assert.deepEqual(asked, ["start", "pause", "step", "reinitialise", "untrained", "trained"]);
   model.set("shown", 4);
   assert.equal(model.saved.at(-1).seen, 4);
   end();
   assert.equal(model.heard, 0);
+});
+
+test("a training runs so many steps, at a speed, and says what is lost with its kernel", async () => {
+  const { model, el, find } = await training(), [, , run] = find("button"), [steps] = find("input");
+  const [speed] = find("select");
+  assert.deepEqual([run.textContent, find("option").length], ["Run 200", 4]);
+  steps.value = "50";
+  steps.fire("input");
+  run.fire("click");
+  steps.fire("keydown", { key: "Enter" });
+  steps.fire("keydown", { key: "5" });
+  assert.deepEqual([run.textContent, model.sent], ["Run 50", [{ do: "run", steps: 50 }, { do: "run", steps: 50 }]]);
+  speed.value = "5";
+  speed.fire("change");
+  assert.equal(model.saved.at(-1).speed, 5);
+  model.set("at_stake", "lost");
+  assert.equal(el.dataset.atStake, "lost");
+});
+
+test("a control comes back as it was in a new kernel of this tab, and in the same kernel it begins anew", async () => {
+  const kept = new Map();
+  globalThis.sessionStorage = {
+    getItem: (place) => kept.get(place) ?? null,
+    setItem: (place, text) => kept.set(place, text),
+  };
+  const at = (kernel, memory = "here") => slider({ memory, kernel, value: 0.1 });
+  const first = await at("one");
+  first.find("input")[0].value = "3";
+  first.find("input")[0].fire("input");
+  assert.equal((await at("two")).model.saved.at(-1).value, 10);
+  assert.deepEqual((await at("two")).model.saved, []);
+  assert.deepEqual((await at("three", "elsewhere")).model.saved, []);
+  const last = await at("four");
+  last.end();
+  assert.equal(last.model.heard, 0);
+  const before = [...kept.values()];
+  await slider({ value: 1 }); // on a page of the site, which has no kernel
+  assert.deepEqual([...kept.values()], before);
+  delete globalThis.sessionStorage;
 });
 
 test("a file is saved and loaded under the name that stands there", async () => {

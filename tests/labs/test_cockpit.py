@@ -110,10 +110,27 @@ def test_many_samples_drown_the_encoder_and_miwae_rescues_it():
 
 
 def test_collapse_and_rescue():
+    """Saved is not only the code but the model: log p(x) comes back, too."""
     trainer = CockpitTrainer(0).train(settings(**LAB.presets["collapse it"]), 120)
     assert trainer.latest("rate") < 0.3
-    trainer.train(settings(**LAB.presets["save it with MMD"]), 160)
-    assert trainer.latest("rate") > 0.5
+    collapsed = trainer.latest("log_p")
+    trainer.train(settings(**LAB.presets["save it with MMD"]), 240)
+    assert trainer.latest("rate") > 1.0 and trainer.latest("log_p") > collapsed + 0.7
+
+
+def test_a_large_lambda_drowns_a_collapsed_encoder():
+    """The codes are on the prior: of MMD^2 there is little but noise, and it is most of the gradient."""
+    trainer = CockpitTrainer(0).train(settings(**LAB.presets["collapse it"]), 120)
+    found = {}
+    for lambda_ in (1.0, 200.0):
+        now, noise = plan(**settings(objective="infovae", alpha=1.0, lambda_=lambda_)), torch.Generator().manual_seed(5)
+        drawn = []
+        for _ in range(20):
+            trainer.model.zero_grad()
+            trainer._fill(trainer.few, now, noise, learns=False)
+            drawn.append(torch.cat([p.grad.flatten() for p in trainer.model.phi().values()]))
+        found[lambda_] = torch.stack(drawn).std(0).norm().item()
+    assert found[200.0] > 50 * found[1.0]
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path):

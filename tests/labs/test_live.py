@@ -359,6 +359,72 @@ def test_training_is_the_same_live_and_by_itself(lab):
     assert torch.equal(parameters(lab.trainer), parameters(GoalTrainer(0).train(GOAL, 33)))
 
 
+def test_the_page_runs_so_many_steps_at_a_speed(lab):
+    """At 50 steps in a second 10 take a fifth of one, and a pause is heard meanwhile."""
+    lab.transport.set_state({"speed": 50.0})
+
+    async def scenario():
+        start = time.monotonic()
+        page(lab.transport, {"do": "run", "steps": 10})
+        await until(lambda: not lab.running)
+        assert time.monotonic() - start >= 9 / 50 and lab.trainer.steps == 10
+        lab.transport.set_state({"speed": 0.01})
+        page(lab.transport, {"do": "start"})
+        await until(lambda: lab.trainer.steps == 11)
+        await asyncio.sleep(0.1)
+        assert lab.trainer.steps == 11 and lab.running
+        page(lab.transport, {"do": "pause"})
+        assert not lab.running
+
+    on_a_loop(scenario)
+
+
+@pytest.mark.parametrize("steps", [None, 0, -3, 2.5, "many", float("nan"), 10**30])
+def test_a_run_of_no_number_of_steps_is_told(lab, steps):
+    async def scenario():
+        page(lab.transport, {"do": "run", "steps": steps})
+        assert "steps must be" in lab.transport.state and not lab.running
+
+    on_a_loop(scenario)
+    assert lab.trainer.steps == 0
+
+
+def test_states_to_show(lab):
+    """Untrained is the first weights of the seed; trained is the same from page and Python, to the last bit."""
+    lab.experiment.trained_steps = 12
+    lab.step(3)
+    lab.untrained()
+    assert lab.trainer.steps == 0 and torch.equal(parameters(lab.trainer), parameters(GoalTrainer(0)))
+
+    async def scenario():
+        page(lab.transport, {"do": "trained"})
+        await until(lambda: not lab.running)
+
+    on_a_loop(scenario)
+    climbed = parameters(lab.trainer)
+    lab.step(5)
+    lab.trained()
+    assert lab.trainer.steps == 12 and torch.equal(parameters(lab.trainer), climbed)
+    lab.step(1)
+    lab.trained()
+    assert torch.equal(parameters(lab.trainer), climbed), "the state to show was trained on"
+
+
+def test_what_is_told_of_a_training_once_its_kernel_has_ended(lab, started):
+    assert lab.transport.at_stake == ""
+    lab.step(7)
+    assert lab.transport.at_stake == "Its training is lost: 7 steps in no file."
+    page(lab.store, {"do": "save", "file": "run.safetensors"})
+    assert lab.transport.at_stake == "Its training is saved: 7 steps in run.safetensors. Load takes it up."
+    lab.step(1)
+    saved = "Its training is saved up to step 7 in run.safetensors. Load takes it up. What came after is lost: 1 step."
+    assert lab.transport.at_stake == saved
+    page(lab.store, {"do": "load", "file": "run.safetensors"})
+    assert lab.transport.at_stake == "Its training is saved: 7 steps in run.safetensors. Load takes it up."
+    lab.untrained()
+    assert lab.transport.at_stake == ""
+
+
 def test_pictures_and_sentences_are_few(lab, monkeypatch):
     told = []
     lab.sentence.observe(lambda change: told.append(change["new"]), "value")
@@ -465,7 +531,10 @@ def test_each_widget_has_its_own_messages(lab, started):
     async def scenario():
         for ask in training_panel.FILES:
             page(lab.transport, {"do": ask, "file": "x.safetensors"})
-            assert "ask for start or pause or step or reinitialise, got" in lab.transport.state
+            assert (
+                "ask for start or pause or step or run or reinitialise or untrained or trained, got"
+                in lab.transport.state
+            )
         for ask in training_panel.PRESSES:
             page(lab.store, {"do": ask})
             assert "ask for save or load, got" in lab.transport.state and not lab.running

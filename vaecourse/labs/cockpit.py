@@ -175,7 +175,9 @@ class TrainingCockpit(Training):
         "drown the encoder": {"objective": "iwae", "K": 64},
         "rescue it with MIWAE": {"objective": "miwae", "M": 8, "K": 8},
         "collapse it": {"objective": "infovae", "alpha": -9.0, "lambda_": 10.0},
-        "save it with MMD": {"objective": "infovae", "alpha": 1.0, "lambda_": 200.0},
+        # Half the price brings the codes back. With lambda 200 the gradient of MMD^2 drowns all else in an encoder that
+        # has collapsed: it is a hundred times as large, and most of it noise, for such codes are on the prior already.
+        "save it with MMD": {"objective": "infovae", "alpha": 0.5, "lambda_": 5.0},
     }
     stills = ["VAE", "save it with MMD"]
     still_steps = 80

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -29,6 +30,7 @@ def text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
+KERNEL_NOW = secrets.token_hex(8)  # names this process: a value that another one's page has kept is taken up again
 KERNEL = text(HERE / "kernel.css")
 STYLE = KERNEL + text(HERE / "lab.css")
 
@@ -55,6 +57,8 @@ class ControlWidget(FromPage, anywidget.AnyWidget):
     _css = STYLE
     kind = Unicode().tag(sync=True)
     label = Unicode().tag(sync=True)
+    memory = Unicode().tag(sync=True)  # where the page keeps the value, for the next kernel (shown.memory)
+    kernel = Unicode(KERNEL_NOW).tag(sync=True)
     turn, heard = Int(0).tag(sync=True), Int(0).tag(sync=True)
 
     @in_turn

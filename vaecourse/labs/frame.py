@@ -93,6 +93,7 @@ class Panel:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.controls = {control.name: control.make() for control in experiment.controls}
+        shown.remember(experiment, self.controls)
         self.defaults = {name: widget.value for name, widget in self.controls.items()}
         self.presets = {name: dict(settings) for name, settings in experiment.presets.items()}
         self.error: str | None = None
@@ -197,6 +198,7 @@ class Panel:
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and a still picture for where there is no kernel."""
         self._flush_if_due()
+        shown.say_how_to_start()
         picture = base64.b64encode(self.still()).decode()
         width = round(100 * self.experiment.size[0])
         view = shown.view_of(self.widget, **kwargs)

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 from IPython import get_ipython
+from IPython.display import HTML, display
+
+from vaecourse import labs as course
 
 if TYPE_CHECKING:
     from vaecourse.labs.frame import Panel
@@ -34,6 +37,27 @@ def view_of(widget: ipywidgets.Widget, **kwargs: Any) -> dict[str, Any]:
     """What a cell that ends with this widget stores of it; nothing where it is closed."""
     view = bundle(**kwargs) if (bundle := widget._repr_mimebundle_) else {}
     return dict(view[0] if isinstance(view, tuple) else view)
+
+
+# What stands under a cell whose notebook was opened again. While the lab is there, kernel.css hides it.
+START = """<p class="vaecourse-start">No lab here? Then no kernel is behind it. Click into its cell, then press
+<kbd>Shift</kbd>+<kbd>Enter</kbd>: it starts, and in this tab it comes back in the setting it had.</p>"""
+
+
+def say_how_to_start() -> None:
+    """Beside a lab, for the file: words, which JupyterLab shows where it has no kernel and where it trusts nothing."""
+    shell = get_ipython()
+    if hasattr(shell, "get_parent") and _cell(shell)[0] is not None:
+        display(HTML(START))
+
+
+def remember(experiment: object, controls: Mapping[str, Any]) -> None:
+    """Name the places where the page keeps the controls of this cell's lab: they outlive the kernel, in this tab."""
+    shell = get_ipython()
+    if hasattr(shell, "get_parent"):
+        place = f"{course.STARTED} {_cell(shell)[0] or ''} {type(experiment).__name__}"
+        for name, control in controls.items():
+            control.memory = f"vaecourse {place} {name}"
 
 
 MOST_LEFT = 4  # cells that something is kept for, and labs in each

@@ -81,6 +81,7 @@ class Trainer:
         self._before: dict[str, Any] | None = None
         self.known: files.Known = {}  # the files that hold earlier states of this training, as they were then
         self.filed = 0  # of its steps, those that are in the file that was saved or loaded last
+        self.file: Path | None = None  # and that file
 
     def backward(self, x: Tensor, settings: Settings) -> None:
         """Fill ``.grad`` of the loss on x ``[B, D]``, zeros and ones, with noise from ``self.random``."""
@@ -159,7 +160,7 @@ class Trainer:
         file.settings |= {"before": self._before, "controls": dict(settings)}
         with files.locked(path, "saving a lab", wait=10):
             file.save([tuple(row) for row in self.history], tell)
-        self.filed = self.steps
+        self.filed, self.file = self.steps, Path(path)
 
     def load(self, path: str | Path) -> dict[str, Any]:
         """Take up the state in a file; return the controls as they stood.
@@ -179,6 +180,7 @@ class Trainer:
         self.known = file.known  # no other file: what this trained before is another training
         self.history, self.steps, self.turns = run["history"], saved["steps"], thinned(sorted({*saved["turns"]}))
         self._before, self.seed, self.filed = saved["before"], saved["seed"], self.steps
+        self.file = Path(path)
         return saved["controls"]
 
     def go_on_from(self, other: Trainer) -> None:
@@ -186,7 +188,7 @@ class Trainer:
         self._checkpoint("").take(other._checkpoint("").tensors())
         self.history, self.turns = [list(row) for row in other.history], list(other.turns)
         self._before, self.steps, self.seed = other._before, other.steps, other.seed
-        self.known, self.filed = dict(other.known), other.filed
+        self.known, self.filed, self.file = dict(other.known), other.filed, other.file
 
     @staticmethod
     def _saved(saved: dict[str, Any], history: list[list[Any]]) -> dict[str, Any]:

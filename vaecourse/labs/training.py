@@ -31,9 +31,10 @@ __all__ = ["Settings", "Trainer", "Training", "TrainingPanel", "digits"]
 
 
 class Training(Experiment):
-    """An experiment that trains. ``still_steps`` is how long it does so for a picture without a kernel."""
+    """An experiment that trains: ``still_steps`` for a picture without a kernel, ``trained_steps`` for a deck."""
 
     still_steps: ClassVar[int] = 200
+    trained_steps: ClassVar[int] = 200
 
     def begin(self, seed: int) -> Trainer:
         """An untrained trainer."""
@@ -46,14 +47,18 @@ class Training(Experiment):
     def compute(self, trainer: Trainer | None = None, **settings: Any) -> Any:
         """What ``look`` sees in ``trainer``; without one, in one that trained ``still_steps`` steps from seed 0."""
         if trainer is None:
-            trainer = _trained(type(self), tuple(sorted(settings.items())))  # type: ignore[arg-type]
+            trainer = self.trained(settings, self.still_steps)
         return self.look(trainer, settings)
+
+    def trained(self, settings: Settings, steps: int) -> Trainer:
+        """One that has trained so many steps from seed 0. It is shared: go on from it, and leave it as it is."""
+        return _trained(type(self), steps, tuple(sorted(settings.items())))  # type: ignore[arg-type]
 
     def live(self) -> TrainingPanel:
         return TrainingPanel(self)
 
 
 @lru_cache(maxsize=8)
-def _trained(experiment: type[Training], settings: tuple[tuple[str, Any], ...]) -> Trainer:
+def _trained(experiment: type[Training], steps: int, settings: tuple[tuple[str, Any], ...]) -> Trainer:
     with one_thread():
-        return experiment().begin(0).train(dict(settings), experiment.still_steps)
+        return experiment().begin(0).train(dict(settings), steps)

@@ -1,4 +1,4 @@
-"""The panel of a lab that trains: what every panel has, and start, pause, step, new weights, save and load."""
+"""The panel of a lab that trains: start, pause, so many steps at a speed, new, untrained and trained, save and load."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import ipywidgets
-from traitlets import Bool, Int, TraitError, Unicode
+from traitlets import Bool, Float, Int, TraitError, Unicode
 
-from vaecourse import files
+from vaecourse import files, labs
 from vaecourse.labs import background
 from vaecourse.labs.controls import HERE, LARGEST_SEED, STYLE, FromPage, text
 from vaecourse.labs.frame import Panel
@@ -34,18 +34,20 @@ SILENCE = 90.0  # seconds without an answer from the page, after which nobody is
 STATUS = 8.0  # seconds for which a running training shows what became of a file
 NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
 AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
-PRESSES = ("start", "pause", "step", "reinitialise")  # what a page may ask of Transport
+PRESSES = ("start", "pause", "step", "run", "reinitialise", "untrained", "trained")  # what a page may ask of Transport
 FILES = ("save", "load")  # and of Store
 
 
 class Transport(FromPage, anywidget.AnyWidget):
-    """Start and pause, one step, new weights. ``seen`` is the page's answer to ``shown``."""
+    """Start and pause, so many steps, how fast, and states to show. ``seen`` is the page's answer to ``shown``."""
 
-    from_page = ("seen",)
+    from_page = ("seen", "speed")
     _esm = text(HERE / "js/transport.js")
     _css = STYLE
     running = Bool(False).tag(sync=True)
     state = Unicode().tag(sync=True)  # what is told beside the buttons
+    at_stake = Unicode().tag(sync=True)  # what is told of the training once the kernel has ended
+    speed = Float(0.0, min=0.0).tag(sync=True)  # steps in a second; 0, as fast as it can
     shown = Int(0).tag(sync=True)
     seen = Int(0).tag(sync=True)
 
@@ -153,6 +155,24 @@ class TrainingPanel(Panel):
         except Exception as error:  # noqa: BLE001 - it must be told in the lab, as in a training that runs
             self._fail(error)
         self.flush()
+
+    def rest(self, since: float) -> float:
+        """Seconds until the next step, at this speed, after one that ended at ``since``."""
+        speed = self.transport.speed
+        return since + 1 / speed - time.monotonic() if speed > 0 else 0.0
+
+    @in_turn
+    def trained(self) -> None:
+        """Show what ``trained_steps`` steps from seed 0 make under the controls as they are."""
+        self._halt()
+        self.trainer, self._given, self._taken = self.experiment.begin(0), 0, 0
+        self.trainer.go_on_from(self.experiment.trained(self.settings, self.experiment.trained_steps))
+        self.flush()
+
+    @in_turn
+    def untrained(self) -> None:
+        """Show the first weights of its seed, under the controls as they are."""
+        self.reinitialise(self.trainer.seed)
 
     @in_turn
     def reinitialise(self, seed: int) -> None:
@@ -291,7 +311,21 @@ class TrainingPanel(Panel):
         doing = "training" if self.running else "stopped by an error" if self.failure else at_rest
         self.transport.running = self.running
         self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.status or doing}"
+        self.transport.at_stake = self._at_stake()
         self.transport.shown += 1
+
+    def _at_stake(self) -> str:
+        """What has become of the training once there is no kernel any more."""
+        steps, filed, place = self.trainer.steps, self.trainer.filed, self.trainer.file
+        if not steps:
+            return ""
+        if place is None:
+            return f"Its training is lost: {_steps(steps)} in no file."
+        file = within(place) if labs.STARTED and place.is_relative_to(labs.STARTED) else place
+        if filed == steps:
+            return f"Its training is saved: {_steps(steps)} in {file}. Load takes it up."
+        lost = f"What came after is lost: {_steps(steps - filed)}."
+        return f"Its training is saved up to step {filed} in {file}. Load takes it up. {lost}"
 
     def _hear(self, _change: object) -> None:
         self._answered = time.monotonic()
@@ -323,6 +357,13 @@ class TrainingPanel(Panel):
                 self.pause()
             case "step":
                 self.start(steps=1)
+            case "run":
+                self.start(message.get("steps"))  # type: ignore[arg-type]
+            case "untrained":
+                self.untrained()
+            case "trained":  # seen as it climbs: some seconds
+                self.reinitialise(0)
+                self.start(self.experiment.trained_steps)
             case "reinitialise":
                 self.reinitialise(self.trainer.seed + 1)
             case "save":
@@ -341,6 +382,10 @@ class TrainingPanel(Panel):
         settings, buttons = desk.children
         desk.children = (self.transport, buttons, settings, *filter(None, [self.store]))
         return panel.add_class("vaecourse-live")
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"
 
 
 def _last_at_work() -> TrainingPanel | None:

@@ -15,10 +15,38 @@ function render({ model, el }) {
   model.on("change:value", show);
   model.on("change:turn", hear);
   show();
+  const forget = remembered(model, send);
   return () => {
     model.off("change:value", show);
     model.off("change:turn", hear);
+    forget();
   };
+}
+
+/**
+ * Keep the value in this tab. Where another kernel has set it, which has ended since, it is taken up again.
+ * @param {import("./widget.d.ts").Model} model
+ * @param {(value: number | string | boolean) => void} send
+ */
+function remembered(model, send) {
+  const [place, kernel] = [model.get("memory"), model.get("kernel")];
+  const storage = place ? tab() : null;
+  if (!storage) return () => {};
+  const kept = JSON.parse(storage.getItem(place) ?? "null");
+  if (kept && kept.kernel !== kernel) send(kept.value);
+  const keep = () => storage.setItem(place, JSON.stringify({ kernel, value: model.get("value") }));
+  model.on("change:value", keep);
+  keep();
+  return () => model.off("change:value", keep);
+}
+
+/** What this tab keeps; nothing in a page that may keep nothing. */
+function tab() {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return null;
+  }
 }
 
 /**

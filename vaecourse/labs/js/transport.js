@@ -1,19 +1,43 @@
-// What makes a training go: start and pause, one step, new weights.
+// What makes a training go: start and pause, so many steps, how fast; and its states to show.
+const SPEEDS = [[0, "full speed"], [20, "20 steps/s"], [5, "5 steps/s"], [1, "1 step/s"]];
+
 /** @param {import("./widget.d.ts").Context} context */
 function render({ model, el }) {
   el.classList.add("vaecourse-control", "vaecourse-transport");
   el.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab takes the keys for itself
-  const button = (/** @type {string} */ text, /** @type {() => string} */ action) => {
+  const button = (/** @type {string} */ text, /** @type {() => object} */ message) => {
     const node = document.createElement("button");
     Object.assign(node, { type: "button", textContent: text });
-    node.addEventListener("click", () => model.send({ do: action() }));
+    node.addEventListener("click", () => model.send(message()));
     el.append(node);
     return node;
   };
-  const go = button("Start", () => (model.get("running") ? "pause" : "start"));
+  const go = button("Start", () => ({ do: model.get("running") ? "pause" : "start" }));
   go.classList.add("vaecourse-go");
-  button("Step", () => "step");
-  button("New weights", () => "reinitialise");
+  button("Step", () => ({ do: "step" }));
+  const steps = document.createElement("input");
+  Object.assign(steps, { type: "number", min: "1", value: "200" });
+  steps.setAttribute("aria-label", "steps of Run");
+  const run = () => ({ do: "run", steps: steps.valueAsNumber });
+  const runs = button("Run", run);
+  const so_many = () => (runs.textContent = `Run ${steps.value}`);
+  steps.addEventListener("input", so_many);
+  steps.addEventListener("keydown", (event) => event.key === "Enter" && model.send(run()));
+  so_many();
+  el.append(steps);
+  const speed = document.createElement("select");
+  speed.setAttribute("aria-label", "speed");
+  for (const [value, textContent] of SPEEDS) {
+    speed.append(Object.assign(document.createElement("option"), { value: String(value), textContent }));
+  }
+  speed.addEventListener("change", () => {
+    model.set("speed", Number(speed.value));
+    model.save_changes();
+  });
+  el.append(speed);
+  button("Untrained", () => ({ do: "untrained" }));
+  button("Trained", () => ({ do: "trained" }));
+  button("New weights", () => ({ do: "reinitialise" }));
   const state = document.createElement("span"); // not announced: it changes all the time
   state.className = "vaecourse-state";
   el.append(state);
@@ -21,16 +45,18 @@ function render({ model, el }) {
     const text = model.get("running") ? "Pause" : "Start";
     if (go.textContent !== text) go.textContent = text;
     state.textContent = model.get("state");
+    speed.value = String(model.get("speed"));
+    el.dataset.atStake = model.get("at_stake"); // kernel.css shows it where the kernel has ended
   };
   const answer = () => {
     model.set("seen", model.get("shown"));
     model.save_changes();
   };
-  model.on("change:running change:state", show);
+  model.on("change:running change:state change:speed change:at_stake", show);
   model.on("change:shown", answer);
   show();
   return () => {
-    model.off("change:running change:state", show);
+    model.off("change:running change:state change:speed change:at_stake", show);
     model.off("change:shown", answer);
   };
 }
