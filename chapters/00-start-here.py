@@ -248,30 +248,39 @@ two = torch.tensor([1.0, 9.0], dtype=torch.float64).log().reshape(1, 2, 1)  # ex
 assert round((bounds.iwae(two) - bounds.elbo(two)).item(), 3) == 0.511
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Jensen's inequality, by hand
+#
+# The grey curve is $\log w$. Some draws have the weight 1, the others a heavier one; the straight line between their two
+# points is a **chord**. Over the mean weight the curve has the log of the mean (dot), the chord the mean of the logs
+# (square). **Guess:** when do they lie furthest apart, with a few heavy draws among many light ones, half and half, or
+# with a few light ones among many heavy? Then drag the share. Is there a setting at which the square lies above the dot?
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "The lab at half and half, a few heavy and a few light draws of the weights 1 and 9: over their mean the logarithm lies 0.511, 0.368 and 0.127 nats above the chord between the two points."}}
+labs.ALL["00.chord"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** A few heavy ones cost more: one in ten loses $0.368$ nats, nine in ten $0.127$. One in three loses most. The
+# square is never above the dot: the curve bends down everywhere, so a chord lies under it. They meet where nothing varies.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+lost = lambda share: math.log(1 + 8 * share) - share * math.log(9)
+assert [round(lost(share), 3) for share in (0.1, 0.5, 0.9)] == [0.368, 0.511, 0.127]
+assert max(range(1, 100), key=lambda percent: lost(percent / 100)) == 33
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the weights look like
 #
-# The picture shows the reference model at $x = 1.3$. On the left: the posterior (black, dashed), and the guess $q$ that sits to
-# the right of it. On the right: $\log w$ for every $z$. If $q$ were the posterior, this curve would be a flat line at the
-# height $\log p(x)$; one guess would do. It is not flat, so a draw from the right scores far too low, and the mean of the
-# scores, the ELBO, is dragged down.
+# The reference model at $x = 1.3$. On the left: the posterior (black, dashed), and the guess $q$. On the right: $\log w$ for
+# every $z$, thick where nearly all draws of $q$ fall; its mean there is the ELBO. In the reference, a draw from the right
+# scores far too low, and drags the mean down. **Guess:** what becomes of the curve when $q$ has the right width and the
+# wrong place? When it is too narrow? When it is the posterior?
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Left: the posterior as a dashed bell around 0.66, and the guess q as a wider bell around 1.16. Right: log w as a function of z, above the dashed line log p(x) for z between -1 and 1, and seven nats below it at z = 3; the ELBO is a line below log p(x)."}}
-grid = torch.linspace(-1.2, 3.2, 300, dtype=torch.float64)[:, None, None]  # [300, 1, 1]
-posterior, q = model.posterior(x), Normal(mean, std)
-density = lambda p: p.log_prob(grid).exp().flatten()
-along = (model.log_joint(x, grid) - q.log_prob(grid).sum(-1)).flatten()  # log w, [300]
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Three states of the lab. With the reference q, wider than the posterior and to its right, log w bends down and falls to minus seven nats and lower on the right. With a q half as wide it bends up without end. With the posterior it is the flat line log p(x)."}}
+labs.ALL["00.flat"]()
 
-_, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.6))
-left.plot(grid.flatten(), density(posterior), "--", color=plots.EXACT, label="posterior $p(z\\,|\\,x)$")
-left.plot(grid.flatten(), density(q), color=plots.Q, label="guess $q(z\\,|\\,x)$")
-left.set(xlabel="z", ylabel="density", ylim=(0, 1.15))
-left.legend(loc="upper left")
-right.plot(grid.flatten(), along, color=plots.Q, label="log w")
-plots.exact_line(right, model.log_likelihood(x).item(), "log p(x)")
-right.axhline(model.elbo(x, mean, std).item(), color=plots.ELBO, label="ELBO")
-right.set(xlabel="z", ylabel="nats", ylim=(-9, 0))
-right.legend(loc="lower left")
-plt.show()
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** A straight line, a cup, a flat line. Flat is what one wants: every draw then scores $\log p(x)$, and one guess
+# would do. A cup has no highest point: the best scores lie far out, where a narrow $q$ seldom goes. Chapter 02 lives on that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The exact numbers
@@ -291,6 +300,7 @@ plt.show()
 
 # %% slideshow={"slide_type": "fragment"}
 case = x, mean, std
+posterior = model.posterior(x)
 numbers = {
     "log p(x)": (model.log_likelihood(x), -1.7463),
     "ELBO": (model.elbo(*case), -2.3557),

@@ -496,26 +496,18 @@ print("W:", ", ".join(f"{W:.3f}" for W, _ in path[:6]), f"... {W:.4f}")
 print(f"maximum likelihood: {best:.4f}")
 assert abs(W - best) < 1e-3
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Mean log-likelihood against the slope W as a black dashed curve, and three ELBO curves below it, each touching it at one point and having its own maximum further right; dots climb from one touching point to the next."}}
-grid = torch.linspace(0.1, 1.9, 90).tolist()
-fig, ax = plt.subplots()
-ax.plot(grid, [at(w).log_likelihood(x_train).mean() for w in grid], "--", color=plots.EXACT,
-        label="mean log p(x), exact")
-for step, (w, q) in enumerate(path[:3]):
-    below = [at(g).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean() for g in grid]
-    ax.plot(grid, below, color=plots.ELBO, alpha=1 - 0.25 * step,
-            label="ELBO with q of step 0, 1, 2" if step == 0 else None)
-    after = path[step + 1][0]
-    value = at(after).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean()
-    ax.plot([w, after], [at(w).log_likelihood(x_train).mean(), value], "o:", color=plots.DECODER,
-            label="M step" if step == 0 else None)
-ax.set(xlim=(0.1, 1.9), ylim=(-3.0, -1.85), xlabel="slope W of the decoder", ylabel="nats per data point")
-ax.legend(loc="lower center")
-plt.show()
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The lab takes the same steps one at a time; it begins one earlier, with $q$ = the prior. **Guess:** after the first M step,
+# does the bound still touch $\log p$? Which of the two rises more in an M step? And what happens if you start at $W = 0$?
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Three states of the lab, log p(x) against the slope W as a black dashed curve. After the first E step the ELBO's curve touches it at W = 0.3. After the M step W is at that curve's maximum, 0.85, and a gap of 0.24 nats is open. After the next E step a new curve touches at 0.85."}}
+labs.ALL["01.turns"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The picture shows: each E step lifts a curve until it touches the dashed one; each M step climbs that curve. So the
-# likelihood cannot fall. A VAE takes both steps at once, a little at a time, with one encoder network for all $x$.
+# **Explain.** Each E step lifts a curve until it touches the dashed one; each M step climbs that curve. There the bound falls
+# behind: $\log p$ gains what the ELBO gains *and* the new gap, $0.523$ nats beside $0.279$ in the first M step. So the likelihood
+# cannot fall. At $W = 0$ both rest: the codes say nothing of $x$. A VAE takes both steps at once, a little at a time, with
+# one encoder network for all $x$.
 #
 # And when $q$ is held where it is? For the single $x = 1.3$ and the lab's first $q$, the ELBO is highest at $W = 0.863$,
 # the likelihood at $W = 0.995$. The bound's pull on $\theta$ is honest only as far as the encoder is good.
@@ -526,9 +518,12 @@ assert highest_at(0.863, lambda model: model.elbo(x, mean, std).item())
 assert highest_at(0.995, lambda model: model.log_likelihood(x).item())
 likelihoods = [at(w).log_likelihood(x_train).mean().item() for w, _ in path]
 assert all(a < b + 1e-12 for a, b in zip(likelihoods, likelihoods[1:]))
+first, q = path[0]  # the first M step
+climbed = [at(w).elbo(x_train, q.mean, q.stddev.expand_as(q.mean)).mean().item() for w in (first, path[1][0])]
+assert [round(climbed[1] - climbed[0], 3), round(likelihoods[1] - likelihoods[0], 3)] == [0.279, 0.523]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
-# **For the teacher, 8 minutes.** Cover the curves and ask where the second orange curve must touch. The two numbers 0.863 and 0.995 are the
+# **For the teacher, 8 minutes.** In the lab, ask after each M step where the next curve must touch. The two numbers 0.863 and 0.995 are the
 # seed of chapters 03 and 04: a tighter bound pulls $\theta$ to another place, in the end to the right one (03 has the figures).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1105,29 +1100,17 @@ for sigma2, beta, kl in zip(noise_variance.tolist(), betas.tolist(), trained):
     print(f"{sigma2:5g}  {beta:4g}  {units:>20}  {nats}")
     assert alive == predicted and (kl - theory).abs().max() < 0.05
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Left, mean log p(x) against the slope W for data of variance 1 and three noise variances: with noise 0.3 and 0.8 the maximum lies at a positive W, with noise 1.3 at W = 0. Right, the KL of each of ten units of linear VAEs trained on digits, as dots that lie on the dashed theory curves for noise 0.1, 0.2 and 0.5, and reach zero where the eigenvalue falls below the noise."}}
-fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 4.0))
-w = torch.linspace(0, 1.6, 200)
-colours = [plots.IWAE, plots.DECODER, plots.ELBO]
-for sigma2, colour in zip((0.3, 0.8, 1.3), colours):
-    value = lambda w, sigma2=sigma2: -0.5 * (2 * math.pi * (w**2 + sigma2)).log() - 0.5 / (w**2 + sigma2)
-    top = torch.tensor(max(1 - sigma2, 0.0)).sqrt()
-    left.plot(w, value(w), color=colour, label=f"noise $\\sigma^2$ = {sigma2}")
-    left.plot(top, value(top), "o", color=colour, markersize=11)
-left.set(xlabel="slope W of the decoder", ylabel="mean log p(x) (nats)", title="data of variance 1", ylim=(-2.1, -1.38))
-left.legend(loc="lower left")
-for row, colour in zip((0, 1, 3), colours):
-    units, sigma2 = range(1, 11), noise_variance[row].item()
-    right.plot(units, 0.5 * (eigenvalues / sigma2).clamp_min(1).log(), "--", color=plots.EXACT, zorder=1)
-    right.plot(units, trained[row], "o", color=colour, label=f"noise $\\sigma^2$ = {sigma2:g}")
-right.set(xlabel="latent unit, by its KL", ylabel="KL of the unit (nats)", title="linear VAEs on digits",
-          xticks=range(1, 11))
-right.legend(loc="upper right")
-plt.show()
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# The lab has the exact values: left, the variance of the digits along each principal direction, and the level $\beta\sigma^2$;
+# right, what each unit carries. **Guess:** you train with $\tfrac12\|x - \hat x\|^2$, so $\sigma^2 = 1$. How many of the ten units
+# live? And with $\|x - \hat x\|^2$? Is there a setting of both sliders at which unit 2 lives and unit 1 is dead?
+
+# %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Three states of the lab. With noise variance 0.1 all ten units live and carry 5.39 nats. With 0.5 three live and carry 0.35. With 1 the level lies above all variances of the digits and all ten are dead."}}
+labs.ALL["01.units"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# The picture shows, left: the best slope (dot) slides to 0 as the noise passes the variance of the data. Right: trained
-# linear VAEs (dots) lie on the exact curves (dashed). A unit dies where its eigenvalue falls below $\sigma^2$.
+# **Explain.** None; three, with $0.35$ nats; and no, they die in the order of their variance. On the logarithmic axis what
+# stands above the level is twice the KL. In the table above, linear VAEs that were trained agree with all of this.
 #
 # The largest eigenvalue of the digits is $\lambda_1 = 0.701$. So a plain $\tfrac12\|x - \hat x\|^2$, noise 1, is enough to kill
 # *every* unit on this data, and the pixel mean, noise 32, kills them 45 times over. "Don't blame the ELBO": the exact
@@ -1161,6 +1144,8 @@ of_ten = (far**2 + sharp**2 - 1) / 2 - math.log(sharp) + Phi((step - far) / shar
 assert round(-0.99 * of_zero - 0.01 * of_ten, 3) == -0.097 and -1 / 4 == -0.250
 assert torch.allclose(trained[1], trained[2], atol=0.02)  # beta times the noise is what counts
 assert round(pixel_variance, 3) == 0.073
+squared = exact.unit_kl(eigenvalues.clamp_min(0), 0.5)  # what the lab shows of a squared error
+assert (squared > 0).sum() == 3 and round(squared.sum().item(), 2) == 0.35
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 9 · How many nats survive (pen and paper, medium, 5 minutes)

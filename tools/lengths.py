@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from tools import chapter, questions, visible
+from vaecourse import labs
 
 WORDS, LINES = 130, 8  # that are read in a minute
-QUESTION, LAB = 1, 5  # minutes for one
+QUESTION, LAB, SMALL_LAB = 1, 5, 2  # minutes for one
 LONGEST = 100  # minutes of a part
 ON_A_CARD = {"exercise", "stub", "check", "solution", "quiz", "recall", "instructor"}
 COLUMN = "minutes, reading and doing"  # the map's table in chapter 00 has it
@@ -73,7 +74,11 @@ def doing(cell: NotebookNode) -> float:
         return card.minutes if card else 0
     if found & {"quiz", "recall"}:
         return QUESTION * len(questions.asked(cell.source))
-    return 0 if "solution" in found else LAB * len(chapter.labs_of(cell))
+    return 0 if "solution" in found else sum(map(_of_lab, chapter.labs_of(cell)))
+
+
+def _of_lab(name: str) -> int:
+    return SMALL_LAB if labs.PLACES.get(name, "").startswith("small.") else LAB
 
 
 def sentence(found: Sequence[Part]) -> str:

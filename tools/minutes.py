@@ -5,8 +5,9 @@
     python -m tools.minutes write 03    into the title of this chapter
 
 Reading: the words at 130 a minute, a minute for a display formula, for a figure and for a lab, and one for eight lines
-of code. Doing: the minutes on the cards, one for a question, five for a lab. The words of cards and questions are in
-their minutes, teaching notes and solutions in none. Both are rounded up to five. A cell tagged `pause` ends a part.
+of code. Doing: the minutes on the cards, one for a question, five for a lab, two for a small one. The words of cards
+and questions are in their minutes, teaching notes and solutions in none. Both are rounded up to five. A cell tagged
+`pause` ends a part.
 """
 
 from __future__ import annotations

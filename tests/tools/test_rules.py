@@ -406,6 +406,7 @@ TAKES = {
     "a figure": (_cell("x = 1\n" * 8, picture=True), 2, 0),
     "a figure of folded code": (_cell("x = 1\n" * 8, "hide-input", picture=True, **FOLDED), 1, 0),
     "a lab": (_cell('labs.ALL["03.iwae"]()', picture=True, **FOLDED), 1, 5),
+    "a small lab": (_cell('labs.ALL["00.chord"]()', picture=True, **FOLDED), 1, 2),
     "a teaching note": (_cell("word " * 260, "instructor", kind="markdown"), 0, 0),
     "a solution": (_cell("x = 1\n" * 8, "solution", picture=True), 0, 0),
     "a card": (

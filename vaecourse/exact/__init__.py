@@ -11,6 +11,7 @@ and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of t
 """
 
 from vaecourse.exact.case import Case, case_with, reference
+from vaecourse.exact.collapse import unit_kl
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
 from vaecourse.exact.gaussian_mmd import gaussian_mmd2
 from vaecourse.exact.gaussian_toy import GaussianToy
@@ -19,7 +20,9 @@ from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
+from vaecourse.exact.one_sample import path_variance, quieter_by_score, score_variance
 from vaecourse.exact.ratios import Ratio, learning_path
+from vaecourse.exact.steps import m_step
 from vaecourse.exact.weights import WeightLaw, log_weights
 
 __all__ = [
@@ -42,7 +45,12 @@ __all__ = [
     "gaussian_mmd2",
     "learning_path",
     "log_weights",
+    "m_step",
     "optimal_baseline",
+    "path_variance",
+    "quieter_by_score",
     "reference",
+    "score_variance",
     "slopes",
+    "unit_kl",
 ]

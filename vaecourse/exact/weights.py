@@ -42,9 +42,17 @@ def parabola(case: Case) -> tuple[Tensor, Tensor, Tensor]:
             f"case must be one data point with one latent dimension, got x {list(case.x.shape)}, "
             f"mean {list(case.mean.shape)} and std {list(case.std.shape)}."
         )
-    z = case.mean + case.std * torch.tensor([-1.0, 0.0, 1.0], dtype=case.mean.dtype)[:, None, None]  # [3, 1, 1]
+    a, b, c = parabolas(case)
+    return a[0], b[0], c[0]
+
+
+def parabolas(case: Case) -> tuple[Tensor, Tensor, Tensor]:
+    """The same for B data points or B q's: ``[B]`` each. Raises ``ValueError`` unless z has one dimension."""
+    if case.mean.shape[1] != 1:
+        raise ValueError(f"case must have one latent dimension, got mean {list(case.mean.shape)}.")
+    z = case.mean + case.std * torch.tensor([-1.0, 0.0, 1.0], dtype=case.mean.dtype)[:, None, None]  # [3, B, 1]
     log_q = Normal(case.mean, case.std).log_prob(z).sum(-1)
-    left, middle, right = (case.model.log_joint(case.x, z) - log_q).flatten()
+    left, middle, right = case.model.log_joint(case.x, z) - log_q  # [B]
     return middle, (right - left) / 2, (right + left) / 2 - middle
 
 

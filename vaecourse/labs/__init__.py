@@ -30,7 +30,7 @@ STARTED = _here()  # the one folder that a page reaches; where a notebook goes l
 
 def _lab(place: str) -> Callable[[], Panel]:
     """A factory of the experiment at ``place``, "file.Class". Nothing is imported before the lab is asked for."""
-    file, experiment = place.split(".")
+    file, _, experiment = place.rpartition(".")  # "small.file.Class" too
 
     def make() -> Panel:
         return getattr(import_module(f"vaecourse.labs.{file}"), experiment)().live()
@@ -47,8 +47,14 @@ class _Labs(dict[str, Callable[[], "Panel"]]):
 
 PLACES = {  # the name of each lab: the file of its experiment, and its class there
     "00.bound": "first_bound.FirstBound",
+    "00.chord": "small.chord.Chord",
+    "00.flat": "small.flat.FlatWeight",
     "01.gap": "gap.ElboGap",
+    "01.turns": "small.turns.Turns",
+    "01.units": "small.units.DyingUnits",
     "02.proposal": "proposal.ProposalWidth",
+    "02.worth": "small.worth.Worth",
+    "02.quieter": "small.quieter.Quieter",
     "02.baseline": "baseline.ScoreBaseline",
     "03.iwae": "iwae.Iwae",
     "04.signal": "signal.SignalToNoise",
