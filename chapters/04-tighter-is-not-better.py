@@ -354,6 +354,26 @@ assert final[64, 64].mean() < 0.05 and final[8, 8].mean() < 0.05 and final[1, 64
 # conflict?* A family for $q$ that cannot hold the posterior. Then the best $q$ for large $K$ is the one with the smallest $\chi^2$, not the smallest KL. Keep that for
 # the riddle, where it explains the rest.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **To the same place, by the same road?** Both bounds are highest at the posterior. Each arrow is the exact gradient at one $q$, by its mean and its width. Along a grey line the KL of $q$ stays
+# the same. At $K = 1$ all arrows run straight down the KL. **Predict** before you drag: at $K = 64$, where will the arrows still be long, and which way will they have turned, towards narrower $q$ or wider?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states: arrows on the contours of the KL of q to the posterior, over q's mean and width. For K = 1 they run straight down to the posterior. For K = 64 only those of narrow q are long. The same as directions only: beside the posterior they have turned upwards, to wider q."}}
+labs.ALL["04.pull"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** Where $q$ is wide, next to nothing is left: at the orange $q$ the pull is $0.011$ of the ELBO's. Where $q$ is narrow, below the dotted line, it stays. And beside the posterior the arrows turn to *wider* $q$: where
+# $\chi^2$ is finite a large $K$ goes down $\chi^2$, which minds first that $q$ misses a part of the posterior. At the orange $q$ that is $57°$ beside the way down the KL. No arrow here turns by $90°$, so each step along it still lowers the KL: another road, the same place.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above: the orange q stands one posterior width beside the peak and is 1.3 times as wide.
+one_width = model.posterior(x).stddev.item()
+pull = exact.Pull(exact.case_with(1.3, one_width))
+assert round(math.hypot(*pull.at(64)) / math.hypot(*pull.at(1)), 3) == 0.011 and round(pull.angle_to_elbo(64)) == 57
+shifts = [one_width * shift for shift in (0.0, 0.8, 1.6, 2.4)]
+fan = [exact.Pull(exact.case_with(width, shift)) for width in (0.45, 0.9, 1.35, 1.8, 2.25) for shift in shifts]
+assert all(each.angle_to_elbo(K) < 90 for each in fan for K in (2, 8, 64, 1024))
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The mechanism, in five lines
 #

@@ -7,7 +7,8 @@ the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimat
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
-``objectives.TABLE``, for any q; ``Ratio`` is the law of a hierarchical ratio, in any dimension.
+``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once; ``Ratio`` is the law of a hierarchical
+ratio, in any dimension.
 """
 
 from vaecourse.exact.case import Case, case_with, reference
@@ -19,6 +20,7 @@ from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
+from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
 from vaecourse.exact.weights import WeightLaw, log_weights
 
@@ -32,6 +34,7 @@ __all__ = [
     "LinearGaussian",
     "MeanMixture",
     "Moments",
+    "Pull",
     "Ratio",
     "RowGradients",
     "Slopes",

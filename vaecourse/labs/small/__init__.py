@@ -1,0 +1,1 @@
+"""Small labs: one idea, one or two controls."""
