@@ -30,7 +30,7 @@ STARTED = _here()  # the one folder that a page reaches; where a notebook goes l
 
 def _lab(place: str) -> Callable[[], Panel]:
     """A factory of the experiment at ``place``, "file.Class". Nothing is imported before the lab is asked for."""
-    file, _, experiment = place.rpartition(".")
+    file, _, experiment = place.rpartition(".")  # "small.file.Class" too
 
     def make() -> Panel:
         return getattr(import_module(f"vaecourse.labs.{file}"), experiment)().live()
@@ -54,6 +54,7 @@ PLACES = {  # the name of each lab: the file of its experiment, and its class th
     "04.signal": "signal.SignalToNoise",
     "04.pull": "small.encoder_pull.EncoderPull",
     "05.estimators": "estimators.Estimators",
+    "05.line": "small.jackknife_line.JackknifeLine",
     "06.latent": "latent_space.LatentSpace",
     "06.explode": "explode.ExplodingLatentSpace",
     "06.mmd": "mmd.TwoClouds",
