@@ -413,6 +413,29 @@ assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 # Exact numbers, and each column comes to rest, the two means at the limits in the first line. **The noise of the gradient falls with $K$.** The warning that large $K$ makes gradients noisy
 # has it the wrong way round; the encoder's signal falls faster, and only the ratio tells.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **For every $q$?** The five lines need a finite $\chi^2$. Here are three $q$ at once, all half a unit beside the posterior's mean: half as wide as the posterior, $1.3$ times, $2.5$ times. **Predict**, then drag $K$: which of them drown, and
+# whose *decoder* learns least from many samples?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states: signal-to-noise ratio against K for three q, of 0.5, 1.3 and 2.5 posterior widths, for q's mean, q's width and the decoder's slope. The wider two fall like 1 over the root of K for the encoder and rise like the root for the decoder; the narrow one hardly moves."}}
+labs.ALL["04.widths"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** The two wider ones keep the rates. The narrow one has $\chi^2 = \infty$ and keeps none: from $K = 1$ to 1024 its encoder's ratio goes from $2.1$ to $1.1$ only, for there is still a bound to gain by moving $q$. Its decoder's goes from $1.1$ to
+# $1.5$, where the other two reach about $9$. Drowning is the trouble of a $q$ that sees the whole posterior.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above; and two other places of q.
+by_width = {w: exact.RowGradients(exact.case_with(w, 0.5)) for w in (0.5, 1.3, 2.5)}
+of_row = lambda w, what, K: by_width[w].signal_to_noise("iwae", what, K=K)
+assert [round(of_row(0.5, "mean", K), 1) for K in (1, 1024)] == [2.1, 1.1]
+assert [round(of_row(0.5, "weight", K), 1) for K in (1, 1024)] == [1.1, 1.5]
+assert all(8.5 < of_row(w, "weight", 1024) < 9.5 for w in (1.3, 2.5))
+for shift in (0.25, 1.0):
+    narrow, fair = (exact.RowGradients(exact.case_with(w, shift)) for w in (0.5, 1.3))
+    lasting, lost = ([rows.signal_to_noise("iwae", "mean", K=K) for K in (1, 1024)] for rows in (narrow, fair))
+    assert lasting[1] > 0.4 * lasting[0] and lost[1] < 0.05 * lost[0]
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · The first line that is false (pen and paper, medium, 4 minutes)
 #

@@ -2,7 +2,7 @@
 
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
-hierarchical inference. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
+hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
 the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
@@ -22,6 +22,7 @@ from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
 from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
+from vaecourse.exact.two_humps import TwoHumps
 from vaecourse.exact.weights import WeightLaw, log_weights
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Ratio",
     "RowGradients",
     "Slopes",
+    "TwoHumps",
     "WeightLaw",
     "WeightedSum",
     "case_with",

@@ -1,4 +1,4 @@
-"""Lab "05.line": the jackknife as an intercept. Against 1/K it draws a curve through m + 1 bounds, and reads it at 0."""
+"""Lab "05.line": the jackknife as an intercept. It draws a curve through m + 1 bounds over 1/K, and reads it at 0."""
 
 from __future__ import annotations
 
