@@ -382,6 +382,25 @@ for width in (0.75, 0.9):  # the remainder's slope, and at last -2
 t = torch.logspace(-9, 6, 60_001, dtype=torch.float64)
 assert abs(torch.trapezoid(((-t).exp() - (-3 * t).exp()) / t, t).item() - math.log(3)) < 1e-6  # the integral of log 3
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **A posterior that no Gaussian fits.** Two humps, and two Gaussians that are each the best: one in $KL(q \,\|\, p)$, which is the ELBO's choice, the other in $KL(p \,\|\, q)$. **Predict** before you drag $K$: which has the higher $L_1$? Which the higher
+# $L_{64}$?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states. Left, a posterior with two humps; the Gaussian of least KL(q to p) sits on one hump, that of least KL(p to q) covers both. Right, the gap of the bound against K: the one that seeks stays at 0.69 nats, the one that covers starts above it and falls to 0.007 at K = 64. With humps close together both are alike."}}
+labs.ALL["03.humps"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** $KL(q \,\|\, p)$ punishes $q$ for being where $p$ is not, so its best $q$ sits on one hump and loses $0.69$ nats: $\log 2$, for half of $p$ is unseen. More samples from there see no more: $0.67$ at $K = 64$. The one that covers begins worse, $0.94$, and ends at
+# $0.007$. **The $q$ that is best for the ELBO is not the best to draw many samples from.** Bring the humps together: at a distance of 2 the two agree.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+humps = exact.TwoHumps(6.0)
+seeks, covers = (humps.law(*q) for q in (humps.seeking(), humps.covering()))
+assert [round(-seeks.lower(K).item(), 2) for K in (1, 64)] == [0.69, 0.67] and round(math.log(2), 2) == 0.69
+assert [round(-covers.lower(K).item(), 3) for K in (1, 64)] == [0.938, 0.007]
+near = exact.TwoHumps(2.0)
+assert all(abs(a - b) < 0.03 for a, b in zip(near.seeking(), near.covering()))
+
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Derive the law on the board: it is two lines. Ask now: *the gap is nearly zero; is q a good posterior?*
 # Most will say yes. In the lab: preset *K = 64*, look at the gap and at the orange curve. The riddle at

@@ -386,6 +386,26 @@ assert (torch.linalg.eigvalsh(2 * precision) < 1 / 0.36).any()  # p^2 / q grows 
 # **Ask now, before the second cell is run:** *who bets on 64 x 64?* The popular explanation bets against it. Afterwards, before the cell with the correlation: *what would still be a
 # real conflict?* A family for $q$ that cannot hold the posterior. Then the best $q$ for large $K$ is the one with the smallest $\chi^2$, not the smallest KL.
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **To the same place, by the same road?** Both bounds are highest at the posterior. Each arrow is the exact gradient at one $q$, by its mean and its width. Along a grey line the KL of $q$ stays
+# the same. At $K = 1$ all arrows run straight down the KL. **Predict** before you drag: at $K = 64$, where will the arrows still be long, and which way will they have turned, towards narrower $q$ or wider?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states: arrows on the contours of the KL of q to the posterior, over q's mean and width. For K = 1 they run straight down to the posterior. For K = 64 only those of narrow q are long. The same as directions only: beside the posterior they have turned upwards, to wider q."}}
+labs.ALL["04.pull"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** Where $q$ is wide, next to nothing is left: at the orange $q$ the pull is $0.011$ of the ELBO's. Where $q$ is narrow, below the dotted line, it stays. And beside the posterior the arrows turn to *wider* $q$: where
+# $\chi^2$ is finite a large $K$ goes down $\chi^2$, which minds first that $q$ misses a part of the posterior. At the orange $q$ that is $57°$ beside the way down the KL. No arrow here turns by $90°$, so each step along it still lowers the KL: another road, the same place.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above: the orange q stands one posterior width beside the peak and is 1.3 times as wide.
+one_width = model.posterior(x).stddev.item()
+pull = exact.Pull(exact.case_with(1.3, one_width))
+assert round(math.hypot(*pull.at(64)) / math.hypot(*pull.at(1)), 3) == 0.011 and round(pull.angle_to_elbo(64)) == 57
+shifts = [one_width * shift for shift in (0.0, 0.8, 1.6, 2.4)]
+fan = [exact.Pull(exact.case_with(width, shift)) for width in (0.45, 0.9, 1.35, 1.8, 2.25) for shift in shifts]
+assert all(each.angle_to_elbo(K) < 90 for each in fan for K in (2, 8, 64, 1024))
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The mechanism, in five lines
 #
@@ -432,6 +452,29 @@ assert round(fall, 2) == -0.39 and narrow.log_w.exp().square().mean().isfinite()
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Exact numbers, and each column comes to rest, the two means at the limits in the first line. **The noise of the gradient falls with $K$.** The warning that large $K$ makes gradients noisy
 # has it the wrong way round; the encoder's signal falls faster, and only the ratio tells.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# **For every $q$?** The five lines need a finite $\chi^2$. Here are three $q$ at once, all half a unit beside the posterior's mean: half as wide as the posterior, $1.3$ times, $2.5$ times. **Predict**, then drag $K$: which of them drown, and
+# whose *decoder* learns least from many samples?
+
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states: signal-to-noise ratio against K for three q, of 0.5, 1.3 and 2.5 posterior widths, for q's mean, q's width and the decoder's slope. The wider two fall like 1 over the root of K for the encoder and rise like the root for the decoder; the narrow one hardly moves."}}
+labs.ALL["04.widths"]()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** The two wider ones keep the rates. The narrow one has $\chi^2 = \infty$ and keeps none: from $K = 1$ to 1024 its encoder's ratio goes from $2.1$ to $1.1$ only, for there is still a bound to gain by moving $q$. Its decoder's goes from $1.1$ to
+# $1.5$, where the other two reach about $9$. Drowning is the trouble of a $q$ that sees the whole posterior.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The numbers above; and two other places of q.
+by_width = {w: exact.RowGradients(exact.case_with(w, 0.5)) for w in (0.5, 1.3, 2.5)}
+of_row = lambda w, what, K: by_width[w].signal_to_noise("iwae", what, K=K)
+assert [round(of_row(0.5, "mean", K), 1) for K in (1, 1024)] == [2.1, 1.1]
+assert [round(of_row(0.5, "weight", K), 1) for K in (1, 1024)] == [1.1, 1.5]
+assert all(8.5 < of_row(w, "weight", 1024) < 9.5 for w in (1.3, 2.5))
+for shift in (0.25, 1.0):
+    narrow, fair = (exact.RowGradients(exact.case_with(w, shift)) for w in (0.5, 1.3))
+    lasting, lost = ([rows.signal_to_noise("iwae", "mean", K=K) for K in (1, 1024)] for rows in (narrow, fair))
+    assert lasting[1] > 0.4 * lasting[0] and lost[1] < 0.05 * lost[0]
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 2 · The first line that is false (pen and paper, medium, 4 minutes)

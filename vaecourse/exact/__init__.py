@@ -2,12 +2,13 @@
 
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
-hierarchical inference. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
+hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
 the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
-``objectives.TABLE``, for any q; ``Ratio`` is the law of a hierarchical ratio, in any dimension.
+``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once; ``Ratio`` is the law of a hierarchical
+ratio, in any dimension.
 """
 
 from vaecourse.exact.case import Case, case_with, reference
@@ -21,8 +22,10 @@ from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
 from vaecourse.exact.one_sample import path_variance, quieter_by_score, score_variance
+from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
 from vaecourse.exact.steps import m_step
+from vaecourse.exact.two_humps import TwoHumps
 from vaecourse.exact.weights import WeightLaw, log_weights
 
 __all__ = [
@@ -35,9 +38,11 @@ __all__ = [
     "LinearGaussian",
     "MeanMixture",
     "Moments",
+    "Pull",
     "Ratio",
     "RowGradients",
     "Slopes",
+    "TwoHumps",
     "WeightLaw",
     "WeightedSum",
     "case_with",
