@@ -29,6 +29,7 @@ Q = "#E69F00"  # orange: the proposal q(z | x) and its samples
 PRIOR = "#8C8C8C"  # grey: p(z), and what only helps the eye
 DECODER = "#009E73"  # green: theta
 ENCODER = "#CC79A7"  # purple: phi
+GUESS = "#A000A0"  # magenta: what the learner says before anything is shown; nothing else has it
 ROWS = {  # of the table of objectives; one of your own is grey
     "elbo": ELBO, "iwae": IWAE, "miwae": MIWAE, "ciwae": CIWAE, "piwae": PIWAE, "stl": Q, "dreg": CIWAE,
     "vr_iwae": PIWAE,

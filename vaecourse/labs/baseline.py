@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vaecourse import exact, gradients, plots
-from vaecourse.labs.frame import Choice, Experiment, Seed, Whole
+from vaecourse.labs.frame import Choice, Experiment, OneOf, Seed, Whole
 
 RUNS = 4000
 BLOCK = 64_000  # samples at a time: what large arrays leave behind, the system seldom gets back
@@ -59,12 +59,35 @@ class ScoreBaseline(Experiment):
         "the exact c*": {"baseline": FIXED},
     }
     stills = ["no baseline", "mean, K = 2", "leave-one-out", "optimal, K = 4"]
+    guess = OneOf(
+        "Four samples. The optimal baseline, estimated from the other three, against their plain mean (leave-one-out): "
+        "which gradient has the smaller variance?",
+        on="variance",
+        hides=("variance", "bias", "labels", "score", "mean"),
+        at={"baseline": "optimal", "K": 4},
+        options={"the optimal one": None, "no difference": None, "leave-one-out": None},
+        truth=lambda lab: lab.better(4),
+        because=lambda lab: (
+            f"At K = 4 the optimal one has {lab.cost(4):.1f} times its variance, for it is a ratio of two noisy sums; "
+            f"at K = 64, {lab.cost(64):.2f} times."
+        ),
+    )
 
     def compute(self, baseline: str, K: int, seed: int) -> Baseline:
         gradient = exact_gradient()
         means = dict.fromkeys(NAMES, gradient)
         means["mean"] = gradient * (K - 1) / K  # each sample sits in its own baseline
         return Baseline(K, baseline, gradient, _estimates(K, seed), means)
+
+    def cost(self, K: int) -> float:
+        """The variance with the estimated optimal baseline, over that with leave-one-out."""
+        data = self.at(K=K)
+        return data.variance("optimal") / data.variance("leave-one-out")
+
+    def better(self, K: int) -> str:
+        """Which of the two has the smaller variance; a tenth is no difference."""
+        cost = self.cost(K)
+        return "leave-one-out" if cost > 1.1 else "the optimal one" if cost < 0.9 else "no difference"
 
     def build(self, figure: Figure) -> SimpleNamespace:
         histogram, bars = figure.subplots(1, 2, width_ratios=[1.25, 1])

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vaecourse import evaluate, objectives, plots
 from vaecourse.labs.curves import Curves, Scatter, heading
-from vaecourse.labs.frame import Choice, Number, Whole
+from vaecourse.labs.frame import Choice, Number, OneOf, Whole
 from vaecourse.labs.info_trainer import DIVERGENCES, SIZE, InfoTrainer, Loss, loss
 from vaecourse.labs.training import Settings, Training, digits
 from vaecourse.models import rate
@@ -181,6 +181,22 @@ class TrainingCockpit(Training):
     }
     stills = ["VAE", "save it with MMD"]
     still_steps = 80
+    guess = OneOf(
+        "A VAE has trained for a while. You press “drown the encoder”: IWAE, K = 64. Which signal-to-noise ratio "
+        "falls, and does log p(x) fall with it?",
+        on="samples",
+        options={
+            "the encoder's, and log p(x) falls": None,
+            "the encoder's, and log p(x) goes on rising": None,
+            "the decoder's, and log p(x) goes on rising": None,
+        },
+        truth=lambda lab: "the encoder's, and log p(x) goes on rising",
+        because=lambda lab: (
+            "See it: Start, “drown the encoder” after 200 steps. The encoder's ratio goes down to the dotted line, "
+            f"{FLOOR:.2f}, what pure noise reads; the decoder goes on learning, and log p(x) with it. “rescue it with "
+            "MIWAE” is next."
+        ),
+    )
 
     def begin(self, seed: int) -> CockpitTrainer:
         return CockpitTrainer(seed)

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, gradients, objectives, plots
-from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
+from vaecourse.labs.frame import Choice, Experiment, Number, OnAxis, Seed, Whole
 
 RUNS, LARGEST_K, GROUPS = 1000, 64, 4
 BLOCK = 100  # runs of the jackknife at a time: what its large arrays leave behind, the system seldom gets back
@@ -115,6 +115,23 @@ class Estimators(Experiment):
         "jackknife, K = 6": {"estimator": "jackknife", "K": 6},
     }
     stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6"]
+    guess = OnAxis(
+        "STL leaves out a part of the gradient whose mean is 0 at K = 1. At K = 64 IWAE's mean gradient is −0.024, the "
+        "dashed line. Where is the mean of STL's?",
+        on="bars",
+        hides=("bars", "mean", "values", "expected", "dot", "curves", "beside"),
+        at={"estimator": "STL", "K": 64},
+        axis="x",
+        label="mean gradient of STL",
+        stops=np.linspace(-4.0, 2.0, 121).round(2).tolist(),
+        start=1.0,
+        truth=lambda lab: lab.at(estimator="STL", K=64).mean,
+        because=lambda lab: (
+            "What STL leaves out has no mean of 0 any more at K = 64. Press “DReG, K = 64”: it is where it should "
+            f"be, with a standard deviation of {lab.at(estimator='DReG', K=64).sd:.4f}; IWAE has "
+            f"{lab.at(K=64).sd:.2f}."
+        ),
+    )
 
     def compute(self, estimator: str, parameter: str, K: int, alpha: float, order: int, seed: int) -> Estimates:
         warning = ""

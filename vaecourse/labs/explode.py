@@ -18,10 +18,11 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, plots
-from vaecourse.labs.frame import Experiment, Number
+from vaecourse.labs.frame import Curve, Experiment, Number
 
 TAUS = np.geomspace(2.0, 0.1, 80)
 Z = np.linspace(-3.4, 3.4, 681)
+GUESSED = (2.0, 1.0, 0.7, 0.5, 0.3, 0.2, 0.1)  # of TAUS, where a learner draws
 LOWEST, HIGHEST = -4.0, 13.0  # of the curves' axis, in nats
 
 
@@ -53,6 +54,26 @@ class ExplodingLatentSpace(Experiment):
         "noise 0.2 and λ = 10": {"tau": 0.1, "floor": 0.2, "lam": 10.0},
     }
     stills = ["τ = 1", "τ = 0.1: burst", "noise 0.2 and λ = 10"]
+    guess = Curve(
+        "The codes become narrower: τ goes from 2 to 0.1. The decoder is the surer for it, and the ELBO pays "
+        "KL(q ‖ p) for narrow codes. Draw the ELBO.",
+        on="objective",
+        hides=("objective", "truth", "gap", "dots", "posterior"),
+        at={"tau": 2.0},
+        then={"tau": 0.1},
+        anchors={f"τ = {tau:g}": tau for tau in GUESSED},
+        stops=np.linspace(LOWEST, HIGHEST, 86).round(1).tolist(),
+        start=-2.0,
+        unit=" nats",
+        digits=1,
+        truth=lambda lab: [lab.at(tau=tau).objective for tau in GUESSED],
+        because=lambda lab: (
+            f"It has no top: {lab.at(tau=0.1).objective:.2f} nats at τ = 0.1, and more below. Does q come nearer to "
+            f"the posterior? Their KL is {lab.at(tau=0.68).now.posterior_kl.item():.2f} nats at τ = 0.68, and "
+            f"{lab.at(tau=0.1).now.posterior_kl.item():.2f} at τ = 0.1."
+        ),
+        legend="lower right",
+    )
 
     def compute(self, tau: float, lam: float, floor: float) -> View:
         now = exact.exploding_latent_space(torch.tensor([tau], dtype=torch.float64), floor)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, plots
-from vaecourse.labs.frame import Experiment, Seed, Whole
+from vaecourse.labs.frame import Experiment, OneOf, Seed, Whole
 from vaecourse.labs.noise import noise
 
 RUNS, LARGEST_K = 500, 1000
@@ -35,12 +35,28 @@ class FirstBound(Experiment):
     controls = [Whole("K", "Samples K", 1, LARGEST_K, default=1, log=True), Seed()]
     presets = {"the ELBO (K = 1)": {"K": 1}, "K = 8": {"K": 8}, "K = 64": {"K": 64}, "K = 1000": {"K": 1000}}
     stills = ["the ELBO (K = 1)", "K = 8", "K = 64"]
+    guess = OneOf(
+        "One sample falls 0.609 nats short of log p(x). How many close nine tenths of that gap?",
+        on="line",
+        options={"about 7": 7, "about 70": 70, "about 700": 700},
+        truth=lambda lab: lab.closing(0.9),
+        because=lambda lab: (
+            f"{lab.closing(0.9)} samples close nine tenths of the gap, {lab.closing(0.99)} nine tenths of the rest: "
+            "the first few are a bargain. Drag K back, and see."
+        ),
+        then={"K": LARGEST_K},
+    )
 
     def __init__(self) -> None:
         case = exact.reference(torch.float64)
         law = exact.WeightLaw.of(case)
         self.expected = torch.stack([law.lower(K) for K in range(1, LARGEST_K + 1)]).numpy()  # [LARGEST_K], E[L_K]
         self.log_likelihood = case.model.log_likelihood(case.x).item()
+
+    def closing(self, share: float) -> int:
+        """The smallest K that closes this share of the gap of K = 1."""
+        gaps = self.log_likelihood - self.expected
+        return int(np.argmax(gaps <= (1 - share) * gaps[0])) + 1
 
     def compute(self, K: int, seed: int) -> Bound:
         log_w = exact.log_weights(exact.reference(torch.float64), noise(RUNS, LARGEST_K, seed)[:, :K])  # [RUNS, K]

@@ -40,12 +40,14 @@ from numpy.typing import NDArray
 
 from vaecourse import plots
 from vaecourse.labs import shown
+from vaecourse.labs.asking import WAITING, Asks
 from vaecourse.labs.controls import Choice, Control, Number, Seed, SeedWidget, Switch, Whole
+from vaecourse.labs.guess import Curve, Guess, OnAxis, OneOf
 from vaecourse.labs.picture import DPI, Canvas, Picture, Sentence, drawn, fast_png, small_png
 from vaecourse.labs.shown import while_there
 from vaecourse.labs.turns import in_turn
 
-__all__ = ["Choice", "Experiment", "Number", "Panel", "Seed", "Switch", "Whole"]
+__all__ = ["Choice", "Curve", "Experiment", "Number", "OnAxis", "OneOf", "Panel", "Seed", "Switch", "Whole"]
 
 PAUSE = 0.010  # seconds in which further events are gathered before the picture is drawn
 
@@ -58,6 +60,7 @@ class Experiment:
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     stills: ClassVar[Sequence[str | Mapping[str, Any]]] = ()
     size: ClassVar[tuple[float, float]] = (8.8, 3.8)
+    guess: ClassVar[Guess | None] = None  # a question that opens the lab: ``vaecourse.labs.guess``
 
     def compute(self, *args: Any, **settings: Any) -> Any:
         """The numbers behind the picture. Gets every control's value by name, and depends on nothing else."""
@@ -75,12 +78,16 @@ class Experiment:
         """What the picture shows, in words and numbers."""
         raise NotImplementedError
 
+    def at(self, **settings: Any) -> Any:
+        """What ``compute`` finds with these controls, and the others at their default."""
+        return self.compute(**{control.name: control.default for control in self.controls} | settings)
+
     def live(self) -> Panel:
         """The panel around it."""
         return Panel(self)
 
 
-class Panel:
+class Panel(Asks):
     """An experiment made live: as the last line of a cell it shows itself.
 
     ``controls`` {name: widget}, ``image``, ``sentence``, ``presets`` {name: {control: value}}, ``apply``, ``reset``,
@@ -107,6 +114,7 @@ class Panel:
         self._heard = while_there(self, lambda lab, change: lab._ask(change))
         for widget in self.controls.values():
             widget.observe(self._heard, "value")
+        self._begin()
         self._panel = self._arrange()
         self._take_away = weakref.finalize(self, shown.take_away, self._panel)
         self._take_away.atexit = False
@@ -185,10 +193,11 @@ class Panel:
     def still(self) -> bytes:
         """PNG bytes of the experiment's ``stills``, one under the other, each with its sentence."""
         panels = []
-        for settings in self.stills:
-            data = self.experiment.compute(**settings)
-            self.experiment.update(self._canvas.artists, data)
-            panels += [self._caption(self.experiment.sentence(data)), self._canvas.pixels().copy()]
+        with self._as_on_paper():
+            for settings in self.stills:
+                data = self.experiment.compute(**settings)
+                self.experiment.update(self._canvas.artists, data)
+                panels += [self._caption(self.experiment.sentence(data)), self._canvas.pixels().copy()]
         return small_png(np.concatenate(panels))
 
     def __repr__(self) -> str:
@@ -241,6 +250,8 @@ class Panel:
         return sentence
 
     def _tell(self, sentence: str) -> None:
+        if self.asking and self.error is None:
+            sentence = WAITING
         self._image.alt = f"{self.experiment.title}. {sentence}"
         self._sentence.value = html.escape(sentence, quote=False)
 
@@ -272,7 +283,7 @@ class Panel:
     def _build(self) -> Canvas:
         with plots.style():
             figure = Figure(figsize=self.experiment.size, dpi=DPI)
-            return Canvas(figure, self.experiment.build(figure))
+            return Canvas(figure, self._draw_guess(self.experiment.build(figure)))
 
     def _arrange(self) -> ipywidgets.VBox:
         """The picture with its sentence, and the desk with what is moved: beside it, or under it (lab.css)."""
@@ -283,6 +294,7 @@ class Panel:
         buttons.append(self._button("Reset", while_there(self, lambda lab, _: lab.reset()), "vaecourse-reset"))
         settings = [widget for widget in self.controls.values() if not isinstance(widget, SeedWidget)]
         stage = ipywidgets.VBox([self._image, self._sentence]).add_class("vaecourse-stage")
+        buttons += [self.question] if self.question is not None else []
         rows = [ipywidgets.Box(boxes).add_class("vaecourse-row") for boxes in (settings, buttons)]
         desk = ipywidgets.VBox(rows).add_class("vaecourse-desk")
         sides = ipywidgets.Box([stage, desk]).add_class("vaecourse-sides")

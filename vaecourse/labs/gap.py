@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.distributions import Normal, kl_divergence
 
 from vaecourse import exact, plots
-from vaecourse.labs.frame import Experiment, Number
+from vaecourse.labs.frame import Experiment, Number, OnAxis
 
 MODEL = exact.reference(torch.float64).model
 POSTERIOR = MODEL.posterior(exact.reference(torch.float64).x)
@@ -49,6 +49,24 @@ class ElboGap(Experiment):
         "the prior": {"mean": 0.0, "std": 1.0},
     }
     stills = ["exact posterior", "too narrow", "too wide", "the prior"]
+    guess = OnAxis(
+        "q has the right centre, and is twice as wide as the posterior. How high is its score, the ELBO? "
+        "(Exact log p(x), the dashed line: −1.75.)",
+        on="truth",
+        hides=("bars", "labels"),
+        at={"mean": MEAN, "std": 2 * STD},
+        label="ELBO",
+        stops=np.linspace(-5.0, 0.5, 111).round(2).tolist(),
+        start=-1.0,
+        unit=" nats",
+        truth=lambda lab: lab.at(mean=MEAN, std=2 * STD).elbo,
+        because=lambda lab: (
+            f"Twice as wide costs {lab.at(mean=MEAN, std=2 * STD).kl_to_posterior:.3f} nats, half as wide "
+            f"{lab.at(mean=MEAN, std=STD / 2).kl_to_posterior:.3f}. Press “too narrow”, and “off centre”: is there a "
+            "q above the dashed line?"
+        ),
+        legend="upper right",
+    )
 
     def compute(self, mean: float, std: float, x: float) -> Gap:
         z, q = torch.from_numpy(Z), Normal(torch.tensor([[mean]]).double(), torch.tensor([[std]]).double())

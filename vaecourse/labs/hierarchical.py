@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vaecourse import exact, hierarchical, plots
 from vaecourse.labs.controls import Slider
-from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
+from vaecourse.labs.frame import Choice, Experiment, Number, OnAxis, Seed, Whole
 
 PRIOR, LEARNED, POSTERIOR = "prior (SIVI)", "learned (IWHVI)", "exact posterior"
 LARGEST_K, MOST_STEPS, RUNS = 1000, 200, 200
@@ -121,6 +121,26 @@ class HierarchicalBounds(Experiment):
         "z far out": {"K": 50, "z": 2.0, "tau": PRIOR},
     }
     stills = ["SIVI", "IWHVI", "SIVI in 50 dimensions"]
+    guess = OnAxis(
+        "Fifty dimensions, and tau does not look at z. A thousand draws of it. How far above log q(z) is the upper "
+        "bound still? (It began, at K = 0, 40.2 nats above.)",
+        on="upper",
+        hides=("upper", "lower", "middle", "upper_dot", "lower_dot", "upper_bars", "lower_bars"),
+        at={"K": 1000, "dim": 50, "tau": PRIOR},
+        label="upper bound at K = 1000, above log q(z)",
+        stops=[0.0, *np.geomspace(0.1, 40, 53).round(2).tolist()],
+        start=3.0,
+        beside=1000.0,
+        unit=" nats",
+        digits=1,
+        truth=lambda lab: lab.above(1000, PRIOR, 0),
+        because=lambda lab: (
+            f"A tau that has learned for 60 steps to look at z is {lab.above(0, LEARNED, 60):.1f} nats above with no "
+            f"draw of its own, and {lab.above(50, LEARNED, 60):.1f} with fifty. In one dimension eight draws of the "
+            f"prior leave {lab.at(K=8, tau=PRIOR, dim=1).upper:.2f}."
+        ),
+        legend=(0.01, 0.2),
+    )
 
     def compute(self, K: int, tau: str, steps: int, dim: int, z: float, seed: int) -> Bounds:
         law = exact.MeanMixture(dim)
@@ -151,6 +171,10 @@ class HierarchicalBounds(Experiment):
             upper_runs=runs[0].numpy(),
             lower_runs=runs[1].numpy(),
         )
+
+    def above(self, K: int, tau: str, steps: int) -> float:
+        """E[U_K] - log q(z) in fifty dimensions, in nats."""
+        return self.at(K=K, tau=tau, steps=steps, dim=50).upper
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic([["curve", "psi"], ["curve", "runs"]], width_ratios=[1.3, 1])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vaecourse import exact, plots
 from vaecourse.exact import case_with
 from vaecourse.exact.weights import noise_grid
-from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+from vaecourse.labs.frame import Curve, Experiment, Number, Seed, Whole
 from vaecourse.labs.noise import noise
 
 RUNS, LARGEST_K = 400, 1000
@@ -64,6 +64,23 @@ class Iwae(Experiment):
         "q is the posterior": {"K": 8, "width": 1.0, "shift": 0.0},
     }
     stills = ["the ELBO (K = 1)", "K = 64", "q too narrow"]
+    guess = Curve(
+        "q stays as it is, half a unit beside the posterior. K of its samples go under one logarithm. Draw how high "
+        "the bound is, from K = 1 to 1000.",
+        on="bound",
+        hides=("bound", "law", "gap", "dot", "picked", "bars", "mean"),
+        at={"K": 1},
+        then={"K": LARGEST_K},
+        anchors={f"K = {K}": K for K in (1, 4, 16, 64, 256, 1000)},
+        stops=np.linspace(LOWEST, HIGHEST, 86).round(2).tolist(),
+        start=-2.5,
+        unit=" nats",
+        truth=lambda lab: [lab.at(K=K).expected for K in (1, 4, 16, 64, 256, 1000)],
+        because=lambda lab: (
+            "The gap closes although q never moves, and from about K = 10 ten times the samples leave a tenth of it: "
+            f"{lab.gap(10):.3f} nats at K = 10, {lab.gap(100):.4f} at K = 100. Is it so for a narrow q?"
+        ),
+    )
 
     def compute(self, K: int, width: float, shift: float, seed: int) -> Bounds:
         case = case_with(width, shift)
@@ -82,6 +99,11 @@ class Iwae(Experiment):
             picked=on_z(law.implied_posterior(K)),
             runs=(exact.log_weights(case, noise(RUNS, LARGEST_K, seed)[:, :K]).logsumexp(1) - math.log(K)).numpy(),
         )
+
+    def gap(self, K: int) -> float:
+        """log p(x) - E[L_K] for the q at the start, in nats."""
+        data = self.at(K=K)
+        return data.log_likelihood - data.expected
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic([["curve", "z"], ["curve", "runs"]], width_ratios=[1.35, 1])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from vaecourse import divergences, exact, plots
 from vaecourse.divergences import Profile, squared_distance, u_statistics, witness_slope
-from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Whole
+from vaecourse.labs.frame import Choice, Experiment, Number, OneOf, Seed, Whole
 
 LARGEST_N, LARGEST_D, PERMUTATIONS = 200, 128, 300
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of arXiv 1711.01558, times the kernel's own
@@ -99,6 +99,17 @@ class Clouds(NamedTuple):
     null: NDArray[np.floating]  # [PERMUTATIONS]
 
 
+@lru_cache(maxsize=1)
+def below_zero() -> float:
+    """How often MMD² is below zero where both clouds have one law: of 100 pairs of them."""
+    return float(np.mean([TwoClouds().at(spread=1.0, bandwidth=2.0, seed=seed).statistic < 0 for seed in range(100)]))
+
+
+def how_often(share: float) -> str:
+    """The same in words, as the question has them."""
+    return "never" if share == 0 else "now and then" if share < 0.25 else "about every second time"
+
+
 class TwoClouds(Experiment):
     title = "Two clouds, one kernel"
     size = (8.8, 4.5)
@@ -122,6 +133,20 @@ class TwoClouds(Experiment):
         "d = 128, IMQ with C = 2d": {"d": 128, "kernel": IMQ, "bandwidth": 11.313},
     }
     stills = ["shifted", "d = 128, RBF / d²", "d = 128, IMQ with C = 2d"]
+    guess = OneOf(
+        "Both clouds come from one law. Their squared distance, MMD², is estimated without bias, many times over. How "
+        "often is the estimate below zero?",
+        on="found",
+        hides=("bars", "found"),
+        at={"spread": 1.0, "bandwidth": 2.0},
+        options={"never": None, "now and then": None, "about every second time": None},
+        truth=lambda lab: how_often(below_zero()),
+        because=lambda lab: (
+            f"Of 100 pairs of such clouds {below_zero():.0%} are below zero. An estimate without bias has the mean 0 "
+            "here, so it must be on both sides of it: a negative MMD² is no mistake."
+        ),
+        legend="upper right",
+    )
 
     def compute(
         self, kernel: str, bandwidth: float, shift: float, spread: float, n: int, d: int, lam: float, seed: int

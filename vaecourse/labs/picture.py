@@ -47,6 +47,7 @@ class Canvas:
 
     def __init__(self, figure: Figure, artists: SimpleNamespace) -> None:
         self.figure, self.artists = figure, artists
+        self.hidden: frozenset[Artist] = frozenset()  # of the moving ones, those that are not drawn for now
         self.canvas = FigureCanvasAgg(figure)
         self.moving = sorted(_flat(vars(artists).values()), key=lambda artist: artist.get_zorder())
         for artist in self.moving:
@@ -62,7 +63,8 @@ class Canvas:
         self.canvas.restore_region(self.background)
         renderer = self.canvas.get_renderer()
         for artist in self.moving:
-            artist.draw(renderer)
+            if artist not in self.hidden:
+                artist.draw(renderer)
         return np.asarray(self.canvas.buffer_rgba())[..., :3]
 
     def _keep_background(self) -> None:

@@ -6,6 +6,7 @@ The densities, p(x) and the variance of a weight are exact; the weights and the 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch.distributions import Normal
 
 from vaecourse import bounds, exact, plots
-from vaecourse.labs.frame import Experiment, Number, Seed, Whole
+from vaecourse.labs.frame import Experiment, Number, OneOf, Seed, Whole
 from vaecourse.labs.noise import noise
 
 MODEL, X, _, _ = exact.reference(torch.float64)
@@ -47,6 +48,12 @@ class Proposal(NamedTuple):
         return np.abs(self.estimates - P) <= 1.96 * self.errors + 1e-9 * P
 
 
+@lru_cache(maxsize=2)
+def coverage(width: float) -> float:
+    """The share of 25 times 40 intervals that hold p(x)."""
+    return float(np.mean([ProposalWidth().at(width=width, seed=seed).holds.mean() for seed in range(25)]))
+
+
 class ProposalWidth(Experiment):
     title = "Forty estimates of p(x)"
     controls = [
@@ -62,6 +69,20 @@ class ProposalWidth(Experiment):
         "off centre": {"width": 1.0, "shift": 2.0},
     }
     stills = ["q = posterior", "too narrow", "too wide", "off centre"]
+    guess = OneOf(
+        "q has the right centre, and is half as wide as the posterior. How often does a “95%” interval from a thousand "
+        "weights hold the true p(x)?",
+        on="truth",
+        hides=("missed", "held", "dots", "bars"),
+        at={"width": 0.5},
+        options={"95% of the time": 0.95, "85%": 0.85, "70%": 0.7},
+        marked=False,
+        truth=lambda lab: coverage(0.5),
+        because=lambda lab: (
+            f"Of 1000 such intervals {coverage(0.5):.0%} hold it, and {coverage(2.0):.0%} where q is twice as wide "
+            "instead of half. Press “too wide”, and New noise a few times."
+        ),
+    )
 
     def compute(self, width: float, shift: float, K: int, seed: int) -> Proposal:
         mean, std = (torch.full((1, 1), value, dtype=torch.float64) for value in (MEAN + shift * STD, width * STD))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vaecourse import plots, recorded
 from vaecourse.hierarchical import samplers
 from vaecourse.labs.controls import Slider
-from vaecourse.labs.frame import Choice, Experiment, Seed, Whole
+from vaecourse.labs.frame import Choice, Experiment, OneOf, Seed, Whole
 
 X, Y = torch.linspace(-6, 6, 121), torch.linspace(-4.5, 7.5, 121)
 DRAWS, DOTS = 2048, 150
@@ -134,6 +134,19 @@ class LearnedSamplers(Experiment):
         "two modes": {"target": "two modes"},
     }
     stills = ["X by HVM (K = 0)", "X by SIVI", "X by IWHVI"]
+    guess = OneOf(
+        "The target is an X. tau does not look at z, and K = 0. What shape does the sampler learn?",
+        on="dots",
+        hides=("q", "dots", "bound", "kl"),
+        at={"K": 0, "tau": "does not look at z"},
+        options={"an X": None, "one arm of the X": None, "one blob without a slant": None},
+        truth=lambda lab: lab.shape(),
+        because=lambda lab: (
+            "The bound charges for all that psi decides about z, so psi decides nothing: KL(q ‖ p) is "
+            f"{lab.learned(0, 'does not look at z').kl:.2f}, the best Gaussian's "
+            f"{lab.learned(0, 'learned').gaussian_kl:.3f}. Press “X by IWHVI”: {lab.learned(20, 'learned').kl:.2f}."
+        ),
+    )
 
     def compute(self, target: str, K: int, tau: str, steps: int, seed: int) -> Learned:
         nearest = lambda value, stops: min(stops, key=lambda stop: abs(stop - value))
@@ -160,6 +173,20 @@ class LearnedSamplers(Experiment):
             ellipse=ellipse(target),
             dots=dots,
         )
+
+    def learned(self, K: int, tau: str) -> Learned:
+        """The X at the end of a training."""
+        return self.at(target="X", K=K, tau=tau, steps=1500)
+
+    def shape(self) -> str:
+        """What K = 0 and the prior have made of the X: of its grid's mass, how the two coordinates hang together."""
+        found = self.learned(0, "does not look at z")
+        if found.kl < found.gaussian_kl:
+            return "an X"
+        x, y = torch.meshgrid(X, Y, indexing="xy")
+        covariance = np.cov(np.stack([x.flatten(), y.flatten()]), aweights=found.q.flatten())
+        slant = covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1])
+        return "one arm of the X" if abs(slant) > 0.3 else "one blob without a slant"
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplot_mosaic([["p", "q", "curve"]], width_ratios=[1, 1, 1.05])

@@ -130,7 +130,7 @@ def forget(lab: Panel) -> None:
     _let_go([lab])
 
 
-def while_there(lab: Panel, action: Callable[..., Any]) -> Callable[..., Any]:
+def while_there(lab: object, action: Callable[..., Any]) -> Callable[..., Any]:
     """A function that calls ``action`` with ``lab`` before its own arguments, and holds no lab: without it, nothing."""
     there = weakref.ref(lab)
     return lambda *arguments: None if (it := there()) is None else action(it, *arguments)

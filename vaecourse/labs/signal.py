@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecourse import exact, plots
-from vaecourse.labs.frame import Choice, Experiment, Number, Seed, Switch, Whole
+from vaecourse.labs.frame import Choice, Curve, Experiment, Number, Seed, Switch, Whole
 
 BUDGET = 64
 FREE, FIXED = "free", f"M K = {BUDGET}: M follows K"
@@ -85,6 +85,24 @@ class SignalToNoise(Experiment):
         "PIWAE (8, 8)": {"M": 8, "K": 8, "pooled": True},
     }
     stills = ["IWAE (1, 64)", "same budget, M = K = 8", "PIWAE (8, 8)"]
+    guess = Curve(
+        "K goes from 1 to 1024, and the bound becomes as good as exact. Draw the signal-to-noise ratio of the "
+        "encoder's gradient.",
+        on="phi",
+        hides=("usual", "theta", "phi", "theta_dot", "phi_dot", "value", "value_dot", "theta_bars", "phi_bars"),
+        at={"M": 1, "K": 1},
+        then={"M": 1, "K": LARGEST_K},
+        anchors={f"K = {K}": K for K in (1, 4, 16, 64, 256, 1024)},
+        stops=np.geomspace(0.012, 300, 89).tolist(),
+        start=1.0,
+        truth=lambda lab: [lab.at(K=K).phi for K in (1, 4, 16, 64, 256, 1024)],
+        because=lambda lab: (
+            f"The encoder's falls without an end, from {lab.at(K=1).phi:.2f} to {lab.at(K=1024).phi:.3f}; the "
+            f"decoder's ends at {lab.at(K=1024).theta:.1f}. Eight groups of 8 samples give the encoder "
+            f"{lab.at(M=8, K=8).phi:.2f}, one of 64 {lab.at(K=64).phi:.3f}."
+        ),
+        legend="lower left",
+    )
 
     def compute(self, K: int, M: int, beta: float, budget: str, pooled: bool, seed: int) -> Signal:
         fixed = budget == FIXED
@@ -108,8 +126,10 @@ class SignalToNoise(Experiment):
         axes = figure.subplot_mosaic([["snr", "bound"], ["snr", "runs"]], width_ratios=[1.25, 1])
         snr, bounds, runs = axes["snr"], axes["bound"], axes["runs"]
         Ks = 2 ** np.arange(0, 11)
-        for parameter, colour in (("theta", plots.DECODER), ("phi", plots.ENCODER)):
-            snr.plot(Ks, [signal_to_noise(parameter, 1, int(k)) for k in Ks], ":", color=colour, linewidth=1.5)
+        usual = [
+            snr.plot(Ks, [signal_to_noise(parameter, 1, int(k)) for k in Ks], ":", color=colour, linewidth=1.5)[0]
+            for parameter, colour in (("theta", plots.DECODER), ("phi", plots.ENCODER))
+        ]
         theta = snr.plot([], [], color=plots.DECODER, label="decoder, θ")[0]
         phi = snr.plot([], [], color=plots.ENCODER, label="encoder, φ")[0]
         snr.plot([], [], ":", color=plots.PRIOR, linewidth=1.5, label="IWAE, M = 1")
@@ -136,7 +156,7 @@ class SignalToNoise(Experiment):
         runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.16), yticks=[], xlabel="single gradients, in their own sd")
         return SimpleNamespace(
             theta=theta, phi=phi, theta_dot=theta_dot, phi_dot=phi_dot, value=value, value_dot=value_dot,
-            theta_bars=theta_bars, phi_bars=phi_bars,
+            theta_bars=theta_bars, phi_bars=phi_bars, usual=usual,
         )  # fmt: skip
 
     def update(self, artists: SimpleNamespace, data: Signal) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "Question",
     "answered",
     "chose",
+    "guessed",
     "hinted",
     "parsed",
     "read",
@@ -94,6 +95,16 @@ def chose(question: str, letter: str, right: bool) -> Told:
             found.first, found.right = letter, bool(right)
 
     return _note(question, change)
+
+
+def guessed(lab: str) -> Told:
+    """Note that the question of the lab ``"03.iwae"`` was answered once; neither how, nor whether it was right."""
+
+    def change(progress: Progress) -> None:
+        if lab not in progress.guessed:
+            progress.guessed.append(lab)
+
+    return _note(lab, change)
 
 
 def read(folder: str | Path | None = None) -> Progress:

@@ -45,6 +45,7 @@ class Progress:
 
     exercises: dict[str, Exercise] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
+    guessed: list[str] = field(default_factory=list)  # the labs whose question was answered before; not how
     last: str | None = None
     told: str = ""
 
@@ -77,7 +78,8 @@ def parsed(raw: bytes | str) -> Progress:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as failure:
         raise ValueError("no text of the course's, or a damaged one") from failure
     right = all(map(_is_exercise, progress.exercises.values())) and all(map(_is_question, progress.questions.values()))
-    if not right or not isinstance(progress.last, str | None) or progress.told != "":
+    named = isinstance(progress.guessed, list) and all(isinstance(name, str) for name in progress.guessed)
+    if not right or not named or not isinstance(progress.last, str | None) or progress.told != "":
         raise ValueError("something in it is of another kind than the course writes")
     return progress
 
