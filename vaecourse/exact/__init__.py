@@ -7,9 +7,11 @@ the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimat
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
-``objectives.TABLE``, for any q; ``Ratio`` is the law of a hierarchical ratio, in any dimension.
+``objectives.TABLE``, for any q. ``ScoreGradient`` has them of the score function, by baseline, and ``Ratio`` is the law
+of a hierarchical ratio; both in any dimension.
 """
 
+from vaecourse.exact.baselines import ScoreGradient
 from vaecourse.exact.case import Case, case_with, reference
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
 from vaecourse.exact.gaussian_mmd import gaussian_mmd2
@@ -34,6 +36,7 @@ __all__ = [
     "Moments",
     "Ratio",
     "RowGradients",
+    "ScoreGradient",
     "Slopes",
     "WeightLaw",
     "WeightedSum",
