@@ -933,8 +933,10 @@ def of_q(width, shift, **more):
 
 noise_of_64 = torch.randn(20_000, 64, 1, generator=seeded(4), dtype=torch.float64)  # [M, K, B]
 centred_log_w = exact.log_weights(exact.case_with(1.3, 0.0), noise_of_64)
-spread_of = {kind: ((centred_log_w - gradients.baseline(centred_log_w, kind, noise_of_64**2)) * noise_of_64).mean(1).var()
-             for kind in ("optimal", "leave_one_out")}
+spread_of = {
+    kind: ((centred_log_w - gradients.baseline(centred_log_w, kind, noise_of_64**2)) * noise_of_64).mean(1).var()
+    for kind in ("optimal", "leave_one_out")
+}
 assert 0.61 < (spread_of["optimal"] / spread_of["leave_one_out"]).item() < 0.72  # two thirds
 there, near, far = of_q(1.0, 0.0), of_q(1.15, 0.15), of_q(1.15, 0.15, dimensions=16)
 assert abs(there.leave_one_out(8)) < 1e-9 and round(there.path, 1) == 4.2
