@@ -935,14 +935,22 @@ for K in (2, 4, 8, 32):
 # step undoes it, if $K$ never changes); the plug-in $c^*$ has no such excuse.
 #
 # **Guess.** In the lab *optimal* is the last column, $c^*$ from the other $K - 1$ samples. At $K = 4$, does it beat
-# *leave-one-out*? And at $K = 64$? (The bars are multiplied by $K$, so that you can compare different $K$.)
+# *leave-one-out*? And at $K = 64$? (The bars are multiplied by $K$, so that you can compare different $K$.) Then **drag until it flips**:
+# the shift to 0 at $K = 64$, the width to 1 and the shift to 0, then $D$ up, last the unit of $x$.
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Four states of the baseline lab: histograms of score-function gradients with no baseline, the mean, leave-one-out and the optimal baseline, each beside the narrower histogram of reparameterised gradients and the exact gradient"}}
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "Four states of the baseline lab: no baseline, wider than the reparameterised gradients; the mean at K = 2, biased; q equal to the posterior, where the score function has no noise with leave-one-out and the reparameterised gradient has; a centred q at K = 64, where the optimal baseline beats leave-one-out"}}
 labs.ALL["02.baseline"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Explain.** No, twice no. Estimated from a few samples, $c^*$ is a ratio of two noisy sums. At $K = 4$ its variance is half as
-# large again as that of leave-one-out; at $K = 64$ they are about equal. So use the plain leave-one-out mean.
+# **Explain.** No, twice no, **for this $q$**. Estimated from a few samples, $c^*$ is a ratio of two noisy sums. At $K = 4$ its variance is half as
+# large again as that of leave-one-out; at $K = 64$ they are about equal. Each rule has its $q$:
+#
+# * *Centred, $K = 64$*: $c^*$ from the others has two thirds of the variance of leave-one-out. On the way to the goal $c^*$ pays.
+# * *$q$ is the posterior*: $\log w$ is constant, leave-one-out has variance **0**, the reparameterised gradient $4.2$. With $\sigma^2 = v$ and $K$ large
+#   the two cross where the shift is $\sqrt{v/2} = 0.34$.
+# * *Nearly there* ($1.15$ wide, $0.15$ off): $1.8$ against $5.6$. Sixteen such dimensions, $D = 16$: $11.5$ against $5.6$, since each adds its
+#   noise to $\log w$, and none to the path.
+# * *$x$ in another unit*: a unit 20 times as large adds 3 to $\log w$. No baseline has then $10.7$, leave-one-out $13.2$, as before.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 ratio = {}
@@ -950,6 +958,27 @@ for K in (4, 64):
     sample = score_gradients(K, M=40_000)
     ratio[K] = (sample["optimal"].var() / sample["leave_one_out"].var()).item()
 assert 1.4 < ratio[4] < 1.7 and 0.95 < ratio[64] < 1.1
+
+
+def of_q(width, shift, **more):
+    return exact.ScoreGradient.of(exact.case_with(width, shift), **more)
+
+
+noise_of_64 = torch.randn(20_000, 64, 1, generator=seeded(4), dtype=torch.float64)  # [M, K, B]
+centred_log_w = exact.log_weights(exact.case_with(1.3, 0.0), noise_of_64)
+spread_of = {
+    kind: ((centred_log_w - gradients.baseline(centred_log_w, kind, noise_of_64**2)) * noise_of_64).mean(1).var()
+    for kind in ("optimal", "leave_one_out")
+}
+assert 0.61 < (spread_of["optimal"] / spread_of["leave_one_out"]).item() < 0.72  # two thirds
+there, near, far = of_q(1.0, 0.0), of_q(1.15, 0.15), of_q(1.15, 0.15, dimensions=16)
+assert abs(there.leave_one_out(8)) < 1e-9 and round(there.path, 1) == 4.2
+assert [round(number, 1) for number in (near.leave_one_out(8), near.path, far.leave_one_out(8))] == [1.8, 5.6, 11.5]
+cross = of_q(1.0, math.sqrt(v / 2))
+assert round(math.sqrt(v / 2), 2) == 0.34 and abs(cross.variance(cross.level) - cross.path) < 1e-6
+unit = of_q(1.3, 0.5, constant=3.0)
+assert [round(number, 1) for number in (unit.variance(0.0), unit.leave_one_out(8))] == [10.7, 13.2]
+assert round(math.exp(3.0)) == 20 and round(of_q(1.3, 0.5).leave_one_out(8), 1) == 13.2
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **25 minutes with exercise 7.** Press *mean, K = 2*: the blue histogram is narrow and sits in the wrong place. Ask now: "Which of the two would you rather
@@ -1461,8 +1490,8 @@ assert abs(again.mean().item() - by_grid(vaes["with noise"], train)) < 0.02
 # | How much is a sample worth? | By Kong's rule of thumb $1/(1+\chi^2)$ of a sample of the posterior; exponentially less with the dimensions. |
 # | When is the variance infinite? | Gaussian $q$ and posterior: $\sigma^2 \le v/2$. The error bar does not tell, nor does the ESS: it is low, and should be 0. |
 # | Does $E[w]$ train the encoder? | No, its slope is 0. The ELBO, $E\log$ mean $w$, Rényi, $\chi^2$ and $\mathrm{KL}(p(z \mid x) \,\Vert\, q)$ do. |
-# | Which gradient? | By $q$. Far off, and in many dimensions, reparameterise (7.1 against 10.7 here). Near the posterior the score function with a baseline is quieter (0 against 4.2 at it). Never without a baseline (33.8). |
-# | Which baseline? | Leave-one-out: unbiased. The mean over all $K$ shrinks by $(K-1)/K$. The plug-in $c^*$ is biased for every $K$. |
+# | Which gradient? | Far from the posterior, or in many dimensions, the reparameterised one (7.1 here; score function 33.8, 10.7 with $c^*$). Where $\log w$ is nearly flat the score function with a baseline: 0 against 4.2 at the posterior. |
+# | Which baseline? | Leave-one-out: unbiased, and best from few samples; $c^*$ of the others has two thirds of its variance for a centred $q$ at $K = 64$. The mean over all $K$ shrinks by $(K-1)/K$. The plug-in $c^*$ is biased for every $K$. |
 # | † Minimise $\mathrm{Var}[\log w]$? | At $r = q$ its gradient is minus the ELBO's: VarGrad is leave-one-out. |
 # | Why noise? | Without it the ELBO is $-\infty$, the codes collapse and nothing ties down the decoder between them. |
 #

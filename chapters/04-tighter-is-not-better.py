@@ -105,8 +105,9 @@ def seeded(number):  # noise that is the same for everybody
 # 1. $K$ goes from 1 to 1000. The bound gets tight. What happens to the encoder's ratio: up, down, or nothing?
 # 2. And the decoder's?
 # 3. You have 64 samples in all. Better one bound of $K = 64$, or the mean of eight bounds of $K = 8$? For whom?
+# 4. Does it hold for every $q$? Drag its width and its shift until the encoder *gains* by $K$, or the decoder *loses*.
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states: IWAE with K = 64, eight groups of eight samples, and PIWAE with eight groups of eight. Left, exact signal-to-noise ratios against K: the decoder's rises, the encoder's falls. Top right, the bound rises to the dashed log p(x). Bottom right, single gradients in units of their standard deviation: the encoder's lie around zero for K = 64."}}
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in four states: IWAE with K = 64, eight groups of eight samples, and two of a q too narrow, where both ratios rise, and where the decoder's falls. Left, exact signal-to-noise ratios against K: the decoder's rises, the encoder's falls. Top right, the bound rises to the dashed log p(x). Bottom right, single gradients in units of their standard deviation: the encoder's lie around zero for K = 64."}}
 labs.ALL["04.signal"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
@@ -119,7 +120,9 @@ labs.ALL["04.signal"]()
 # **Explain.** (1) Down, and without an end: at $K = 1$ the encoder's ratio is $0.79$, at $K = 1024$ it is $0.019$. (2) Up: from $0.69$ to
 # $9.3$, after a small dip. (3) Eight groups of eight: the encoder's ratio is $0.62$ where one group of 64 gives $0.075$, and the decoder's is even a
 # little better ($2.5$ and $2.4$). With $K = 1$, the VAE, more samples raise **both** ratios, by $\sqrt{M}$. So what drowns the encoder is not the number of
-# samples, but how many of them share one logarithm.
+# samples, but how many of them share one logarithm. (4) It does not. These rates are laws for large $K$ and weights with enough moments. Make $q$ $0.3$ times
+# as wide as the posterior, so that $\chi^2 = \infty$ (any width below $0.71$). With a shift of $1.5$ the encoder **gains**, from $10$ at $K = 1$ to $13$ at
+# $K = 1024$. Without a shift the decoder **loses**, from $1.6$ to $0.48$. Too wide ($3$) the rule holds in the end; the decoder first drops from $0.84$ to $0.57$.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers in the text above, exact.
@@ -142,6 +145,12 @@ assert [round(snr("theta", 1, K), 2) for K in (1, 1024)] == [0.69, 9.30] and snr
 assert round(snr("phi", 8, 8), 2) == 0.62 and round(snr("phi", 1, 64), 3) == 0.075
 assert round(snr("theta", 8, 8), 1) == 2.5 and round(snr("theta", 1, 64), 1) == 2.4
 assert all(math.isclose(snr(name, 64, 1), 8 * snr(name, 1, 1)) for name in ("phi", "theta"))
+narrow, centred, wide = (exact.RowGradients(exact.case_with(*q)) for q in ((0.3, 1.5), (0.3, 0.0), (3.0, 1.5)))
+assert [round(narrow.signal_to_noise("iwae", "mean", K=K)) for K in (1, 1024)] == [10, 13]
+assert [round(centred.signal_to_noise("iwae", "weight", K=K), 2) for K in (1, 1024)] == [1.57, 0.48]
+dip = [round(wide.signal_to_noise("iwae", "weight", K=K), 2) for K in (1, 8, 1024)]
+assert dip[:2] == [0.84, 0.57] and dip[2] > 6
+assert not math.isfinite(narrow.case.model.chi_squared(*narrow.case[1:]).item()) and round(0.5**0.5, 2) == 0.71
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Where we stand
@@ -1273,8 +1282,8 @@ assert medians[1, 64][1] > 2 * medians[1, 1][1]
 # | | formula | in code |
 # |---|---|---|
 # | the ratio | $\lvert\mathbb E[\Delta]\rvert / \mathrm{sd}[\Delta]$, of an estimator, for each parameter | `gradients.signal_to_noise(model, x, objective, M, K, draws)` |
-# | decoder | $\sqrt{MK}$: the mean stays, the noise falls like $1/\sqrt K$ | exercise 3 |
-# | encoder | $\sqrt{M/K}$: the mean falls like $1/K$, the noise like $1/\sqrt K$ | exercise 3 |
+# | decoder | $\sqrt{MK}$: the mean stays, the noise falls like $1/\sqrt K$. Large $K$, weights with moments: not for a narrow $q$ | exercise 3 |
+# | encoder | $\sqrt{M/K}$: the mean falls like $1/K$, the noise like $1/\sqrt K$. The same conditions | exercise 3 |
 # | MIWAE | mean of $M$ bounds of $K$; expected value $L_K$ | `objectives.get("miwae")` |
 # | CIWAE | $\beta\,\mathrm{ELBO} + (1-\beta)\,\mathrm{IWAE}$ | `objectives.get("ciwae", beta=0.05)` |
 # | PIWAE | $\theta$: IWAE$(MK)$, $\phi$: MIWAE$(M, K)$ | `objectives.get("piwae")`, your `two_goals` |

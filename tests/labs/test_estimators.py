@@ -7,10 +7,10 @@ import torch
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact, labs, objectives
 from vaecourse.labs import estimators
-from vaecourse.labs.estimators import DECODER, ENCODER
+from vaecourse.labs.estimators import DECODER, ENCODER, SPREAD
 
 LAB = estimators.Estimators()
-DEFAULT = {"parameter": ENCODER, "K": 8, "alpha": 0.5, "order": 1, "seed": 0}
+DEFAULT = {"parameter": ENCODER, "K": 8, "width": 1.3, "shift": 0.5, "alpha": 0.5, "order": 1, "seed": 0}
 SEVEN = list(estimators.ROWS)
 
 
@@ -29,7 +29,7 @@ def autograd_slope(parameter, value):
 def moments(estimator, parameter, K, alpha=0.0):
     M, size = estimators.shape(estimator, K)
     row = estimators.ROWS[estimator]
-    found = estimators.rows().moments(row, estimators.PARAMETERS[parameter], M, size, alpha=alpha)
+    found = estimators.rows(*estimators.Q).moments(row, estimators.PARAMETERS[parameter], M, size, alpha=alpha)
     return found.mean, found.sd
 
 
@@ -81,7 +81,7 @@ def test_jackknife_at_order_0_is_the_bound_and_at_order_1_crosses_log_p():
 
 
 def test_gradient_of_log_p():
-    of_log_p = {name: estimators.rows().of_log_p(of) for name, of in estimators.PARAMETERS.items()}
+    of_log_p = {name: estimators.rows(*estimators.Q).of_log_p(of) for name, of in estimators.PARAMETERS.items()}
     assert of_log_p[ENCODER] == 0
     limit = moments("IWAE", DECODER, 20_000)[0]
     assert of_log_p[DECODER] == pytest.approx(limit, abs=1e-4)
@@ -121,3 +121,53 @@ def test_live():
                         assert "nan" not in lab.sentence.value
     assert "stops at K = 12" in LAB.sentence(LAB.compute(**DEFAULT | {"estimator": "jackknife", "K": 64, "order": 4}))
     assert "this is order 1" in LAB.sentence(LAB.compute(**DEFAULT | {"estimator": "jackknife", "K": 2, "order": 4}))
+
+
+@pytest.mark.parametrize("parameter", [ENCODER, SPREAD, DECODER])
+@pytest.mark.parametrize("estimator", ["IWAE", "STL", "DReG", "VR-IWAE", "jackknife"])
+@pytest.mark.parametrize("width, shift", [(0.5, 0.5), (2.5, 0.2), (1.0, 0.0)])
+def test_runs_of_every_q_have_the_exact_mean(estimator, parameter, width, shift):
+    settings = DEFAULT | {"estimator": estimator, "parameter": parameter, "K": 6, "width": width, "shift": shift}
+    found = [LAB.compute(**settings | {"seed": seed}) for seed in range(20)]
+    gradients, values = (
+        torch.from_numpy(np.concatenate([getattr(f, n) for f in found])) for n in ("gradients", "values")
+    )
+    if gradients.std() > 1e-9:
+        assert_mean(gradients, found[0].mean)
+        if estimator != "jackknife" and found[0].signal_to_noise:
+            assert gradients.std().item() == pytest.approx(abs(found[0].mean) / found[0].signal_to_noise, rel=0.06)
+    else:
+        assert found[0].signal_to_noise == 0 and abs(found[0].mean) < 1e-9
+    if values.std() > 1e-9:
+        assert_mean(values, found[0].expected)
+
+
+def test_dreg_and_the_jackknife_flip_with_q():
+    usual, narrow, wide = (LAB.compute(**DEFAULT | {"estimator": "DReG", "K": 64, "width": w}) for w in (1.3, 0.5, 2.5))
+    assert "DReG beats IWAE, 6.23 against 0.0747" in LAB.sentence(usual)
+    assert "DReG is the worse of the two, 0.594 against 1.56" in LAB.sentence(narrow)
+    assert "DReG beats IWAE" in LAB.sentence(wide)
+    usual, narrow = (LAB.compute(**DEFAULT | {"estimator": "jackknife", "K": 6, "width": w}) for w in (1.3, 0.5))
+    assert usual.expected > usual.log_p and narrow.expected < narrow.log_p - 0.4
+    assert "1/K^2, as the rule says" in LAB.sentence(usual) and "1/K^0.33, not 1/K^2" in LAB.sentence(narrow)
+
+
+@pytest.mark.parametrize("width, order", [(0.5, 0), (0.5, 2), (0.63, 1), (0.775, 1)])
+def test_the_jackknifes_rate_is_that_of_its_bias(width, order):
+    """By the slope of the exact bias between K = 512 and 1024, which tends to the exponent."""
+    rows = exact.RowGradients(exact.case_with(width, 0.0))
+    bias = [abs(rows.value("jackknife", K=K, order=order) - LAB.compute(**DEFAULT | {"estimator": "IWAE"}).log_p)
+            for K in (4096, 16384)]  # fmt: skip
+    slope = -np.log(bias[1] / bias[0]) / np.log(4)
+    said = LAB.sentence(LAB.compute(**DEFAULT | {"estimator": "jackknife", "K": 6, "order": order, "width": width}))
+    assert slope == pytest.approx(float(said.rpartition("1/K^")[2].split(",")[0] if "not" not in said
+                                        else said.partition("like 1/K^")[2].split(",")[0]), abs=0.1)  # fmt: skip
+
+
+def test_no_noise_is_an_infinite_ratio_and_no_signal_is_none():
+    lab = labs.ALL["05.estimators"]()
+    lab.apply("q is the posterior")
+    assert "there is no signal" in lab.sentence.value and "nan" not in lab.sentence.value
+    lab.controls["shift"].value = 0.5  # log w is linear in z: its slope, the path term, is the same everywhere
+    assert "signal-to-noise\u00a0infinite" in lab.sentence.value
+    assert len(lab._canvas.artists.dot.above.get_xdata()) == 1

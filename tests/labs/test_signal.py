@@ -11,7 +11,7 @@ from vaecourse import exact, labs, objectives
 from vaecourse.labs import signal
 
 LAB = signal.SignalToNoise()
-START = {"K": 16, "M": 4, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
+START = {"K": 16, "M": 4, "width": 1.3, "shift": 0.5, "beta": 0.0, "budget": signal.FREE, "pooled": False, "seed": 0}
 
 
 def compute(**settings):
@@ -19,11 +19,11 @@ def compute(**settings):
 
 
 def moments(parameter, K):
-    return signal.rows().moments("iwae", signal.PARAMETERS[parameter], K=K)
+    return signal.rows(*signal.Q).moments("iwae", signal.PARAMETERS[parameter], K=K)
 
 
 def bound(K):
-    return signal.rows().value("iwae", 1, K)
+    return signal.rows(*signal.Q).value("iwae", 1, K)
 
 
 def sampled(objective, M, K, draws, seed=1):
@@ -38,7 +38,7 @@ def sampled(objective, M, K, draws, seed=1):
 @pytest.mark.parametrize("parameter", ["phi", "theta"])
 @pytest.mark.parametrize("M, K, beta", [(1, 1, 0.0), (3, 2, 0.0), (1, 40, 0.0), (3, 5, 0.3), (2, 7, 1.0)])
 def test_exact_moments_are_those_of_samples(parameter, M, K, beta):
-    found = signal.rows().moments("ciwae", signal.PARAMETERS[parameter], M, K, beta=beta)
+    found = signal.rows(*signal.Q).moments("ciwae", signal.PARAMETERS[parameter], M, K, beta=beta)
     mean, sd = found.mean, found.sd
     runs = sampled(objectives.get("ciwae", beta=beta), M, K, 40_000)[parameter]
     assert_mean(runs, mean)
@@ -102,7 +102,13 @@ def test_pooled_is_piwae():
     assert data.value == bound(15)
 
 
-@pytest.mark.parametrize("settings", [{}, {"M": 1, "K": 3, "beta": 0.4}, {"M": 7, "K": 3, "pooled": True}, {"K": 1}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"M": 1, "K": 3, "beta": 0.4}, {"M": 7, "K": 3, "pooled": True}, {"K": 1}, {"width": 2.0, "shift": 0.3},
+        {"width": 0.6, "shift": 1.0, "M": 1, "K": 8},
+    ],
+)  # fmt: skip
 def test_histograms_lie_where_the_exact_ratios_say(settings):
     data = [compute(**settings, seed=seed) for seed in (1, 2)]
     for parameter in ("phi", "theta"):
@@ -145,3 +151,42 @@ def test_live():
     assert math.isclose(signal.signal_to_noise("phi", 1, 1024), 0.0186, rel_tol=0.01)
     lab.reset()
     assert lab.settings == {**START, "K": 1, "M": 1}  # from where the chapter says to drag K
+
+
+@pytest.mark.parametrize("width, shift", [(1.3, 0.5), (0.3, 1.5), (0.3, 0.0), (3.0, 1.5), (0.6, 0.4), (1.0, 0.0)])
+def test_curves_of_every_q_are_those_of_samples(width, shift):
+    """By drawing 40,000 gradients of IWAE at K = 16, and of the bound, from the q that the lab has."""
+    case, K, runs = exact.case_with(width, shift), 16, 40_000
+    eps = torch.randn(K, runs, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    slopes = exact.slopes(case, eps)
+    data = compute(M=1, K=K, width=width, shift=shift)
+    for name, g in (("phi", slopes.whole("mean")), ("theta", slopes.weight)):
+        drawn = (slopes.log_w.softmax(0) * g).sum(0)
+        error = 4 * math.sqrt((1 + getattr(data, name) ** 2) / runs)
+        assert abs((drawn.mean() / drawn.std()).abs().item() - getattr(data, name)) < max(error, 0.03), name
+    values = slopes.log_w.logsumexp(0) - math.log(K)
+    if (width, shift) == (1.0, 0.0):  # the posterior: every estimate is log p(x)
+        assert values.std() < 1e-9 and data.value == pytest.approx(values[0].item(), abs=1e-9)
+    else:
+        assert_mean(values, data.value)
+
+
+def test_the_rule_is_said_and_so_is_where_it_fails():
+    said = lambda preset: LAB.sentence(LAB.compute(**{**labs.ALL["04.signal"]().defaults, **LAB.presets[preset]}))
+    usual = said("drown the encoder")
+    assert "encoder loses (0.79 to 0.019), the decoder gains (0.69 to 0.61 to 9.3): the rule." in usual
+    gains, loses, dips = (said(f"q too {how}") for how in ("narrow: φ gains", "narrow: θ loses", "wide: θ dips"))
+    assert "encoder gains (10 to 13)" in gains and "χ² is infinite" in gains and "against the rule" in gains
+    assert "no signal at any K, the decoder loses (1.6 to 0.48), against the rule" in loses
+    assert "decoder gains (0.84 to 0.57 to 6.7)" in dips and "infinite" not in dips
+
+
+def test_what_leaves_the_picture_is_marked():
+    lab = labs.ALL["04.signal"]()
+    lab.apply("q too narrow: θ loses")
+    artists = lab._canvas.artists
+    assert len(artists.phi.below.get_xdata()) == len(signal.IWAE_K) and not len(artists.theta.below.get_xdata())
+    lab.apply("q too narrow: φ gains")
+    assert len(artists.value.below.get_xdata()) and "lie beyond" in artists.beyond.get_text()
+    lab.reset()
+    assert not len(artists.value.below.get_xdata()) and not len(artists.phi.below.get_xdata())

@@ -2,15 +2,16 @@
 
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
-hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
-the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
+hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of
+InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
-``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once; ``Ratio`` is the law of a hierarchical
-ratio, in any dimension.
+``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once. ``ScoreGradient`` has them of the score
+function, by baseline, and ``Ratio`` is the law of a hierarchical ratio; both in any dimension.
 """
 
+from vaecourse.exact.baselines import ScoreGradient
 from vaecourse.exact.case import Case, case_with, reference
 from vaecourse.exact.collapse import unit_kl
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
@@ -41,6 +42,7 @@ __all__ = [
     "Pull",
     "Ratio",
     "RowGradients",
+    "ScoreGradient",
     "Slopes",
     "TwoHumps",
     "WeightLaw",

@@ -180,7 +180,7 @@ class Moved(NamedTuple):
         for some in log_t.split(AT_A_TIME):
             gone = torch.expm1(-(some[:, None] + small).clamp(max=7).exp())  # [T, N], exp(-tw) - 1
             lost.append(-gone @ w_mass)
-            first = (some[0] + small).clamp(max=7)[:, None]  # log tw at the block's first t, where exp(-tw) is not yet 0
+            first = (some[0] + small).clamp(max=7)[:, None]  # log tw at the block's first t, if exp(-tw) is not 0
             later = (some - some[0])[:, None]
             found.append((gone + 1) @ (each * (exponents * first).exp()) * (exponents * later).exp())
         log_phi = torch.log1p(-torch.cat(lost).clamp(max=1 - 1e-16))

@@ -1,44 +1,42 @@
-r"""Lab "05.estimators": one gradient estimator of one's choice, beside the exact gradient and the exact log p(x).
+r"""Lab "05.estimators": one gradient estimator of one's choice, beside exact gradient and log p(x), on the reference
+model with any q.
 
-Only the two histograms are sampled. Every mean is exact, and so is the signal-to-noise ratio of every row of the table:
-``exact.RowGradients``.
+Only the two histograms are sampled, and the jackknife's spread. Every mean is exact, and so is the signal-to-noise
+ratio of every row of the table: ``exact.RowGradients``.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaecourse import exact, gradients, objectives, plots
+from vaecourse.labs import any_q
+from vaecourse.labs.any_q import rows, said
 from vaecourse.labs.frame import Choice, Experiment, Number, OnAxis, Seed, Whole
 
 RUNS, LARGEST_K, GROUPS = 1000, 64, 4
 BLOCK = 100  # runs of the jackknife at a time: what its large arrays leave behind, the system seldom gets back
 LARGEST_K_OF_ORDER = {0: 64, 1: 64, 2: 32, 3: 16, 4: 12}  # the jackknife looks at all K choose order subsets
 CURVE_K = (1, 2, 4, 8, 16, 32, 64)
-ENCODER, DECODER = "encoder: mean of q", "decoder: weight"
-PARAMETERS = {ENCODER: "mean", DECODER: "weight"}
+ENCODER, SPREAD, DECODER = "encoder: mean of q", "encoder: width of q", "decoder: weight"
+PARAMETERS = {ENCODER: "mean", SPREAD: "std", DECODER: "weight"}
+Q = (1.3, 0.5)  # width and shift of the reference q
 ROWS = {
     "ELBO": "elbo", "IWAE": "iwae", "MIWAE": "miwae", "STL": "stl", "DReG": "dreg", "VR-IWAE": "vr_iwae",
     "jackknife": "jackknife",
 }  # fmt: skip
 COLOURS = {caption: plots.of_row(row) for caption, row in ROWS.items()}
-GRADIENT_EDGES, VALUE_EDGES = np.linspace(-6.0, 4.0, 101), np.linspace(-3.6, -0.6, 61)
-
-
-@lru_cache(maxsize=1)
-def rows() -> exact.RowGradients:
-    """The exact gradients of the reference case."""
-    return exact.RowGradients(exact.reference(torch.float64))
+GRADIENT_EDGES, VALUE_EDGES = np.linspace(-7.0, 4.0, 111), np.linspace(-3.6, -0.6, 61)
 
 
 def split(K: int) -> tuple[int, int]:
@@ -52,15 +50,24 @@ def shape(estimator: str, K: int) -> tuple[int, int]:
     return split(K) if estimator == "MIWAE" else (1, K)
 
 
-def expected_value(estimator: str, K: int, alpha: float, order: int) -> float:
+def expected_value(estimator: str, K: int, alpha: float, order: int, q: tuple[float, float] = Q) -> float:
     """The exact expectation of the number that the estimator reports as its bound, in nats."""
-    return rows().value(ROWS[estimator], *shape(estimator, K), alpha=alpha, order=order)
+    return rows(*q).value(ROWS[estimator], *shape(estimator, K), alpha=alpha, order=order)
 
 
-def expected_gradient(estimator: str, parameter: str, K: int, alpha: float, order: int) -> float:
+def expected_gradient(
+    estimator: str, parameter: str, K: int, alpha: float, order: int, q: tuple[float, float] = Q
+) -> float:
     """The exact mean of the estimator's gradient."""
     M, size = shape(estimator, K)
-    return rows().mean(ROWS[estimator], PARAMETERS[parameter], M, size, order, alpha=alpha)
+    return rows(*q).mean(ROWS[estimator], PARAMETERS[parameter], M, size, order, alpha=alpha)
+
+
+def signal_to_noise(estimator: str, parameter: str, K: int, alpha: float = 0.0, q: tuple[float, float] = Q) -> float:
+    """The exact ratio of every row but the jackknife."""
+    of = rows(*q)
+    moments = of.moments(ROWS[estimator], PARAMETERS[parameter], *shape(estimator, K), alpha=alpha)
+    return any_q.ratio(moments, of.case.std.item())
 
 
 # The lab -------------------------------------------------------------------------------------------------------------
@@ -72,6 +79,7 @@ class Estimates(NamedTuple):
     name: str
     estimator: str
     parameter: str
+    q: tuple[float, float]  # width and shift
     K: int
     order: int
     gradients: NDArray[np.floating]  # [RUNS]
@@ -83,15 +91,12 @@ class Estimates(NamedTuple):
     log_p: float
     curves: dict[str, NDArray[np.floating]]  # exact signal-to-noise over CURVE_K
     beside: dict[str, float]  # the exact mean values of VR-IWAE and the jackknife as they are set, with this K
+    signal_to_noise: float  # exact, but the jackknife's
     warning: str
 
     @property
     def sd(self) -> float:
         return float(self.gradients.std(ddof=1))
-
-    @property
-    def signal_to_noise(self) -> float:
-        return abs(self.mean) / self.sd
 
 
 class Estimators(Experiment):
@@ -99,8 +104,9 @@ class Estimators(Experiment):
     size = (8.8, 4.4)
     controls = [
         Choice("estimator", "Estimator", list(ROWS), default="IWAE"),
-        Choice("parameter", "Gradient for the", [ENCODER, DECODER], default=ENCODER),
+        Choice("parameter", "Gradient for the", list(PARAMETERS), default=ENCODER),
         Whole("K", "Samples K", 1, LARGEST_K, default=8, log=True),
+        *any_q.controls(),
         Number("alpha", "α (VR-IWAE)", 0.0, 1.0, default=0.5, stops=41),
         Whole("order", "Order of the jackknife", 0, 4, default=1),
         Seed(),
@@ -113,8 +119,12 @@ class Estimators(Experiment):
         "decoder, K = 64": {"parameter": DECODER, "K": 64},
         "VR-IWAE, α = 0.9": {"estimator": "VR-IWAE", "K": 64, "alpha": 0.9},
         "jackknife, K = 6": {"estimator": "jackknife", "K": 6},
+        "q is the posterior": {"estimator": "STL", "width": 1.0, "shift": 0.0},
+        "q too narrow": {"estimator": "DReG", "K": 64, "width": 0.5},
+        "q too wide": {"estimator": "DReG", "K": 64, "width": 2.5},
+        "jackknife, q too narrow": {"estimator": "jackknife", "K": 6, "width": 0.5},
     }
-    stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6"]
+    stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6", "q too narrow", "q is the posterior"]
     guess = OnAxis(
         "STL leaves out a part of the gradient whose mean is 0 at K = 1. At K = 64 IWAE's mean gradient is −0.024, the "
         "dashed line. Where is the mean of STL's?",
@@ -133,16 +143,18 @@ class Estimators(Experiment):
         ),
     )
 
-    def compute(self, estimator: str, parameter: str, K: int, alpha: float, order: int, seed: int) -> Estimates:
-        warning = ""
+    def compute(
+        self, estimator: str, parameter: str, K: int, width: float, shift: float, alpha: float, order: int, seed: int
+    ) -> Estimates:
+        warning, q = "", (width, shift)
         if estimator == "jackknife":
             order, asked = min(order, K - 1), order
             warning = f" Order {asked} needs more than {K} samples: this is order {order}." if order < asked else ""
             if K > LARGEST_K_OF_ORDER[order]:
                 K = LARGEST_K_OF_ORDER[order]
                 warning = f" Order {order} stops at K = {K} in this lab: it looks at all {math.comb(K, order)} subsets."
-        runs, values = _runs(estimator, parameter, K, alpha, order, seed)
-        names = ["ELBO", "IWAE", "STL", "DReG"] if parameter == ENCODER else ["ELBO", "IWAE"]
+        runs, values = _runs(estimator, parameter, K, alpha, order, q, seed)
+        names = ["ELBO", "IWAE", "STL", "DReG"] if parameter != DECODER else ["ELBO", "IWAE"]
         names += ["VR-IWAE"]
         claimed = "IWAE" if estimator in ("STL", "DReG") else estimator
         extra = {"VR-IWAE": f" with α = {alpha:.2f}", "jackknife": f" of order {order}"}.get(estimator, "")
@@ -152,20 +164,24 @@ class Estimators(Experiment):
             name=estimator + extra,
             estimator=estimator,
             parameter=parameter,
+            q=q,
             K=K,
             order=order,
             gradients=runs,
             values=values,
-            mean=expected_gradient(estimator, parameter, K, alpha, order),
-            target=expected_gradient(claimed, parameter, K, alpha, order),
-            of_log_p=rows().of_log_p(PARAMETERS[parameter]),
-            expected=expected_value(claimed, K, alpha, order),
+            mean=(mean := expected_gradient(estimator, parameter, K, alpha, order, q)),
+            target=expected_gradient(claimed, parameter, K, alpha, order, q),
+            of_log_p=rows(*q).of_log_p(PARAMETERS[parameter]),
+            expected=expected_value(claimed, K, alpha, order, q),
             log_p=_log_p(),
-            curves={name: _curve(name, parameter, alpha if name == "VR-IWAE" else 0.0) for name in names},
+            curves={name: _curve(name, parameter, alpha if name == "VR-IWAE" else 0.0, q) for name in names},
             beside={
-                f"VR-IWAE with α = {alpha:.2f}": expected_value("VR-IWAE", K, alpha, 0),
-                f"jackknife of order {min(order, K - 1)}": expected_value("jackknife", K, 0.0, min(order, K - 1)),
+                f"VR-IWAE with α = {alpha:.2f}": expected_value("VR-IWAE", K, alpha, 0, q),
+                f"jackknife of order {min(order, K - 1)}": expected_value("jackknife", K, 0.0, min(order, K - 1), q),
             },
+            signal_to_noise=signal_to_noise(estimator, parameter, K, alpha, q)
+            if estimator != "jackknife"
+            else any_q.ratio(exact.Moments(mean, float(runs.var(ddof=1))), rows(*q).case.std.item()),
             warning=warning,
         )
 
@@ -174,10 +190,12 @@ class Estimators(Experiment):
         gradient, value, snr = axes["gradient"], axes["value"], axes["snr"]
         zeros = np.zeros(len(GRADIENT_EDGES) - 1)
         bars = gradient.stairs(zeros, GRADIENT_EDGES, fill=True, color=plots.MIWAE)
-        mean = gradient.plot([0], [1.03], "v", color=plots.ELBO, markersize=13, label="exact mean")[0]
+        look: dict[str, Any] = {"color": plots.ELBO, "linestyle": "", "markersize": 13}
+        mean = gradient.plot([0], [1.03], marker="v", label="exact mean", **look)[0]
+        off = gradient.plot([], [], marker="<", **look)[0]  # the mean, where it lies beyond the left end
         target = plots.exact_line(gradient, 0, "exact ∇ bound", vertical=True)
         of_log_p = gradient.axvline(0, color=plots.EXACT, linestyle=":", label="exact ∇ log p(x)")
-        gradient.set(xlim=(GRADIENT_EDGES[0], GRADIENT_EDGES[-1]), ylim=(0, 1.1), yticks=[])
+        gradient.set(xlim=(GRADIENT_EDGES[0], GRADIENT_EDGES[-1]), ylim=(0, 1.2), yticks=[])
         gradient.set_xlabel(f"{RUNS} gradients, nats per unit")
         gradient.legend(
             loc="lower center",
@@ -193,7 +211,7 @@ class Estimators(Experiment):
         expected = value.plot([0], [1.05], "v", color=plots.ELBO, markersize=11)[0]
         log_p = plots.exact_line(value, _log_p(), vertical=True)
         value.set(
-            xlim=(VALUE_EDGES[0], VALUE_EDGES[-1]), ylim=(0, 1.2), yticks=[], xlabel="values, nats (dashed: log p)"
+            xlim=(VALUE_EDGES[0], VALUE_EDGES[-1]), ylim=(0, 1.35), yticks=[], xlabel="values, nats (dashed: log p)"
         )
         beside = [
             value.plot([0], [0.1], mark, color=COLOURS[name], markersize=9, markeredgecolor="white", label=name)[0]
@@ -201,20 +219,21 @@ class Estimators(Experiment):
         ]
         value.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
 
-        curves = {
-            name: snr.plot([], [], color=COLOURS[name], linestyle="-." if name == "VR-IWAE" else "-", label=name)[0]
-            for name in ("ELBO", "IWAE", "STL", "DReG", "VR-IWAE")
-        }
-        dot = snr.plot([], [], "o", color=plots.EXACT, markersize=9, markeredgecolor="white")[0]
         snr.set(
-            xscale="log", yscale="log", xlim=(0.85, 75), ylim=(0.03, 40), xlabel="samples K", ylabel="signal / noise"
+            xscale="log", yscale="log", xlim=(0.85, 75), ylim=(0.01, 100), xlabel="samples K", ylabel="signal / noise"
         )
+        curves = {
+            name: any_q.Edged(snr, color=COLOURS[name], linestyle=style, label=name)
+            for name, style in (("ELBO", "-"), ("IWAE", "-"), ("STL", "-"), ("DReG", "--"), ("VR-IWAE", "-."))
+        }
+        dot = any_q.Edged(snr, color=plots.EXACT, marker="o", markersize=9, markeredgecolor="white")
         for axis in (snr.xaxis, snr.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
         snr.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=10, handlelength=1.0, borderaxespad=0.2)
         return SimpleNamespace(
-            bars=bars, mean=mean, target=target, of_log_p=of_log_p, values=values, expected=expected, log_p=log_p,
-            dot=dot, curves=list(curves.values()), beside=beside,
+            bars=bars, mean=mean, off=off, target=target, of_log_p=of_log_p, values=values, expected=expected,
+            log_p=log_p, dot=dot, curves=list(curves.values()), beside=beside, beyond=any_q.note(gradient, 0.99),
+            values_beyond=any_q.note(value, 0.98),
         )  # fmt: skip
 
     def update(self, artists: SimpleNamespace, data: Estimates) -> None:
@@ -222,17 +241,23 @@ class Estimators(Experiment):
             (artists.bars, GRADIENT_EDGES, data.gradients),
             (artists.values, VALUE_EDGES, data.values),
         ):
-            counts = np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
-            artist.set_data(counts / counts.max())
-        artists.mean.set_xdata([data.mean])
+            share = any_q.histogram(numbers, edges)
+            artist.set_data(share / share.max())
+        artists.beyond.set_text(any_q.beyond(data.gradients, GRADIENT_EDGES))
+        artists.values_beyond.set_text(any_q.beyond(data.values, VALUE_EDGES))
+        inside = int(data.mean >= GRADIENT_EDGES[0])
+        artists.mean.set_data([data.mean] * inside, [1.03] * inside)
+        artists.off.set_data([GRADIENT_EDGES[0] + 0.3] * (1 - inside), [1.03] * (1 - inside))
         artists.target.set_xdata([data.target] * 2)
         artists.of_log_p.set_xdata([data.of_log_p] * 2)
-        artists.expected.set_xdata([data.expected])
+        ends = VALUE_EDGES[0] + 0.05, VALUE_EDGES[-1]
+        artists.expected.set_xdata([np.clip(data.expected, *ends)])
         for marker, expected in zip(artists.beside, data.beside.values()):
-            marker.set_xdata([expected])
-        for line in artists.curves:
-            line.set_data((CURVE_K, data.curves[line.get_label()]) if line.get_label() in data.curves else ([], []))
-        artists.dot.set_data([data.K], [min(max(data.signal_to_noise, 0.03), 40)])
+            marker.set_xdata([np.clip(expected, *ends)])
+        for curve in artists.curves:
+            name = curve.line.get_label()
+            curve.set_data(*((CURVE_K, data.curves[name]) if name in data.curves else ([], [])))
+        artists.dot.set_data([data.K], [data.signal_to_noise])
 
     def sentence(self, data: Estimates) -> str:
         bias = data.mean - data.target
@@ -241,12 +266,42 @@ class Estimators(Experiment):
         side = "above" if gap > 0 else "below"
         others = [f"{name} {value:.4f}" for name, value in data.beside.items() if data.name != name]
         sentences = [
-            f"{data.name}, K = {data.K}, {data.parameter.split(':')[0]}: mean gradient {data.mean:.3f}, {right};",
-            _together(f"standard deviation {data.sd:.3f}, signal-to-noise {data.signal_to_noise:.2f}."),
+            f"{data.name}, K = {data.K}, {data.parameter}: mean gradient {data.mean:.3f}, {right};",
+            _together(f"standard deviation {data.sd:.3f}, signal-to-noise {said(data.signal_to_noise)}."),
             _together(f"Mean value {data.expected:.4f}, {abs(gap):.4f} {side} log p(x).") + data.warning,
             f"Mean values beside it: {', '.join(others)}.",
+            _rule(data),
         ]
-        return re.sub(r"-(0\.0+)(?!\d)", r"\1", " ".join(sentences)).replace(" -", " −").replace("\u00a0-", "\u00a0−")
+        return any_q.minus(" ".join(sentences))
+
+
+def _rule(data: Estimates) -> str:
+    """Which way the chapter's rule stands for this q, and why."""
+    width, _ = data.q
+    if data.estimator == "jackknife":
+        return _rule_of_the_jackknife(data)
+    if data.parameter == DECODER:
+        first, last = (signal_to_noise("IWAE", DECODER, K, q=data.q) for K in (1, LARGEST_K))
+        way = "rises" if last > first else "falls, against the rule"
+        return f"IWAE's ratio for the decoder {way}: {said(first, 2)} at K = 1, {said(last, 2)} at K = {LARGEST_K}."
+    dreg, iwae = (signal_to_noise(name, data.parameter, data.K, q=data.q) for name in ("DReG", "IWAE"))
+    numbers = f"{said(dreg)} against {said(iwae)}"
+    if not dreg and not iwae:
+        return "q is right here, there is no signal: IWAE goes on shaking, STL and DReG only where log w is not flat."
+    better = f"DReG beats IWAE, {numbers}" if dreg > iwae else f"DReG is the worse of the two, {numbers}"
+    if width > any_q.FOUR_MOMENTS_FROM:
+        return f"{better}; its √K law, for large K, has its moments (width above 0.87)."
+    return f"{better}; below width 0.87 its √K law lacks a moment, below 0.71 χ² is infinite too."
+
+
+def _rule_of_the_jackknife(data: Estimates) -> str:
+    width, _ = data.q
+    if width >= 1:
+        return f"The weights have all moments here, and its bias goes like 1/K^{data.order + 1}, as the rule says."
+    tail = 1 / (1 - width**2)  # P(w > t) goes like t^-tail
+    power = min(data.order + 1, tail - 1)
+    usual = "as the rule says" if power == data.order + 1 else f"not 1/K^{data.order + 1}: the weights have a tail"
+    return f"For large K its bias goes like 1/K^{power:.2g}, {usual}."
 
 
 def _together(words: str) -> str:
@@ -261,24 +316,22 @@ def _log_p() -> float:
 
 
 @lru_cache(maxsize=256)
-def _curve(estimator: str, parameter: str, alpha: float) -> NDArray[np.floating]:
-    row, of = ROWS[estimator], PARAMETERS[parameter]
-    return np.array([rows().signal_to_noise(row, of, *shape(estimator, K), alpha=alpha) for K in CURVE_K])
+def _curve(estimator: str, parameter: str, alpha: float, q: tuple[float, float]) -> NDArray[np.floating]:
+    return np.array([signal_to_noise(estimator, parameter, K, alpha, q) for K in CURVE_K])
 
 
 @lru_cache(maxsize=2)
-def _draws(seed: int) -> exact.Slopes:
-    """The samples of all runs, ``[LARGEST_K, RUNS]``; an estimator with K samples takes the first K."""
-    eps = torch.randn(LARGEST_K, RUNS, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return exact.slopes(exact.reference(torch.float64), eps)
+def _noise(seed: int) -> Tensor:
+    """The noise of all runs, ``[LARGEST_K, RUNS]``; an estimator with K samples takes the first K."""
+    return torch.randn(LARGEST_K, RUNS, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @lru_cache(maxsize=64)
 def _runs(
-    estimator: str, parameter: str, K: int, alpha: float, order: int, seed: int
+    estimator: str, parameter: str, K: int, alpha: float, order: int, q: tuple[float, float], seed: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """RUNS gradients and values of the estimator: the row of the table, on ``[M, K, RUNS]`` log-weights."""
-    draws = exact.Slopes(*(part[:K] for part in _draws(seed)))
+    draws = exact.slopes(rows(*q).case, _noise(seed)[:K], PARAMETERS[parameter])
     whole = draws.whole(PARAMETERS[parameter])
     if estimator == "jackknife":
         pieces = zip(draws.log_w.split(BLOCK, 1), whole.split(BLOCK, 1))
@@ -287,7 +340,7 @@ def _runs(
     M, size = shape(estimator, K)
     log_w, whole, path = (part[: M * size].view(M, size, RUNS) for part in (draws.log_w, whole, draws.path))
     row = objectives.get(ROWS[estimator], **({"alpha": alpha} if estimator == "VR-IWAE" else {}))
-    if parameter == ENCODER:
+    if parameter != DECODER:
         estimates = row.phi_weights(log_w) * (whole if row.keeps_score else path)
     else:
         estimates = row.theta_weights(log_w) * whole

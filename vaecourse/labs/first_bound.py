@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, plots
+from vaecourse.labs import any_q
 from vaecourse.labs.frame import Experiment, OneOf, Seed, Whole
 from vaecourse.labs.noise import noise
 
@@ -75,7 +76,10 @@ class FirstBound(Experiment):
         gap = curve.plot([], [], color=plots.ELBO, linewidth=4, solid_capstyle="butt")[0]
         dot = curve.plot([], [], "o", color=plots.IWAE, markersize=11, markeredgecolor="white")[0]
         label = curve.text(0, 0, "", fontsize=13, color=plots.ELBO, weight="bold", va="center")
-        dots = runs.plot(ACROSS, ACROSS, ".", color=plots.MIWAE, markersize=6, markeredgewidth=0)[0]
+        look = {"color": plots.MIWAE, "linestyle": "", "marker": ".", "markersize": 6, "markeredgewidth": 0}
+        dots = any_q.Edged(runs, **look)
+        runs.plot([], [], "v", color=plots.MIWAE, label="below the picture")
+        runs.legend(loc="upper right", fontsize=10)
         mean = runs.axhline(0, color=plots.IWAE)
         return SimpleNamespace(line=line, gap=gap, dot=dot, label=label, dots=dots, mean=mean, truth=truth)
 
@@ -86,7 +90,7 @@ class FirstBound(Experiment):
         artists.dot.set_data([data.K], [data.expected])
         artists.label.set_text(f"gap {data.log_likelihood - data.expected:.4f}")
         artists.label.set(position=(data.K * 1.2 if data.K < 150 else data.K / 4.4, data.expected - 0.25))
-        artists.dots.set_ydata(data.runs)
+        artists.dots.set_data(ACROSS, data.runs)
         artists.mean.set_ydata([data.expected] * 2)
 
     def sentence(self, data: Bound) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vaecourse import exact, plots
 from vaecourse.exact import case_with
 from vaecourse.exact.weights import noise_grid
+from vaecourse.labs import any_q
 from vaecourse.labs.frame import Curve, Experiment, Number, Seed, Whole
 from vaecourse.labs.noise import noise
 
@@ -112,13 +113,14 @@ class Iwae(Experiment):
 
         curve = axes["curve"]
         plots.exact_line(curve, truth, "exact log p(x)")
-        bound = curve.plot([], [], color=plots.IWAE, label="exact $E[L_K]$")[0]
         law = curve.plot([], [], color=plots.Q, linestyle=":", label=r"log p(x) $-\ \chi^2/(2K)$")[0]
         gap = curve.plot([], [], color=plots.ELBO, linewidth=4, solid_capstyle="butt")[0]
-        dot = curve.plot([], [], "o", color=plots.IWAE, markersize=11, markeredgecolor="white")[0]
         curve.set(
             xscale="log", xlim=(0.85, 1200), ylim=(LOWEST, HIGHEST), xlabel="samples K (log scale)", ylabel="nats"
         )
+        bound = any_q.Edged(curve, color=plots.IWAE, label="exact $E[L_K]$")
+        dot = any_q.Edged(curve, color=plots.IWAE, marker="o", markersize=11, markeredgecolor="white")
+        curve.plot([], [], "v", color=plots.IWAE, markersize=8, label="below the picture")
         curve.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
         curve.legend(loc="lower right")
 
@@ -128,26 +130,29 @@ class Iwae(Experiment):
         density.plot(Z, exact_density, color=plots.EXACT, linestyle="--", label="posterior")
         q = density.plot([], [], color=plots.Q, linewidth=4, label="q")[0]
         picked = density.plot([], [], color=plots.IWAE, label="picked by weight")[0]
-        density.set(xlim=(Z[0], Z[-1]), ylim=(0, 1.9), yticks=[], xlabel="z")
+        density.set(xlim=(Z[0], Z[-1]), ylim=(0, 2.8), yticks=[], xlabel="z")
         density.legend(loc="upper right", fontsize=10, handlelength=1.2, borderaxespad=0)
 
         runs = axes["runs"]
         plots.exact_line(runs, truth, vertical=True)
         bars = runs.stairs(np.zeros(len(EDGES) - 1), EDGES, fill=True, color=plots.MIWAE)
         mean = runs.axvline(0, color=plots.IWAE)
-        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 0.3), yticks=[], xlabel="single estimates of $L_K$, nats")
-        return SimpleNamespace(bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean)
+        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 1.25), yticks=[], xlabel="single estimates of $L_K$, nats")
+        return SimpleNamespace(
+            bound=bound, law=law, gap=gap, dot=dot, q=q, picked=picked, bars=bars, mean=mean, beyond=any_q.note(runs)
+        )
 
     def update(self, artists: SimpleNamespace, data: Bounds) -> None:
         so_far = np.array([k for k in ALL_K if k < data.K] + [data.K])  # what lies ahead is the learner's to predict
         artists.bound.set_data(so_far, [*data.curve[: len(so_far) - 1], data.expected])
         artists.law.set_data(so_far, data.log_likelihood - data.chi_squared / (2 * so_far))
         artists.gap.set_data([data.K, data.K], [data.expected, data.log_likelihood])
-        artists.dot.set_data([data.K], [max(data.expected, LOWEST)])
+        artists.dot.set_data([data.K], [data.expected])
         artists.q.set_data(Z, data.q)
         artists.picked.set_data(Z, data.picked)
-        share = np.histogram(np.clip(data.runs, EDGES[0], EDGES[-1]), EDGES)[0] / len(data.runs)
-        artists.bars.set_data(np.minimum(share, 0.3))
+        share = any_q.histogram(data.runs, EDGES)
+        artists.bars.set_data(share / share.max())
+        artists.beyond.set_text(any_q.beyond(data.runs, EDGES))
         artists.mean.set_xdata([data.expected] * 2)
 
     def sentence(self, data: Bounds) -> str:
@@ -160,8 +165,8 @@ class Iwae(Experiment):
         else:
             rate = f"χ²/(2K) says {law:.3f}"
         above = (data.runs > data.log_likelihood).mean()
-        return (
-            f"K = {data.K}, q {data.width:.2f} posterior widths wide: E[L_K] = {data.expected:.3f} nats, "
+        return any_q.minus(
+            f"K = {data.K}, q {data.width:.2f} posterior widths wide: the expected bound is {data.expected:.3f} nats, "
             f"{gap:.3f} below log p(x) = {data.log_likelihood:.3f} ({rate}). "
             f"{above:.0%} of the single estimates are above log p(x)."
         )
