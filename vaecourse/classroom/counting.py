@@ -11,11 +11,10 @@ from pathlib import Path
 
 import vaecourse
 from vaecourse import foreign
-from vaecourse.classroom import judging
+from vaecourse.classroom import judging, notebooks
 from vaecourse.classroom.gathering import Gathered, Person, gathered
 from vaecourse.classroom.judging import Judged
 
-QUESTION = re.compile(r"\d\d\.(quiz|recall)\.\d{1,2}")
 LETTER = re.compile(r"[A-F]")
 
 
@@ -129,7 +128,7 @@ def _questions(people: Sequence[Person]) -> list[Choices]:
     right: dict[str, Counter[str]] = {}
     for person in people:
         for name, one in person.hand_in.progress.questions.items():
-            if QUESTION.fullmatch(name) and one.first is not None and LETTER.fullmatch(one.first):
+            if notebooks.asks(name) and one.first is not None and LETTER.fullmatch(one.first):
                 chosen.setdefault(name, Counter())[one.first] += 1
                 right.setdefault(name, Counter())[one.first] += one.right
     found = []

@@ -107,6 +107,12 @@ def of_the_course(chapter: str) -> dict[str, Any]:
         return {}
 
 
+def asks(question: str) -> bool:
+    """Whether the course asks a question of this name, ``"03.quiz.1"``."""
+    found = re.fullmatch(r"([0-9]{2})\.(quiz|recall)\.([1-9][0-9]?)", question)
+    return found is not None and int(found[3]) <= len(of_the_course(found[1]).get(found[2]) or [])
+
+
 def named(exercise: str, text: str) -> str:
     """What a cell calls its answer, where no check says it: what its card asks for, or the last name that it makes."""
     made = names_made(text)

@@ -10,11 +10,13 @@ import hashlib
 import html
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vaecourse import files
+from vaecourse.classroom import notebooks
 from vaecourse.classroom.counting import Made, Report
 from vaecourse.classroom.judging import Judged
 
@@ -93,7 +95,8 @@ def _table(found: Report) -> bytes:
     rows = csv.writer(written, lineterminator="\n")
     rows.writerow([*FIRST, *found.exercises])
     for place, (person, own) in enumerate(zip(found.people, found.verdicts, strict=True)):
-        questions = [one for one in person.hand_in.progress.questions.values() if one.first is not None]
+        asked = person.hand_in.progress.questions.items()
+        questions = [one for name, one in asked if one.first is not None and notebooks.asks(name)]
         course = " ".join(person.hand_in.course.values())
         row = [person.name, person.hand_in.written, " ".join(person.sources), course]
         row += [str(found.solved(place)), str(len(found.exercises))]
@@ -103,8 +106,8 @@ def _table(found: Report) -> bytes:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no program for tables takes for a formula."""
-    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" and cell else cell
+    """A cell that no program for tables takes for a formula, nor a part of it one that parts cells at ; or tabs."""
+    return re.sub(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])", r"\1'", cell)
 
 
 def _word(one: Judged | None) -> str:
