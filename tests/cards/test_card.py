@@ -90,6 +90,22 @@ def test_starting_again_shows_the_cell_as_it_was(notebook):
     assert "log_mean_exp" in card._more.children[0].value
 
 
+@pytest.mark.parametrize("cells", [5, "x", None, [1, None]])
+def test_whatever_a_learner_calls_in_a_card_is_made(notebook, cells):
+    notebook.run("import math\ndef log_mean_exp(log_w):\n    return log_w.logsumexp(1) - math.log(log_w.shape[1])")
+    notebook["In"] = cells
+    assert cards.show("00.log_mean_exp").judged.kind == "passed"
+
+
+def test_an_answer_that_raises_whatever_it_is_asked_has_a_card(notebook):
+    class Prickly:
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+    notebook["log_mean_exp"] = Prickly()
+    assert cards.show("00.log_mean_exp").judged.kind == "wrong"
+
+
 def test_the_courses_own_function_is_no_pass(notebook):
     notebook["log_mean_exp"] = cards.solution(NAME)
     card = cards.show(NAME)

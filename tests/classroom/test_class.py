@@ -131,6 +131,41 @@ def test_the_table_is_the_same_and_no_cell_is_a_formula(made, data):
         assert int(row["of"]) == len(data["exercises"]) == len(row) - len(pages.FIRST)
 
 
+@pytest.mark.parametrize(
+    "cell, harmless",
+    [
+        ("Ada", "Ada"),
+        ("=1+1", "'=1+1"),
+        (" @a", "' @a"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("Eve;=1+1", "Eve;'=1+1"),
+        ("Eve; \t-1;x", "Eve;' \t'-1;x"),
+        ("\tEve", "'\tEve"),
+        ("a-b; c", "a-b; c"),
+        ("", ""),
+    ],
+)
+def test_no_cell_and_no_part_of_one_is_a_formula(cell, harmless):
+    """Excel parts cells at ; where the comma is that of numbers, and takes ＝ for = where letters are wide."""
+    assert pages.harmless(cell) == harmless
+    parts = re.split(r"[;\t]", pages.harmless(cell))
+    assert not [part for part in parts if part.lstrip()[:1] in {*"=+-@\uff1d\uff0b\uff0d\uff20"}]
+
+
+def test_only_questions_of_the_course_are_counted(tmp_path):
+    """A file that said so had 10000 right answers."""
+    asked = ["03.quiz.1", "03.quiz.2", "03.quiz.99", "03.recall.0", "99.quiz.1", "03.quiz.\u0661", "x.quiz.1"]
+    questions = {name: {"opened": ["A"], "first": "A", "right": True} for name in asked}
+    (tmp_path / "in").mkdir()
+    people.put(tmp_path / "in", "Eve", {}, {"exercises": {}, "questions": questions, "last": None})
+    assert call("class", tmp_path / "in", "--to", tmp_path / "report")[0] == 0
+    with open(tmp_path / "report/class.csv", encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["quiz right"], row["quiz answered"]) == ("2", "2")
+    counted = json.loads((tmp_path / "report/class.json").read_text(encoding="utf-8"))["questions"]
+    assert [one["question"] for one in counted] == ["03.quiz.1", "03.quiz.2"]
+
+
 class Reader(HTMLParser):
     """Tags, and the words of every cell of a table."""
 

@@ -40,6 +40,16 @@ def test_nbgraders_layout(tmp_path):
     assert names(tmp_path / "submitted")[0] == both
 
 
+def test_what_nobody_foresaw_in_one_file_is_a_line(tmp_path, monkeypatch):
+    notebook(tmp_path / "ada/03-iwae.ipynb", [people.BOUND])
+    notebook(tmp_path / "eve/03-iwae.ipynb", ["03.bad"])
+    read = gathering.notebooks.answers
+    monkeypatch.setattr(gathering.notebooks, "answers", lambda one: 1 / ("03.bad" not in str(one)) and read(one))
+    everybody, lines = names(tmp_path)
+    assert everybody == {"ada": [people.BOUND]}
+    assert lines == ["eve/03-iwae.ipynb is not read: ZeroDivisionError division by zero."]
+
+
 def test_plain_notebooks_are_of_their_folder_or_of_the_name_before_the_chapter(tmp_path):
     notebook(tmp_path / "ada-03-iwae.ipynb", [people.BOUND])
     notebook(tmp_path / "eve_04-tighter-is-not-better.ipynb", ["04.rates"])

@@ -278,3 +278,43 @@ def test_one_goes_on_from_where_one_was_last():
     for name in EXERCISES:
         progress.tried(name, True)
     assert progress.table(progress.read(), EXERCISES).endswith("All 5 exercises are solved.")
+
+
+def test_a_notebook_that_goes_elsewhere_notes_beside_itself(tmp_path, monkeypatch):
+    """After %cd it noted in that folder, replaced a progress.json that was there, and said 0 solved."""
+    work, elsewhere = tmp_path / "learn", tmp_path / "thesis"
+    for folder in (work, elsewhere):
+        folder.mkdir()
+    (elsewhere / "progress.json").write_text("my own")
+    lines = [
+        "import os, sys",
+        "from IPython.core.interactiveshell import InteractiveShell",
+        "InteractiveShell.instance()",
+    ]
+    lines += ["from vaecourse import progress", "progress.tried('00.a', True)", f"os.chdir({str(elsewhere)!r})"]
+    lines += ["progress.tried('00.b', True)", "print(sorted(progress.read().exercises))"]
+    script = "\n".join(lines)
+    ran = subprocess.run([sys.executable, "-c", script], cwd=work, capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[0] == "['00.a', '00.b']", ran
+    assert (elsewhere / "progress.json").read_text() == "my own" and os.listdir(elsewhere) == ["progress.json"]
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(progress, "STARTED", work)
+    assert sorted(progress.read().exercises) == ["00.a", "00.b"]
+    monkeypatch.setattr(progress, "STARTED", tmp_path / "renamed")  # then the current folder is as good as any
+    assert "progress.json is not what" in progress.read().told and not (tmp_path / "renamed").exists()
+
+
+def test_a_name_that_comes_twice_is_kept_and_not_forgotten():
+    progress.tried("00.a", True)
+    text = Path("progress.json").read_text().replace(' "questions"', ' "exercises": {},\n "questions"')
+    Path("progress.json").write_text(text)
+    assert "was damaged" in progress.tried("00.b", True)
+    assert [path.read_text() for path in Path("kept").iterdir()] == [text]
+
+
+def test_who_has_tried_as_often_as_can_be_noted_has_not_damaged_the_file():
+    progress.tried("00.a", False, "K")
+    text = Path("progress.json").read_text().replace('"K": 1', '"K": 999999999').replace(": 1,", ": 999999999,")
+    Path("progress.json").write_text(text.replace('progress": 999999999', 'progress": 1'))
+    assert progress.tried("00.a", False, "K") == "" == progress.read().told
+    assert progress.read().exercises["00.a"].attempts == 999999999

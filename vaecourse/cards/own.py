@@ -30,8 +30,9 @@ def value(name: str) -> object:
 
 def source(name: str) -> str | None:
     """The text of the latest cell that was run and gives ``name``; None if nobody knows."""
-    cells = notebook().get("In", [])
-    return next((cell for cell in reversed(list(cells)) if isinstance(cell, str) and gives(cell, name)), None)
+    cells = notebook().get("In")
+    cells = cells if isinstance(cells, list) else []  # a learner may call something of theirs so
+    return next((cell for cell in reversed(cells) if isinstance(cell, str) and gives(cell, name)), None)
 
 
 def gives(cell: str, name: str) -> bool:
@@ -61,8 +62,8 @@ def run(exercise: data.Exercise, text: str, called: str = "an answer") -> dict[s
 
 def is_the_courses(name: str, answer: object) -> bool:
     """Whether an answer is the course's own function: what a learner writes is not in the package."""
-    module = getattr(answer, "__module__", None) or ""
-    return callable(answer) and answer is checks.ALL[name].solution and module.startswith("vaecourse.")
+    right = checks.ALL[name].solution
+    return answer is right and callable(right) and (getattr(right, "__module__", None) or "").startswith("vaecourse.")
 
 
 def passed(exercise: data.Exercise, text: str) -> tuple[object, str]:

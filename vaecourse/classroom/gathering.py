@@ -58,7 +58,7 @@ def gathered(folder: Path, own: Path | None = None) -> Gathered:
                 several.append(Person(_read(path), (name,)))
             else:
                 raise ValueError("it is neither a hand-in nor a notebook")
-        except (ValueError, OSError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever is in one file, the others are read
             found.lines.append(f"{foreign.plain(name)} is not read: {foreign.plain(_reason(failure))}.")
     several += [_together(ones, found.lines) for ones in papers.values()]
     found.people = _newest(several, found.lines)
@@ -166,5 +166,7 @@ def _newest(several: list[Person], lines: list[str]) -> list[Person]:
 
 
 def _reason(failure: Exception) -> str:
+    if not isinstance(failure, ValueError | OSError):
+        return f"{type(failure).__name__} {failure}".rstrip(". ")
     words = failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)
     return words.rstrip(".")

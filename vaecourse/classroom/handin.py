@@ -140,7 +140,7 @@ def kind(name: str) -> files.Kind:
 def write(found: HandIn, to: Path | None = None) -> Path:
     """Write the file, by default ``NAME.vaecourse.json`` here; return where. Raises as ``files.write`` does."""
     word = re.sub(r"[^\w-]+", "-", found.name).strip("-") or "hand-in"
-    path = Path(f"{word}{SUFFIX}") if to is None else to
+    path = Path(f"{files.short(word)}{SUFFIX}") if to is None else to
     files.write(path, text(found), kind(found.name))
     return path
 

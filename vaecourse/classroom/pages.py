@@ -10,6 +10,7 @@ import hashlib
 import html
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,8 @@ def _table(found: Report) -> bytes:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no program for tables takes for a formula."""
-    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@")) or cell[:1] in "\t\r\n" and cell else cell
+    """A cell that no program for tables takes for a formula, nor a part of it one that parts cells at ; or tabs."""
+    return re.sub(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])", r"\1'", cell)
 
 
 def _word(one: Judged | None) -> str:

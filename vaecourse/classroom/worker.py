@@ -28,6 +28,7 @@ from vaecourse.classroom.slices import parsed
 FORKS = sys.platform == "linux"  # macOS has fork, and libraries that do not survive it
 AT_HAND = ["numpy", "torch.distributions", "scipy.stats"]  # what answers import, and takes a second each time
 AT_HAND += [f"vaecourse.{name}" for name in "bounds exact divergences hierarchical models objectives gradients".split()]
+AT_HAND += ["torch._dynamo"] if FORKS else []  # an optimizer's first step takes it, seconds in each child
 READY = "ready\n"
 CELL = "<the answer>"
 LONGEST = 100_000  # bytes of a verdict

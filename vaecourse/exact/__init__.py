@@ -3,7 +3,8 @@
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
 hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of
-InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
+InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd2`` the exact distance that
+``divergences.mmd2`` estimates.
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of

@@ -8,12 +8,13 @@ Whatever becomes of the file, a learner's cell goes on: each function returns wh
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from vaecourse import files, foreign
-from vaecourse.progress.content import LONGEST, LONGEST_ANSWER, Exercise, Progress, Question, parsed, text
+from vaecourse.progress.content import LONGEST, LONGEST_ANSWER, MOST, Exercise, Progress, Question, parsed, text
 from vaecourse.progress.table import table, unsolved
 
 __all__ = [
@@ -39,14 +40,30 @@ NAME = re.compile(r"\d\d\.[\w.]{1,60}")
 Told = str  # a sentence for the learner; empty where all is well
 
 
+def _of_the_notebook() -> Path | None:
+    """The folder that a kernel was started in, which is its notebook's; None where no notebook runs."""
+    python = sys.modules.get("IPython")
+    try:
+        return None if python is None or python.get_ipython() is None else Path.cwd()
+    except OSError:  # it has been removed
+        return None
+
+
+STARTED = _of_the_notebook()  # where a notebook goes later, with %cd, makes no difference
+
+
+def _folder() -> Path:
+    return Path() if STARTED is None or not STARTED.is_dir() else STARTED
+
+
 def tried(name: str, passed: bool, mistake: str | None = None) -> Told:
     """Note one attempt at the exercise ``"03.iwae_bound"``; the first that passes is when it was solved."""
 
     def change(progress: Progress) -> None:
         exercise = progress.exercise(name)
-        exercise.attempts += 1
+        exercise.attempts = min(exercise.attempts + 1, MOST)
         if mistake is not None:
-            exercise.mistakes[mistake[:100]] = exercise.mistakes.get(mistake[:100], 0) + 1
+            exercise.mistakes[mistake[:100]] = min(exercise.mistakes.get(mistake[:100], 0) + 1, MOST)
         if passed and exercise.solved is None:
             exercise.solved = _now()
 
@@ -108,8 +125,8 @@ def guessed(lab: str) -> Told:
 
 
 def read(folder: str | Path | None = None) -> Progress:
-    """What is noted in a folder, by default the current one. It is empty, and ``.told`` says why, for a bad file."""
-    path = Path(folder or "") / FILE
+    """What is noted in a folder, by default the notebook's. It is empty, and ``.told`` says why, for a bad file."""
+    path = (_folder() if folder is None else Path(folder)) / FILE
     try:
         return parsed(files.content(path, LONGEST))
     except FileNotFoundError:
@@ -126,7 +143,7 @@ def _note(name: str, change: Callable[[Progress], None]) -> Told:
     if not NAME.fullmatch(name):
         return f"Your progress is not kept: {foreign.plain(name, 60)} is the name of no exercise and no question."
     try:
-        path = files.real(FILE)
+        path = files.real(_folder() / FILE)
         with files.locked(path, "noting your progress", wait=WAIT):
             return _noted(path, name, change)
     except (OSError, ValueError) as failure:

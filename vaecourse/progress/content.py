@@ -9,6 +9,7 @@ from typing import Any
 
 LONGEST = 16_000_000  # bytes: every answer as long as it may be
 LONGEST_ANSWER = 20_000  # letters
+MOST = 999_999_999  # times
 MARK, VERSION = "vaecourse progress", 1
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -68,7 +69,7 @@ def text(progress: Progress) -> bytes:
 def parsed(raw: bytes | str) -> Progress:
     """What is in such a text. Raises ``ValueError`` where anything in it is not as ``text`` writes it."""
     try:
-        found = json.loads(raw)
+        found = json.loads(raw, object_pairs_hook=_each_once)
         if type(found[MARK]) is not int or found.pop(MARK) != VERSION:
             raise ValueError(f"not version {VERSION}")
         found["exercises"] = {name: Exercise(**one) for name, one in found["exercises"].items()}
@@ -84,6 +85,14 @@ def parsed(raw: bytes | str) -> Progress:
     return progress
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object none of whose names comes twice: of those only the last would be written again."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
 def _is_exercise(one: Exercise) -> bool:
     mistakes = isinstance(one.mistakes, dict) and all(map(_is_count, one.mistakes.values()))
     times = all(isinstance(when, str) and TIME.fullmatch(when) for when in (one.solved, one.solution_seen) if when)
@@ -97,4 +106,4 @@ def _is_question(one: Question) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 10**9
+    return type(value) is int and 0 <= value <= MOST
