@@ -12,7 +12,7 @@ from vaecourse.exact.weights import parabolas
 
 
 def path_variance(case: Case) -> Tensor:
-    r"""Var of :math:`\partial_\mu \log w(\mu + \sigma \epsilon)`, that is of :math:`-(z - m) / v`: :math:`\sigma^2/v^2`.
+    r"""Var of :math:`\partial_\mu \log w(\mu + \sigma \epsilon)`, that of :math:`-(z - m) / v`: :math:`\sigma^2/v^2`.
 
     Other, independent dimensions of z change nothing. For each of the case's B points or q's: ``-> [B]``. Raises
     ``ValueError`` unless z has one dimension.
