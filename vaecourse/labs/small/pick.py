@@ -89,11 +89,11 @@ class PickByWeight(Experiment):
         draws.legend(loc="upper right", fontsize=11, ncols=2)
         bars = densities.stairs([0] * (len(EDGES) - 1), EDGES, fill=True, color=plots.MIWAE, alpha=0.6, label="picks")
         before = densities.plot(Z, 0 * Z, color=plots.Q, label="q")[0]
-        law = densities.plot(Z, 0 * Z, color=plots.IWAE, label="exact law of a pick")[0]
+        law = densities.plot(Z, 0 * Z, color=plots.IWAE, label="their exact law")[0]
         truth = densities.plot(Z, posterior, "--", color=plots.EXACT, label="posterior")[0]
-        densities.set(ylim=(0, 1.9), xlabel="z", ylabel="density")
+        densities.set(ylim=(0, 2.9), xlabel="z", ylabel="density")
         densities.set_title(f"{ROUNDS} rounds", fontsize=12)
-        densities.legend(loc="upper right", fontsize=11)
+        densities.legend(loc="upper center", fontsize=11, ncols=2)
         return SimpleNamespace(
             backdrop=backdrop, q=q, stems=stems, star=star, bars=bars, before=before, law=law, truth=truth
         )
@@ -111,8 +111,8 @@ class PickByWeight(Experiment):
     def sentence(self, data: Picked) -> str:
         first = f"K = {data.K}: the pick of this round holds {data.shares[data.chosen]:.0%} of the weight. "
         return first + (
-            f"Its law has a KL of {data.kl:.3f} from the posterior, q of {data.kl_of_q:.3f}; the gap of the bound, "
-            f"log p(x) − L_K, is {data.gap:.3f}."
+            f"Its law has a KL of {data.kl:.3f} from the posterior, q of {data.kl_of_q:.3f}; the bound of K draws is "
+            f"{data.gap:.3f} below log p(x)."
         )
 
 

@@ -18,7 +18,7 @@ from vaecourse.labs.noise import noise
 NOISE = 0.7  # the variance of the decoder
 X = 2.95**0.5 * noise(500, 1, 0, torch.float64)  # the chapter's data, [500, 1]
 SLOPES = np.linspace(0.0, 2.0, 101)
-LOWEST, HIGHEST = -3.4, -1.8  # of the axis, in nats
+LOWEST, HIGHEST = -3.6, -1.7  # of the axis, in nats
 STEPS = 20
 
 
@@ -79,7 +79,7 @@ class Turns(Experiment):
         gap = axes.plot([], [], color=plots.ENCODER, linewidth=5, solid_capstyle="butt", label="KL to the posterior")[0]
         here = axes.plot([], [], "o", color=plots.DECODER, markersize=11, markeredgecolor="white")[0]
         axes.set(xlim=(0, 2), ylim=(LOWEST, HIGHEST), xlabel="slope W of the decoder", ylabel="nats per data point")
-        axes.legend(loc="lower right", fontsize=11)
+        axes.legend(loc="lower center", fontsize=11, ncols=4, columnspacing=1.2, handlelength=1.5)
         return SimpleNamespace(elbo=elbo, path=path, truth=truth, gap=gap, here=here)
 
     def update(self, artists: SimpleNamespace, data: Turn) -> None:

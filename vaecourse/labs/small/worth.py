@@ -60,14 +60,14 @@ class Worth(Experiment):
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplots()
         truth = axes.plot(DIMENSIONS, DIMENSIONS, "--", color=plots.EXACT, label=r"exact $1/(1+\chi^2)$")[0]
-        floor = axes.axhline(1, color=plots.PRIOR, linewidth=1.5, label="1/K, the least that it can say")
-        said = axes.plot([], [], "o", color=plots.IWAE, label="ESS/K, from the weights that came")[0]
-        axes.set(xscale="log", yscale="log", xlim=(0.9, 110), ylim=(LOWEST, 1.5), xticks=[1, 2, 5, 10, 20, 50, 100])
+        floor = axes.axhline(1, color=plots.PRIOR, linewidth=1.5, label="1/K, the least it can say")
+        said = axes.plot([], [], "o", color=plots.IWAE, label="ESS/K, of the weights that came")[0]
+        axes.set(xscale="log", yscale="log", xlim=(0.9, 110), ylim=(LOWEST, 12), xticks=[1, 2, 5, 10, 20, 50, 100])
         axes.set(xlabel="dimensions L of z", ylabel="share of the K samples")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.minorticks_off()
-        axes.legend(loc="lower left", fontsize=11)
+        axes.legend(loc="upper center", fontsize=11, ncols=3, columnspacing=1.2, handlelength=1.5)
         return SimpleNamespace(truth=truth, floor=floor, said=said)
 
     def update(self, artists: SimpleNamespace, data: Shares) -> None:
