@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Number, Whole
@@ -56,18 +57,9 @@ class Turns(Experiment):
         self.log_likelihood = np.array([_at(W).log_likelihood(X).mean().item() for W in SLOPES])
 
     def compute(self, steps: int, start: float) -> Turn:
-        """It begins with q = the prior, whatever x is."""
-        mean, std = torch.zeros_like(X), torch.ones_like(X)
-        W, slopes, elbos, likelihoods = start, [], [], []
-        for step in range(steps + 1):
-            if step % 2:
-                posterior = _at(W).posterior(X)
-                mean, std = posterior.mean, posterior.variance.sqrt()
-            elif step:
-                W = exact.m_step(_at(W), X, mean, std).weight.item()
-            slopes.append(W)
-            elbos.append(_at(W).elbo(X, mean, std).mean().item())
-            likelihoods.append(_at(W).log_likelihood(X).mean().item())
+        states = [_state(start, step) for step in range(steps + 1)]
+        slopes, elbos, likelihoods = ([state[part] for state in states] for part in range(3))
+        mean, std = states[-1][3:]
         at_three = [_at(slope).elbo(X, mean, std).mean().item() for slope in (0.0, 1.0, 2.0)]
         return Turn(steps, slopes, elbos, likelihoods, np.polyval(np.polyfit([0.0, 1.0, 2.0], at_three, 2), SLOPES))
 
@@ -113,3 +105,18 @@ class Turns(Experiment):
 @lru_cache(maxsize=256)
 def _at(W: float) -> exact.LinearGaussian:
     return exact.LinearGaussian(torch.tensor([[W]], dtype=torch.float64), NOISE)
+
+
+@lru_cache(maxsize=128)
+def _state(start: float, step: int) -> tuple[float, float, float, Tensor, Tensor]:
+    """W, mean ELBO and mean log p(x) after a step, mean and std of q. It begins with q = the prior, whatever x is."""
+    if not step:
+        W, mean, std = start, torch.zeros_like(X), torch.ones_like(X)
+    else:
+        W, _, _, mean, std = _state(start, step - 1)
+        if step % 2:
+            posterior = _at(W).posterior(X)
+            mean, std = posterior.mean, posterior.variance.sqrt()
+        else:
+            W = exact.m_step(_at(W), X, mean, std).weight.item()
+    return W, _at(W).elbo(X, mean, std).mean().item(), _at(W).log_likelihood(X).mean().item(), mean, std
