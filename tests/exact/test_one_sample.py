@@ -7,7 +7,7 @@ from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact
 
 QS = [(1.3, 0.5), (0.6, 0.0), (2.5, -0.3), (1.0, 0.0)]  # wide and beside, narrow, very wide, the posterior
-N = 200_000
+N = 60_000
 
 
 def sampled(width, shift, dimensions, baseline):
@@ -29,7 +29,7 @@ def sampled(width, shift, dimensions, baseline):
 @pytest.mark.parametrize("width, shift", QS)
 def test_it_is_the_variance_of_samples(width, shift, dimensions):
     case = exact.case_with(width, shift)
-    mean = exact.RowGradients(case).mean("elbo", "mean")
+    mean = -shift / case.model.covariance.item()  # log w is a parabola: the slope of the ELBO is that at q's mean
     for baseline in (0.0, -2.0):
         path, score = sampled(width, shift, dimensions, baseline)
         assert_mean(path, mean)
@@ -47,7 +47,7 @@ def test_it_agrees_with_the_table_and_the_best_baseline(width, shift):
     assert exact.score_variance(case).item() == pytest.approx(best, abs=1e-12)
     for dimensions in (1, 4):
         least = exact.score_variance(case, None, dimensions)
-        assert all(exact.score_variance(case, B / 10, dimensions) >= least - 1e-9 for B in range(-300, 50))
+        assert all(exact.score_variance(case, B / 2, dimensions) >= least - 1e-9 for B in range(-60, 10))
 
 
 def test_at_the_posterior_the_best_score_has_no_noise_and_the_path_has():

@@ -220,3 +220,14 @@ def test_a_q_too_wide_for_the_grid_needs_more_points():
             of(case)
     law = exact.WeightLaw.of(case, points=1801)
     assert abs(law.on_grid - law.log_mean) < 1e-6
+
+
+@pytest.mark.parametrize("width, shift", [(1.3, 0.5), (0.6, 0.0), (2.5, 0.0)])
+def test_what_is_picked_is_nearer_than_q_and_never_further_than_the_gap(width, shift):
+    case = exact.case_with(width, shift)
+    law = exact.WeightLaw.of(case)
+    kls = [law.picked_kl(K).item() for K in (1, 2, 8, 64)]
+    assert kls[0] == pytest.approx(case.model.kl(*case[1:]).item(), abs=1e-6)
+    assert kls == sorted(kls, reverse=True) and kls[-1] >= -1e-9
+    for K, kl in zip((2, 8, 64), kls[1:]):
+        assert kl <= (law.log_mean - law.lower(K)).item() + 1e-9

@@ -19,7 +19,7 @@ def path_variance(case: Case) -> Tensor:
 
     >>> from vaecourse.exact import reference
     >>> path_variance(reference())
-    tensor([7.1214])
+    tensor([7.1221])
     """
     a, _, _ = parabolas(case)
     return (case.std / case.model.covariance).square().flatten().expand(len(a))

@@ -183,6 +183,15 @@ class WeightLaw:
         integrand = (exponent - exponent.exp() + power(of.log_phi[:, 0], arguments.count("K", K) - 1)).exp()
         return self.mass * K * (integrand @ of.volume)
 
+    def picked_kl(self, K: int) -> Tensor:
+        r"""KL from the law of one z picked from K by weight to the posterior, whose mass is that of q times r.
+
+        Between 0 and log E[w] - E[L_K]. A scalar. Source: arXiv 1704.02916, and 1808.09034 for the inequality.
+        """
+        picked = self.implied_posterior(K)
+        here = picked > RARE  # what is rarer has lost its digits, and adds nothing
+        return (picked[here] * (picked.log() - self.mass.log() - self.log_w)[here]).sum()
+
     def _log_mean(self, n: int, of: Transforms, log_transform: Tensor) -> Tensor:
         """E of the log of the mean of n weights, from the log of their sum's Laplace transform ``[T]``."""
         scaled = (-(of.log_t + math.log(n)).exp()).exp()

@@ -57,6 +57,7 @@ PLACES = {  # the name of each lab: the file of its experiment, and its class th
     "02.quieter": "small.quieter.Quieter",
     "02.baseline": "baseline.ScoreBaseline",
     "03.iwae": "iwae.Iwae",
+    "03.pick": "small.pick.PickByWeight",
     "03.humps": "small.two_humps.SeekOrCover",
     "04.signal": "signal.SignalToNoise",
     "04.widths": "small.three_widths.ThreeWidths",

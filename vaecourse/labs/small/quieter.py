@@ -17,7 +17,7 @@ from vaecourse.labs.frame import Experiment, Number, Whole
 
 STD = case_with(1.0, 0.0).std.item()  # of the posterior
 WIDTHS = np.geomspace(0.25, 4.0, 121)
-QUIETEST, LOUDEST = 0.1, 3000.0  # of the axis
+QUIETEST, LOUDEST = 0.1, 1e6  # of the axis
 
 
 class Noise(NamedTuple):
@@ -70,11 +70,11 @@ class Quieter(Experiment):
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.minorticks_off()
-        axes.legend(loc="lower right", fontsize=11)
+        axes.legend(loc="upper center", fontsize=11, ncols=4, columnspacing=1.2, handlelength=1.5)
         return SimpleNamespace(band=band, bare=bare, score=score, path=path)
 
     def update(self, artists: SimpleNamespace, data: Noise) -> None:
-        low, high = data.quieter or (1.0, 1.0)
+        low, high = data.quieter or (2 * WIDTHS[-1], 2 * WIDTHS[-1])  # else out of sight
         artists.band.set_data([low, high], [QUIETEST] * 2, [LOUDEST] * 2)
         for line, variance in ((artists.path, data.path), (artists.score, data.score), (artists.bare, data.bare)):
             line.set_data(WIDTHS, np.clip(variance, QUIETEST / 10, LOUDEST * 10))

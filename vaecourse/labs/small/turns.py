@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vaecourse import exact, plots
 from vaecourse.labs.frame import Experiment, Number, Whole
@@ -18,7 +19,7 @@ from vaecourse.labs.noise import noise
 NOISE = 0.7  # the variance of the decoder
 X = 2.95**0.5 * noise(500, 1, 0, torch.float64)  # the chapter's data, [500, 1]
 SLOPES = np.linspace(0.0, 2.0, 101)
-LOWEST, HIGHEST = -3.4, -1.8  # of the axis, in nats
+LOWEST, HIGHEST = -3.6, -1.7  # of the axis, in nats
 STEPS = 20
 
 
@@ -56,18 +57,9 @@ class Turns(Experiment):
         self.log_likelihood = np.array([_at(W).log_likelihood(X).mean().item() for W in SLOPES])
 
     def compute(self, steps: int, start: float) -> Turn:
-        """It begins with q = the prior, whatever x is."""
-        mean, std = torch.zeros_like(X), torch.ones_like(X)
-        W, slopes, elbos, likelihoods = start, [], [], []
-        for step in range(steps + 1):
-            if step % 2:
-                posterior = _at(W).posterior(X)
-                mean, std = posterior.mean, posterior.variance.sqrt()
-            elif step:
-                W = exact.m_step(_at(W), X, mean, std).weight.item()
-            slopes.append(W)
-            elbos.append(_at(W).elbo(X, mean, std).mean().item())
-            likelihoods.append(_at(W).log_likelihood(X).mean().item())
+        states = [_state(start, step) for step in range(steps + 1)]
+        slopes, elbos, likelihoods = ([state[part] for state in states] for part in range(3))
+        mean, std = states[-1][3:]
         at_three = [_at(slope).elbo(X, mean, std).mean().item() for slope in (0.0, 1.0, 2.0)]
         return Turn(steps, slopes, elbos, likelihoods, np.polyval(np.polyfit([0.0, 1.0, 2.0], at_three, 2), SLOPES))
 
@@ -79,7 +71,7 @@ class Turns(Experiment):
         gap = axes.plot([], [], color=plots.ENCODER, linewidth=5, solid_capstyle="butt", label="KL to the posterior")[0]
         here = axes.plot([], [], "o", color=plots.DECODER, markersize=11, markeredgecolor="white")[0]
         axes.set(xlim=(0, 2), ylim=(LOWEST, HIGHEST), xlabel="slope W of the decoder", ylabel="nats per data point")
-        axes.legend(loc="lower right", fontsize=11)
+        axes.legend(loc="lower center", fontsize=11, ncols=4, columnspacing=1.2, handlelength=1.5)
         return SimpleNamespace(elbo=elbo, path=path, truth=truth, gap=gap, here=here)
 
     def update(self, artists: SimpleNamespace, data: Turn) -> None:
@@ -113,3 +105,18 @@ class Turns(Experiment):
 @lru_cache(maxsize=256)
 def _at(W: float) -> exact.LinearGaussian:
     return exact.LinearGaussian(torch.tensor([[W]], dtype=torch.float64), NOISE)
+
+
+@lru_cache(maxsize=128)
+def _state(start: float, step: int) -> tuple[float, float, float, Tensor, Tensor]:
+    """W, mean ELBO and mean log p(x) after a step, mean and std of q. It begins with q = the prior, whatever x is."""
+    if not step:
+        W, mean, std = start, torch.zeros_like(X), torch.ones_like(X)
+    else:
+        W, _, _, mean, std = _state(start, step - 1)
+        if step % 2:
+            posterior = _at(W).posterior(X)
+            mean, std = posterior.mean, posterior.variance.sqrt()
+        else:
+            W = exact.m_step(_at(W), X, mean, std).weight.item()
+    return W, _at(W).elbo(X, mean, std).mean().item(), _at(W).log_likelihood(X).mean().item(), mean, std
