@@ -2,13 +2,14 @@
 
 ``LinearGaussian`` is probabilistic PCA, ``reference()`` the one-dimensional case that the chapters return to,
 ``GaussianToy`` the model of "Tighter variational bounds are not necessarily better", ``LaplaceMixture`` that of
-hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of InfoVAE, ``exploding_latent_space`` the toy that breaks
-the ELBO, ``gaussian_mmd2`` the exact distance that ``divergences.mmd2`` estimates.
+hierarchical inference, ``TwoHumps`` a posterior that no Gaussian fits. ``Information`` holds the exact terms of
+InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd2`` the exact distance that
+``divergences.mmd2`` estimates.
 
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
 ``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once; ``Ratio`` is the law of a hierarchical
-ratio, in any dimension.
+ratio, ``shifted_law`` that of a q that is the posterior, moved, both in any dimension.
 """
 
 from vaecourse.exact.case import Case, case_with, reference
@@ -22,6 +23,7 @@ from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
 from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
+from vaecourse.exact.shifted import shifted_law
 from vaecourse.exact.two_humps import TwoHumps
 from vaecourse.exact.weights import WeightLaw, log_weights
 
@@ -49,5 +51,6 @@ __all__ = [
     "log_weights",
     "optimal_baseline",
     "reference",
+    "shifted_law",
     "slopes",
 ]
