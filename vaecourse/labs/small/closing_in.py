@@ -69,7 +69,7 @@ class ClosingIn(Experiment):
         over_z.set(xlim=(-7, 7), ylim=(-REACH, REACH), xlabel="z", ylabel="nats above log q(z), cut at ±3")
         over_K.set(xscale="log", xlim=(0.9, 115), xlabel=f"guesses K, at z = {AT:g}")
         over_K.xaxis.set_major_formatter(FuncFormatter(lambda K, _: f"{K:g}"))
-        over_z.legend(loc="lower center", ncols=3, fontsize=10)
+        over_z.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=10)
         over_K.legend(loc="lower right", fontsize=10)
         return SimpleNamespace(upper=upper, lower=lower, middle=middle, between=between, dots=dots)
 
