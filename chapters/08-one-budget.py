@@ -12,7 +12,7 @@
 #
 # You need chapters 04 and 05. What comes from chapters 06 and 07 is marked with the number; you can read over it.
 #
-# **Part 1: reading 35 minutes, doing 15 minutes. Part 2: reading 40 minutes, doing 30 minutes.** The project at the end is not counted.
+# **Part 1: reading 35 minutes, doing 15 minutes. Part 2: reading 40 minutes, doing 35 minutes.** The project at the end is not counted.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 20 cockpit (five presets, four minutes each), 5 predictions, 15 the table with exercises 1 and 2, 10 the four words, 20 pitfalls with exercises 3 and 5,
