@@ -9,7 +9,8 @@ InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
 ``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once. ``ScoreGradient`` has them of the score
-function, by baseline, and ``Ratio`` is the law of a hierarchical ratio; both in any dimension.
+function, by baseline, ``Ratio`` is the law of a hierarchical ratio, ``shifted_law`` that of a q that is the posterior,
+moved; all three in any dimension.
 """
 
 from vaecourse.exact.baselines import ScoreGradient
@@ -26,6 +27,7 @@ from vaecourse.exact.mean_mixture import MeanMixture
 from vaecourse.exact.one_sample import path_variance, quieter_by_score, score_variance
 from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
+from vaecourse.exact.shifted import shifted_law
 from vaecourse.exact.steps import m_step
 from vaecourse.exact.two_humps import TwoHumps
 from vaecourse.exact.weights import WeightLaw, log_weights
@@ -59,6 +61,7 @@ __all__ = [
     "quieter_by_score",
     "reference",
     "score_variance",
+    "shifted_law",
     "slopes",
     "unit_kl",
 ]

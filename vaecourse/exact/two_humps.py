@@ -1,4 +1,4 @@
-r"""A posterior with two humps, and the Gaussians that fit it best: a family that does not hold the posterior."""
+r"""A posterior with two humps, and the Gaussians that fit it best in either direction of the KL."""
 
 from __future__ import annotations
 

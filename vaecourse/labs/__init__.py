@@ -69,7 +69,9 @@ PLACES = {  # the name of each lab: the file of its experiment, and its class th
     "06.mmd": "mmd.TwoClouds",
     "07.samplers": "samplers.LearnedSamplers",
     "07.bounds": "hierarchical.HierarchicalBounds",
+    "07.close": "small.closing_in.ClosingIn",
     "08.cockpit": "cockpit.TrainingCockpit",
+    "08.dimension": "small.dimension.Dimension",
 }
 
 ALL: dict[str, Callable[[], Panel]] = _Labs({name: _lab(place) for name, place in PLACES.items()})

@@ -1,4 +1,4 @@
-"""The lab of three widths: its ratios are those of sampled gradients, and only a q of finite chi-square keeps the rates."""
+"""The lab of three widths: its ratios are those of sampled gradients; only a q of finite chi-square keeps the rates."""
 
 import pytest
 import torch

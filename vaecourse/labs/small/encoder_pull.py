@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ class EncoderPull(Experiment):
     stills = ["the ELBO (K = 1)", "K = 64", "K = 64, direction only"]
 
     def compute(self, K: int, arrows: str) -> Arrows:
-        return Arrows(K, arrows == TURN, *(np.array([_pull(*at, k) for at in [*PLACES, MARKED]]) for k in (K, 1)))
+        return Arrows(K, arrows == TURN, *(np.array([_pull(s, w, k) for s, w in [*PLACES, MARKED]]) for k in (K, 1)))
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplots()
@@ -71,7 +71,7 @@ class EncoderPull(Experiment):
         axes.axhline(math.sqrt(0.5), color=plots.ELBO, linestyle=":", label="below: χ² is infinite")
         axes.plot([0], [1], "o", color=plots.EXACT, label="the posterior")
         axes.plot([], [], color=plots.PRIOR, linewidth=1.2, label="KL(q ‖ posterior), nats")
-        look = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004, "zorder": 3}
+        look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004, "zorder": 3}
         everywhere = axes.quiver(*PLACES.T, *PLACES.T, color=plots.ENCODER, **look)
         marked = axes.quiver(*MARKED, *MARKED, color=plots.Q, **look | {"width": 0.007})
         axes.plot(*MARKED, "o", color=plots.Q, zorder=4, label="the q of the sentence")

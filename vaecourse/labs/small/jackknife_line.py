@@ -129,10 +129,10 @@ def _exact(width: float) -> tuple[NDArray[np.floating], NDArray[np.floating], ND
     sizes = np.append(np.arange(1, LARGEST_K + 1), 2 ** np.arange(7, 21))
     values = np.array([law.lower(int(n)).item() for n in sizes]) - law.log_mean.item()
     bound = values[:LARGEST_K]
-    biases = [[_jackknife(bound, K, order) for K in KS] for order in range(ORDERS)]
+    biases = [[_jackknife(bound, int(K), order) for K in KS] for order in range(ORDERS)]
     return bound, np.array([np.append(1 / sizes, 0.0), np.append(values, 0.0)]), np.array(biases)
 
 
 def _jackknife(bound: NDArray[np.floating], K: int, order: int) -> float:
-    coefficients = bounds.jackknife_coefficients(int(K), order)
+    coefficients = bounds.jackknife_coefficients(K, order)
     return sum(c * bound[K - j - 1] for j, c in enumerate(coefficients))

@@ -49,10 +49,10 @@ class SeekOrCover(Experiment):
     stills = ["the ELBO (K = 1)", "K = 64", "nearly one hump"]
 
     def compute(self, K: int, distance: float) -> Fits:
-        humps, laws = _fitted(distance)
+        (seeking, covering), laws = _fitted(distance)
         Ks = np.append(KS[KS < K], K)  # what lies ahead is the learner's to predict
         gaps = np.array([[-law.lower(int(k)).item() for k in Ks] for law in laws])
-        return Fits(distance, K, humps.seeking(), humps.covering(), Ks, gaps)
+        return Fits(distance, K, seeking, covering, Ks, gaps)
 
     def build(self, figure: Figure) -> SimpleNamespace:
         density, gap = figure.subplots(1, 2, width_ratios=[1.1, 1])
@@ -91,6 +91,8 @@ class SeekOrCover(Experiment):
 
 
 @lru_cache(maxsize=64)
-def _fitted(distance: float) -> tuple[exact.TwoHumps, list[exact.WeightLaw]]:
+def _fitted(distance: float) -> tuple[list[tuple[float, float]], list[exact.WeightLaw]]:
+    """(mean, std) of the q that seeks and of the one that covers, and the laws of their weights."""
     humps = exact.TwoHumps(distance)
-    return humps, [humps.law(*q, points=301) for q in (humps.seeking(), humps.covering())]
+    fits = [humps.seeking(), humps.covering()]
+    return fits, [humps.law(*q, points=301) for q in fits]
