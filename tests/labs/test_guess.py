@@ -1,5 +1,6 @@
 """A lab that asks first: before the guess the truth is in neither picture nor sentence, and then beside the guess."""
 
+import importlib
 import json
 import math
 import re
@@ -26,6 +27,17 @@ KINDS = {
         [1, 2],
     ),
 }
+
+
+name_of = asking.name_of  # the tests have one of their own
+
+
+def test_a_lab_knows_its_name():
+    for name, place in labs.PLACES.items():
+        file, kind = place.rsplit(".", 1)
+        experiment = getattr(importlib.import_module(f"vaecourse.labs.{file}"), kind)
+        assert name_of(experiment.__new__(experiment)) == name
+    assert name_of(Line()) is None
 
 
 @pytest.fixture(autouse=True)
