@@ -58,8 +58,8 @@ plots.use_style()
 # $-2.3557$: too low by $0.6094$. But you may guess $K$ times and pool the guesses before you give the score. How guesses
 # are scored and pooled comes right after the lab.
 #
-# **Your prediction:** how many guesses close nine tenths of that gap? About 7, about 70, or about 700?
-# Say a number aloud. Then drag $K$ upwards and watch the distance from the blue dot, the **bound**, to the black dashed
+# **Your prediction:** how many guesses close nine tenths of that gap? The lab asks before it lets you drag (*Skip*, or
+# Escape, passes over it). Then drag $K$, and watch the distance from the blue dot, the **bound**, to the black dashed
 # line, the exact answer. On the right you see 500 single runs of the same experiment.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, 8 and 64: the expected bound rises with K towards the dashed line log p(x) = -1.7463; beside it 500 single runs, which scatter less and less around the bound."}}

@@ -82,7 +82,7 @@ def standard_normal(*shape, seed):
 #
 # A hidden number $z$ was drawn from the **prior** $p(z) = N(0, 1)$. You saw $x = 1.3$, a noisy reading of $1.5\,z$ with
 # noise variance 0.7. You bet on where $z$ was by naming a Gaussian $q$, its mean and its width (standard deviation). The
-# score of your bet is called the **ELBO**, the orange bar. Before you drag, write down your guesses:
+# score of your bet is called the **ELBO**, the orange bar. Guess before you drag; the lab asks for a part of the second:
 #
 # 1. Can any $q$ score above the dashed line on the right, $\log p(x)$?
 # 2. With the centre right, which costs more: a $q$ half as wide as it should be, or one twice as wide?

@@ -90,7 +90,7 @@ plots.use_style()
 # 2. How often does the interval contain the true $p(x)$: 95%, 85% or 70% of the time?
 # 3. Twice as wide instead of half: better or worse?
 #
-# The lab repeats the experiment forty times. Intervals that miss are red. Press *too narrow*, then *New noise* a few times;
+# The lab asks the second, and repeats the experiment forty times. Intervals that miss are red. Press *New noise* a few times;
 # then *too wide*, and do it again. Section 4 has the answers.
 
 # %% slideshow={"slide_type": "fragment"} mystnb={"image": {"alt": "Four states of the proposal lab: with q equal to the posterior all weights are equal; with q half as wide the weights have a long tail and the variance is infinite; with q twice as wide or off the centre the variance is finite"}}
@@ -932,7 +932,7 @@ for K in (2, 4, 8, 32):
 # short at $K = 32$. The second is $(K-1)/K$ of the truth. The last two are right. A shrunk gradient is not a disaster (a larger
 # step undoes it, if $K$ never changes); the plug-in $c^*$ has no such excuse.
 #
-# **Guess.** In the lab *optimal* is the last column, $c^*$ from the other $K - 1$ samples. At $K = 4$, does it beat
+# **Guess**, the lab asks it: *optimal* is the last column, $c^*$ from the other $K - 1$ samples. At $K = 4$, does it beat
 # *leave-one-out*? And at $K = 64$? (The bars are multiplied by $K$, so that you can compare different $K$.) Then **drag until it flips**:
 # the shift to 0 at $K = 64$, the width to 1 and the shift to 0, then $D$ up, last the unit of $x$.
 

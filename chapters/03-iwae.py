@@ -96,14 +96,14 @@ def seeded(number):  # noise that is the same for everybody
 # Chapter 01's remedy is a better $q$. This chapter leaves $q$ **exactly as it is**, draws $K$ samples from it, averages their
 # weights $w = p(x, z)/q(z \mid x)$, and takes the logarithm last.
 #
-# **Your predictions**, before you touch anything:
+# **Your predictions.** The lab has you draw the curve that answers 1 and 2, and shows its own beside it:
 #
 # 1. $q$ stays wrong, its KL stays $0.609$. Can the gap close all the same?
 # 2. Ten times more samples: how much less gap? $\sqrt{10}$ times, 10 times, 100 times?
 # 3. With the same $K$: is a $q$ that is too *wide* worse, or one that is too *narrow*?
 #
-# Then drag $K$ from 1 upwards. The curve shows only where you have been; what lies ahead is yours to predict. (The blue
-# density, *picked by weight*, waits for *The posterior you get for free*.)
+# Then drag $K$ from 1 upwards; the curve goes as far as you have been. (The blue density, *picked by weight*, waits for
+# *The posterior you get for free*.)
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab at K = 1, at K = 64 and with a q of 0.4 posterior widths at K = 64. Left, the exact bound rises with K towards the dashed line log p(x) = -1.746, next to the dotted law chi squared over 2K. Right, q, the posterior and the density of a sample picked by its weight, and 400 single estimates."}}
 labs.ALL["03.iwae"]()

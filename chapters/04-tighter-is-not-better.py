@@ -100,7 +100,7 @@ def seeded(number):  # noise that is the same for everybody
 # **signal-to-noise ratio** (SNR): how far the mean of the gradient is from zero, in standard deviations of one gradient. A ratio of 2
 # says nearly every step goes the right way. A ratio of 0.02 says that the step is a coin toss.
 #
-# **Your predictions**, before you run the next cell: write them down, for its curves show all $K$ at once. Then drag $K$.
+# **Your predictions.** The lab has you draw the first, and shows no curve before. Then drag $K$.
 #
 # 1. $K$ goes from 1 to 1000. The bound gets tight. What happens to the encoder's ratio: up, down, or nothing?
 # 2. And the decoder's?

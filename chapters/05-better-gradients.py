@@ -94,7 +94,7 @@ def seeded(number):  # noise that is the same for everybody
 # SNR over $K$ (bottom right). The dashed line on the left is the exact gradient of the bound. Every estimator gets the same
 # $K$ samples (MIWAE in four groups). Small triangles at the top right: mean values of VR-IWAE and the jackknife, both from this chapter.
 #
-# **Your predictions**, before you run the next cell: write them down.
+# **Your predictions.** The lab asks where STL's histogram is, and shows none before.
 #
 # 1. *STL* leaves out a part of the gradient that has mean zero at $K = 1$. Is its histogram in the same place at $K = 64$?
 # 2. *DReG* has the same mean as *IWAE*. How much narrower is it at $K = 64$: twice, ten times, eighty times?

@@ -96,7 +96,7 @@ def z_score(samples, truth):
 # bump at each, $q(z \mid x) = \mathcal N(x, \tau^2)$. Our decoder reads the sign, $p(x \mid z) = \mathcal N(\mathrm{sign}\, z,\ s^2)$, with
 # $s = e^{-1/(8\tau^2)}$: the narrower the bumps, the surer the decoder.
 #
-# **Your predictions**, before you touch anything. Let $\tau$ shrink.
+# **Your predictions.** Let $\tau$ shrink; the lab has you draw the first, and shows no curve before.
 #
 # 1. The ELBO pays $KL(q(z|x) \,\|\, p(z))$ for narrow codes. Does it have a best $\tau$?
 # 2. The ELBO gets better. Does $q$ get closer to the model's posterior?

@@ -93,7 +93,7 @@ plots.use_style()
 # The lab shows them: left both means against $K$, right single draws of them, and above those $\tau$ beside the prior and the posterior $q(\psi \mid z)$.
 # The exact $\log q(z)$ is dashed; these laws were chosen so that it is known.
 #
-# **Your predictions**, before you touch anything:
+# **Your predictions.** The lab asks the second half of 1:
 #
 # 1. $\tau$ ignores $z$: it is the prior. In *one* dimension, how many guesses bring the upper bound within a tenth of a nat? And in
 #    *fifty*: does $K = 1000$ do?
@@ -1000,7 +1000,7 @@ plt.show()
 # in a few seconds of training.
 #
 # In the lab below you choose the target, $K$ and $\tau$, and look at recorded trainings. Its targets are *not* normalised, as a posterior's $p(x, z)$ is not. The logarithm of their integral, $\log Z$, stands where $\log p(x)$ stood:
-# the bound ends $KL(q \,\|\, p)$ plus the gap of $U_K$ below it. **Predict:** the X, a $\tau$ that does not look at $z$, and $K = 0$. What shape will the sampler take?
+# the bound ends $KL(q \,\|\, p)$ plus the gap of $U_K$ below it. The lab asks first: the X, a $\tau$ that does not look at $z$, and $K = 0$. What shape will the sampler take?
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in three states, the X after 1500 steps: HVM with K = 0 has learned one slanted blob, little better than the best Gaussian; SIVI with K = 20 an X with a loose bound; IWHVI with K = 20 an X whose bound is within 0.04 nats of log Z."}}
 labs.ALL["07.samplers"]()

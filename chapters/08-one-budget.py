@@ -92,7 +92,7 @@ plots.use_style()
 # Presets 4 and 5 are InfoVAE (chapter 06): $1 - \alpha$ is the price of a nat in the code, $\lambda$ belongs to the divergence. *Divergence* takes any of chapter 06's; a kernel has a width, and $M$ is at most 4 there.
 #
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Your predictions first.** Write them down; they are short.
+# **Your predictions first.** The lab asks 1; write down the others, they are short.
 #
 # 1. The VAE has trained for a while. You press *drown the encoder*: IWAE with $K = 64$. Which of the two ratios falls, and does $\log p(x)$ fall with it?
 # 2. Then *rescue it with MIWAE*: $M = K = 8$, still 64 samples. What comes back?

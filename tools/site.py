@@ -24,7 +24,7 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import chapter, edition, ending, live, made, trained, typed, vendor
+from tools import chapter, edition, ending, learner, live, made, trained, typed, vendor
 from vaecourse import files, labs
 
 ROOT = chapter.ROOT
@@ -85,17 +85,21 @@ def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = linked(unfolded(cell.source))
+            cell.source = linked(unfolded(explained(cell.source)))
             if "instructor" in chapter.tags(cell):
                 cell.source = _details("For the teacher", cell.source, "instructor")
         elif "solution" in chapter.tags(cell):
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
             cell.metadata.mystnb = {**cell.metadata.get("mystnb", {}), "code_prompt_show": "Solution"}
+        shown = [] if "solution" in chapter.tags(cell) else chapter.labs_of(cell)
+        cells += [_text(question) for name in shown if (question := asked(name))]
         cells.append(cell)
-        for name in [] if "solution" in chapter.tags(cell) else chapter.labs_of(cell):
+        for name in shown:
             if name in live.ALL:
                 cell.metadata.tags = [*chapter.tags(cell), "live-still"]  # its picture gives way to what is live
                 cells.append(_text(live.block(name)))
+            elif name not in trained.WORDS and asked(name):
+                cell.metadata.tags = [*chapter.tags(cell), "hide-output"]  # its picture has the answer
             if name in trained.WORDS:
                 cell.metadata.tags = [*chapter.tags(cell), "live-still"]
                 cells.append(_text(trained.block(name)))
@@ -145,7 +149,23 @@ def lab_in_words(name: str) -> str:
     lines = [f"{i}. {words}" for i, words in enumerate(sentences(lab), 1)]
     handles = ", ".join(f"*{control.label}*" for control in lab.experiment.controls)
     how = f"**Live in JupyterLab:** `make lab`, then run the cells down to this one and move {handles}."
-    return ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*lines, "", how, ":::"])
+    words = ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*lines, "", how, ":::"])
+    if (guess := lab.experiment.guess) is None:
+        return words
+    return _details("The answer, and the lab in words", f"{guess.explained(lab.experiment)}\n\n{words}", "answer")
+
+
+def asked(name: str) -> str:
+    """The question that opens a lab, for a page that nobody can answer on; nothing where it asks none."""
+    if (guess := labs.ALL[name]().experiment.guess) is None:
+        return ""
+    options = "\n".join(f"- {option}" for option in guess.choices())
+    return f"**Guess first.** {guess.question}\n\n{options}".strip()
+
+
+def explained(markdown: str) -> str:
+    """An explanation, shut until it is opened: the prediction stands right above it."""
+    return learner.folded(markdown) if markdown.startswith(learner.EXPLAIN) else markdown
 
 
 def sentences(lab: object) -> Iterator[str]:

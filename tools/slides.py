@@ -33,6 +33,7 @@ FOLDER = chapter.ROOT / "build/slides"
 OWN = chapter.ROOT / "site/slides"
 FILES = ["reveal.js/dist/reveal.css", "reveal.js/dist/reveal.js", "reveal.js/plugin/notes/notes.js", vendor.MATHJAX]
 STYLE = "a11y-high-contrast-light"
+LATER = ' data-step="later"'  # of what is shown one step after what is beside it
 
 
 @dataclass
@@ -59,7 +60,12 @@ def stacks(notebook: NotebookNode) -> list[list[Slide]]:
         elif kind != "skip":
             slide.steps += kind == "fragment"
             step = f' data-step="{slide.steps}"' if kind == "fragment" else ""
-            slide.blocks += [block.replace(">", f"{step}>", 1) for block in blocks(cell)]
+            shown = blocks(cell)
+            slide.steps += any(LATER in block for block in shown)
+            stepped = [block.replace(LATER, f' data-step="{slide.steps}"', 1) for block in shown]
+            slide.blocks += [
+                block if LATER in was else block.replace(">", f"{step}>", 1) for was, block in zip(shown, stepped)
+            ]
     return found
 
 
@@ -128,15 +134,23 @@ def shown(output: NotebookNode, alt: str) -> str | None:
     return f'<pre class="output" style="--columns: {_columns(text)}">{html.escape(text)}</pre>' if text else None
 
 
-def figure(png: str, alt: str, caption: str = "") -> str:
+def figure(png: str, alt: str, caption: str = "", step: str = "") -> str:
     words = f"<figcaption>{caption}</figcaption>" if caption else ""
     kind = ' class="wide"' if caption else ""
-    return f'<figure{kind}><img src="data:image/png;base64,{png.strip()}" alt="{html.escape(alt)}">{words}</figure>'
+    return (
+        f'<figure{kind}{step}><img src="data:image/png;base64,{png.strip()}" alt="{html.escape(alt)}">{words}</figure>'
+    )
 
 
 def lab_states(name: str) -> Iterator[str]:
     """A lab as its pictures one by one, each with its sentence: what it shows live is a matter of ``make present``."""
     lab = labs.ALL[name]()
+    guess = lab.experiment.guess
+    step = LATER if guess is not None else ""  # the pictures have the answer
+    if guess is not None:
+        yield f"<p><strong>Guess first.</strong> {html.escape(guess.question)}</p>"
+        if choices := guess.choices():
+            yield "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in choices) + "</ul>"
     for settings in lab.stills:
         for control, value in settings.items():
             lab.controls[control].value = value
@@ -144,7 +158,9 @@ def lab_states(name: str) -> Iterator[str]:
             lab.trained()
         lab.flush()
         sentence = re.sub("<.*?>", "", lab.sentence.value)
-        yield figure(base64.b64encode(lab.image.value).decode(), html.unescape(sentence), sentence)
+        yield figure(base64.b64encode(lab.image.value).decode(), html.unescape(sentence), sentence, step)
+    if guess is not None:
+        yield f"<p{step}>{html.escape(guess.explained(lab.experiment))}</p>"
 
 
 # The deck ------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,11 @@ from vaecourse.labs.shown import while_there
 from vaecourse.labs.store import presenting
 from vaecourse.labs.turns import in_turn
 
-WAITING = "The picture shows the rest when you have guessed."
+WAITING = {  # in place of the sentence, by the kind of question
+    "choice": "The picture shows the rest when you have guessed.",
+    "number": "Click into the picture, or move the slider. It shows the rest when you have guessed.",
+    "curve": "Draw on the picture, or move the sliders. It shows the rest when you have guessed.",
+}
 ASKING, ANSWERED, OPEN = "asking", "answered", "open"
 
 _answers: dict[str, Any] = {}  # of this kernel, by lab: at most one for each

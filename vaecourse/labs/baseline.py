@@ -94,6 +94,7 @@ class ScoreBaseline(Experiment):
             f"At K = 4 the optimal one has {lab.cost(4):.1f} times its variance, for it is a ratio of two noisy sums; "
             f"at K = 64, {lab.cost(64):.2f} times."
         ),
+        legend="upper right",
     )
 
     def compute(self, baseline: str, K: int, width: float, shift: float, D: int, unit: float, seed: int) -> Baseline:

@@ -184,13 +184,14 @@ class TrainingCockpit(Training):
     guess = OneOf(
         "A VAE has trained for a while. You press “drown the encoder”: IWAE, K = 64. Which signal-to-noise ratio "
         "falls, and does log p(x) fall with it?",
-        on="samples",
+        on="curves",
+        legend="lower left",
         options={
-            "the encoder's, and log p(x) falls": None,
-            "the encoder's, and log p(x) goes on rising": None,
-            "the decoder's, and log p(x) goes on rising": None,
+            "encoder, log p(x) falls": None,
+            "encoder, log p(x) still rises": None,
+            "decoder, log p(x) still rises": None,
         },
-        truth=lambda lab: "the encoder's, and log p(x) goes on rising",
+        truth=lambda lab: "encoder, log p(x) still rises",
         because=lambda lab: (
             "See it: Start, “drown the encoder” after 200 steps. The encoder's ratio goes down to the dotted line, "
             f"{FLOOR:.2f}, what pure noise reads; the decoder goes on learning, and log p(x) with it. “rescue it with "

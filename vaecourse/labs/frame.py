@@ -251,7 +251,7 @@ class Panel(Asks):
 
     def _tell(self, sentence: str) -> None:
         if self.asking and self.error is None:
-            sentence = WAITING
+            sentence = WAITING[self._asked().kind]
         self._image.alt = f"{self.experiment.title}. {sentence}"
         self._sentence.value = html.escape(sentence, quote=False)
 

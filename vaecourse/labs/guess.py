@@ -254,7 +254,8 @@ class Drawn:
         self.axes.add_line(self.line)
         self.axes.axis(limits)
         self.key = Legend(self.axes, [self.line], [NAME], loc=guess.legend, fontsize=11, borderaxespad=0.3)
-        self.key.set(zorder=9, in_layout=False)
+        self.key.set(zorder=9, in_layout=False, frame_on=True)
+        self.key.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
         self.axes.add_artist(self.key)
         self.show(None)
 
@@ -267,8 +268,11 @@ class Drawn:
         """Draw this answer; None: none."""
         x, y = ([], []) if answer is None else self.guess.points(answer, self.axes)
         self.line.set_data(x, y)
-        for artist in self.own:
-            artist.set_visible(len(x) > 0)
+        self.line.set_visible(len(x) > 0)
+        self.key.set_visible(answer is not None)
+        words = NAME if len(x) else f"{NAME}: {answer}"  # of one without a place, what was said
+        self.key.get_texts()[0].set(text=words, color=plots.GUESS)
+        self.key.get_lines()[0].set_visible(len(x) > 0)
 
 
 def _artists(found: Any) -> list[Artist]:

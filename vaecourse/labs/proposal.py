@@ -82,6 +82,7 @@ class ProposalWidth(Experiment):
             f"Of 1000 such intervals {coverage(0.5):.0%} hold it, and {coverage(2.0):.0%} where q is twice as wide "
             "instead of half. Press “too wide”, and New noise a few times."
         ),
+        legend="lower left",
     )
 
     def compute(self, width: float, shift: float, K: int, seed: int) -> Proposal:

@@ -85,7 +85,7 @@ function ask(model, el, id) {
   const form = add(el, "div", { className: "vaecourse-question" });
   form.setAttribute("role", "group");
   form.setAttribute("aria-labelledby", id);
-  add(form, "p", { id, tabIndex: -1, textContent: model.get("question") });
+  add(form, "p", { id, tabIndex: -1, textContent: `Guess first. ${model.get("question")}` });
   const skip = () => model.send({ do: "skip" });
   const escape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape") skip();
@@ -205,8 +205,8 @@ function handle(model, parent, name, moved) {
   const output = add(head, "output", { htmlFor: id });
   const input = add(row, "input", { id, type: "range", min: 0, max: texts.length - 1, step: 1 });
   const write = () => {
-    output.textContent = texts[at()] + model.get("unit");
-    input.setAttribute("aria-valuetext", output.textContent);
+    output.textContent = texts[at()];
+    input.setAttribute("aria-valuetext", texts[at()] + model.get("unit"));
   };
   const at = () => Number(input.value);
   const put = (/** @type {number} */ stop) => {
