@@ -100,7 +100,7 @@ plots.use_style()
 # 4. Then *save it with MMD*: $\alpha = 0.5$, half the price for a nat in the code, and $\lambda = 5$. Does the model come back, and how soon?
 # 5. And the question of this chapter: with 64 samples for every step, **which objective would you use**, and what would you measure to defend it?
 #
-# Press **Run 200** for the VAE, and again after each new preset. The speed stands beside it.
+# Press **Run**, which takes 200 steps of the VAE, and again after each new preset. The speed stands below it.
 
 # %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The training cockpit in two states: the ELBO after 80 steps, and InfoVAE with MMD. Left the codes of held-out digits in the plane, in the middle the bound and log p(x) above the signal-to-noise ratios of encoder and decoder, right samples and reconstructed digits."}}
 labs.ALL["08.cockpit"]()
