@@ -56,6 +56,7 @@ def test_nothing_is_given_away_and_nothing_else_is_gone(place):
             assert cell.source == before[cell.id].source or before[cell.id].source.startswith(learner.EXPLAIN)
     shown = [cell for cell in own if chapter.labs_of(cell)]
     assert shown and all("import labs" in cell.source for cell in shown), "a lab that cannot be run alone"
+    assert all(cell.source.startswith(learner.STARTS) for cell in shown), "a lab that does not say how to start it"
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     assert not any("verdict.passed" in cell.source for cell in notebook.cells)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,6 +1,9 @@
 """A chapter's labs full screen, as a lecturer projects them: 1280 x 720, live, with no network."""
 
+import os
 import re
+import signal
+import subprocess
 
 import pytest
 
@@ -47,6 +50,29 @@ def test_the_labs_of_a_chapter_are_live_on_a_projector(chromium, address):
     page.reload(timeout=1000 * browser.SECONDS)  # the page that goes ends its kernel
     page.locator(".vaecourse-lab").first.wait_for(timeout=1000 * browser.SECONDS)
     assert asked.get(f"{page.url}api/kernels/{kernel}").status == 404
+    page.close()
+
+
+def test_a_page_whose_kernel_has_ended_says_what_to_press(chromium, address):
+    page = chromium.new_page(viewport=SCREEN)
+    page.goto(address, timeout=1000 * browser.SECONDS)
+    lab = page.locator(".vaecourse-lab").first
+    lab.locator(".vaecourse-picture canvas[data-shown]").wait_for(timeout=1000 * browser.SECONDS)
+    start = browser.words(lab)
+    slider = lab.locator("input[type=range]").first
+    slider.focus()
+    slider.press("ArrowRight")
+    changed = "([lab, before]) => lab.querySelector('.vaecourse-sentence').textContent !== before"
+    page.wait_for_function(changed, arg=[lab.element_handle(), start])
+    was = browser.words(lab)
+    kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    pid = subprocess.run(["pgrep", "-f", f"kernel-{kernel}"], capture_output=True, text=True, check=True).stdout
+    os.kill(int(pid.split()[0]), signal.SIGKILL)
+    said = "(lab) => getComputedStyle(lab, '::before').content.includes('F5')"
+    page.wait_for_function(said, arg=lab.element_handle(), timeout=2000)
+    page.reload(timeout=1000 * browser.SECONDS)
+    lab.locator(".vaecourse-picture canvas[data-shown]").wait_for(timeout=1000 * browser.SECONDS)
+    page.wait_for_function(changed.replace("!==", "==="), arg=[lab.element_handle(), was])
     page.close()
 
 

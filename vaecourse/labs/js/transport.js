@@ -19,11 +19,8 @@ function render({ model, el }) {
   Object.assign(steps, { type: "number", min: "1", value: "200" });
   steps.setAttribute("aria-label", "steps of Run");
   const run = () => ({ do: "run", steps: steps.valueAsNumber });
-  const runs = button("Run", run);
-  const so_many = () => (runs.textContent = `Run ${steps.value}`);
-  steps.addEventListener("input", so_many);
+  button("Run", run);
   steps.addEventListener("keydown", (event) => event.key === "Enter" && model.send(run()));
-  so_many();
   el.append(steps);
   const speed = document.createElement("select");
   speed.setAttribute("aria-label", "speed");
