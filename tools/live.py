@@ -68,8 +68,8 @@ ALL = {
     "00.bound": Live(
         question="How near does the bound come, and how sure is one run of it?",
         to_try="Guess the gap at K = 8 before you drag there. Then go on to K = 64.",
-        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave about "
-        "an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
+        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave "
+        "about an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
         facts=first_runs,
     ),
     "01.gap": Live(
@@ -118,8 +118,9 @@ ALL = {
     "06.explode": Live(
         question="Two data points, two codes, and a bound without a top. Where do the codes end up?",
         to_try="Drag τ to the right end and back. Then press <em>noise 0.2 and λ = 10</em>.",
-        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the posterior: "
-        "the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the objective a top.",
+        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the "
+        "posterior: the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the "
+        "objective a top.",
     ),
     "06.mmd": Live(
         question="Two clouds of points. Do they come from one law?",
@@ -131,28 +132,31 @@ ALL = {
     "07.bounds": Live(
         question="log q(z) lies between two bounds. How many draws of tau does it take to pin it down?",
         to_try="Press <em>SIVI</em>, then <em>SIVI in 50 dimensions</em>, then <em>IWHVI in 50 dimensions</em>.",
-        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has learned "
-        "a little needs few. With the exact posterior no draw is needed at all.",
+        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has "
+        "learned a little needs few. With the exact posterior no draw is needed at all.",
         facts=mixture,
     ),
 }
 
 
 def block(name: str) -> str:
-    """The lab ``name`` as HTML for a page of chapters/, hidden until it is live. An empty line would end the block."""
+    """The lab ``name`` as HTML, hidden until it is live. An empty line would end the block."""
     live, lab = ALL[name], labs.ALL[name]()
     handles = [shortened(handle, live.at_most) for handle in traits(lab) if handle["name"] not in live.without]
     given = {"title": lab.experiment.title, "controls": handles, "presets": lab.presets, "facts": live.facts()}
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
-    static = "../_static/live"
     return f"""\
-<link rel="stylesheet" href="{static}/lab.css"><link rel="stylesheet" href="{static}/live.css">
 <div class="live" data-lab="{name}" hidden>
 <p><strong>{live.question}</strong> {live.to_try}</p>
 <details><summary>What you see</summary><p>{live.to_see}</p></details>
 <script type="application/json">{told}</script>
-</div>
-<script defer src="{static}/live.js"></script>"""
+</div>"""
+
+
+def loads(static: str = "../_static/live") -> str:
+    """What a page with live labs loads, once: their styles and their script."""
+    styles = "".join(f'<link rel="stylesheet" href="{static}/{name}.css">' for name in ("lab", "live"))
+    return f'{styles}<script defer src="{static}/live.js"></script>'
 
 
 def traits(lab: labs.frame.Panel) -> list[dict[str, Any]]:

@@ -89,6 +89,8 @@ def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
                 cell.metadata.tags = [*chapter.tags(cell), "live-still"]  # its picture gives way to what is live
                 cells.append(_text(live.block(name)))
             cells.append(_text(lab_in_words(name)))
+    if any("live-still" in chapter.tags(cell) for cell in cells):
+        cells.append(_text(live.loads()))
     cells.insert(1, _text(how_to_run(path.stem, repository)))
     notebook.cells = cells
     return notebook
