@@ -68,8 +68,8 @@ ALL = {
     "00.bound": Live(
         question="How near does the bound come, and how sure is one run of it?",
         to_try="Guess the gap at K = 8 before you drag there. Then go on to K = 64.",
-        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave "
-        "about an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
+        to_see="The mean of the bound climbs to log p(x) from below, fast at first; from K = 8 on eight times the "
+        "samples leave about an eighth of the gap. The single runs close in on it too, and some land above it.",
         facts=first_runs,
     ),
     "01.gap": Live(
@@ -81,7 +81,7 @@ ALL = {
     ),
     "02.proposal": Live(
         question="Forty intervals of 95 %. How many of them miss?",
-        to_try="Press <em>too narrow</em>, count the red ones, then press <em>too wide</em>.",
+        to_try="Press <em>too narrow</em>, count those that miss, then press <em>too wide</em>.",
         to_see="Too wide costs samples, and the intervals still do what they say. Too narrow looks precise: most runs "
         "lack the few heavy weights, so their intervals are short, and more of them miss p(x) than 5 %.",
         facts=reference,
@@ -90,7 +90,7 @@ ALL = {
         question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
         to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
         to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
-        "sits shrinks the gradient by 1/K. The reparameterised gradient still varies less than any of them.",
+        "sits shrinks the gradient by 1/K. At this q the reparameterised gradient varies less still.",
         facts=reference,
     ),
     "03.iwae": Live(
@@ -104,8 +104,8 @@ ALL = {
     "04.signal": Live(
         question="More samples make a tighter bound. Do they make a better gradient?",
         to_try="Press <em>drown the encoder</em>, then <em>rescue it with MIWAE</em>.",
-        to_see="With K the decoder's signal grows and the encoder's drowns: its mean falls faster than its noise. "
-        "Averages over M groups lift both.",
+        to_see="At this q the decoder's signal grows with K and the encoder's drowns: its mean falls faster than "
+        "its noise. Averages over M groups lift both.",
         facts=signals,
     ),
     "05.estimators": Live(

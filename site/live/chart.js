@@ -50,7 +50,7 @@ export class Axes {
    */
   #ticks(frame, x, y) {
     const words = (/** @type {Direction} */ axis, /** @type {number} */ tick) =>
-      (axis.name ?? String)(tick).replace("-", "−");
+      (axis.name ?? String)(tick).replace(/-(?=\d)/, "−");
     for (const tick of x.ticks ?? []) {
       if (x.grid ?? true) add(frame, "path", { class: "live-grid", d: `M${this.x(tick)} 0V${this.height}` });
       words(x, tick).split("\n").forEach((line, i) => {

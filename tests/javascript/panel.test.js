@@ -97,7 +97,7 @@ test("an address and its settings: both ways, and what a control cannot be is pa
       "K=a",
       "width=NaN",
       "width=Infinity",
-      
+
       "x=1",
       "pooled=yes",
       "seed=-1",
