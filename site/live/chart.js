@@ -1,7 +1,7 @@
 // Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may
 // change under a picture that stands.
 
-const SPACE = { left: 44, right: 12, top: 8, bottom: 44 };
+const SPACE = { left: 50, right: 12, top: 8, bottom: 44 };
 
 /** @import { Chart, Direction } from "./lab.d.ts" */
 /** @typedef {ArrayLike<number>} Numbers */
@@ -68,7 +68,7 @@ export class Axes {
     });
     add(frame, "text", { x: this.width / 2, y: this.height + 38, "text-anchor": "middle" }, x.label ?? "");
     if (y.label) {
-      const turned = `translate(-33 ${this.height / 2}) rotate(-90)`;
+      const turned = `translate(-40 ${this.height / 2}) rotate(-90)`;
       add(frame, "text", { transform: turned, "text-anchor": "middle" }, y.label);
     }
   }
