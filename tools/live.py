@@ -90,7 +90,7 @@ ALL = {
         question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
         to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
         to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
-        "sits shrinks the gradient by 1/K. At this q the reparameterised gradient varies less than any that is unbiased.",
+        "sits shrinks the gradient by 1/K. Here the reparameterised gradient varies less than any unbiased one.",
         facts=reference,
     ),
     "03.iwae": Live(
