@@ -10,6 +10,8 @@ from pathlib import Path
 
 IMPORT = re.compile(r'^import (?:(\w+)|\{\s*([\w,\s]+?),?\s*\}) from "(\.{1,2}/[\w./-]+\.js)";\n', flags=re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", flags=re.MULTILINE)
+COMMENT = re.compile(r"^ *//.*\n|^ */\*\*\n(?: *\*.*\n)+|^ */\*\*[^\n]*\*/\n", flags=re.MULTILINE)
+TYPE = re.compile(r"/\*\* @type [^\n]*?\*/ ?")
 DEFAULT = re.compile(r"^export default (?=\{)", flags=re.MULTILINE)
 OTHER = re.compile(r"^(?:import|export) .*", flags=re.MULTILINE)
 
@@ -41,8 +43,8 @@ def exported(text: str) -> list[str]:
 
 
 def _function(path: Path) -> str:
-    """A module as a function that is called at once and gives what it exports."""
-    text = IMPORT.sub(lambda line: _taken(path, line), _read(path))
+    """A module, without its comments, as a function that is called at once and gives what it exports."""
+    text = TYPE.sub("", COMMENT.sub("", IMPORT.sub(lambda line: _taken(path, line), _read(path))))
     names = exported(text)
     text = DEFAULT.sub("const whole = ", EXPORT.sub("", text))
     if left := OTHER.search(text):

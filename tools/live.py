@@ -68,8 +68,8 @@ ALL = {
     "00.bound": Live(
         question="How near does the bound come, and how sure is one run of it?",
         to_try="Guess the gap at K = 8 before you drag there. Then go on to K = 64.",
-        to_see="The mean of the bound climbs to log p(x) from below, fast at first; eight times the samples leave about "
-        "an eighth of the gap. The single runs close in on it as well, and some land above log p(x).",
+        to_see="The mean of the bound climbs to log p(x) from below, fast at first; from K = 8 on eight times the "
+        "samples leave about an eighth of the gap. The single runs close in on it too, and some land above it.",
         facts=first_runs,
     ),
     "01.gap": Live(
@@ -81,16 +81,16 @@ ALL = {
     ),
     "02.proposal": Live(
         question="Forty intervals of 95 %. How many of them miss?",
-        to_try="Press <em>too narrow</em>, count the red ones, then press <em>too wide</em>.",
-        to_see="Too wide costs samples, and the intervals still do what they say. Too narrow looks precise: most runs "
-        "lack the few heavy weights, so their intervals are short, and more of them miss p(x) than 5 %.",
+        to_try="Press <em>too narrow</em>, count those that miss, then press <em>too wide</em>.",
+        to_see="Too wide costs samples, and the intervals still do what they say. Too narrow, a weight has no finite "
+        "variance: a few heavy ones decide, and at K = 1000 about a quarter of the intervals miss p(x).",
         facts=reference,
     ),
     "02.baseline": Live(
         question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
         to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
         to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
-        "sits shrinks the gradient by 1/K. The reparameterised gradient still varies less than any of them.",
+        "sits shrinks the gradient by 1/K. Here the reparameterised gradient varies less than any unbiased one.",
         facts=reference,
     ),
     "03.iwae": Live(
@@ -104,8 +104,8 @@ ALL = {
     "04.signal": Live(
         question="More samples make a tighter bound. Do they make a better gradient?",
         to_try="Press <em>drown the encoder</em>, then <em>rescue it with MIWAE</em>.",
-        to_see="With K the decoder's signal grows and the encoder's drowns: its mean falls faster than its noise. "
-        "Averages over M groups lift both.",
+        to_see="At this q the decoder's signal grows with K and the encoder's drowns: its mean falls faster than "
+        "its noise. Averages over M groups lift both.",
         facts=signals,
     ),
     "05.estimators": Live(
@@ -118,8 +118,9 @@ ALL = {
     "06.explode": Live(
         question="Two data points, two codes, and a bound without a top. Where do the codes end up?",
         to_try="Drag τ to the right end and back. Then press <em>noise 0.2 and λ = 10</em>.",
-        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the posterior: "
-        "the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the objective a top.",
+        to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the "
+        "posterior: the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the "
+        "objective a top.",
     ),
     "06.mmd": Live(
         question="Two clouds of points. Do they come from one law?",
@@ -131,28 +132,31 @@ ALL = {
     "07.bounds": Live(
         question="log q(z) lies between two bounds. How many draws of tau does it take to pin it down?",
         to_try="Press <em>SIVI</em>, then <em>SIVI in 50 dimensions</em>, then <em>IWHVI in 50 dimensions</em>.",
-        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has learned "
-        "a little needs few. With the exact posterior no draw is needed at all.",
+        to_see="A tau that does not look at z needs many draws, and ever more with each dimension. One that has "
+        "learned a little needs few. With the exact posterior no draw is needed at all.",
         facts=mixture,
     ),
 }
 
 
 def block(name: str) -> str:
-    """The lab ``name`` as HTML for a page of chapters/, hidden until it is live. An empty line would end the block."""
+    """The lab ``name`` as HTML, hidden until it is live. An empty line would end the block."""
     live, lab = ALL[name], labs.ALL[name]()
     handles = [shortened(handle, live.at_most) for handle in traits(lab) if handle["name"] not in live.without]
     given = {"title": lab.experiment.title, "controls": handles, "presets": lab.presets, "facts": live.facts()}
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
-    static = "../_static/live"
     return f"""\
-<link rel="stylesheet" href="{static}/lab.css"><link rel="stylesheet" href="{static}/live.css">
 <div class="live" data-lab="{name}" hidden>
 <p><strong>{live.question}</strong> {live.to_try}</p>
 <details><summary>What you see</summary><p>{live.to_see}</p></details>
 <script type="application/json">{told}</script>
-</div>
-<script defer src="{static}/live.js"></script>"""
+</div>"""
+
+
+def loads(static: str = "../_static/live") -> str:
+    """What a page with live labs loads, once: their styles and their script."""
+    styles = "".join(f'<link rel="stylesheet" href="{static}/{name}.css">' for name in ("lab", "live"))
+    return f'{styles}<script defer src="{static}/live.js"></script>'
 
 
 def traits(lab: labs.frame.Panel) -> list[dict[str, Any]]:

@@ -106,6 +106,8 @@ def chapter_page(path: Path, repository: str | None = None) -> NotebookNode:
             cells.append(_text(lab_in_words(name)))
             if name in SEE_ALSO:
                 cells.append(_text(SEE_ALSO[name]))
+    if any(name in live.ALL for cell in notebook.cells for name in chapter.labs_of(cell)):
+        cells.append(_text(live.loads()))
     cells.insert(1, _text(how_to_run(path.stem, repository)))
     notebook.cells = cells
     return notebook

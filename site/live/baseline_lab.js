@@ -5,7 +5,7 @@ import { optimalBaseline, slopesOf } from "./gradients.js";
 import { doubles, remembered } from "./noise.js";
 import { Axes, steps } from "./chart.js";
 import { withMinus } from "./frame.js";
-import { histogram, mean as meanOf, standardDeviation } from "./stats.js";
+import { average, histogram, standardDeviation } from "./stats.js";
 
 /** @import { QSettings, ReferenceFacts } from "./lab.d.ts" */
 /** @typedef {ReturnType<typeof compute>} Data */
@@ -73,7 +73,7 @@ const estimatesOf = remembered(
 const numbers = ({ chosen, exact, estimates, variances, means }) => ({
   exact,
   expected: means[chosen],
-  mean: meanOf(estimates[chosen]),
+  mean: average(estimates[chosen]),
   variance: variances[chosen],
   path_variance: variances[5],
 });
@@ -145,7 +145,7 @@ function sentence({ K, baseline, chosen, exact, estimates, variances, means }) {
   const right = means[chosen] === exact ? "unbiased" : `biased, its exact mean is ${means[chosen].toFixed(3)}`;
   const error = 1.96 * Math.sqrt(variances[chosen] / RUNS);
   return `Baseline ${baseline}, ` + withMinus(
-    `K = ${K}: mean gradient ${meanOf(estimates[chosen]).toFixed(3)} ± ${error.toFixed(3)}, ` +
+    `K = ${K}: mean gradient ${average(estimates[chosen]).toFixed(3)} ± ${error.toFixed(3)}, ` +
       `the exact one is ${exact.toFixed(3)}: ${right}. ` +
       `Variance ${variances[chosen].toFixed(2)}, reparameterised ${variances[5].toFixed(2)}.`,
   );

@@ -60,8 +60,7 @@ const numbers = ({ logP, expected, runs }) => ({
 function build(figure) {
   const nats = { from: LOWEST, to: -0.6, ticks: [-4, -3, -2, -1] };
   const curve = new Axes(figure, {
-    width: 430,
-    height: 330,
+    height: 320,
     x: {
       from: 0.85,
       to: 1200,
@@ -77,8 +76,7 @@ function build(figure) {
     },
   });
   const runs = new Axes(figure, {
-    width: 300,
-    height: 330,
+    height: 320,
     x: { from: -0.05, to: 1.05, label: "single runs, side by side" },
     y: nats,
     key: { "500 single runs": "live-miwae live-dot" },

@@ -1,7 +1,7 @@
 // Axes drawn once as SVG, and marks in them that are moved. Colours come from live.css, so that a page's theme may
 // change under a picture that stands.
 
-const SPACE = { left: 44, right: 12, top: 8, bottom: 44 };
+const SPACE = { left: 50, right: 12, top: 8, bottom: 44 };
 
 /** @import { Chart, Direction } from "./lab.d.ts" */
 /** @typedef {ArrayLike<number>} Numbers */
@@ -50,7 +50,7 @@ export class Axes {
    */
   #ticks(frame, x, y) {
     const words = (/** @type {Direction} */ axis, /** @type {number} */ tick) =>
-      (axis.name ?? String)(tick).replace("-", "−");
+      (axis.name ?? String)(tick).replace(/-(?=\d)/, "−");
     for (const tick of x.ticks ?? []) {
       if (x.grid ?? true) add(frame, "path", { class: "live-grid", d: `M${this.x(tick)} 0V${this.height}` });
       words(x, tick).split("\n").forEach((line, i) => {
@@ -68,7 +68,7 @@ export class Axes {
     });
     add(frame, "text", { x: this.width / 2, y: this.height + 38, "text-anchor": "middle" }, x.label ?? "");
     if (y.label) {
-      const turned = `translate(-33 ${this.height / 2}) rotate(-90)`;
+      const turned = `translate(-40 ${this.height / 2}) rotate(-90)`;
       add(frame, "text", { transform: turned, "text-anchor": "middle" }, y.label);
     }
   }

@@ -2,6 +2,7 @@
 //   compute(settings, facts) -> data;  build(figure) -> marks;  update(marks, data);  sentence(data);  numbers(data).
 
 import control from "../../vaecourse/labs/js/control.js";
+import { addressOf, settingsIn } from "./address.js";
 
 /** @import { Experiment, Given, Mounted, Settings, Traits } from "./lab.d.ts" */
 
@@ -22,6 +23,7 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
     parent.appendChild(Object.assign(document.createElement(tag), properties));
   const models = Object.fromEntries(controls.map((traits) => [traits.name, model({ ...traits }, ask)]));
   const defaults = Object.fromEntries(controls.map(({ name, value }) => [name, value]));
+  const name = root.dataset.lab; // a lab without one has no address
   let due = 0;
 
   root.classList.add("vaecourse-lab");
@@ -50,10 +52,24 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
     return add(buttons, "button", { type: "button", className: "vaecourse-button", textContent, onclick });
   }
 
-  // However often a control moves between two frames, the last place is drawn.
+  // However often a control moves between two frames, the last place is drawn, and told in the address.
   function ask() {
-    due ||= requestAnimationFrame(flush);
+    due ||= requestAnimationFrame(() => {
+      flush();
+      if (name) history.replaceState(history.state, "", addressOf(name, settingsNow()));
+    });
   }
+
+  // Whoever comes with a setting in the address finds the lab there, and in sight.
+  function follow() {
+    const asked = name && settingsIn(location.hash, name, controls);
+    if (!asked) return;
+    for (const [control, value] of Object.entries({ ...defaults, ...asked })) models[control].set("value", value);
+    flush();
+    root.scrollIntoView({ block: "center" });
+  }
+
+  const settingsNow = () => Object.fromEntries(controls.map(({ name }) => [name, models[name].get("value")]));
 
   /** @param {Settings} settings */
   function set(settings) {
@@ -64,7 +80,7 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
   function flush() {
     cancelAnimationFrame(due);
     due = 0;
-    const settings = Object.fromEntries(controls.map(({ name }) => [name, models[name].get("value")]));
+    const settings = settingsNow();
     const data = experiment.compute(settings, facts);
     experiment.update(marks, data);
     output.textContent = experiment.sentence(data);
@@ -78,6 +94,8 @@ export function mount(root, experiment, { title, controls, presets, facts }) {
   }
 
   flush();
+  follow();
+  if (name) addEventListener("hashchange", follow);
   return { set, flush };
 }
 

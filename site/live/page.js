@@ -5,11 +5,12 @@ import { EXPERIMENTS } from "./experiments.js";
 
 /** @typedef {HTMLElement & { lab: import("./lab.d.ts").Mounted }} Root */
 
+const stills = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".tag_live-still .cell_output")]);
+
 for (const root of /** @type {NodeListOf<Root>} */ (document.querySelectorAll(".live:not([data-from])"))) {
-  /** @type {HTMLElement | null | undefined} */
-  const still = root.closest("section, article")?.querySelector(".tag_live-still .cell_output");
+  const still = stills.findLast((still) => still.compareDocumentPosition(root) & Node.DOCUMENT_POSITION_FOLLOWING);
   const given = JSON.parse(root.querySelector("script")?.textContent ?? "");
-  root.lab = mount(root, EXPERIMENTS[root.dataset.lab ?? ""], given);
   root.hidden = false;
+  root.lab = mount(root, EXPERIMENTS[root.dataset.lab ?? ""], given);
   if (still) still.hidden = true;
 }

@@ -3,7 +3,7 @@
 /** @typedef {ArrayLike<number>} Numbers */
 
 /** @param {Numbers} values */
-export function mean(values) {
+export function average(values) {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / values.length;
@@ -14,7 +14,7 @@ export function mean(values) {
  * @param {Numbers} values
  */
 export function standardDeviation(values, lost = 0) {
-  const middle = mean(values);
+  const middle = average(values);
   let squares = 0;
   for (let i = 0; i < values.length; i++) squares += (values[i] - middle) ** 2;
   return Math.sqrt(squares / (values.length - lost));

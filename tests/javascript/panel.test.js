@@ -3,6 +3,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 import { element, install } from "./dom.js";
+import { addressOf, settingsIn } from "../../site/live/address.js";
 import { Axes } from "../../site/live/chart.js";
 import { mount } from "../../site/live/frame.js";
 
@@ -18,12 +19,18 @@ const TWICE = {
   numbers: ({ product }) => ({ product, limit: Infinity }),
 };
 const CONTROLS = [
-  { name: "a", kind: "slider", label: "A", stops: [1, 2, 5], digits: 0, whole: true, value: 2 },
+  { name: "a", kind: "slider", label: "A", min: 1, max: 5, stops: [1, 2, 5], digits: 0, whole: true, value: 2 },
   { name: "seed", kind: "seed", label: "New noise", value: 0 },
 ];
 
-function mounted() {
-  const root = element("div");
+const address = { replaced: [], listeners: [] };
+globalThis.location = { hash: "" };
+globalThis.history = { state: 7, replaceState: (...told) => address.replaced.push(told) };
+globalThis.addEventListener = (type, listener) => address.listeners.push([type, listener]);
+
+function mounted(name) {
+  const root = element("div", { scrollIntoView: () => (root.inSight = true) });
+  if (name) root.dataset.lab = name;
   const lab = mount(root, TWICE, {
     title: "Twice",
     controls: CONTROLS,
@@ -63,6 +70,66 @@ test("presets, Reset and hands change it; many moves between two frames are draw
   assert.deepEqual(lab.flush(), { product: 15, seed: 0 });
 });
 
+test("an address and its settings: both ways, and what a control cannot be is passed over", () => {
+  const controls = [
+    { name: "K", kind: "slider", min: 1, max: 1000, whole: true },
+    { name: "width", kind: "slider", min: 0.3, max: 3 },
+    { name: "tau", kind: "choice", options: ["prior (SIVI)", "M K = 64: M follows K", "RBF / d²"] },
+    { name: "pooled", kind: "switch" },
+    { name: "seed", kind: "seed" },
+  ];
+  for (
+    const settings of [
+      { K: 64, width: 0.4375, tau: "M K = 64: M follows K", pooled: true, seed: 4294967295 },
+      { K: 1, width: 3, tau: "RBF / d²", pooled: false, seed: 0 },
+    ]
+  ) {
+    assert.deepEqual(settingsIn(addressOf("03.iwae", settings), "03.iwae", controls), settings);
+  }
+  assert.equal(addressOf("03.iwae", { K: 64, width: 0.4 }), "#lab=03.iwae&K=64&width=0.4");
+  for (
+    const bad of [
+      "K=1001",
+      "K=0",
+      "K=2.5",
+      "K=",
+      "K=%20",
+      "K=a",
+      "width=NaN",
+      "width=Infinity",
+
+      "x=1",
+      "pooled=yes",
+      "seed=-1",
+      "seed=0.5",
+      "seed=4294967296",
+    ]
+  ) {
+    assert.deepEqual(settingsIn(`#lab=03.iwae&${bad}&tau=RBF / d²`, "03.iwae", controls), { tau: "RBF / d²" }, bad);
+  }
+  for (const other of ["", "#", "#weights", "#lab=06.mmd&K=8", "#K=8"]) {
+    assert.equal(settingsIn(other, "03.iwae", controls), undefined);
+  }
+});
+
+test("a lab begins, and goes on, where the address says, and a move is told in it", () => {
+  globalThis.location.hash = "#lab=twice&a=5&seed=x";
+  const { root, lab, sentence } = mounted("twice");
+  assert.deepEqual([sentence(), root.inSight, address.replaced], ["It is 15, seed 0.", true, []]);
+  const [type, follow] = address.listeners.find(([type]) => type === "hashchange");
+  globalThis.location.hash = "#lab=twice&seed=3"; // what is not named goes back to its default
+  follow();
+  assert.deepEqual([type, sentence()], ["hashchange", "It is 6, seed 3."]);
+  globalThis.location.hash = "#somewhere-else";
+  follow();
+  assert.equal(sentence(), "It is 6, seed 3.");
+  frames.length = 0;
+  lab.flush();
+  lab.set({ a: 1 });
+  frames.at(-1)();
+  assert.deepEqual(address.replaced, [[7, "", "#lab=twice&a=1&seed=3"]]);
+});
+
 test("marks: a gap where a point is not finite, bars, dots, strokes, straight lines", () => {
   const axes = new Axes(element("div"), {
     width: 156,
@@ -87,4 +154,9 @@ test("marks: a gap where a point is not finite, bars, dots, strokes, straight li
   assert.equal(drawn(), "M50.00 0V100");
   axes.horizontal(mark, 5);
   assert.equal(drawn(), "M0 0.00H100");
+  axes.boxes(mark, [[[0, 0], [5, 5]], [[5, 1], [10, 2]]]);
+  assert.equal(drawn(), "M0.00 100.00H50V0H0ZM50.00 80.00H100V60H50Z");
+  const words = axes.words();
+  axes.write(words, 5, 5, "-1.2", 4);
+  assert.deepEqual([words.attributes.x, words.attributes.y, words.textContent], ["50.00", "-4.00", "−1.2"]);
 });

@@ -56,6 +56,24 @@ def test_two_modules_of_one_name_are_told(tmp_path):
         bundle.script(entry)
 
 
+def test_comments_and_types_stay_in_the_source(tmp_path):
+    entry = written(
+        tmp_path,
+        entry="// A word.\n\n/**\n * @param {number} x\n */\nfunction f(x) {\n"
+        "  // another\n  return /** @type {any} */ (x);\n}\n"
+        '/** @typedef {number} N */\nconst at = "https://a/b"; // kept\nconsole.log(f(at));\n',
+    )
+    script = bundle.script(entry)
+    assert result(script, tmp_path) == "https://a/b\n"
+    assert not any(word in script for word in ("A word", "another", "@param", "@type"))
+
+
+def test_the_labs_of_the_site_are_light():
+    """All of them together, as one script, with their style: what a page loads, not compressed."""
+    weight = len(live.bundle().encode()) + len((live.OWN / "live.css").read_bytes())
+    assert weight < 150_000
+
+
 @pytest.mark.parametrize("script", [live.bundle(), slides.script(slides.OWN / "slides.js")], ids=["labs", "slides"])
 def test_the_courses_scripts_are_no_modules_and_ask_for_nothing(script):
     assert not re.search(r"^\s*(import|export) ", script, flags=re.MULTILINE)

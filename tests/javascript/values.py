@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.scale import SymmetricalLogTransform
 from scipy import special
 from torch import Tensor
 
@@ -88,7 +89,8 @@ NUMBERS = (0.0, 1.0, -2.5e-7, 3.14159, -0.0004, 1234.5678, 12.0, 9.996, 6.02e23,
 def words() -> dict[str, Any]:
     general = [[x, digits, sign, f"{x:{sign}.{digits}g}"] for x in NUMBERS for digits in (2, 3) for sign in ("", "+")]
     fixed = [[x, digits, f"{x:z.{digits}f}"] for x in NUMBERS if x < 1e20 for digits in (1, 3)]
-    return {"general": general, "fixed": fixed}
+    percent = [[share, f"{share:.0%}"] for share in (0.0, 0.005, 0.015, 0.125, 0.135, 0.1449, 0.145, 0.5, 0.995, 1.0)]
+    return {"general": general, "fixed": fixed, "percent": percent}
 
 
 # Charts --------------------------------------------------------------------------------------------------------------
@@ -98,6 +100,8 @@ def chart() -> dict[str, Any]:
     """Places, steps and shares, by numpy."""
     at = np.array([0.9, 3.0, 1000.0])
     linear = np.interp(at, [-4.0, 1200.0], [0.0, 300.0])
+    around = [-300.0, -2.0, 0.05, 0.1, 30.0, 300.0]
+    symlog = [float(place) for place in SymmetricalLogTransform(10, 0.1, 1).transform_non_affine(np.array(around))]
     logarithmic = np.interp(np.log(at), np.log([0.85, 1200.0]), [190.0, 10.0])
     edges, log_edges = np.linspace(-1, 2, 8), np.geomspace(0.1, 20, 6)
     numbers = np.sin(np.arange(1, 40) ** 2) * 3.1
@@ -111,7 +115,14 @@ def chart() -> dict[str, Any]:
             "at": list(at),
             "places": list(logarithmic),
         },
+        "around 0": {
+            "direction": {"from": -300, "to": 300, "linear": 0.1},
+            "ends": [symlog[0], symlog[-1]],
+            "at": around,
+            "places": symlog,
+        },
         "steps": [[[-1, 2, 8], list(edges)], [[0.1, 20, 6, True], list(log_edges)]],
+        "quantiles": [[share, float(np.quantile(numbers, share))] for share in (0.0, 0.1, 0.5, 0.93, 1.0)],
         "histogram": [
             [list(numbers), list(edges), False, list(inside)],
             [list(numbers), list(edges), True, list(np.histogram(outside, edges)[0] / len(numbers))],

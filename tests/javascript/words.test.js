@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { close, values } from "./compare.js";
 import { format, nearest } from "../../vaecourse/labs/js/control.js";
 import { scale, steps } from "../../site/live/chart.js";
-import { fixed, general } from "../../site/live/frame.js";
-import { histogram } from "../../site/live/stats.js";
+import { fixed, general, percent, withMinus } from "../../site/live/frame.js";
+import { histogram, quantile } from "../../site/live/stats.js";
 import { formulaPercent, fragments, HEIGHT, isLong, pictureShare, zoom } from "../../site/slides/fit.js";
 
 for (const { stops, digits, ...expected } of values.controls) {
@@ -23,9 +23,11 @@ test("numbers are written as Python writes them", () => {
     assert.equal(general(value, digits, sign === "+"), text);
   }
   for (const [value, digits, text] of values.words.fixed) assert.equal(fixed(value, digits), text);
+  for (const [share, text] of values.words.percent) assert.equal(percent(share), text);
+  assert.equal(withMinus("-1.5 and leave-one-out, 3-2"), "−1.5 and leave-one-out, 3−2");
 });
 
-for (const kind of ["linear", "log"]) {
+for (const kind of ["linear", "log", "around 0"]) {
   test(`places on a ${kind} axis`, () => {
     const { direction, ends, at, places } = values.chart[kind];
     close(at.map(scale(direction, ...ends)), places);
@@ -37,6 +39,9 @@ test("steps and shares", () => {
   for (const [given, expected] of values.chart.steps) close(steps(...given), expected);
   for (const [numbers, edges, clip, expected] of values.chart.histogram) {
     close([...histogram(numbers, edges, clip)], expected);
+    for (const [share, place] of edges[0] < 0 ? values.chart.quantiles : []) {
+      close(quantile(Float64Array.from(numbers), share), place);
+    }
   }
 });
 

@@ -17,7 +17,18 @@ from tools import browser, live
 from vaecourse import divergences, exact, labs, plots
 from vaecourse.labs import iwae, mmd
 
-PAGES = {"03.iwae": "chapters/03-iwae.html", "06.mmd": "chapters/06-infovae.html"}
+PAGES = {
+    "00.bound": "chapters/00-start-here.html",
+    "01.gap": "chapters/01-elbo.html",
+    "02.proposal": "chapters/02-importance-sampling.html",
+    "02.baseline": "chapters/02-importance-sampling.html",
+    "03.iwae": "chapters/03-iwae.html",
+    "04.signal": "chapters/04-tighter-is-not-better.html",
+    "05.estimators": "chapters/05-better-gradients.html",
+    "06.explode": "chapters/06-infovae.html",
+    "06.mmd": "chapters/06-infovae.html",
+    "07.bounds": "chapters/07-hierarchical.html",
+}
 same = partial(pytest.approx, rel=1e-6, abs=1e-6)
 
 
@@ -191,6 +202,31 @@ def test_the_sentence_of_mmd_is_that_of_the_lab(open_lab):
         assert mmd_page.sentence.split(" The V-statistic")[0] == lab.sentence(here._replace(**in_double))
 
 
+@pytest.mark.parametrize("name", sorted(set(PAGES) - {"03.iwae", "06.mmd"}))
+def test_every_preset_says_on_the_page_what_the_lab_says(open_lab, name):
+    page, panel = open_lab(name), labs.ALL[name]()
+    for preset in panel.presets:
+        page.root.get_by_role("button", name=preset, exact=True).click()
+        page.until_drawn()
+        assert page.settings == pytest.approx(panel.defaults | panel.presets[preset])
+        said = panel.experiment.sentence(panel.experiment.compute(**page.settings))
+        assert page.sentence == re.sub(r"-(0\.0+)(?!\d)", r"\1", said)
+    assert not page.problems, "\n".join(page.problems)
+
+
+def test_a_setting_is_in_the_address_both_ways(chromium, book):
+    page = chromium.new_context(offline=True).new_page()
+    address = (book / PAGES["03.iwae"]).as_uri()
+    lab = PageLab(page, f"{address}#lab=03.iwae&K=64&width=0.4&shift=9", "03.iwae")
+    assert lab.settings == {"K": 64, "width": 0.4, "shift": 0.5}  # 9 is no shift
+    assert lab.root.evaluate("(root) => root.getBoundingClientRect().top < innerHeight")
+    lab.root.get_by_label("Samples K").press("Home")
+    lab.until_drawn()
+    assert page.url == f"{address}#lab=03.iwae&K=1&width=0.4&shift=0.5"
+    again = PageLab(chromium.new_context(offline=True).new_page(), page.url, "03.iwae")
+    assert again.settings == lab.settings
+
+
 # Hands ---------------------------------------------------------------------------------------------------------------
 
 
@@ -240,13 +276,13 @@ def test_mmd_by_keyboard_and_mouse(open_lab):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_picture_gives_way_to_the_lab_and_stays_without_script(chromium, book, open_lab, name):
-    still = ".tag_live-still img"
-    page = open_lab(name).page
-    assert page.locator(".live").is_visible() and not page.locator(still).is_visible()
+    page, count = open_lab(name).page, [*PAGES.values()].count(PAGES[name])
+    live_ones, stills = (lambda page: page.locator(".live:visible")), ".tag_live-still .cell_output:visible"
+    assert live_ones(page).count() == count and page.locator(stills).count() == 0
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((book / PAGES[name]).as_uri())
-    assert page.locator(still).is_visible() and not page.locator(".live").is_visible()
+    assert live_ones(page).count() == 0 and page.locator(stills).count() == count
     context.close()
 
 
@@ -270,12 +306,12 @@ def test_a_lab_fits_the_screen_and_has_no_serious_fault(open_lab, name, theme):
 
 def test_colours_are_those_of_the_course():
     css = (live.OWN / "live.css").read_text()
-    for name in ("EXACT", "ELBO", "IWAE", "MIWAE", "CIWAE", "Q", "PRIOR"):
+    for name in ("EXACT", "ELBO", "IWAE", "MIWAE", "CIWAE", "PIWAE", "UPPER", "DECODER", "ENCODER", "Q", "PRIOR"):
         assert f"--live-{name.lower()}: {getattr(plots, name)};" in css
 
 
 def test_every_live_lab_is_a_lab_and_has_its_module():
-    page = (live.OWN / "page.js").read_text(encoding="utf-8")
+    page = (live.OWN / "experiments.js").read_text(encoding="utf-8")
     for name in live.ALL:
         assert name in labs.ALL and f'"{name}":' in page
         assert "\n\n" not in live.block(name)  # Markdown would end the block there
