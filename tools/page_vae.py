@@ -88,7 +88,8 @@ def model_of(file: dict[str, Any]) -> VAE:
 
 def plane(step: float = STEP, reach: float = REACH) -> Tensor:
     """The grid of z within ``reach`` of 0, ``[N, 2]``."""
-    axis = torch.linspace(-reach, reach, 1 + round(2 * reach / step), dtype=torch.float64)
+    steps = math.floor(reach / step + 1e-9)
+    axis = step * torch.arange(-steps, steps + 1, dtype=torch.float64)
     z = torch.cartesian_prod(axis, axis)
     return z[z.square().sum(-1) <= reach**2 + 1e-9]
 
