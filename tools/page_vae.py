@@ -2,8 +2,8 @@
 
     python -m tools.page_vae       trains it anew, two minutes on one core, and says what the 8 bits cost
 
-A row of a weight matrix is whole numbers from -127 to 127 times one scale. What stands in the file is the model: the page
-and the tests have its weights to the last bit, and both compute in double precision.
+A row of a weight matrix is whole numbers from -127 to 127 times one scale. What stands in the file is the model: the
+page and the tests have its weights to the last bit, and both compute in double precision.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The VAE in the page and the recorded runs: the files of data, and what 8 and 4 bits cost. Their JavaScript: *.test.js."""
+"""The VAE in the page and recorded runs: the files of data, and what 8 and 4 bits cost. Their JavaScript: *.test.js."""
 
 import base64
 import json

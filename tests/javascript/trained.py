@@ -1,4 +1,4 @@
-"""What the package computes of the VAE in the page, and what a lab says of a recorded step: tests/javascript/trained.json.
+"""What the package computes of the VAE in the page, and what a lab says of a recorded step: trained.json beside this.
 
     python -m tests.javascript.trained      writes the file anew
 
