@@ -111,7 +111,7 @@ def test_z_is_pulled_by_keyboard_and_by_pointer(open_lab):
     assert z.get_attribute("aria-valuetext") == "z is 0.20 and −0.40"
     assert lab.root.locator("canvas").get_attribute("aria-label").endswith("z = (0.20, -0.40)")
     before = lab.root.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
-    box = lab.root.locator(".live-plane svg svg").bounding_box()
+    box = lab.root.locator("path.live-ground").bounding_box()
     lab.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
     lab.page.mouse.down()
     lab.page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"], steps=4)
