@@ -2,8 +2,8 @@
 
     python -m tools.page_vae       trains it anew, two minutes on one core, and says what the 8 bits cost
 
-A row of a weight matrix is whole numbers from -127 to 127 times one scale. What stands in the file is the model: the page
-and the tests have its weights to the last bit, and both compute in double precision.
+A row of a weight matrix is whole numbers from -127 to 127 times one scale. What stands in the file is the model: the
+page and the tests have its weights to the last bit, and both compute in double precision.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def model_of(file: dict[str, Any]) -> VAE:
 
 def plane(step: float = STEP, reach: float = REACH) -> Tensor:
     """The grid of z within ``reach`` of 0, ``[N, 2]``."""
-    axis = torch.linspace(-reach, reach, 1 + round(2 * reach / step), dtype=torch.float64)
+    steps = math.floor(reach / step + 1e-9)
+    axis = step * torch.arange(-steps, steps + 1, dtype=torch.float64)
     z = torch.cartesian_prod(axis, axis)
     return z[z.square().sum(-1) <= reach**2 + 1e-9]
 

@@ -3,9 +3,9 @@
     python -m tools.replays                     records all, some minutes
     python -m tools.replays 06.latent           those of one lab
 
-A run is a lab's own trainer, with its seed, under presets of the lab, one after the other. Its history is stored to five
-digits; at each frame the codes of the first held-out digits, in units of reach / 127, and for the cockpit the pixels of
-samples and of digits rebuilt, in 16 grey levels.
+A run is a lab's own trainer, with its seed, under presets of the lab, one after the other. Its history is stored to
+five digits; at each frame the codes of the first held-out digits, in units of reach / 127, and for the cockpit the
+pixels of samples and of digits rebuilt, in 16 grey levels.
 """
 
 from __future__ import annotations
@@ -144,15 +144,14 @@ def frames(name: str, run: Run) -> Iterator[tuple[AnyTrainer, dict[str, Any]]]:
 
 def recorded(name: str, run: Run) -> dict[str, Any]:
     """A run as JSON."""
-    lab, shown = labs.ALL[name](), []
-    for trainer, now in frames(name, run):
-        shown.append(now)
+    lab, shown = labs.ALL[name](), list(frames(name, run))
+    trainer = shown[-1][0]
     turns = [
         {"step": step, "preset": preset, "words": words(name, {**lab.defaults, **lab.presets[preset]})}
         for step, preset in run.presets.items()
     ]
     history = [[row[0], *(float(f"{value:.{DIGITS}g}") for value in row[1:])] for row in trainer.history]
-    return {"name": run.name, "turns": turns, "history": history, "frames": shown}
+    return {"name": run.name, "turns": turns, "history": history, "frames": [now for _, now in shown]}
 
 
 def whole_file(name: str) -> dict[str, Any]:

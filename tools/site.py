@@ -74,8 +74,8 @@ def chapter_table() -> str:
 
 # What the site has beside a lab.
 SEE_ALSO = {
-    "03.iwae": "The same bound of a trained VAE, whose log p(x) is known too: [A VAE in the page](../vae.md). Choose or "
-    "draw a digit there."
+    "03.iwae": "The same bound of a trained VAE, whose log p(x) is known too: [A VAE in the page](../vae.md). Choose "
+    "or draw a digit there."
 }
 
 

@@ -101,9 +101,7 @@ def block(name: str, static: str = "../_static/live") -> str:
     words = WORDS[name]
     given = vae_given() if name == VAE else replay_given(name)
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
-    styles = "".join(
-        f'<link rel="stylesheet" href="{static}/{style}.css">' for style in ("lab", "live", "trained")
-    )
+    styles = "".join(f'<link rel="stylesheet" href="{static}/{style}.css">' for style in ("lab", "live", "trained"))
     return f"""\
 {styles}
 <div class="live" data-lab="{name}" data-from="{static}/{name}.js" hidden>

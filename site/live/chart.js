@@ -3,6 +3,8 @@
 
 const SPACE = { left: 50, right: 12, top: 8, bottom: 44 };
 
+const SUPERSCRIPTS = ["", "⁻¹", "⁻²", "⁻³", "⁻⁴", "⁻⁵", "⁻⁶"];
+
 /** @import { Chart, Direction } from "./lab.d.ts" */
 /** @typedef {ArrayLike<number>} Numbers */
 
@@ -242,6 +244,14 @@ function aroundZero(linear) {
     return size <= linear ? value / 0.9 : Math.sign(value) * linear * (1 / 0.9 + Math.log10(size / linear));
   };
 }
+
+/**
+ * A small number on an axis as a power of ten, which is shorter.
+ * @param {number} tick
+ */
+export const power = (
+  tick,
+) => (tick > 0 && tick < 0.001 ? "10" + SUPERSCRIPTS[Math.round(-Math.log10(tick))] : `${tick}`);
 
 /**
  * As many numbers from `from` to `to`, in equal steps or, with `log`, in equal ratios.

@@ -15,6 +15,8 @@ export class Pull {
     this.reach = reach;
     this.changed = changed;
     this.z = [0, 0];
+    this.ground = axes.mark("live-ground"); // where nothing is drawn, an SVG feels no pointer
+    this.ground.setAttribute("d", `M0 0H${axes.width}V${axes.height}H0Z`);
     this.point = axes.mark("live-pulled live-dot");
     this.grip = axes.mark("live-grip");
     const told = {
@@ -65,7 +67,7 @@ export class Pull {
 
   /** @param {MouseEvent} event */
   #to({ clientX, clientY }) {
-    const { left, top, width, height } = this.area.getBoundingClientRect();
+    const { left, top, width, height } = this.ground.getBoundingClientRect();
     this.#move(
       [(2 * (clientX - left)) / width - 1, 1 - (2 * (clientY - top)) / height]
         .map((at) => at * this.reach),

@@ -1,7 +1,7 @@
 // A recorded run of a lab that trains, shown frame by frame: numbers that tools/replays.py has stored.
 
-import { Axes, steps } from "./chart.js";
-import { fixed, general } from "./frame.js";
+import { Axes, power, steps } from "./chart.js";
+import { fixed } from "./frame.js";
 import { picture } from "./pad.js";
 import { Player } from "./player.js";
 
@@ -46,32 +46,29 @@ export function mosaic(images) {
 }
 
 /** @typedef {{ column: string, words: string, mark: string }} Line */
-/** @typedef {{ label: string, from: number, to: number, ticks: number[], log?: boolean, lines: Line[] }} Panel */
+/** @typedef {{ from: number, to: number, ticks: number[], log?: boolean, lines: Line[] }} Panel */
 
 /** @type {Record<string, { panels: Panel[], said: (now: Record<string, number>, words: string) => string }>} */
 const LABS = {
   "06.latent": {
     panels: [
       {
-        label: "nats",
         from: -32,
         to: -16,
         ticks: [-32, -24, -16],
-        lines: [{ column: "reconstruction", words: "E log p(x|z)", mark: "live-iwae" }],
+        lines: [{ column: "reconstruction", words: "E log p(x|z), nats", mark: "live-iwae" }],
       },
       {
-        label: "nats",
         from: 0.02,
         to: 200,
         ticks: [0.1, 1, 10, 100],
         log: true,
         lines: [
-          { column: "rate", words: "rate", mark: "live-elbo live-thick" },
+          { column: "rate", words: "rate, nats", mark: "live-elbo live-thick" },
           { column: "information", words: "information", mark: "live-ciwae" },
         ],
       },
       {
-        label: "MMD²",
         from: 1e-4,
         to: 1,
         ticks: [1e-4, 0.01, 1],
@@ -86,23 +83,21 @@ const LABS = {
   "08.cockpit": {
     panels: [
       {
-        label: "held-out nats",
         from: -29,
         to: -22,
         ticks: [-28, -25, -22],
         lines: [
-          { column: "log_p", words: "log p(x)", mark: "live-iwae" },
+          { column: "log_p", words: "held-out log p(x)", mark: "live-iwae" },
           { column: "bound", words: "bound", mark: "live-elbo" },
         ],
       },
       {
-        label: "gradient SNR",
         from: 0.05,
         to: 20,
         ticks: [0.1, 1, 10],
         log: true,
         lines: [
-          { column: "decoder", words: "decoder", mark: "live-ciwae" },
+          { column: "decoder", words: "gradient SNR: decoder", mark: "live-ciwae" },
           { column: "encoder", words: "encoder", mark: "live-q live-thick" },
         ],
       },
@@ -165,7 +160,7 @@ export function replayOf(name, recording) {
   function build(figure, set) {
     figure.classList.add("live-replay");
     const plane = new Axes(figure, {
-      width: 380,
+      width: 360,
       height: 388,
       x: {
         from: -1,
@@ -238,7 +233,7 @@ function chartOf(figure, panel, end) {
   const axes = new Axes(figure, {
     height: 150,
     x: { from: 0, to: end, ticks: [0, end / 2, end], label: "steps" },
-    y: { ...panel, name: (tick) => general(tick, 3) },
+    y: { ...panel, name: power },
     key: Object.fromEntries(panel.lines.map(({ words, mark }) => [words, mark])),
   });
   return {

@@ -1,7 +1,7 @@
 // "A VAE in the page": x is drawn, q(z | x) and the exact posterior are seen in the plane, z is pulled, and the bounds
 // of K samples stand beside log p(x).
 
-import { Axes, steps } from "./chart.js";
+import { Axes, power, steps } from "./chart.js";
 import { contours, levels } from "./contours.js";
 import { fixed } from "./frame.js";
 import { normals } from "./noise.js";
@@ -181,7 +181,7 @@ function build(figure, set, { choices }) {
   const lines = SHARES.map(() => [plane.mark("live-q live-thick"), plane.mark("live-exact live-line")]);
   const dots = WIDTHS.map((width) => {
     const mark = plane.mark("live-iwae live-sample");
-    mark.setAttribute("stroke-width", String(width));
+    mark.setAttribute("style", `stroke-width: ${width}px`);
     return mark;
   });
   const pull = new Pull(plane, VIEW, (z) => set({ z }));
@@ -202,8 +202,8 @@ function build(figure, set, { choices }) {
       ticks: [1, 4, 16, 64, 256],
       label: "samples K (log scale)",
     },
-    y: { ...GAPS, log: true, ticks: [1e-4, 0.01, 1, 100], label: "nats" },
-    key: { "log p(x) − E[L_K]": "live-iwae", "log p(x) − L_K, these samples": "live-elbo live-dot" },
+    y: { ...GAPS, log: true, ticks: [1e-4, 0.01, 1, 100], name: power },
+    key: { "log p(x) − E[L_K], nats": "live-iwae", "log p(x) − L_K, these samples": "live-elbo live-dot" },
   });
   const weights = new Axes(figure, {
     height: 220,
@@ -214,7 +214,7 @@ function build(figure, set, { choices }) {
       ticks: [1, 4, 16, 64, 256],
       label: "samples, heaviest first",
     },
-    y: { from: 0, to: 1, ticks: [0, 0.5, 1] },
+    y: { from: 0, to: 1.04, ticks: [0, 0.5, 1] },
     key: { "share of the weight, added up": "live-ciwae" },
   });
   return {

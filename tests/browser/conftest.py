@@ -25,7 +25,8 @@ class RoomByRoom(LoadScopeScheduling):
         return group(nodeid)
 
 
-GROUPS = "pages/test_site.py jupyterlab served decks pages/test_site_labs.py pages/test_accessibility.py".split()
+GROUPS = """pages/test_site.py jupyterlab served decks pages/test_site_labs.py pages/test_site_trained.py
+    pages/test_accessibility.py""".split()
 
 
 def group(nodeid):
