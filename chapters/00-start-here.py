@@ -12,7 +12,7 @@
 # You need calculus, probability (a density, an expectation, Bayes' rule) and a little PyTorch (a tensor, an axis).
 # You need not know what a variational autoencoder is.
 #
-# **Reading 35 minutes, doing 45 minutes.**
+# **Reading 40 minutes, doing 50 minutes.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## How to use these pages
@@ -707,9 +707,9 @@ plt.show()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | chapter | it repairs | minutes, reading and doing |
 # |---|---|---|
-# | 00 start here | you are here: what a bound is, and how these pages work | 35 + 45 |
+# | 00 start here | you are here: what a bound is, and how these pages work | 40 + 50 |
 # | [01 the ELBO](01-elbo.ipynb) | a score without a reason: why the bound lies below, and by how much | 35 + 40, then 35 + 30 |
-# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 35 + 40, then 50 + 50 |
+# | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 35 + 45, then 50 + 50 |
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 40 + 40, then 25 + 20 |
 # | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 40 + 20, then 30 + 35 |
 # | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 35 + 50, then 50 + 30 |

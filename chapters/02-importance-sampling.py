@@ -14,7 +14,7 @@
 #
 # You need: chapter 01 (the ELBO, $\mathrm{KL}(q \,\|\, p(z|x))$), expectations and variances, PyTorch's `autograd`.
 #
-# **Part 1: reading 35 minutes, doing 40 minutes. Part 2: reading 50 minutes, doing 50 minutes.** At a first reading leave out what is marked with a dagger (†): nothing else needs it.
+# **Part 1: reading 35 minutes, doing 45 minutes. Part 2: reading 50 minutes, doing 50 minutes.** At a first reading leave out what is marked with a dagger (†): nothing else needs it.
 
 # %% slideshow={"slide_type": "skip"}
 import math

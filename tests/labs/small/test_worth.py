@@ -28,18 +28,17 @@ def test_the_dashed_line_is_that_of_chi_squared(width):
 @pytest.mark.parametrize("width, L", [(1.3, 5), (0.6, 1), (2.0, 20)])
 def test_the_dots_are_those_of_a_models_weights(width, L):
     model, *case = of_dimensions(L, width)
-    log_w = model.log_weights(*case, M=400, K=100, generator=torch.Generator().manual_seed(1))
+    log_w = model.log_weights(*case, M=2000, K=100, generator=torch.Generator().manual_seed(1))
     here = DIMENSIONS.tolist().index(L)
-    said = [LAB.compute(width, 100, seed).said[here] for seed in range(40)]
-    assert_mean(bounds.effective_sample_size(log_w)[:, 0] / 100 - np.mean(said), 0.0)
-    assert_mean(torch.tensor(said), (bounds.effective_sample_size(log_w).mean() / 100).item())
+    said = [LAB.compute(width, 100, seed).said[here] for seed in range(12)]
+    assert_mean(torch.tensor(np.array(said)), (bounds.effective_sample_size(log_w).mean() / 100).item())
 
 
 def test_the_sums_are_those_of_so_many_squares():
     sums = _squares(0)
     assert sums.shape == (SETS, LARGEST_K, len(DIMENSIONS))
     assert_mean(sums.reshape(-1, len(DIMENSIONS)), torch.from_numpy(DIMENSIONS))
-    assert (sums.diff(dim=-1) > 0).all()
+    assert (sums.diff(dim=-1) >= 0).all()
 
 
 @pytest.mark.parametrize("width", [0.5, 1.3, 2.0])
