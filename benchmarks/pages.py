@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+from typing import Any
 
 from tools import browser, ending, site
 from vaecourse.labs import hierarchical, mmd
@@ -19,7 +20,7 @@ CLOUDS = {"kernel": mmd.MANY, "n": 100, "d": 128}
 SHARP = {"width": 0.5, "K": 10_000}
 SIVI = {"tau": hierarchical.PRIOR, "dim": 50, "K": 1000}
 JACKKNIFE = {"estimator": "jackknife", "order": 2, "K": 32}
-SLOW = [
+SLOW: list[tuple[str, str, dict[str, Any], str, list[float]]] = [
     ("00-start-here", "00.bound", {}, "K", [1000, 909, 825]),
     ("00-start-here", "00.bound", {"K": 1000}, "seed", [1, 2, 3]),
     ("01-elbo", "01.gap", {}, "mean", [1, 1.1, 1.2]),

@@ -1,7 +1,8 @@
 // The noise of numpy's default_rng([seed, part]) in float32: PCG64, and its ziggurats for normal and for Gamma numbers.
 
 const f32 = Math.fround;
-const LIMB = 2 ** 24; // a number of 128 bits is six limbs, the lowest first: their products fit a double
+// A number of 128 bits is six limbs of 24, the lowest first: their products fit a double.
+const LIMB = 2 ** 24, DOWN = 1 / LIMB;
 const M = [0xccf645, 0xdf649f, 0xa44385, 0x1fc65d, 0x60ed05, 0x23]; // 0x2360ed051fc65da44385df649fccf645
 
 /**
@@ -48,19 +49,23 @@ export function pcg64(entropy) {
   const [i0, i1, i2, i3, i4, i5] = toLimbs(increment), [m0, m1, m2, m3, m4, m5] = M;
   let [s0, s1, s2, s3, s4, s5] = toLimbs((increment + wide(0)) & all); // a step from 0, and the first number on it
   function step() {
-    let sum = s0 * m0 + i0, carry = Math.floor(sum / LIMB);
+    let sum = s0 * m0 + i0, carry = Math.floor(sum * DOWN);
     const r0 = sum - carry * LIMB;
-    sum = s0 * m1 + s1 * m0 + i1 + carry, carry = Math.floor(sum / LIMB);
+    sum = s0 * m1 + s1 * m0 + i1 + carry, carry = Math.floor(sum * DOWN);
     const r1 = sum - carry * LIMB;
-    sum = s0 * m2 + s1 * m1 + s2 * m0 + i2 + carry, carry = Math.floor(sum / LIMB);
+    sum = s0 * m2 + s1 * m1 + s2 * m0 + i2 + carry, carry = Math.floor(sum * DOWN);
     const r2 = sum - carry * LIMB;
-    sum = s0 * m3 + s1 * m2 + s2 * m1 + s3 * m0 + i3 + carry, carry = Math.floor(sum / LIMB);
+    sum = s0 * m3 + s1 * m2 + s2 * m1 + s3 * m0 + i3 + carry, carry = Math.floor(sum * DOWN);
     const r3 = sum - carry * LIMB;
-    sum = s0 * m4 + s1 * m3 + s2 * m2 + s3 * m1 + s4 * m0 + i4 + carry, carry = Math.floor(sum / LIMB);
+    sum = s0 * m4 + s1 * m3 + s2 * m2 + s3 * m1 + s4 * m0 + i4 + carry, carry = Math.floor(sum * DOWN);
     const r4 = sum - carry * LIMB;
     sum = s0 * m5 + s1 * m4 + s2 * m3 + s3 * m2 + s4 * m1 + s5 * m0 + i5 + carry;
-    s5 = sum % 256;
-    [s0, s1, s2, s3, s4] = [r0, r1, r2, r3, r4];
+    s5 = sum - 256 * Math.floor(sum / 256);
+    s0 = r0;
+    s1 = r1;
+    s2 = r2;
+    s3 = r3;
+    s4 = r4;
   }
   step();
   let upper = -1; // the half that waits
@@ -75,11 +80,18 @@ export function pcg64(entropy) {
     let low = s0 | (s1 << 24), high = (s1 >>> 8) | (s2 << 16);
     low ^= (s2 >>> 16) | (s3 << 8);
     high ^= last;
-    if (turn & 32) [low, high] = [high, low];
+    if (turn & 32) {
+      const first = low;
+      low = high;
+      high = first;
+    }
     const by = turn & 31;
-    if (by) [low, high] = [(low >>> by) | (high << (32 - by)), (high >>> by) | (low << (32 - by))];
-    upper = high >>> 0;
-    return low >>> 0;
+    if (by === 0) {
+      upper = high >>> 0;
+      return low >>> 0;
+    }
+    upper = ((high >>> by) | (low << (32 - by))) >>> 0;
+    return ((low >>> by) | (high << (32 - by))) >>> 0;
   };
 }
 
@@ -177,7 +189,9 @@ export function generator(entropy) {
       } while (v <= 0);
       v = v * v * v;
       const u = uniform();
-      if (u < 1 - 0.0331 * x ** 4 || Math.log(u) < 0.5 * x * x + b * (1 - v + Math.log(v))) return f32(b * v);
+      if (u < 1 - 0.0331 * (x * x) * (x * x) || Math.log(u) < 0.5 * x * x + b * (1 - v + Math.log(v))) {
+        return f32(b * v);
+      }
     }
   }
 
