@@ -44,13 +44,16 @@ WORDS = {
         "Press <em>Play</em>, or move the step. Then take another run.",
         "Each letter is the code of a held-out digit. With little weight on the divergence the codes fly apart; with "
         "much weight on the rate they fall into one heap, and the curve of the information goes to 0. What comes after "
-        "the thin vertical line was trained under another loss.",
+        "the thin vertical line was trained under another loss: 200 steps of MMD-VAE do not mend the heap, whose codes "
+        "still tell 0.07 nats of the digit.",
     ),
     "08.cockpit": Words(
         "The objective is turned while the model trains. What breaks first, and does it mend?",
         "Take the second run and stop at step 400, before you look on: which curve will fall?",
         "The curves are measured on the same held-out digits and noise at each point, so what moves is the model. "
-        "A thin vertical line says that the objective was turned.",
+        "A thin vertical line says that the objective was turned. IWAE with K = 64 drowns the encoder's signal, from "
+        "0.28 to 0.13, while log p(x) goes on climbing; MIWAE lifts it to 0.56. The collapse costs 1.4 nats of log "
+        "p(x), and 400 steps of MMD give 1.0 of them back.",
     ),
 }
 

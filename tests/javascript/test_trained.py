@@ -110,6 +110,20 @@ def test_a_recording_has_a_frame_for_every_stop_and_presets_of_the_lab(name):
     assert stored["labels"] == "".join(str(int(label)) for label in labels)
 
 
+def test_what_the_page_says_of_the_runs_holds():
+    def at(name, run, step, column):
+        stored = replays.read(name)
+        (row,) = [row for row in stored["runs"][run]["history"] if row[0] == step]
+        return row[1 + stored["columns"].index(column)]
+
+    assert at("06.latent", 4, 400, "information") == pytest.approx(0.07, abs=0.005)
+    signal = [at("08.cockpit", 1, step, "encoder") for step in (400, 800, 1200)]
+    assert signal == pytest.approx([0.28, 0.13, 0.56], abs=0.005)
+    assert at("08.cockpit", 1, 400, "log_p") < at("08.cockpit", 1, 800, "log_p")
+    log_p = [at("08.cockpit", 2, step, "log_p") for step in (400, 800, 1200)]
+    assert log_p[0] - log_p[1] == pytest.approx(1.4, abs=0.05) and log_p[2] - log_p[1] == pytest.approx(1.0, abs=0.05)
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 
