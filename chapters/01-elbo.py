@@ -11,7 +11,7 @@
 #
 # You need chapter 00, expectations, the Gaussian density, a little PyTorch.
 #
-# **Part 1: reading 35 minutes, doing 40 minutes. Part 2: reading 35 minutes, doing 30 minutes.** Running everything takes about a minute; the cells that train say how long.
+# **Part 1: reading 40 minutes, doing 40 minutes. Part 2: reading 35 minutes, doing 30 minutes.** Running everything takes about a minute; the cells that train say how long.
 
 # %% slideshow={"slide_type": "skip"}
 import math

@@ -11,7 +11,7 @@
 #
 # You need chapters 00 and 01: log-weights `[M, K, B]`, the ELBO, a VAE. Chapter 02 helps with importance sampling.
 #
-# **Part 1: reading 40 minutes, doing 45 minutes. Part 2: reading 25 minutes, doing 20 minutes.**
+# **Part 1: reading 45 minutes, doing 45 minutes. Part 2: reading 25 minutes, doing 20 minutes.**
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the bound and the proof, 10 the rate, 10 exercise 1 and

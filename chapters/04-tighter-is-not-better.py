@@ -11,7 +11,7 @@
 #
 # You need chapter 03: $L_K$, the shares $\tilde w$, the riddle on its last page.
 #
-# **Part 1: reading 40 minutes, doing 30 minutes. Part 2: reading 30 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
+# **Part 1: reading 45 minutes, doing 25 minutes. Part 2: reading 30 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the ratio with exercise 1, 15 the mechanism (blackboard,

@@ -12,7 +12,7 @@
 # You need chapters 01 to 04: log-weights `[M, K, B]`, the score function, $L_K$ and its shares $\tilde w$, and the
 # signal-to-noise ratio (SNR) of a gradient.
 #
-# **Part 1: reading 35 minutes, doing 50 minutes. Part 2: reading 50 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
+# **Part 1: reading 40 minutes, doing 50 minutes. Part 2: reading 50 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the two terms with exercise 1, 10 sticking the landing,
