@@ -253,7 +253,8 @@ assert torch.allclose(ratio, model.log_likelihood(x) + posterior.log_prob(fine) 
 # > Rise and limit: Burda et al. (2016), theorem 1, for bounded weights.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-above = 1 - Normal(posterior.mean, posterior.stddev).cdf(torch.zeros(1).double()).item()  # the posterior's share of z > 0
+zero = torch.zeros(1, dtype=torch.float64)
+above = 1 - Normal(posterior.mean, posterior.stddev).cdf(zero).item()  # the posterior's share of z > 0
 assert round(-math.log(above), 3) == 0.091
 half = torch.randn(1_000_000, generator=seeded(9)).double().abs()  # q is the prior's half on z > 0
 w = (model.log_joint(x, half[:, None, None])[:, 0] - Normal(0.0, 1.0).log_prob(half) - math.log(2)).exp()

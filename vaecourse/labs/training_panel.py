@@ -12,17 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import anywidget
 import ipywidgets
-from traitlets import Bool, Float, Int, TraitError, Unicode
+from traitlets import TraitError
 
-from vaecourse import files, labs
-from vaecourse.labs import background
-from vaecourse.labs.controls import HERE, LARGEST_SEED, STYLE, FromPage, text
+from vaecourse import files
+from vaecourse.labs import at_stake, background
+from vaecourse.labs.at_stake import AT_STAKE
+from vaecourse.labs.controls import LARGEST_SEED
 from vaecourse.labs.frame import Panel
 from vaecourse.labs.shown import Left, take, waiting, while_there
 from vaecourse.labs.store import ENDING, Refused, Store, inside, presenting, within
 from vaecourse.labs.trainer import MOST_STEPS, Settings, one_thread, whole
+from vaecourse.labs.transport import Transport
 from vaecourse.labs.turns import in_turn
 
 if TYPE_CHECKING:
@@ -33,23 +34,8 @@ SENTENCES = 5.0  # seconds from one sentence to the next: a screen reader reads 
 SILENCE = 90.0  # seconds without an answer from the page, after which nobody is looking; a busy one is slow at first
 STATUS = 8.0  # seconds for which a running training shows what became of a file
 NOT_CONTINUED = "anew: the {} steps of the former run are not continued, for this cell trained before it showed the lab"
-AT_STAKE = 100  # steps of a training that are worth keeping when its cell is run again, or a file is loaded
 PRESSES = ("start", "pause", "step", "run", "reinitialise", "untrained", "trained")  # what a page may ask of Transport
 FILES = ("save", "load")  # and of Store
-
-
-class Transport(FromPage, anywidget.AnyWidget):
-    """Start and pause, so many steps, how fast, and states to show. ``seen`` is the page's answer to ``shown``."""
-
-    from_page = ("seen", "speed")
-    _esm = text(HERE / "js/transport.js")
-    _css = STYLE
-    running = Bool(False).tag(sync=True)
-    state = Unicode().tag(sync=True)  # what is told beside the buttons
-    at_stake = Unicode().tag(sync=True)  # what is told of the training once the kernel has ended
-    speed = Float(0.0, min=0.0).tag(sync=True)  # steps in a second; 0, as fast as it can
-    shown = Int(0).tag(sync=True)
-    seen = Int(0).tag(sync=True)
 
 
 class TrainingPanel(Panel):
@@ -213,7 +199,7 @@ class TrainingPanel(Panel):
             raise ValueError(f"{path} must have the controls {', '.join(before)}, got {', '.join(controls)}.")
         try:
             self._set(controls)
-            let_go = self._set_aside(Path(path).parent, before)
+            let_go = at_stake.set_aside(self.trainer, before, Path(path).parent, type(self.experiment).__name__.lower())
         except (TraitError, ValueError, OSError) as failure:
             self._set(before)
             if isinstance(failure, TraitError):
@@ -224,20 +210,6 @@ class TrainingPanel(Panel):
         self.flush()
         if let_go:
             tell(let_go)
-
-    def _set_aside(self, folder: Path, settings: Settings) -> str:
-        """Keep a training that another takes the place of, in ``kept``; return what became of the steps in no file."""
-        steps = self.trainer.steps - self.trainer.filed
-        if steps <= AT_STAKE:
-            return f"{steps} steps that were in no file were let go." if steps else ""
-        folder = folder if folder.name == files.KEPT else folder / files.KEPT
-        copy = folder / f"{type(self.experiment).__name__.lower()}-{time.strftime('%Y-%m-%d-%H%M%S')}{ENDING}"
-        try:
-            files.own_folder(folder)
-            self.trainer.save(copy, settings)
-        except (ValueError, OSError) as failure:
-            raise OSError(f"{steps} steps in no file could not be kept: {failure} Save them first.") from failure
-        return f"{steps} steps that were in no file are kept in {files.shown(copy)}."
 
     @in_turn
     def close(self) -> None:
@@ -311,21 +283,8 @@ class TrainingPanel(Panel):
         doing = "training" if self.running else "stopped by an error" if self.failure else at_rest
         self.transport.running = self.running
         self.transport.state = f"step {self.trainer.steps}, seed {self.trainer.seed}: {self.status or doing}"
-        self.transport.at_stake = self._at_stake()
+        self.transport.at_stake = at_stake.told(self.trainer)
         self.transport.shown += 1
-
-    def _at_stake(self) -> str:
-        """What has become of the training once there is no kernel any more."""
-        steps, filed, place = self.trainer.steps, self.trainer.filed, self.trainer.file
-        if not steps:
-            return ""
-        if place is None:
-            return f"Its training is lost: {_steps(steps)} in no file."
-        file = within(place) if labs.STARTED and place.is_relative_to(labs.STARTED) else place
-        if filed == steps:
-            return f"Its training is saved: {_steps(steps)} in {file}. Load takes it up."
-        lost = f"What came after is lost: {_steps(steps - filed)}."
-        return f"Its training is saved up to step {filed} in {file}. Load takes it up. {lost}"
 
     def _hear(self, _change: object) -> None:
         self._answered = time.monotonic()
@@ -358,7 +317,7 @@ class TrainingPanel(Panel):
             case "step":
                 self.start(steps=1)
             case "run":
-                self.start(message.get("steps"))  # type: ignore[arg-type]
+                self.start(message.get("steps"))
             case "untrained":
                 self.untrained()
             case "trained":  # seen as it climbs: some seconds
@@ -382,10 +341,6 @@ class TrainingPanel(Panel):
         settings, buttons = desk.children
         desk.children = (self.transport, buttons, settings, *filter(None, [self.store]))
         return panel.add_class("vaecourse-live")
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'' if count == 1 else 's'}"
 
 
 def _last_at_work() -> TrainingPanel | None:

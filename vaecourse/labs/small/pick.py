@@ -68,7 +68,7 @@ class PickByWeight(Experiment):
             K=K,
             z=z[0].numpy(),
             shares=shares[0].numpy(),
-            chosen=chosen[0].item(),
+            chosen=int(chosen[0]),
             picks=z.gather(1, chosen).flatten().numpy(),
             q=plots.normal_density(Z, case.mean.item(), case.std.item()),
             law=np.interp(Z, grid, mass.numpy() / (grid[1] - grid[0]), left=0.0, right=0.0),

@@ -58,8 +58,8 @@ class Turns(Experiment):
 
     def compute(self, steps: int, start: float) -> Turn:
         states = [_state(start, step) for step in range(steps + 1)]
-        slopes, elbos, likelihoods = ([state[part] for state in states] for part in range(3))
-        mean, std = states[-1][3:]
+        slopes, elbos, likelihoods, means, stds = map(list, zip(*states, strict=True))
+        mean, std = means[-1], stds[-1]
         at_three = [_at(slope).elbo(X, mean, std).mean().item() for slope in (0.0, 1.0, 2.0)]
         return Turn(steps, slopes, elbos, likelihoods, np.polyval(np.polyfit([0.0, 1.0, 2.0], at_three, 2), SLOPES))
 
