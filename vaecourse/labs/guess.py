@@ -292,7 +292,9 @@ def _across(axis: str, at: float, axes: Axes) -> tuple[list[float], list[float]]
 
 def _box(axes: Axes) -> tuple[float, float, float, float]:
     """The axes in the picture, from its upper left corner: left, top, width, height, as fractions."""
-    left, bottom, width, height = axes.get_position().bounds
+    figure: Any = axes.figure
+    inside: Any = axes.bbox.transformed(figure.transFigure.inverted())  # get_position would have all drawn anew
+    left, bottom, width, height = inside.bounds
     return left, 1 - bottom - height, width, height
 
 
