@@ -101,7 +101,7 @@ def seeded(number):  # noise that is the same for everybody
 # 3. The *jackknife* takes away most of the bias of $L_K$. Does it stay below $\log p(x)$?
 # 4. Is *DReG* better than *IWAE* for every $q$? Drag its width down until it is not.
 
-# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in six states. IWAE at K = 64: a histogram around the exact gradient -0.024, much wider than that. STL at K = 64: a narrow histogram around -1.26, far left of the dashed exact gradient. DReG at K = 64: a spike on the exact gradient. The jackknife at K = 6: a wide histogram, and a mean value slightly to the right of log p(x). DReG at K = 64 with a q too narrow: a long tail, and a ratio below IWAE's. STL with q equal to the posterior: no noise and no signal. Bottom right in the first four, signal-to-noise falls with K for IWAE and rises for ELBO, STL and DReG."}}
+# %% slideshow={"slide_type": "subslide"} mystnb={"image": {"alt": "The lab in five states. IWAE at K = 64: a histogram around the exact gradient -0.024, much wider than that. STL at K = 64: a narrow histogram around -1.26, far left of the dashed exact gradient. DReG at K = 64: a spike on the exact gradient. The jackknife at K = 6: a wide histogram, and a mean value slightly to the right of log p(x). DReG at K = 64 with a q too narrow: a long tail, and a ratio below IWAE's. Bottom right in the first four, signal-to-noise falls with K for IWAE and rises for ELBO, STL and DReG."}}
 labs.ALL["05.estimators"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]

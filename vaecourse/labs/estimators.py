@@ -124,7 +124,7 @@ class Estimators(Experiment):
         "q too wide": {"estimator": "DReG", "K": 64, "width": 2.5},
         "jackknife, q too narrow": {"estimator": "jackknife", "K": 6, "width": 0.5},
     }
-    stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6", "q too narrow", "q is the posterior"]
+    stills = ["IWAE, K = 64", "STL, K = 64", "DReG, K = 64", "jackknife, K = 6", "q too narrow"]
     guess = OnAxis(
         "STL leaves out a part of the gradient whose mean is 0 at K = 1. At K = 64 IWAE's mean gradient is −0.024, the "
         "dashed line. Where is the mean of STL's?",
