@@ -71,6 +71,8 @@ def server(*notebooks: Path, theme: str = "JupyterLab Light", root: Path | None 
         quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/notification", quiet)
         _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "apputils-extension/themes", {"theme": theme})
+        # All labs in one cell are more than the 50 outputs that JupyterLab shows of a cell.
+        _setting(Path(own["JUPYTERLAB_SETTINGS_DIR"]), "notebook-extension/tracker", {"maxNumberOutputs": 200})
         with open(f"{home}/log", "w+", encoding="utf-8") as log:
             process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
             try:

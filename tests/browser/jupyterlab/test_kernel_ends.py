@@ -17,7 +17,8 @@ SAID = """() => [...document.querySelectorAll(".vaecourse-lab")].every((lab) => 
     const { content, display } = getComputedStyle(lab, "::before");
     return content.includes("Shift+Enter") && display === "block";
 })"""
-ALONE = f'{learner.LABS}\n\nlabs.ALL["03.iwae"]()'
+UNASKED = "import os\n\nos.environ['VAECOURSE_GUESS'] = '0'"  # in each kernel anew: a lab that asks hides its controls
+ALONE = f'{UNASKED}\n{learner.LABS}\n\nlabs.ALL["03.iwae"]()'
 
 
 def notebook_of_cells(path, *sources):
@@ -51,7 +52,7 @@ def move(notebook, lab):
 
 def test_every_lab_says_so_and_comes_back_in_its_setting(jupyterlab, open_notebook):
     shown = "\n".join(f'display(labs.ALL["{name}"]())' for name in labs.ALL)
-    sources = ["import os\nprint(os.getpid())", ALONE, f"from vaecourse import labs\n\n{shown}"]
+    sources = ["import os\nprint(os.getpid())", ALONE, f"{UNASKED}\nfrom vaecourse import labs\n\n{shown}"]
     notebook_of_cells(jupyterlab.folder / "ended.ipynb", *sources)
     notebook = open_notebook("ended.ipynb")
     page = notebook.page
