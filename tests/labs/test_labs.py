@@ -24,6 +24,7 @@ from vaecourse import labs
 from vaecourse.labs.controls import ChoiceWidget, SeedWidget, Slider, SwitchWidget
 
 NUMBER = re.compile(r"\d")
+SMALL = [name for name, place in labs.PLACES.items() if place.startswith("small.")]
 
 
 @pytest.fixture(scope="module", params=sorted(labs.ALL))
@@ -78,12 +79,12 @@ def test_every_control_over_its_range(lab):
 
 
 def test_corners_of_all_controls(lab):
-    """Each corner is one control away from the one before, so each is drawn once."""
+    """Each corner is one control away from the one before, so each is drawn once; of hundreds, every fifth or so."""
     walk = [{}]
     for name, widget in lab.controls.items():
         ends = list(dict.fromkeys([grid(widget)[0], grid(widget)[-1]]))
         walk = [{**corner, name: end} for n, corner in enumerate(walk) for end in ends[:: -1 if n % 2 else 1]]
-    for corner in walk:
+    for corner in walk[:: max(1, len(walk) // 48) | 1]:  # an odd step meets both ends of every control
         for name, value in corner.items():
             lab.controls[name].value = value
         assert lab.error is None, f"{lab.settings}: {lab.error}"
@@ -222,7 +223,7 @@ def test_bad_values_of_controls(lab):
         assert widget.value == before
 
 
-@pytest.mark.parametrize("name", sorted(labs.ALL))
+@pytest.mark.parametrize("name", sorted(set(labs.ALL) - set(SMALL[1:])))
 def test_two_of_a_kind_show_the_same_and_neither_outlives_its_end(name):
     """What nbval compares and what a refreshed notebook stores must not depend on the instance."""
     view = "application/vnd.jupyter.widget-view+json"

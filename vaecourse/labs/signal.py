@@ -167,7 +167,8 @@ class SignalToNoise(Experiment):
         phi_bars = runs.stairs(empty, EDGES, fill=True, color=plots.ENCODER, alpha=0.55)
         theta_bars = runs.stairs(empty, EDGES, color=plots.DECODER, linewidth=2.5)
         runs.axvline(0, color=plots.PRIOR, linewidth=1.5)
-        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 1.15), yticks=[], xlabel="single gradients, in their own sd")
+        runs.set(xlim=(EDGES[0], EDGES[-1]), ylim=(0, 1.15), xlabel="single gradients, in their own sd")
+        runs.set(xticks=range(-4, 11, 2), yticks=[])  # of its own accord it has others at the second drawing
         return SimpleNamespace(
             theta_iwae=theta_iwae, phi_iwae=phi_iwae, theta=theta, phi=phi, value=value, theta_dot=theta_dot,
             phi_dot=phi_dot, value_dot=value_dot, theta_bars=theta_bars, phi_bars=phi_bars, beyond=any_q.note(runs),
