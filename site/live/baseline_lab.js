@@ -14,7 +14,7 @@ import { average, beyond, histogram, ofHighest, standardDeviation } from "./stat
 const RUNS = 4000;
 const PATH = "reparameterised", FIXED = "exact c*";
 const NAMES = ["none", "mean", "leave-one-out", "optimal", FIXED, PATH];
-const WORDS = ["none", "mean", "leave-\none-out", "optimal≈", "exact\nc*", "repara-\nmeter."];
+const WORDS = ["none", "mean", "leave-\none-out", "opti-\nmal≈", "exact\nc*", "repara-\nmeter."];
 const EDGES = steps(-16, 8, 121);
 const LOW = 0.02, HIGH = 20000; // of the bars
 
@@ -151,7 +151,10 @@ function update({ gradients, bars, ...marks }, { K, chosen, exact, estimates, va
   ];
   bars.boxes(marks.others, variances.flatMap((top, i) => (i === chosen ? [] : [box(i, LOW, top)])));
   bars.boxes(marks.chosen, [box(chosen, LOW, variances[chosen])]);
-  bars.boxes(marks.bias, variances.map((bottom, i) => box(i, bottom, errors[i])));
+  bars.boxes(
+    marks.bias,
+    variances.flatMap((bottom, i) => (errors[i] > bottom + 1e-9 ? [box(i, bottom, errors[i])] : [])),
+  );
   errors.forEach((top, i) => {
     const mark = top < LOW ? "▼" : top > HIGH / 3 ? "▲" : ""; // its end is not in the picture
     bars.write(marks.labels[i], i, inside(top), mark + short(top), 5);

@@ -83,11 +83,11 @@ export class Axes {
   }
 
   /**
-   * For what may leave the picture: triangles at the edge tell where it does.
+   * For what may leave the picture: triangles at the edge tell where it does. The first class is the colour.
    * @param {string} name
    */
   edged(name) {
-    return { inside: this.mark(name), outside: this.mark(`${name} live-out`) };
+    return { inside: this.mark(name), outside: this.mark(`${name.split(" ")[0]} live-out`) };
   }
 
   /**
@@ -223,8 +223,8 @@ export class Axes {
   #triangles(mark, xs, ys) {
     const each = Array.from(ys, (y, i) => {
       const x = this.x(xs[i]).toFixed(1);
-      if (y < this.ends.from) return `M${x} ${this.height - 1}l-6 -10h12Z`;
-      return y > this.ends.to ? `M${x} 1l-6 10h12Z` : "";
+      if (y < this.ends.from) return `M${x} ${this.height - 1}l-4 -7h8Z`;
+      return y > this.ends.to ? `M${x} 1l-4 7h8Z` : "";
     });
     mark.setAttribute("d", each.join(""));
   }

@@ -171,9 +171,9 @@ test("what leaves the picture lies at its edge, and a triangle tells so", () => 
   });
   const marks = axes.edged("live-q"), drawn = () => [marks.inside.attributes.d, marks.outside.attributes.d];
   axes.edgedLine(marks, [0, 5, 10], [0, 3, 6]);
-  assert.deepEqual(drawn(), ["M0.00 100.00L50.00 50.00L100.00 0.00", "M0.0 99l-6 -10h12ZM100.0 1l-6 10h12Z"]);
+  assert.deepEqual(drawn(), ["M0.00 100.00L50.00 50.00L100.00 0.00", "M0.0 99l-4 -7h8ZM100.0 1l-4 7h8Z"]);
   axes.edgedDots(marks, [[5, 3], [10, -Infinity]]);
-  assert.deepEqual(drawn(), ["M50.00 50.00h0M100.00 100.00h0", "M100.0 99l-6 -10h12Z"]);
+  assert.deepEqual(drawn(), ["M50.00 50.00h0M100.00 100.00h0", "M100.0 99l-4 -7h8Z"]);
   axes.edgedLine(marks, [1, 2], [1, 5]);
   assert.equal(marks.outside.attributes.d, ""); // at the edge is in the picture
 });
