@@ -31,7 +31,7 @@ class Live(NamedTuple):
     to_try: str
     to_see: str
     facts: Callable[[], dict[str, Any]] = dict
-    without: tuple[str, ...] = ()  # controls of the lab that have nothing to turn here
+    without: tuple[str, ...] = ()  # controls of the lab that are not here, nor the presets that turn them
     at_most: Mapping[str, float] = {}  # where a slider ends earlier than in the lab, so that it answers within 50 ms
 
 
@@ -54,7 +54,7 @@ def signals() -> dict[str, Any]:
 
 def single_gradients() -> dict[str, Any]:
     ends = list(estimators.LARGEST_K_OF_ORDER.values())
-    return {**reference(), "encoder": estimators.ENCODER, "largestK": estimators.LARGEST_K, "ends": ends}
+    return {**reference(), "parameters": estimators.PARAMETERS, "largestK": estimators.LARGEST_K, "ends": ends}
 
 
 def mixture() -> dict[str, Any]:
@@ -91,8 +91,10 @@ ALL = {
         question="A number is taken off the weights, and the gradient's mean stays. Which number helps most?",
         to_try="Go from <em>none</em> to <em>leave-one-out</em>. Then press <em>mean, K = 2</em>.",
         to_see="A baseline of the other samples cuts the variance and keeps the mean. One in which the sample itself "
-        "sits shrinks the gradient by 1/K. Here the reparameterised gradient varies less than any unbiased one.",
+        "sits shrinks the gradient by 1/K. At this q the reparameterised gradient varies less than any unbiased one; "
+        "where q is the posterior, log w is flat, and leave-one-out does not vary at all.",
         facts=reference,
+        without=("D",),
     ),
     "03.iwae": Live(
         question="q is wrong. Do more samples help all the same?",
@@ -106,14 +108,14 @@ ALL = {
         question="More samples make a tighter bound. Do they make a better gradient?",
         to_try="Press <em>drown the encoder</em>, then <em>rescue it with MIWAE</em>.",
         to_see="At this q the decoder's signal grows with K and the encoder's drowns: its mean falls faster than "
-        "its noise. Averages over M groups lift both.",
+        "its noise. Averages over M groups lift both. With a q too narrow the encoder may gain, or the decoder lose.",
         facts=signals,
     ),
     "05.estimators": Live(
         question="Many estimators, one bound. Whose gradient is right, and whose is quiet?",
         to_try="Press <em>IWAE, K = 64</em>, <em>STL, K = 64</em> and <em>DReG, K = 64</em>, one after the other.",
         to_see="IWAE is right on average, and noisy. STL is quiet, and at this q far from the gradient of its bound. "
-        "DReG is quiet and right.",
+        "DReG is quiet and right; where q is too narrow, it is noisier than IWAE.",
         facts=single_gradients,
     ),
     "06.explode": Live(
@@ -144,7 +146,7 @@ def block(name: str) -> str:
     """The lab ``name`` as HTML, hidden until it is live. An empty line would end the block."""
     live, lab = ALL[name], labs.ALL[name]()
     handles = [shortened(handle, live.at_most) for handle in traits(lab) if handle["name"] not in live.without]
-    given = {"title": lab.experiment.title, "controls": handles, "presets": lab.presets, "facts": live.facts()}
+    given = {"title": lab.experiment.title, "controls": handles, "presets": presets(name), "facts": live.facts()}
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
     return f"""\
 <div class="live" data-lab="{name}" hidden>
@@ -152,6 +154,12 @@ def block(name: str) -> str:
 <details><summary>What you see</summary><p>{live.to_see}</p></details>
 <script type="application/json">{told}</script>
 </div>"""
+
+
+def presets(name: str) -> dict[str, dict[str, Any]]:
+    """Those of the lab ``name`` that turn no control which is left out here."""
+    found = labs.ALL[name]().presets
+    return {preset: change for preset, change in found.items() if not {*change} & {*ALL[name].without}}
 
 
 def loads(static: str = "../_static/live") -> str:

@@ -1,11 +1,11 @@
 // Lab "02.baseline" on a page: vaecourse/labs/baseline.py, with the same draws for the same seed.
 
-import { posterior, qOf } from "./linear_gaussian.js";
-import { optimalBaseline, slopesOf } from "./gradients.js";
+import { beside, parabola, posterior } from "./linear_gaussian.js";
+import { scoreGradient } from "./gradients.js";
 import { doubles, remembered } from "./noise.js";
 import { Axes, steps } from "./chart.js";
-import { withMinus } from "./frame.js";
-import { average, histogram, standardDeviation } from "./stats.js";
+import { general, withMinus } from "./frame.js";
+import { average, beyond, histogram, ofHighest, standardDeviation } from "./stats.js";
 
 /** @import { QSettings, ReferenceFacts } from "./lab.d.ts" */
 /** @typedef {ReturnType<typeof compute>} Data */
@@ -14,59 +14,67 @@ import { average, histogram, standardDeviation } from "./stats.js";
 const RUNS = 4000;
 const PATH = "reparameterised", FIXED = "exact c*";
 const NAMES = ["none", "mean", "leave-one-out", "optimal", FIXED, PATH];
-const WORDS = ["none", "mean", "leave-\none-out", "optimal", "exact\nc*", "repara-\nmeter."];
-const EDGES = steps(-12, 8, 121), HIGHEST = 40;
+const WORDS = ["none", "mean", "leave-\none-out", "opti-\nmal≈", "exact\nc*", "repara-\nmeter."];
+const EDGES = steps(-16, 8, 121);
+const LOW = 0.02, HIGH = 20000; // of the bars
 
 /**
- * @param {QSettings & { baseline: string, K: number, seed: number }} settings
+ * Variances are K times those of an estimate, and exact but for the baseline "optimal".
+ * @param {QSettings & { baseline: string, K: number, unit: number, seed: number }} settings
  * @param {ReferenceFacts} facts
  */
-function compute({ baseline, K, seed, ...q }, facts) {
-  const { mean, std } = qOf(q, facts), { mean: m, variance } = posterior(facts), exact = (m - mean) / variance;
-  const estimates = estimatesOf(facts, mean, std, K, seed);
-  const variances = estimates.map((some) => standardDeviation(some, 1) ** 2);
-  const means = NAMES.map((name) => (name === "mean" ? (exact * (K - 1)) / K : exact));
-  return { K, baseline, exact, estimates, variances, means, chosen: NAMES.indexOf(baseline) };
+function compute({ baseline, K, unit, seed, width, shift }, facts) {
+  const { mean, std } = beside(facts, width, shift), { mean: m, variance: v } = posterior(facts);
+  const of = scoreGradient(facts, mean, std, unit), exact = of.mean, { a, b, c } = parabola(facts, mean, std);
+  const { middle, kinds } = reduced(K, seed);
+  const estimates = kinds.map(([bare, square]) => bare.map((value, run) => (b * value + c * square[run]) / std));
+  estimates[0] = estimates[0].map((value, run) => value + ((unit + a) * middle[run]) / std);
+  estimates.push(estimates[0].map((value, run) => value - (of.best * middle[run]) / std));
+  estimates.push(middle.map((eps) => -(mean - m + std * eps) / v));
+  const means = NAMES.map((name) => (name === "mean" ? (exact * (K - 1)) / K : exact)), leftOut = of.leaveOneOut(K);
+  const optimal = K * standardDeviation(estimates[3], 1) ** 2, path = (std / v) ** 2;
+  const variances = [of.variance(0), leftOut * ((K - 1) / K) ** 2, leftOut, optimal, of.variance(of.best), path];
+  return { K, baseline, width, shift, exact, estimates, variances, means, chosen: NAMES.indexOf(baseline) };
 }
 
-const estimatesOf = remembered(
+const reduced = remembered(
   /**
-   * Every estimator's gradients from the same noise, in the order of NAMES: [RUNS] each.
-   * @param {ReferenceFacts} facts
-   * @param {number} mean
-   * @param {number} std
+   * Every estimate is linear in the numbers of log w = a + b eps + c eps^2. So the noise is reduced once, and a drag of
+   * q only weighs what is left of it: the mean of eps, and for the first four of NAMES that of (part - baseline) eps,
+   * of the parts eps and eps^2: [RUNS] each.
    * @param {number} K
    * @param {number} seed
    */
-  (facts, mean, std, K, seed) => {
-    const of = slopesOf(facts, mean, std), best = optimalBaseline(facts, mean, std), eps = doubles(RUNS * K, seed);
-    const found = NAMES.map(() => new Float64Array(RUNS)), logW = new Float64Array(K), score = new Float64Array(K);
+  (K, seed) => {
+    const eps = doubles(RUNS * K, seed), middle = new Float64Array(RUNS);
+    const kinds = NAMES.slice(0, 4).map(() => [new Float64Array(RUNS), new Float64Array(RUNS)]);
     for (let run = 0; run < RUNS; run++) {
-      let sum = 0, squares = 0, weighted = 0, path = 0;
-      for (let k = 0; k < K; k++) {
-        const e = eps[run * K + k];
-        logW[k] = of.logW(e);
-        score[k] = of.score(e);
-        path += of.path(e) - score[k];
-        sum += logW[k];
-        squares += score[k] ** 2;
-        weighted += score[k] ** 2 * logW[k];
+      const some = eps.subarray(run * K, (run + 1) * K);
+      let sum = 0, squares = 0;
+      for (const e of some) {
+        sum += e;
+        squares += e * e;
       }
-      for (let k = 0; k < K; k++) {
-        const square = score[k] ** 2;
-        const baselines = [
-          0,
-          sum / K,
-          (sum - logW[k]) / (K - 1),
-          (weighted - square * logW[k]) / (squares - square),
-          best,
-        ];
-        for (let i = 0; i < 5; i++) found[i][run] += ((logW[k] - baselines[i]) * score[k]) / K;
+      middle[run] = sum / K;
+      for (const of of [0, 1]) {
+        let plain = 0, product = 0, weighed = 0;
+        for (const e of some) {
+          const part = of ? e * e : e;
+          plain += part;
+          product += part * e;
+          weighed += e * e * part;
+        }
+        let others = 0;
+        for (const e of some) others += ((weighed - e * e * (of ? e * e : e)) / (squares - e * e)) * e;
+        const shrunk = product / K - (plain / K) * middle[run];
+        [product / K, shrunk, (shrunk * K) / (K - 1), (product - others) / K].forEach((value, i) => {
+          kinds[i][of][run] = value;
+        });
       }
-      found[5][run] = path / K;
     }
-    return found;
+    return { middle, kinds };
   },
+  2,
 );
 
 /** @param {Data} data */
@@ -85,10 +93,10 @@ function build(figure) {
     x: {
       from: EDGES[0],
       to: EDGES[EDGES.length - 1],
-      ticks: [-10, -5, 0, 5],
+      ticks: [-15, -10, -5, 0, 5],
       label: `gradient for q's mean, ${RUNS} runs`,
     },
-    y: { from: 0, to: 1.05 },
+    y: { from: 0, to: 1.15 },
     key: {
       "exact gradient": "live-exact",
       [PATH]: "live-prior live-area",
@@ -99,8 +107,15 @@ function build(figure) {
   const bars = new Axes(figure, {
     height: 320,
     x: { from: -0.6, to: 5.6, ticks: [0, 1, 2, 3, 4, 5], name: (bar) => WORDS[bar], grid: false },
-    y: { from: 0, to: HIGHEST, ticks: [0, 10, 20, 30], label: "K × mean squared error" },
-    key: { variance: "live-miwae live-area", "bias²": "live-elbo live-area" },
+    y: {
+      from: LOW,
+      to: HIGH,
+      log: true,
+      ticks: [0.1, 1, 10, 100, 1000, 10000],
+      label: "K × mean squared error (log)",
+      name: (tick) => ({ 1000: "10³", 10000: "10⁴" })[tick] ?? `${tick}`,
+    },
+    key: { "variance (≈ measured)": "live-miwae live-area", "+ bias²": "live-elbo live-area" },
   });
   return {
     gradients,
@@ -113,6 +128,7 @@ function build(figure) {
     chosen: bars.mark("live-iwae live-area"),
     bias: bars.mark("live-elbo live-area"),
     labels: NAMES.map(() => bars.words()),
+    beyond: gradients.words(),
   };
 }
 
@@ -121,34 +137,71 @@ function build(figure) {
  * @param {Data} data
  */
 function update({ gradients, bars, ...marks }, { K, chosen, exact, estimates, variances, means }) {
-  const [score, path] = [chosen, 5].map((i) => histogram(estimates[i], EDGES));
-  const most = Math.max(...score, ...path);
-  gradients.bars(marks.score, EDGES, score.map((share) => share / most));
-  gradients.bars(marks.path, EDGES, path.map((share) => share / most));
+  for (const [mark, i] of /** @type {const} */ ([[marks.score, chosen], [marks.path, 5]])) {
+    gradients.bars(mark, EDGES, ofHighest(histogram(estimates[i], EDGES, true)));
+  }
+  gradients.write(marks.beyond, -4, 1.08, beyond(estimates[chosen], EDGES));
   gradients.vertical(marks.mean, means[chosen]);
   gradients.vertical(marks.truth, exact);
-  const low = variances.map((variance) => K * variance),
-    high = means.map((mean, i) => low[i] + K * (mean - exact) ** 2);
-  const box = (
-    /** @type {number} */ i,
-    /** @type {number} */ from,
-    /** @type {number} */ to,
-  ) => [[i - 0.35, Math.min(from, HIGHEST)], [i + 0.35, Math.min(to, HIGHEST)]];
-  bars.boxes(marks.others, low.flatMap((top, i) => (i === chosen ? [] : [box(i, 0, top)])));
-  bars.boxes(marks.chosen, [box(chosen, 0, low[chosen])]);
-  bars.boxes(marks.bias, low.map((bottom, i) => box(i, bottom, high[i])));
-  high.forEach((top, i) => bars.write(marks.labels[i], i, Math.min(top, 0.93 * HIGHEST), top.toFixed(1), 5));
+  const inside = (/** @type {number} */ value) => Math.min(Math.max(value, LOW), HIGH / 3);
+  const errors = means.map((mean, i) => variances[i] + K * (mean - exact) ** 2);
+  const box = (/** @type {number} */ i, /** @type {number} */ from, /** @type {number} */ to) => [
+    [i - 0.35, inside(from)],
+    [i + 0.35, inside(to)],
+  ];
+  bars.boxes(marks.others, variances.flatMap((top, i) => (i === chosen ? [] : [box(i, LOW, top)])));
+  bars.boxes(marks.chosen, [box(chosen, LOW, variances[chosen])]);
+  bars.boxes(
+    marks.bias,
+    variances.flatMap((bottom, i) => (errors[i] > bottom + 1e-9 ? [box(i, bottom, errors[i])] : [])),
+  );
+  errors.forEach((top, i) => {
+    const mark = top < LOW ? "▼" : top > HIGH / 3 ? "▲" : ""; // its end is not in the picture
+    bars.write(marks.labels[i], i, inside(top), mark + short(top), 5);
+  });
 }
 
+/**
+ * Three digits of a variance.
+ * @param {number} value
+ */
+const short = (value) => value < 1e-9 ? "0" : value >= 100 ? value.toFixed(0) : general(value, 3);
+
 /** @param {Data} data */
-function sentence({ K, baseline, chosen, exact, estimates, variances, means }) {
-  const right = means[chosen] === exact ? "unbiased" : `biased, its exact mean is ${means[chosen].toFixed(3)}`;
-  const error = 1.96 * Math.sqrt(variances[chosen] / RUNS);
-  return `Baseline ${baseline}, ` + withMinus(
-    `K = ${K}: mean gradient ${average(estimates[chosen]).toFixed(3)} ± ${error.toFixed(3)}, ` +
-      `the exact one is ${exact.toFixed(3)}: ${right}. ` +
-      `Variance ${variances[chosen].toFixed(2)}, reparameterised ${variances[5].toFixed(2)}.`,
+function sentence(data) {
+  const { K, baseline, width, shift, chosen, exact, estimates, means } = data;
+  const right = Math.abs(means[chosen] - exact) < 1e-9
+    ? "unbiased"
+    : `biased, its exact mean is ${means[chosen].toFixed(3)}`;
+  const error = (1.96 * standardDeviation(estimates[chosen], 1)) / Math.sqrt(RUNS);
+  return withMinus(
+    `Baseline ${baseline}, K = ${K}, q ${width.toFixed(2)} wide and ${shift.toFixed(2)} off: mean gradient ` +
+      `${average(estimates[chosen]).toFixed(3)} ± ${error.toFixed(3)}, the exact one is ${exact.toFixed(3)}: ` +
+      `${right}. ${rules(data)}`,
   );
+}
+
+/**
+ * Which way the chapter's rules stand for this q.
+ * @param {Data} data
+ */
+function rules({ chosen, variances: [none, , leftOut, optimal, best, path] }) {
+  const numbers = `${short(leftOut)} against ${short(path)}`, told = [];
+  if (leftOut < path) {
+    told.push(`Leave-one-out is quieter than reparameterising (${numbers}): log w is flat enough.`);
+  } else if (best < path) {
+    told.push(`Only with c* is the score function the quieter one (${short(best)}; leave-one-out ${numbers}).`);
+  } else {
+    told.push(`Reparameterising is quieter than leave-one-out (${numbers}) and than c* (${short(best)}).`);
+  }
+  if (none < leftOut) {
+    told.push(`No baseline (${short(none)}) beats leave-one-out: by luck log w lies around 0.`);
+  }
+  if (NAMES[chosen] === "optimal" && leftOut > 1e-9) {
+    const side = optimal > leftOut ? "worse" : "better", times = (optimal / leftOut).toFixed(2);
+    told.push(`c* from the others is ${side} than leave-one-out, ${times} of its variance.`);
+  }
+  return told.join(" ");
 }
 
 export const baselineLab = { compute, numbers, build, update, sentence };

@@ -79,12 +79,12 @@ function build(figure) {
     height: 320,
     x: { from: -0.05, to: 1.05, label: "single runs, side by side" },
     y: nats,
-    key: { "500 single runs": "live-miwae live-dot" },
+    key: { "500 single runs": "live-miwae live-dot", "below the picture": "live-miwae live-out" },
   });
   return {
     curve,
     runs,
-    dots: runs.mark("live-miwae live-small live-dot"),
+    dots: runs.edged("live-miwae live-small live-dot"),
     mean: runs.mark("live-iwae"),
     truths: [curve, runs].map((axes) => axes.mark("live-exact")),
     bound: curve.mark("live-iwae"),
@@ -112,7 +112,7 @@ function update({ curve, runs, ...marks }, { K, logP, expected, ...data }) {
     `gap ${(logP - expected).toFixed(4)}`,
     -22,
   );
-  runs.dots(
+  runs.edgedDots(
     marks.dots,
     Array.from(data.runs, (run, i) => [(i * 0.618034) % 1, run]),
   );

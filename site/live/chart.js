@@ -7,6 +7,7 @@ const SUPERSCRIPTS = ["", "⁻¹", "⁻²", "⁻³", "⁻⁴", "⁻⁵", "⁻⁶
 
 /** @import { Chart, Direction } from "./lab.d.ts" */
 /** @typedef {ArrayLike<number>} Numbers */
+/** @typedef {{ inside: Element, outside: Element }} Edged */
 
 /**
  * @param {Element} parent
@@ -40,6 +41,7 @@ export class Axes {
     this.height = height - SPACE.top - SPACE.bottom;
     this.x = scale(x, 0, this.width);
     this.y = scale(y, this.height, 0);
+    this.ends = y;
     const frame = add(svg, "g", { transform: `translate(${left} ${SPACE.top})` });
     this.#ticks(frame, x, y);
     this.inside = add(frame, "svg", { width: this.width, height: this.height }); // it clips
@@ -78,6 +80,14 @@ export class Axes {
   /** @param {string} name */
   mark(name) {
     return add(this.inside, "path", { class: name });
+  }
+
+  /**
+   * For what may leave the picture: triangles at the edge tell where it does. The first class is the colour.
+   * @param {string} name
+   */
+  edged(name) {
+    return { inside: this.mark(name), outside: this.mark(`${name.split(" ")[0]} live-out`) };
   }
 
   /**
@@ -182,6 +192,41 @@ export class Axes {
    */
   dots(mark, points) {
     mark.setAttribute("d", points.map(([x, y]) => `M${this.#at(x, y)}h0`).join(""));
+  }
+
+  /**
+   * @param {Edged} marks
+   * @param {Numbers} xs
+   * @param {Numbers} ys
+   */
+  edgedLine({ inside, outside }, xs, ys) {
+    this.line(inside, xs, Array.from(ys, this.#clip));
+    this.#triangles(outside, xs, ys);
+  }
+
+  /**
+   * @param {Edged} marks
+   * @param {number[][]} points
+   */
+  edgedDots({ inside, outside }, points) {
+    this.dots(inside, points.map(([x, y]) => [x, this.#clip(y)]));
+    this.#triangles(outside, points.map(([x]) => x), points.map(([, y]) => y));
+  }
+
+  #clip = (/** @type {number} */ y) => Math.min(Math.max(y, this.ends.from), this.ends.to);
+
+  /**
+   * @param {Element} mark
+   * @param {Numbers} xs
+   * @param {Numbers} ys
+   */
+  #triangles(mark, xs, ys) {
+    const each = Array.from(ys, (y, i) => {
+      const x = this.x(xs[i]).toFixed(1);
+      if (y < this.ends.from) return `M${x} ${this.height - 1}l-4 -7h8Z`;
+      return y > this.ends.to ? `M${x} 1l-4 7h8Z` : "";
+    });
+    mark.setAttribute("d", each.join(""));
   }
 
   /**

@@ -1,14 +1,14 @@
 // Lab "05.estimators" on a page: vaecourse/labs/estimators.py, with the same draws for the same seed.
 
 import { jackknife, RowGradients, slopesOf } from "./gradients.js";
-import { qOf } from "./linear_gaussian.js";
+import { beside } from "./linear_gaussian.js";
 import { doubles, remembered } from "./noise.js";
 import { Axes, steps } from "./chart.js";
-import { fixed } from "./frame.js";
-import { histogram, ofHighest, standardDeviation } from "./stats.js";
+import { gapTo, general, withMinus } from "./frame.js";
+import { beyond, histogram, ofHighest, standardDeviation } from "./stats.js";
 
-/** @import { QSettings, ReferenceFacts, Row } from "./lab.d.ts" */
-/** @typedef {ReferenceFacts & { encoder: string, largestK: number, ends: number[] }} Facts */
+/** @import { Parameter, QSettings, ReferenceFacts, Row } from "./lab.d.ts" */
+/** @typedef {ReferenceFacts & { parameters: Record<string, Parameter>, largestK: number, ends: number[] }} Facts */
 /** @typedef {{ estimator: string, parameter: string, alpha: number, order: number }} Estimator */
 /** @typedef {Estimator & { K: number, seed: number }} Settings */
 /** @typedef {ReturnType<typeof compute>} Data */
@@ -16,8 +16,8 @@ import { histogram, ofHighest, standardDeviation } from "./stats.js";
 
 const RUNS = 1000, GROUPS = 4;
 const CURVE_K = [1, 2, 4, 8, 16, 32, 64];
-const GRADIENTS = steps(-6, 4, 101), VALUES = steps(-3.6, -0.6, 61);
-const LOWEST = 0.03, HIGHEST = 40; // of the axis of signal over noise
+const GRADIENTS = steps(-7, 4, 111), VALUES = steps(-3.6, -0.6, 61);
+const FOUR_MOMENTS = Math.sqrt(3 / 4); // the width above which E[w^4] is finite
 /** @type {Record<string, Row | "jackknife">} */
 const ROWS = {
   ELBO: "elbo",
@@ -56,9 +56,9 @@ function shape(estimator, K) {
  * @param {QSettings & Settings} settings
  * @param {Facts} facts
  */
-function compute({ estimator, parameter, K: most, alpha, order: asked, seed, ...q }, facts) {
-  const { mean, std } = qOf(q, facts), rows = rowsOf(facts, mean, std);
-  const of = parameter === facts.encoder ? "mean" : "weight";
+function compute({ estimator, parameter, K: most, alpha, order: asked, seed, width, shift }, facts) {
+  const { mean, std } = beside(facts, width, shift), rows = rowsOf(facts, mean, std);
+  const of = facts.parameters[parameter];
   const jack = estimator === "jackknife", order = jack ? Math.min(asked, most - 1) : asked;
   const K = jack ? Math.min(most, facts.ends[order]) : most, [M, size] = shape(estimator, K), row = ROWS[estimator];
   let warning = order < asked ? ` Order ${asked} needs more than ${most} samples: this is order ${order}.` : "";
@@ -66,19 +66,28 @@ function compute({ estimator, parameter, K: most, alpha, order: asked, seed, ...
     warning = ` Order ${order} stops at K = ${K} in this lab: it looks at all ${choose(K, order)} subsets.`;
   }
   const claimed = estimator === "STL" || estimator === "DReG" ? "iwae" : row, settings = { alpha, order };
-  const beside = Math.min(order, K - 1),
+  const highest = Math.min(order, K - 1),
     { gradients, values } = runsOf(estimator, of, K, alpha, order, seed, facts, mean, std);
-  const names = of === "mean" ? ["ELBO", "IWAE", "STL", "DReG", "VR-IWAE"] : ["ELBO", "IWAE", "VR-IWAE"];
+  const names = of === "weight" ? ["ELBO", "IWAE", "VR-IWAE"] : ["ELBO", "IWAE", "STL", "DReG", "VR-IWAE"];
   const sd = standardDeviation(gradients, 1), expectedGradient = rows.mean(row, of, M, size, settings);
+  const signalToNoise = row === "jackknife"
+    ? rows.ratio({ mean: expectedGradient, variance: sd ** 2 })
+    : rows.signalToNoise(row, of, M, size, settings);
   return {
+    width,
+    rows,
+    of,
+    largestK: facts.largestK,
+    jack,
+    order,
     name: estimator + extra(estimator, K, alpha, order),
-    parameter: parameter.split(":")[0],
+    parameter,
     K,
     gradients,
     values,
     sd,
     mean: expectedGradient,
-    signalToNoise: Math.abs(expectedGradient) / sd,
+    signalToNoise,
     target: rows.mean(claimed, of, M, size, settings),
     ofLogP: rows.ofLogP(of),
     expected: rows.value(claimed, M, size, settings),
@@ -86,7 +95,7 @@ function compute({ estimator, parameter, K: most, alpha, order: asked, seed, ...
     curves: Object.fromEntries(names.map((name) => [name, curveOf(rows, name, of, name === "VR-IWAE" ? alpha : 0)])),
     beside: {
       [`VR-IWAE with α = ${alpha.toFixed(2)}`]: rows.value("vr_iwae", 1, K, { alpha }),
-      [`jackknife of order ${beside}`]: rows.value("jackknife", 1, K, { order: beside }),
+      [`jackknife of order ${highest}`]: rows.value("jackknife", 1, K, { order: highest }),
     },
     warning,
   };
@@ -113,7 +122,7 @@ const choose = (K, order) => Array.from({ length: order }, (_, j) => (K - j) / (
 /**
  * @param {RowGradients} rows
  * @param {string} name
- * @param {"mean" | "weight"} of
+ * @param {Parameter} of
  * @param {number} alpha
  */
 function curveOf(rows, name, of, alpha) {
@@ -125,7 +134,7 @@ const runsOf = remembered(
   /**
    * RUNS gradients and values of the estimator: sample k of a run is number k RUNS + run.
    * @param {string} estimator
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    * @param {number} K
    * @param {number} alpha
    * @param {number} order
@@ -136,11 +145,13 @@ const runsOf = remembered(
    */
   (estimator, parameter, K, alpha, order, seed, facts, mean, std) => {
     const of = slopesOf(facts, mean, std), eps = doubles(facts.largestK * RUNS, seed);
-    const bare = parameter === "mean" && (estimator === "STL" || estimator === "DReG");
-    const squared = parameter === "mean" && estimator === "DReG";
-    const slope = parameter === "weight"
-      ? of.weight
-      : (/** @type {number} */ e) => of.path(e) - (bare ? 0 : of.score(e));
+    const bare = parameter !== "weight" && (estimator === "STL" || estimator === "DReG");
+    const squared = parameter !== "weight" && estimator === "DReG";
+    const slope = {
+      mean: (/** @type {number} */ e) => of.path(e) - (bare ? 0 : of.score(e)),
+      std: (/** @type {number} */ e) => of.path(e) * e - (bare ? 0 : (e * e - 1) / std),
+      weight: of.weight,
+    }[parameter];
     const tilt = estimator === "ELBO" ? 0 : estimator === "VR-IWAE" ? 1 - alpha : 1, [M, size] = shape(estimator, K);
     const gradients = new Float64Array(RUNS), values = new Float64Array(RUNS);
     const logW = new Float64Array(size), g = new Float64Array(size);
@@ -192,8 +203,8 @@ function build(figure) {
   const gradient = new Axes(figure, {
     width: 430,
     height: 400,
-    x: { from: -6, to: 4, ticks: [-6, -4, -2, 0, 2, 4], label: `${RUNS} gradients, nats per unit` },
-    y: { from: 0, to: 1.1 },
+    x: { from: -7, to: 4, ticks: [-6, -4, -2, 0, 2, 4], label: `${RUNS} gradients, nats per unit` },
+    y: { from: 0, to: 1.2 },
     key: {
       "exact ∇ bound": "live-exact",
       "exact ∇ log p(x)": "live-exact live-dotted",
@@ -202,12 +213,12 @@ function build(figure) {
   });
   const value = new Axes(figure, {
     x: { from: VALUES[0], to: VALUES[VALUES.length - 1], ticks: [-3, -2, -1], label: "values, nats (dashed: log p)" },
-    y: { from: 0, to: 1.2 },
+    y: { from: 0, to: 1.35 },
     key: { mean: "live-elbo live-dot", "VR-IWAE": "live-piwae live-dot", jackknife: "live-prior live-dot" },
   });
   const snr = new Axes(figure, {
     x: { from: 0.85, to: 75, log: true, ticks: [1, 4, 16, 64], label: "samples K" },
-    y: { from: LOWEST, to: HIGHEST, log: true, ticks: [0.1, 1, 10], label: "signal / noise" },
+    y: { from: 0.01, to: 100, log: true, ticks: [0.1, 1, 10], label: "signal / noise" },
     key: LOOKS,
   });
   return {
@@ -222,8 +233,11 @@ function build(figure) {
     logP: value.mark("live-exact"),
     expected: value.mark("live-elbo live-big live-dot"),
     beside: ["live-piwae live-dot", "live-prior live-dot"].map((look) => value.mark(look)),
-    curves: Object.entries(LOOKS).map(([name, look]) => ({ name, line: snr.mark(look) })),
-    dot: snr.mark("live-exact live-dot"),
+    curves: Object.entries(LOOKS).map(([name, look]) => ({ name, line: snr.edged(look) })),
+    dot: snr.edged("live-exact live-dot"),
+    off: gradient.words(),
+    beyond: gradient.words(),
+    valuesBeyond: value.words(),
   };
 }
 
@@ -235,31 +249,80 @@ function update({ gradient, value, snr, ...marks }, data) {
   gradient.bars(marks.bars, GRADIENTS, ofHighest(histogram(data.gradients, GRADIENTS, true)));
   gradient.vertical(marks.target, data.target);
   gradient.vertical(marks.ofLogP, data.ofLogP);
-  gradient.dots(marks.mean, [[data.mean, 1.05]]);
+  const inside = data.mean >= GRADIENTS[0];
+  gradient.dots(marks.mean, inside ? [[data.mean, 1.05]] : []);
+  gradient.write(marks.off, GRADIENTS[0] + 0.3, 1.03, inside ? "" : "◀"); // it lies beyond the left end
+  gradient.write(marks.beyond, -1.5, 1.13, beyond(data.gradients, GRADIENTS));
   value.bars(marks.values, VALUES, ofHighest(histogram(data.values, VALUES, true)));
   value.vertical(marks.logP, data.logP);
-  value.dots(marks.expected, [[data.expected, 1.1]]);
-  Object.values(data.beside).forEach((expected, i) => value.dots(marks.beside[i], [[expected, 0.1]]));
+  value.write(marks.valuesBeyond, -2.1, 1.2, beyond(data.values, VALUES));
+  const clip = (/** @type {number} */ nats) => Math.min(Math.max(nats, VALUES[0] + 0.05), VALUES[VALUES.length - 1]);
+  value.dots(marks.expected, [[clip(data.expected), 1.1]]);
+  Object.values(data.beside).forEach((expected, i) => value.dots(marks.beside[i], [[clip(expected), 0.1]]));
   for (const { name, line } of marks.curves) {
     const curve = data.curves[name];
-    snr.line(line, curve ? CURVE_K : [], curve ?? []);
+    snr.edgedLine(line, curve ? CURVE_K : [], curve ?? []);
   }
-  snr.dots(marks.dot, [[data.K, Math.min(Math.max(data.signalToNoise, LOWEST), HIGHEST)]]);
+  snr.edgedDots(marks.dot, [[data.K, data.signalToNoise]]);
 }
 
 /** @param {Data} data */
-function sentence({ name, parameter, K, mean, target, sd, signalToNoise, expected, logP, beside, warning }) {
-  const bias = mean - target, gap = expected - logP, signed = `${bias < 0 ? "" : "+"}${fixed(bias, 3)}`;
-  const right = Math.abs(bias) < 1e-9 ? "exact for its bound" : `where ${fixed(target, 3)} is exact: bias ${signed}`;
+function sentence(data) {
+  const { name, parameter, K, mean, target, sd, expected, logP, beside, warning } = data;
+  const bias = mean - target, gap = gapTo(expected, logP), signed = `${bias < 0 ? "" : "+"}${bias.toFixed(3)}`;
+  const right = Math.abs(bias) < 1e-9 ? "exact for its bound" : `where ${target.toFixed(3)} is exact: bias ${signed}`;
   const others = Object.entries(beside).filter(([other]) => other !== name);
   const told = [
-    `${name}, K = ${K}, ${parameter}: mean gradient ${fixed(mean, 3)}, ${right};`,
-    together(`standard deviation ${fixed(sd, 3)}, signal-to-noise ${fixed(signalToNoise, 2)}.`),
-    together(`Mean value ${fixed(expected, 4)}, ${fixed(Math.abs(gap), 4)} ${gap > 0 ? "above" : "below"} log p(x).`) +
+    `${name}, K = ${K}, ${parameter}: mean gradient ${mean.toFixed(3)}, ${right};`,
+    together(`standard deviation ${sd.toFixed(3)}, signal-to-noise ${said(data.signalToNoise)}.`),
+    together(
+      `Mean value ${expected.toFixed(4)}, ${Math.abs(gap).toFixed(4)} ${gap < 0 ? "above" : "below"} log p(x).`,
+    ) +
     warning,
-    `Mean values beside it: ${others.map(([other, value]) => `${other} ${fixed(value, 4)}`).join(", ")}.`,
+    `Mean values beside it: ${others.map(([other, value]) => `${other} ${value.toFixed(4)}`).join(", ")}.`,
+    rule(data),
   ];
-  return told.join(" ").replace(/(\s)-/g, "$1−");
+  return withMinus(told.join(" "));
+}
+
+/**
+ * A ratio in words: some digits, or that it is infinite.
+ * @param {number} ratio
+ */
+const said = (ratio, digits = 3) => (ratio === Infinity ? "infinite" : general(ratio, digits));
+
+/**
+ * Which way the chapter's rule stands for this q, and why.
+ * @param {Data} data
+ */
+function rule({ jack, order, rows, of, K, width, largestK }) {
+  if (jack) return ruleOfTheJackknife(width, order);
+  const ratio = (/** @type {Row} */ row, /** @type {number} */ K) => rows.signalToNoise(row, of, 1, K);
+  if (of === "weight") {
+    const first = ratio("iwae", 1), last = ratio("iwae", largestK);
+    const way = last > first ? "rises" : "falls, against the rule";
+    return `IWAE's ratio for the decoder ${way}: ${said(first, 2)} at K = 1, ${said(last, 2)} at K = ${largestK}.`;
+  }
+  const dreg = ratio("dreg", K), iwae = ratio("iwae", K), numbers = `${said(dreg)} against ${said(iwae)}`;
+  if (!dreg && !iwae) {
+    return "q is right here, there is no signal: IWAE goes on shaking, STL and DReG only where log w is not flat.";
+  }
+  const better = dreg > iwae ? `DReG beats IWAE, ${numbers}` : `DReG is the worse of the two, ${numbers}`;
+  if (width > FOUR_MOMENTS) return `${better}; its √K law, for large K, has its moments (width above 0.87).`;
+  return `${better}; below width 0.87 its √K law lacks a moment, below 0.71 χ² is infinite too.`;
+}
+
+/**
+ * @param {number} width
+ * @param {number} order
+ */
+function ruleOfTheJackknife(width, order) {
+  if (width >= 1) {
+    return `The weights have all moments here, and its bias goes like 1/K^${order + 1}, as the rule says.`;
+  }
+  const tail = 1 / (1 - width ** 2), power = Math.min(order + 1, tail - 1); // P(w > t) goes like t^-tail
+  const usual = power === order + 1 ? "as the rule says" : `not 1/K^${order + 1}: the weights have a tail`;
+  return `For large K its bias goes like 1/K^${general(power, 2)}, ${usual}.`;
 }
 
 /**

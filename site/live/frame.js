@@ -143,10 +143,17 @@ export function general(value, digits, sign = false) {
 export const fixed = (value, digits) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 
 /**
- * A sentence with typographic minus signs.
+ * A sentence with typographic minus signs, and none before a zero.
  * @param {string} text
  */
-export const withMinus = (text) => text.replace(/-(?=\d)/g, "−");
+export const withMinus = (text) => text.replace(/-(0\.0+)(?!\d)/g, "$1").replace(/(?<![a-z])-(?=[\d∞])/g, "−");
+
+/**
+ * log p(x) - value in nats, and what rounding leaves of a 0 is 0.
+ * @param {number} value
+ * @param {number} logP
+ */
+export const gapTo = (value, logP) => (Math.abs(logP - value) < 1e-9 ? 0 : logP - value);
 
 /**
  * Python's format(share, ".0%"): of two that are as near, the even one.

@@ -4,7 +4,7 @@
 import { logLikelihood, onAGrid, parabola, posterior } from "./linear_gaussian.js";
 import { FADED, logGrid, logLaplace, logSumExp, UNSEEN, WeightLaw } from "./weights.js";
 
-/** @import { Model, Moments, Row } from "./lab.d.ts" */
+/** @import { Model, Moments, Parameter, Row } from "./lab.d.ts" */
 
 const POINTS = 601; // of the grid of q's noise, as in the package
 
@@ -29,14 +29,21 @@ export function slopesOf(model, mean, std) {
 }
 
 /**
- * c* = E[s^2 log w] / E[s^2] for the score of q's mean.
+ * exact.ScoreGradient in one dimension: the mean of (log w + constant - baseline) times the score of q's mean, the
+ * level E[log w + constant], the best constant baseline, and variances: of one sample with a constant, and K times that
+ * of leave-one-out.
  * @param {Model} model
  * @param {number} mean
  * @param {number} std
  */
-export function optimalBaseline(model, mean, std) {
-  const { a, c } = parabola(model, mean, std);
-  return a + 3 * c;
+export function scoreGradient(model, mean, std, constant = 0) {
+  const { a, b, c } = parabola(model, mean, std), level = constant + a + c;
+  const variance = (/** @type {number} */ baseline) => {
+    const d = level - baseline;
+    return (d ** 2 + 4 * c * d + 2 * b ** 2 + 10 * c ** 2) / std ** 2;
+  };
+  const leaveOneOut = (/** @type {number} */ K) => variance(level) + (2 * b ** 2 + 2 * c ** 2) / (K - 1) / std ** 2;
+  return { mean: b / std, level, best: level + 2 * c, variance, leaveOneOut };
 }
 
 /**
@@ -146,6 +153,7 @@ export class WeightedSum {
    * @returns {Moments}
    */
   moments(K, beta = 0) {
+    if (K === 1) return { mean: this.mean, variance: this.variance }; // its weight is 1
     const { r, first, second, square, plain, volume, logPhi } = this;
     let mean = 0, squares = 0, product = 0;
     for (let j = 0; j < volume.length; j++) {
@@ -165,7 +173,9 @@ export class WeightedSum {
   }
 }
 
-// Every row on one model and q. A parameter is "mean", of q, or "weight", of the decoder.
+const ROUNDING = 1e-6; // of a gradient, beside 1 / std of q: what is below is 0
+
+// Every row on one model and q.
 export class RowGradients {
   /** @type {Map<string, WeightedSum>} */
   #sums = new Map();
@@ -183,21 +193,26 @@ export class RowGradients {
     this.logP = logLikelihood(model);
     this.mass = mass;
     this.logW = logW;
-    this.path = eps.map(of.path);
-    this.whole = { mean: eps.map((e) => of.path(e) - of.score(e)), weight: eps.map(of.weight) };
+    this.std = std;
+    this.path = { mean: eps.map(of.path), std: eps.map((e) => of.path(e) * e) };
+    this.whole = {
+      mean: eps.map((e) => of.path(e) - of.score(e)),
+      std: eps.map((e) => of.path(e) * e - (e * e - 1) / std),
+      weight: eps.map(of.weight),
+    };
   }
 
   /**
    * Mean and variance of one gradient of the row, from M groups of K samples.
    * @param {Row} row
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    * @param {number} M
    * @param {number} K
    * @param {{ alpha?: number, beta?: number }} [settings]
    * @returns {Moments}
    */
   moments(row, parameter, M, K, { alpha = 0.5, beta = 0.5 } = {}) {
-    const bare = parameter === "mean" && (row === "stl" || row === "dreg"); // without the score term
+    const bare = parameter !== "weight" && (row === "stl" || row === "dreg"); // without the score term
     const share = { elbo: 1, ciwae: beta }[/** @type {string} */ (row)] ?? Number(row === "vr_iwae" && alpha === 1);
     const tilt = row === "vr_iwae" && alpha < 1 ? 1 - alpha : 1;
     const pooled = ["elbo", "iwae", "stl", "dreg"].includes(row), groups = pooled ? 1 : M;
@@ -208,7 +223,7 @@ export class RowGradients {
   /**
    * The mean alone, which is known of "jackknife" too.
    * @param {Row | "jackknife"} row
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    * @param {number} M
    * @param {number} K
    * @param {{ alpha?: number, order?: number }} [settings]
@@ -224,14 +239,25 @@ export class RowGradients {
   /**
    * |mean| / sd of one gradient of the row.
    * @param {Row} row
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    * @param {number} M
    * @param {number} K
    * @param {{ alpha?: number, beta?: number }} [settings]
    */
   signalToNoise(row, parameter, M, K, settings) {
-    const { mean, variance } = this.moments(row, parameter, M, K, settings);
-    return variance > 0 ? Math.abs(mean) / Math.sqrt(variance) : Infinity;
+    return this.ratio(this.moments(row, parameter, M, K, settings));
+  }
+
+  /**
+   * |mean| / sd, and what rounding leaves of a 0 is 0: no noise is an infinite ratio, no signal is 0, and so is neither
+   * of them.
+   * @param {Moments} moments
+   */
+  ratio({ mean, variance }) {
+    const [signal, noise] = [Math.abs(mean), Math.sqrt(Math.max(variance, 0))].map((size) =>
+      size * this.std > ROUNDING ? size : 0
+    );
+    return noise ? signal / noise : signal ? Infinity : 0;
   }
 
   /**
@@ -252,32 +278,32 @@ export class RowGradients {
 
   /**
    * The exact gradient of log p(x), which does not know q.
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    */
   ofLogP(parameter) {
     const { weight, noiseVariance, x } = this.model, variance = weight ** 2 + noiseVariance;
-    return parameter === "mean" ? 0 : weight * ((x / variance) ** 2 - 1 / variance);
+    return parameter !== "weight" ? 0 : weight * ((x / variance) ** 2 - 1 / variance);
   }
 
   /**
-   * @param {"mean" | "weight"} parameter
+   * @param {Parameter} parameter
    * @param {number} tilt
    * @param {number} r
    * @param {boolean} bare
    */
   #sum(parameter, tilt, r, bare) {
-    const g = bare ? this.path : this.whole[parameter];
+    const g = bare && parameter !== "weight" ? this.path[parameter] : this.whole[parameter];
     const make = () => new WeightedSum(this.logW.map((value) => tilt * value), this.mass, g, r);
     return found(this.#sums, `${parameter} ${tilt} ${r} ${bare}`, make);
   }
 
   /**
-   * E of (1 / tilt) log mean w^tilt, the mean of log w at 0.
+   * E of (1 / tilt) log mean w^tilt, the mean of log w at 0 and at K = 1.
    * @param {number} tilt
    * @param {number} K
    */
   #value(tilt, K) {
-    if (tilt === 0) return this.mass.reduce((sum, m, i) => sum + m * this.logW[i], 0);
+    if (tilt === 0 || K === 1) return this.mass.reduce((sum, m, i) => sum + m * this.logW[i], 0);
     const make = () => new WeightLaw(this.logW.map((value) => tilt * value), this.mass);
     return found(this.#laws, tilt, make).lower(K) / tilt;
   }

@@ -3,7 +3,7 @@
 import { beside, chiSquared, kl, logLikelihood, normal, onAGrid, posterior } from "./linear_gaussian.js";
 import { WeightLaw } from "./weights.js";
 import { Axes, steps } from "./chart.js";
-import { fixed } from "./frame.js";
+import { fixed, withMinus } from "./frame.js";
 
 /** @import { ReferenceFacts as Facts } from "./lab.d.ts" */
 
@@ -99,6 +99,7 @@ function build(figure) {
       "law log p(x) − χ²/(2K)": "live-q live-dotted",
       "the ELBO, K = 1": "live-elbo live-thin",
       "gap": "live-elbo live-gap",
+      "below the picture": "live-iwae live-out",
     },
   });
   const z = { from: Z[0], to: Z[Z.length - 1], ticks: [-1, 0, 1, 2], label: "z" };
@@ -120,9 +121,9 @@ function build(figure) {
     truth: curve.mark("live-exact"),
     first: curve.mark("live-elbo live-thin"),
     law: curve.mark("live-q live-dotted"),
-    bound: curve.mark("live-iwae"),
+    bound: curve.edged("live-iwae"),
     gap: curve.mark("live-elbo live-gap"),
-    dot: curve.mark("live-iwae live-big live-dot"),
+    dot: curve.edged("live-iwae live-big live-dot"),
     q: density.mark("live-q live-thick"),
     picked: density.mark("live-iwae"),
     posterior: density.mark("live-exact"),
@@ -139,10 +140,10 @@ function update(marks, data) {
   const soFar = [...data.allK.filter((k) => k < K), K]; // what lies ahead is the reader's to predict
   curve.horizontal(marks.truth, logP);
   curve.horizontal(marks.first, data.elbo);
-  curve.line(marks.bound, soFar, [...data.curve.slice(0, soFar.length - 1), data.expected]);
+  curve.edgedLine(marks.bound, soFar, [...data.curve.slice(0, soFar.length - 1), data.expected]);
   curve.line(marks.law, soFar, soFar.map((k) => logP - data.chiSquared / (2 * k)));
   curve.line(marks.gap, [K, K], [data.expected, logP]);
-  curve.dots(marks.dot, [[K, Math.max(data.expected, LOWEST)]]);
+  curve.edgedDots(marks.dot, [[K, data.expected]]);
   density.line(marks.posterior, Z, Z.map((at) => normal(at, data.exact.mean, data.exact.std)));
   density.line(marks.q, Z, data.q);
   density.line(marks.picked, Z, data.picked);
@@ -151,10 +152,10 @@ function update(marks, data) {
 
 /** @param {Data} data */
 function sentence({ K, width, logP, elbo, chiSquared, expected }) {
-  return (
-    `K = ${K}, q ${fixed(width, 2)} posterior widths wide: E[L_K] = ${fixed(expected, 3)} nats, ` +
-    `${fixed(logP - expected, 3)} below log p(x) = ${fixed(logP, 3)} (${rate(chiSquared / (2 * K))}). ` +
-    `With one sample, the ELBO, it is ${fixed(elbo, 3)}: ${fixed(logP - elbo, 3)} below.`
+  return withMinus(
+    `K = ${K}, q ${fixed(width, 2)} posterior widths wide: the expected bound is ${fixed(expected, 3)} nats, ` +
+      `${fixed(logP - expected, 3)} below log p(x) = ${fixed(logP, 3)} (${rate(chiSquared / (2 * K))}). ` +
+      `With one sample, the ELBO, it is ${fixed(elbo, 3)}: ${fixed(logP - elbo, 3)} below.`,
   );
 }
 

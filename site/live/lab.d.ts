@@ -106,11 +106,14 @@ export interface Rule {
   weights: number[];
 }
 
-/** The q of a lab that has these controls; a lab without them has the reference case's. */
+/** The q of a lab: so many times as wide as the posterior, and its mean so far beside. */
 export interface QSettings {
-  width?: number;
-  shift?: number;
+  width: number;
+  shift: number;
 }
+
+/** What a gradient is for: q's mean, q's standard deviation, the decoder's weight. */
+export type Parameter = "mean" | "std" | "weight";
 
 /** Of one estimate of a gradient. */
 export interface Moments {

@@ -40,13 +40,6 @@ export function beside(model, width, shift) {
   return { mean: mean + shift, std: width * Math.sqrt(variance) };
 }
 
-/**
- * The q that the controls width and shift name, or, where a lab has none, the reference case's.
- * @param {import("./lab.d.ts").QSettings} settings
- * @param {import("./lab.d.ts").ReferenceFacts} facts
- */
-export const qOf = ({ width, shift = 0 }, facts) => (width === undefined ? facts : beside(facts, width, shift));
-
 /** @param {Model} model */
 export const logLikelihood = ({ weight, noiseVariance, x }) => logNormal(x, 0, weight ** 2 + noiseVariance);
 

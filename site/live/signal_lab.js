@@ -1,11 +1,11 @@
 // Lab "04.signal" on a page: vaecourse/labs/signal.py, with the same draws for the same seed.
 
 import { RowGradients, slopesOf } from "./gradients.js";
-import { qOf } from "./linear_gaussian.js";
+import { beside } from "./linear_gaussian.js";
 import { normals, remembered } from "./noise.js";
 import { Axes, steps } from "./chart.js";
-import { fixed, general } from "./frame.js";
-import { histogram } from "./stats.js";
+import { fixed, gapTo, general, withMinus } from "./frame.js";
+import { beyond, histogram, ofHighest } from "./stats.js";
 
 /** @import { QSettings, ReferenceFacts } from "./lab.d.ts" */
 /** @typedef {ReferenceFacts & { fixed: string, budget: number, samples: number, estimates: number }} Facts */
@@ -13,7 +13,7 @@ import { histogram } from "./stats.js";
 /** @typedef {ReturnType<typeof compute>} Data */
 /** @typedef {ReturnType<typeof build>} Marks */
 
-const LARGEST_K = 1024, HIGHEST = 0.16;
+const LARGEST_K = 1024, FINITE = Math.sqrt(1 / 2); // the width above which E[w^2] is finite
 const EDGES = steps(-4, 10, 57); // of the histograms, in standard deviations
 const POWERS = Array.from({ length: 11 }, (_, i) => 2 ** i);
 
@@ -26,8 +26,8 @@ const rowsOf = remembered(
  * @param {QSettings & Settings} settings
  * @param {Facts} facts
  */
-function compute({ K: asked, M: groups, beta, budget, pooled, seed, ...q }, facts) {
-  const { mean, std } = qOf(q, facts), rows = rowsOf(facts, mean, std), held = budget === facts.fixed;
+function compute({ K: asked, M: groups, beta, budget, pooled, seed, width, shift }, facts) {
+  const { mean, std } = beside(facts, width, shift), rows = rowsOf(facts, mean, std), held = budget === facts.fixed;
   const K = held ? 2 ** Math.round(Math.log2(Math.min(asked, facts.budget))) : asked; // a divisor of the budget
   const M = held ? facts.budget / K : groups;
   const Ks = POWERS.filter((k) => k <= (held ? facts.budget : LARGEST_K));
@@ -40,6 +40,8 @@ function compute({ K: asked, M: groups, beta, budget, pooled, seed, ...q }, fact
   });
   const curves = Ks.map((k) => at(held ? facts.budget / k : M, k));
   return {
+    width,
+    shift,
     M,
     K,
     beta,
@@ -111,7 +113,7 @@ function runsOf({ M, K, beta, pooled, seed, mean, std }, rows, facts) {
     if (pooled) theta[run] = allWeighted / allW;
   }
   const scaled = (/** @type {Float64Array} */ runs, /** @type {import("./lab.d.ts").Moments} */ { mean, variance }) =>
-    runs.map((run) => (Math.sign(mean) * run) / Math.sqrt(variance));
+    runs.map((run) => ((mean < 0 ? -1 : 1) * run) / Math.sqrt(variance));
   const ofTheta = pooled ? rows.moments("iwae", "weight", 1, M * K) : rows.moments("ciwae", "weight", M, K, { beta });
   return { phi: scaled(phi, rows.moments("ciwae", "mean", M, K, { beta })), theta: scaled(theta, ofTheta) };
 }
@@ -126,16 +128,17 @@ function build(figure) {
     width: 430,
     height: 410,
     x,
-    y: { from: 0.012, to: 300, log: true, ticks: [0.1, 1, 10, 100], label: "|mean| / sd, exact (log scale)" },
+    y: { from: 0.003, to: 1000, log: true, ticks: [0.01, 0.1, 1, 10, 100], label: "|mean| / sd, exact (log scale)" },
     key: {
       "decoder, θ": "live-decoder",
       "encoder, φ": "live-encoder",
       "IWAE, M = 1": "live-prior live-dotted",
+      "out of the picture": "live-prior live-out",
     },
   });
   const bound = new Axes(figure, {
     x: { ...x, label: "K" },
-    y: { from: -2.5, to: -1.65, ticks: [-2.4, -2.2, -2, -1.8], label: "nats", name: (nats) => nats.toFixed(1) },
+    y: { from: -2.6, to: -1.6, ticks: [-2.4, -2.2, -2, -1.8, -1.6], label: "nats", name: (nats) => nats.toFixed(1) },
     key: { "exact log p(x)": "live-exact", "bound (expected)": "live-iwae" },
   });
   const runs = new Axes(figure, {
@@ -145,7 +148,7 @@ function build(figure) {
       ticks: [-4, 0, 4, 8],
       label: "single gradients, in their own sd",
     },
-    y: { from: 0, to: HIGHEST },
+    y: { from: 0, to: 1.15 },
     key: { encoder: "live-encoder live-area", decoder: "live-decoder" },
   });
   snr.horizontal(snr.mark("live-prior live-thin"), 1);
@@ -158,12 +161,13 @@ function build(figure) {
       theta: snr.mark("live-decoder live-thin live-dotted"),
       phi: snr.mark("live-encoder live-thin live-dotted"),
     },
-    curves: { theta: snr.mark("live-decoder"), phi: snr.mark("live-encoder") },
-    dots: { theta: snr.mark("live-decoder live-big live-dot"), phi: snr.mark("live-encoder live-big live-dot") },
+    curves: { theta: snr.edged("live-decoder"), phi: snr.edged("live-encoder") },
+    dots: { theta: snr.edged("live-decoder live-big live-dot"), phi: snr.edged("live-encoder live-big live-dot") },
     truth: bound.mark("live-exact"),
-    value: bound.mark("live-iwae"),
-    valueDot: bound.mark("live-iwae live-big live-dot"),
+    value: bound.edged("live-iwae"),
+    valueDot: bound.edged("live-iwae live-big live-dot"),
     bars: { phi: runs.mark("live-encoder live-area"), theta: runs.mark("live-decoder") },
+    beyond: runs.words(),
   };
 }
 
@@ -175,13 +179,14 @@ function update({ snr, bound, runs, ...marks }, data) {
   const { K, Ks, curves } = data;
   for (const of of /** @type {const} */ (["theta", "phi"])) {
     snr.line(marks.iwae[of], POWERS, data.iwae.map((point) => point[of]));
-    snr.line(marks.curves[of], Ks, curves.map((point) => point[of]));
-    snr.dots(marks.dots[of], [[K, data[of]]]);
-    runs.bars(marks.bars[of], EDGES, histogram(data.runs[of], EDGES, true).map((share) => Math.min(share, HIGHEST)));
+    snr.edgedLine(marks.curves[of], Ks, curves.map((point) => point[of]));
+    snr.edgedDots(marks.dots[of], [[K, data[of]]]);
+    runs.bars(marks.bars[of], EDGES, ofHighest(histogram(data.runs[of], EDGES, true)));
   }
   bound.horizontal(marks.truth, data.logP);
-  bound.line(marks.value, Ks, curves.map(({ value }) => value));
-  bound.dots(marks.valueDot, [[K, data.value]]);
+  bound.edgedLine(marks.value, Ks, curves.map(({ value }) => value));
+  bound.edgedDots(marks.valueDot, [[K, data.value]]);
+  runs.write(marks.beyond, 3, 1.02, beyond(Float64Array.of(...data.runs.theta, ...data.runs.phi), EDGES));
 }
 
 /** @param {Data} data */
@@ -189,12 +194,41 @@ function sentence(data) {
   const { M, K, beta, pooled } = data, budget = data.fixed ? `, M K fixed at ${data.budget}` : "";
   const idle = K === 1 && beta > 0 ? [`β = ${general(beta, 6)} at K = 1`] : [];
   if (M === 1 && pooled) idle.push("pooling at M = 1");
-  return (
+  return withMinus(
     `${nameOf(data)} with M = ${M}, K = ${K}${budget}: the signal-to-noise ratio is ${general(data.phi, 3)} for the ` +
-    `encoder and ${general(data.theta, 3)} for the decoder; the bound is ${fixed(data.value, 3)} nats, ` +
-    `${general(data.logP - data.value, 2)} below log p(x). It takes ${M * K} samples.` +
-    (idle.length ? ` Not in use: ${idle.join(", ")}.` : "")
+      `encoder and ${general(data.theta, 3)} for the decoder; the bound is ${fixed(data.value, 3)} nats, ` +
+      `${general(gapTo(data.value, data.logP), 2)} below log p(x). ${rule(data)}` +
+      (idle.length ? ` Not in use: ${idle.join(", ")}.` : ""),
   );
+}
+
+/**
+ * Which way the chapter's rule stands for this q, with M = 1: the encoder loses and the decoder gains.
+ * @param {Data} data
+ */
+function rule({ width, shift, iwae }) {
+  const phi = iwae.map((point) => point.phi), theta = iwae.map((point) => point.theta), end = iwae.length - 1;
+  const loses = phi[end] < phi[0], gains = theta[end] > theta[0];
+  const encoder = shift === 0
+    ? "q's mean is right, so the encoder has no signal at any K"
+    : `the encoder ${loses ? "loses" : "gains"} (${way(phi)})`;
+  const decoder = `the decoder ${gains ? "gains" : "loses"} (${way(theta)})`;
+  const stands = loses && gains ? ": the rule" : shift !== 0 || !gains ? ", against the rule" : "";
+  const infinite = width > FINITE ? "" : ": below width 0.71 χ² is infinite, and there is no 1/K law";
+  return `K up to ${LARGEST_K} under one logarithm: ${encoder}, ${decoder}${stands}${infinite}.`;
+}
+
+/**
+ * Where a ratio goes from its first to its last K, and by way of what.
+ * @param {number[]} curve
+ */
+function way(curve) {
+  const first = curve[0], last = curve[curve.length - 1], low = Math.min(...curve), high = Math.max(...curve);
+  const between = [
+    ...(low < 0.9 * Math.min(first, last) ? [low] : []),
+    ...(high > 1.1 * Math.max(first, last) ? [high] : []),
+  ];
+  return [first, ...between, last].map((ratio) => general(ratio, 2)).join(" to ");
 }
 
 /**

@@ -59,6 +59,16 @@ export function histogram(values, edges, clip = false) {
 }
 
 /**
+ * What there is to say of values beyond the ends of a histogram that shows them in its outer bars.
+ * @param {Float64Array} values
+ * @param {number[]} edges
+ */
+export function beyond(values, edges) {
+  const share = values.filter((value) => value < edges[0] || value > edges[edges.length - 1]).length / values.length;
+  return share ? `outer bars: ${(100 * Math.max(share, 0.001)).toFixed(1)}% lie beyond` : "";
+}
+
+/**
  * Heights as parts of the highest.
  * @param {Float64Array} heights
  */

@@ -12,6 +12,10 @@ test("a stroke sets the anchors that it goes over, at the height that it has the
   assert.deepEqual(crossed(anchors, [0.5, 0], [0.5, 1]), []); // straight up: where it began was set already
 });
 
+test("a stroke sets the anchors at its own two ends", () => {
+  assert.deepEqual(crossed([0, 0.5, 1], [0, 3], [0.5, 4]), [[0, 3], [1, 4]]);
+});
+
 test("the nearest of some places", () => {
   assert.equal(nearest([0, 0.4, 1], 0.75), 2);
   assert.equal(nearest([0, 0.4, 1], -3), 0);

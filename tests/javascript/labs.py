@@ -27,8 +27,9 @@ def cases() -> dict[str, Any]:
 
 
 def _case(name: str, settings: dict[str, Any], numbers: dict[str, float]) -> dict[str, Any]:
-    experiment = labs.ALL[name]().experiment
-    said = re.sub(r"-(0\.0+)(?!\d)", r"\1", experiment.sentence(experiment.compute(**settings)))  # no zero has a minus
+    lab = labs.ALL[name]()
+    here = lab.experiment.compute(**lab.defaults | settings)
+    said = re.sub(r"-(0\.0+)(?!\d)", r"\1", lab.experiment.sentence(here))  # no zero has a minus
     finite = {key: value if math.isfinite(value) else "inf" for key, value in numbers.items()}
     return {"settings": settings, "numbers": finite, "sentence": said}
 
@@ -80,31 +81,38 @@ def proposal() -> list[tuple[dict[str, Any], dict[str, float]]]:
 
 
 def baseline() -> list[tuple[dict[str, Any], dict[str, float]]]:
+    """D, which the page has not, is 1."""
     rows = []
-    for name, K, seed in (
-        ("none", 8, 0),
-        ("mean", 2, 1),
-        ("leave-one-out", 5, 2),
-        ("optimal", 64, 0),
-        ("exact c*", 3, 3),
+    for name, K, seed, width, shift, unit in (
+        ("none", 8, 0, 1.3, 0.5, 0.0),
+        ("mean", 2, 1, 1.3, 0.5, 3.0),
+        ("leave-one-out", 5, 2, 0.3, 1.5, 0.0),
+        ("optimal", 64, 0, 3.0, 0.0, 0.0),
+        ("optimal", 4, 3, 1.1, 0.15, -4.0),
+        ("exact c*", 3, 3, 0.6, 0.1, 0.0),
+        ("exact c*", 9, 1, 1.0, 0.0, 1.7),
     ):
-        here = score_baseline.ScoreBaseline().compute(name, K, seed)
+        settings = {"baseline": name, "K": K, "width": width, "shift": shift, "unit": unit, "seed": seed}
+        here = score_baseline.ScoreBaseline().compute(**settings, D=1)
         numbers = {"exact": here.exact, "expected": here.means[name], "mean": float(here.estimates[name].mean())}
-        numbers |= {"variance": here.variance(name), "path_variance": here.variance(score_baseline.PATH)}
-        rows.append(({"baseline": name, "K": K, "seed": seed}, numbers))
+        numbers |= {"variance": here.variances[name], "path_variance": here.variances[score_baseline.PATH]}
+        rows.append((settings, numbers))
     return rows
 
 
 def signal_to_noise() -> list[tuple[dict[str, Any], dict[str, float]]]:
     rows = []
-    for K, M, beta, budget, pooled, seed in (
-        (1, 1, 0.5, signal.FREE, False, 0),
-        (1024, 1, 0.0, signal.FREE, False, 1),
-        (64, 64, 0.0, signal.FREE, True, 2),
-        (9, 3, 0.025, signal.FREE, False, 3),
-        (30, 5, 0.6, signal.FIXED, True, 0),
+    for K, M, width, shift, beta, budget, pooled, seed in (
+        (1, 1, 1.3, 0.5, 0.5, signal.FREE, False, 0),
+        (1024, 1, 0.3, 1.5, 0.0, signal.FREE, False, 1),
+        (64, 64, 2.1, 0.4, 0.0, signal.FREE, True, 2),
+        (9, 3, 0.3, 0.0, 0.025, signal.FREE, False, 3),
+        (30, 5, 3.0, 1.5, 0.6, signal.FIXED, True, 0),
+        (64, 1, 1.0, 0.0, 0.0, signal.FREE, False, 0),
+        (8, 1, 0.72, 0.1, 0.0, signal.FREE, False, 0),
     ):
-        settings = {"K": K, "M": M, "beta": beta, "budget": budget, "pooled": pooled, "seed": seed}
+        settings = {"K": K, "M": M, "width": width, "shift": shift, "beta": beta, "budget": budget, "pooled": pooled}
+        settings["seed"] = seed
         here = signal.SignalToNoise().compute(**settings)
         log_p = exact.reference(torch.float64).model.log_likelihood(exact.reference(torch.float64).x).item()
         numbers = {"theta": here.theta, "phi": here.phi, "value": here.value, "log_likelihood": log_p}
@@ -113,14 +121,19 @@ def signal_to_noise() -> list[tuple[dict[str, Any], dict[str, float]]]:
 
 
 def single_gradients() -> list[tuple[dict[str, Any], dict[str, float]]]:
-    rows = []
+    """Every estimator at every q, too wide, too narrow, beside the posterior and the posterior itself."""
+    rows, everywhere = [], [(1.3, 0.5), (0.5, 0.0), (2.5, 1.5), (1.0, 0.0), (0.3, 1.5), (0.8, 0.3), (1.0, 0.5)]
     for i, (name, K, alpha, order) in enumerate(
         [("ELBO", 8, 0.5, 1), ("IWAE", 64, 0.0, 2), ("MIWAE", 13, 1.0, 0), ("STL", 64, 0.3, 1), ("DReG", 7, 0.9, 4)]
         + [("VR-IWAE", 64, 0.9, 1), ("VR-IWAE", 8, 1.0, 1), ("jackknife", 64, 0.5, 2), ("jackknife", 3, 0.5, 4)]
-        + [("jackknife", 12, 0.25, 4), ("DReG", 16, 0.5, 1), ("jackknife", 20, 0.5, 0)]
+        + [("jackknife", 12, 0.25, 4), ("DReG", 16, 0.5, 1), ("jackknife", 20, 0.5, 0), ("STL", 1, 0.5, 1)]
+        + [("DReG", 1, 0.5, 1), ("STL", 9, 0.5, 1), ("IWAE", 1, 0.5, 1), ("DReG", 64, 0.2, 1), ("ELBO", 1, 0.5, 1)]
+        + [("MIWAE", 32, 0.5, 1), ("jackknife", 6, 0.5, 1), ("VR-IWAE", 13, 0.4, 1)]
     ):
-        parameter = (estimators.ENCODER, estimators.ENCODER, estimators.DECODER)[i % 3]
-        settings = {"estimator": name, "parameter": parameter, "K": K, "alpha": alpha, "order": order, "seed": i % 2}
+        parameter = list(estimators.PARAMETERS)[(i + i // 7) % 3]
+        width, shift = everywhere[i % 7]
+        settings = {"estimator": name, "parameter": parameter, "K": K, "width": width, "shift": shift}
+        settings |= {"alpha": alpha, "order": order, "seed": i % 2}
         here = estimators.Estimators().compute(**settings)
         numbers = {"mean": here.mean, "sd": here.sd, "target": here.target, "of_log_p": here.of_log_p}
         numbers |= {"expected": here.expected, "log_likelihood": here.log_p}

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { close, values } from "./compare.js";
 import { beside, chiSquared, kl, logLikelihood, onAGrid, posterior } from "../../site/live/linear_gaussian.js";
 import { WeightLaw } from "../../site/live/weights.js";
-import { jackknife, optimalBaseline, RowGradients } from "../../site/live/gradients.js";
+import { jackknife, RowGradients, scoreGradient } from "../../site/live/gradients.js";
 import { logScaledBessel } from "../../site/live/mean_mixture.js";
 import { generator, pcg64 } from "../../site/live/numpy_noise.js";
 import { iwaeLab } from "../../site/live/iwae_lab.js";
@@ -57,8 +57,10 @@ for (const { facts, width, shift, rows, jackknife, ...expected } of values.gradi
       jackknife,
       PAGE,
     );
-    close([found.ofLogP("mean"), found.ofLogP("weight")], [0, expected.of_log_p]);
-    close(optimalBaseline(facts, mean, std), expected.baseline);
+    close(["mean", "std", "weight"].map((of) => found.ofLogP(of)), [0, 0, expected.of_log_p]);
+    const score = scoreGradient(facts, mean, std, 0.7), { none, "left out": leftOut, ...numbers } = expected.score;
+    for (const [name, value] of Object.entries(numbers)) close(score[name], value);
+    close([score.variance(0), score.leaveOneOut(5)], [none, leftOut]);
   });
 }
 

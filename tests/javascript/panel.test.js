@@ -132,7 +132,7 @@ test("a lab begins, and goes on, where the address says, and a move is told in i
 
 test("marks: a gap where a point is not finite, bars, dots, strokes, straight lines", () => {
   const axes = new Axes(element("div"), {
-    width: 156,
+    width: 162,
     height: 152,
     x: { from: 0, to: 10, ticks: [0, -5] },
     y: { from: 0, to: 5, ticks: [5], name: (tick) => `${tick} nats` },
@@ -159,4 +159,21 @@ test("marks: a gap where a point is not finite, bars, dots, strokes, straight li
   const words = axes.words();
   axes.write(words, 5, 5, "-1.2", 4);
   assert.deepEqual([words.attributes.x, words.attributes.y, words.textContent], ["50.00", "-4.00", "−1.2"]);
+});
+
+test("what leaves the picture lies at its edge, and a triangle tells so", () => {
+  const axes = new Axes(element("div"), {
+    width: 124,
+    height: 152,
+    x: { from: 0, to: 10 },
+    y: { from: 1, to: 5 },
+    key: {},
+  });
+  const marks = axes.edged("live-q"), drawn = () => [marks.inside.attributes.d, marks.outside.attributes.d];
+  axes.edgedLine(marks, [0, 5, 10], [0, 3, 6]);
+  assert.deepEqual(drawn(), ["M0.00 100.00L50.00 50.00L100.00 0.00", "M0.0 99l-4 -7h8ZM100.0 1l-4 7h8Z"]);
+  axes.edgedDots(marks, [[5, 3], [10, -Infinity]]);
+  assert.deepEqual(drawn(), ["M50.00 50.00h0M100.00 100.00h0", "M100.0 99l-4 -7h8Z"]);
+  axes.edgedLine(marks, [1, 2], [1, 5]);
+  assert.equal(marks.outside.attributes.d, ""); // at the edge is in the picture
 });

@@ -183,7 +183,7 @@ def gradients() -> Iterator[dict[str, Any]]:
             ("ciwae", 2, 9, 0.5, 0.3), ("stl", 1, 64, 0.5, 0.5), ("dreg", 1, 64, 0.5, 0.5), ("vr_iwae", 1, 8, 0.7, 0.5),
             ("vr_iwae", 1, 8, 1.0, 0.5),
         ):  # fmt: skip
-            for parameter in ("mean", "weight"):
+            for parameter in ("mean", "std", "weight"):
                 settings = {"row": row, "parameter": parameter, "M": M, "K": K, "alpha": alpha, "beta": beta}
                 moments = rows.moments(**settings)
                 value = rows.value(row, M, K, alpha, beta)
@@ -191,8 +191,14 @@ def gradients() -> Iterator[dict[str, Any]]:
         jackknife = [rows.value("jackknife", 1, 7, order=3), rows.mean("jackknife", "mean", 1, 7, order=3)]
         yield {
             "facts": facts, "width": width, "shift": shift, "rows": found, "jackknife": jackknife,
-            "of_log_p": rows.of_log_p("weight"), "baseline": exact.optimal_baseline(rows.case),
+            "of_log_p": rows.of_log_p("weight"), "score": score_gradient(rows.case),
         }  # fmt: skip
+
+
+def score_gradient(case: exact.Case) -> dict[str, float]:
+    of = exact.ScoreGradient.of(case, constant=0.7)
+    variances = {"none": of.variance(0.0), "left out": of.leave_one_out(5)}
+    return {"mean": of.mean, "level": of.level, "best": of.best} | variances
 
 
 def bessel() -> Iterator[list[float]]:

@@ -44,6 +44,11 @@ def ratio(moments: exact.Moments, std: float) -> float:
     return signal / noise if noise else math.inf if signal else 0.0
 
 
+def gap(value: float, log_p: float) -> float:
+    """log p(x) - value in nats, and what rounding leaves of a 0 is 0."""
+    return 0.0 if abs(log_p - value) < 1e-9 else log_p - value
+
+
 def said(number: float, digits: int = 3) -> str:
     """A ratio in words: three digits, or that it is infinite."""
     return "infinite" if math.isinf(number) else f"{number:.{digits}g}"

@@ -262,8 +262,8 @@ class Estimators(Experiment):
     def sentence(self, data: Estimates) -> str:
         bias = data.mean - data.target
         right = "exact for its bound" if abs(bias) < 1e-9 else f"where {data.target:.3f} is exact: bias {bias:+.3f}"
-        gap = data.expected - data.log_p
-        side = "above" if gap > 0 else "below"
+        gap = any_q.gap(data.expected, data.log_p)
+        side = "above" if gap < 0 else "below"
         others = [f"{name} {value:.4f}" for name, value in data.beside.items() if data.name != name]
         sentences = [
             f"{data.name}, K = {data.K}, {data.parameter}: mean gradient {data.mean:.3f}, {right};",

@@ -186,7 +186,7 @@ class SignalToNoise(Experiment):
         artists.beyond.set_text(any_q.beyond(np.concatenate([data.theta_runs, data.phi_runs]), EDGES))
 
     def sentence(self, data: Signal) -> str:
-        gap = _log_p() - data.value
+        gap = any_q.gap(data.value, _log_p())
         budget = f", M K fixed at {BUDGET}" if data.fixed else ""
         idle = [f"β = {data.beta:g} at K = 1"] * (data.K == 1 and data.beta > 0)
         idle += ["pooling at M = 1"] * (data.M == 1 and data.pooled)

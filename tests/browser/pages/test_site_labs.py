@@ -205,11 +205,14 @@ def test_the_sentence_of_mmd_is_that_of_the_lab(open_lab):
 @pytest.mark.parametrize("name", sorted(set(PAGES) - {"03.iwae", "06.mmd"}))
 def test_every_preset_says_on_the_page_what_the_lab_says(open_lab, name):
     page, panel = open_lab(name), labs.ALL[name]()
-    for preset in panel.presets:
+    left_out, buttons = {*live.ALL[name].without}, page.root.locator("button.vaecourse-button").all_inner_texts()
+    assert {*buttons} & {*panel.presets} == {*live.presets(name)}
+    for preset, change in live.presets(name).items():
         page.root.get_by_role("button", name=preset, exact=True).click()
         page.until_drawn()
-        assert page.settings == pytest.approx(panel.defaults | panel.presets[preset])
-        said = panel.experiment.sentence(panel.experiment.compute(**page.settings))
+        settings = panel.defaults | change
+        assert page.settings == pytest.approx({key: settings[key] for key in settings.keys() - left_out})
+        said = panel.experiment.sentence(panel.experiment.compute(**settings | page.settings))
         assert page.sentence == re.sub(r"-(0\.0+)(?!\d)", r"\1", said)
     assert not page.problems, "\n".join(page.problems)
 
@@ -315,6 +318,14 @@ def test_every_live_lab_is_a_lab_and_has_its_module():
     for name in live.ALL:
         assert name in labs.ALL and f'"{name}":' in page
         assert "\n\n" not in live.block(name)  # Markdown would end the block there
+
+
+def test_what_is_left_out_is_in_no_control_and_no_preset():
+    assert live.ALL["02.baseline"].without == ("D",)
+    block, lab = live.block("02.baseline"), labs.ALL["02.baseline"]()
+    told = json.loads(re.search(r'json">(.*)</script>', block)[1])
+    assert {control["name"] for control in told["controls"]} == {*lab.defaults} - {"D"}
+    assert {*lab.presets} - {*told["presets"]} == {"nearly there, D = 16"}
 
 
 def test_the_bundle_is_no_module_and_asks_for_nothing():
