@@ -121,7 +121,7 @@ def test_what_the_page_says_of_the_runs_holds():
     assert signal == pytest.approx([0.28, 0.13, 0.56], abs=0.005)
     assert at("08.cockpit", 1, 400, "log_p") < at("08.cockpit", 1, 800, "log_p")
     log_p = [at("08.cockpit", 2, step, "log_p") for step in (400, 800, 1200)]
-    assert log_p[0] - log_p[1] == pytest.approx(1.4, abs=0.05) and log_p[2] - log_p[1] == pytest.approx(1.0, abs=0.05)
+    assert log_p[0] - log_p[1] == pytest.approx(1.4, abs=0.05) and log_p[2] - log_p[1] == pytest.approx(0.9, abs=0.05)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

@@ -338,6 +338,8 @@ MAY = {
     "tools/merging.py": "removes what git has cut off, which it noted before as its own, and its own note",
     "tools/ending.py": "what nobody can hear, into os.devnull",
     "tools/all_or_none.py": "takes back a file that it has just made, if it is as it made it",
+    "vaecourse/classroom/apart.py": "takes away what an answer has made in the folder that was made for it",
+    "vaecourse/classroom/judging.py": "takes away the folder that it has made for the answers",
     "vaecourse/data/fetching.py": "takes away a link in its cache, and not what it leads to, and an empty cache",
     "vaecourse/reproduce/__init__.py": "removes checkpoints by their mark, whose runs are in the record",
 }

@@ -26,6 +26,7 @@ SETUP = """
 import gc, os, sys
 from matplotlib.figure import Figure
 from ipywidgets.widgets.widget import _instances
+os.environ['VAECOURSE_GUESS'] = '0'
 from vaecourse import labs
 from vaecourse.labs import shown
 from vaecourse.labs.frame import Panel

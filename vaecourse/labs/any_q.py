@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETDOWN, CARETUP
 from numpy.typing import ArrayLike, NDArray
 
 from vaecourse import exact, plots
@@ -67,8 +68,10 @@ class Edged:
         self.low, self.high = axes.get_ylim()
         self.line = axes.plot([], [], **look)[0]
         mark: dict[str, Any] = {"color": self.line.get_color(), "linestyle": "", "markersize": 8, "clip_on": False}
-        self.below = axes.plot([], [], "v", zorder=5, **mark)[0]
-        self.above = axes.plot([], [], "^", zorder=5, **mark)[0]
+        solid = self.line.get_linestyle() == "-"  # another stroke has other triangles
+        down, up = ("v", "^") if solid else (CARETDOWN, CARETUP)
+        self.below = axes.plot([], [], marker=down, zorder=5, **mark)[0]
+        self.above = axes.plot([], [], marker=up, zorder=5, **mark)[0]
         for triangle in (self.below, self.above):
             triangle.set_in_layout(False)
 

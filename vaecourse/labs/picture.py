@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from traitlets import Unicode
 
+from vaecourse import plots
 from vaecourse.labs.controls import HERE, STYLE, FromPage, text
 
 DPI = 120  # the figure is shown at 100 pixels an inch; 150 would be sharper at 150 % zoom and cost twice the time
@@ -68,7 +69,8 @@ class Canvas:
         return np.asarray(self.canvas.buffer_rgba())[..., :3]
 
     def _keep_background(self) -> None:
-        self.canvas.draw()
+        with plots.style():  # the number of ticks follows the size of letters of this moment
+            self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
 

@@ -50,7 +50,7 @@ class Chord(Experiment):
 
     def build(self, figure: Figure) -> SimpleNamespace:
         axes = figure.subplots()
-        axes.plot(W, np.log(W), color=plots.PRIOR, linewidth=3, label="log w")
+        axes.plot(W, np.log(W), color=plots.PRIOR, linewidth=2.5, label="log w")
         chord = axes.plot([], [], "o-", color=plots.ELBO, linewidth=1.5, label="chord between the two weights")[0]
         gap = axes.plot([], [], color=plots.ENCODER, linewidth=5, solid_capstyle="butt", label="the gap")[0]
         over = axes.plot([], [], "o", color=plots.IWAE, markersize=11, label="log of the mean")[0]

@@ -72,7 +72,7 @@ class EncoderPull(Experiment):
         axes.plot([0], [1], "o", color=plots.EXACT, label="the posterior")
         axes.plot([], [], color=plots.PRIOR, linewidth=1.2, label="KL(q ‖ posterior), nats")
         look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.004, "zorder": 3}
-        everywhere = axes.quiver(*PLACES.T, *PLACES.T, color=plots.ENCODER, **look)
+        everywhere = axes.quiver(*PLACES.T, *PLACES.T, color=plots.IWAE, **look)
         marked = axes.quiver(*MARKED, *MARKED, color=plots.Q, **look | {"width": 0.007})
         axes.plot(*MARKED, "o", color=plots.Q, zorder=4, label="the q of the sentence")
         axes.set(xlim=(-3.1, 3.1), ylim=(0.18, 2.7), aspect="equal", yticks=[0.5, 1, 1.5, 2, 2.5])
