@@ -7,7 +7,7 @@
 # * **compute** it from log-weights, and hold it against an exact answer;
 # * **say** what training the encoder does, and what training the decoder does;
 # * **train** a VAE on digits and take its gap apart;
-# * **predict** when its code $z$ dies, and **find** three bugs, two of which stand in a well-known collection.
+# * **predict** when its code $z$ dies, and **find** three bugs, one of which stands word for word in a well-known collection.
 #
 # You need chapter 00, expectations, the Gaussian density, a little PyTorch.
 #
@@ -940,8 +940,8 @@ for factor, sigma2 in [(0.5, 1.0), (1.0, 0.5), (1 / 64, 32.0)]:
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 7 · Spot the bug: the loss (medium, 8 minutes)
 #
-# A loss in the spirit of PyTorch-VAE's `models/vanilla_vae.py` (lines 139 to 145, commit a6896b9): a mean over pixels, and a
-# weight on the KL that hangs on the size of the batch:
+# PyTorch-VAE's `models/vanilla_vae.py` (lines 139 to 145, commit a6896b9) takes a mean over pixels, and a weight on the KL that
+# is $0.00025$ in training and 1 in validation (`configs/vae.yaml`; `experiment.py`, lines 40 and 54). This loss is its kin:
 #
 # ```python
 # pixels = binary_cross_entropy(logits.sigmoid(), x)  # its default: a mean

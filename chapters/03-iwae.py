@@ -608,8 +608,8 @@ verdict
 # $$ \nabla \log \frac1K \sum_k w_k = \frac{\sum_k \nabla w_k}{\sum_j w_j} = \sum_k \tilde w_k\, \nabla \log w_k,
 # \qquad \tilde w_k = \frac{w_k}{\sum_j w_j} . $$
 #
-# The ELBO gives each sample's gradient the same credit, $1/K$. $L_K$ gives credit by share: a sample teaches that $q$ draws
-# too seldom for the posterior, the others are nearly ignored. The shares $\tilde w$ add up to one, and in logs they are a softmax.
+# The ELBO gives each sample's gradient the same credit, $1/K$. $L_K$ gives credit by share. A sample counts that the
+# posterior would draw far more often than $q$ does; the others are nearly ignored. The shares $\tilde w$ add up to one, and in logs they are a softmax.
 #
 # For the encoder's parameters $\phi$ the sample itself must move with $\phi$. So write it as $z = \mu + \sigma \epsilon$ with
 # fixed noise $\epsilon$, the reparameterisation of chapter 01. With $z$ held fixed the encoder's gradient would be wrong,
@@ -901,7 +901,7 @@ assert costs[8][0] < 12 * costs[1][0]
 #
 # **The rule for comparing.** Two models are compared at **one and the same, large $K$**. The VAE's $L_1$ against an IWAE's
 # $L_{64}$ mixes two things: part of the difference is the bound's tightness, which the VAE could have had too. What is left at
-# $K = 5000$, about $\chi^2/(2K)$, still belongs to each model's *own* encoder; chapter 08 asks judges that do not.
+# $K = 5000$, about $\chi^2/(2K)$, still belongs to each model's *own* encoder; chapter 08 says how to ask a judge that does not use it.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 assert f"{exact_gap([5000])[0]:.0e}" == "7e-05"
@@ -1157,10 +1157,10 @@ verdict
 #
 # A tighter bound is closer to the thing we want. Everything else was equal. **So why did the encoder get worse?**
 #
-# Write down your guess before you turn the page. There are two suspects. *Noise*: from $K = 1$ to 64, on the reference model, the
+# Write down your guess before you turn the page: which of two suspects, or both? *Noise*: from $K = 1$ to 64, on the reference model, the
 # standard deviation of the gradient of $q$'s mean fell from $2.7$ to $0.32$, and its expectation from $-2.1$ to about $-0.025$.
 # *Another goal*: where no $q$ of the family is the posterior, the $q$ that is best for $L_{64}$ need not be the one that is best
-# for the ELBO. Chapter 04 convicts both.
+# for the ELBO.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes, and end here.** Collect guesses on the board. "Overfitting": no, the ELBO is lower on the *training* images

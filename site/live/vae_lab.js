@@ -20,6 +20,7 @@ const ANGLES = steps(0, 2 * Math.PI, 73);
 const WIDTHS = [3, 5, 8, 12, 17, 24]; // of the dots; the area is the weight
 const PRIOR = { mean: [0, 0], std: [1, 1] };
 const GAPS = { from: 1e-4, to: 100 };
+const SAMPLES = { from: 0.85, to: 300, log: true, ticks: [1, 4, 16, 64, 256] };
 
 /** @typedef {{ pixels: string, z: number[], q: string, K: number, seed: number }} Settings */
 /** @typedef {{ vae: Vae, plane: Plane, choices: { label: number, pixels: string }[] }} Facts */
@@ -195,25 +196,13 @@ function build(figure, set, { choices }) {
   const gap = new Axes(figure, {
     width: 430,
     height: 220,
-    x: {
-      from: 0.85,
-      to: 300,
-      log: true,
-      ticks: [1, 4, 16, 64, 256],
-      label: "samples K (log scale)",
-    },
+    x: { ...SAMPLES, label: "samples K (log scale)" },
     y: { ...GAPS, log: true, ticks: [1e-4, 0.01, 1, 100], name: power },
     key: { "log p(x) − E[L_K], nats": "live-iwae", "log p(x) − L_K, these samples": "live-elbo live-dot" },
   });
   const weights = new Axes(figure, {
     height: 220,
-    x: {
-      from: 0.85,
-      to: 300,
-      log: true,
-      ticks: [1, 4, 16, 64, 256],
-      label: "samples, heaviest first",
-    },
+    x: { ...SAMPLES, label: "samples, heaviest first" },
     y: { from: 0, to: 1.04, ticks: [0, 0.5, 1] },
     key: { "share of the weight, added up": "live-ciwae" },
   });

@@ -67,11 +67,15 @@ CALLS = [  # function, good arguments, and for each argument what must be refuse
         {"eigenvalues": torch.ones(3), "noise_variance": 0.5, "beta": 2.0},
         {"eigenvalues": [*ranks(1), -torch.ones(3)], "noise_variance": OUT_OF_SCALE, "beta": OUT_OF_SCALE},
     ),
-    (exact.path_variance, {"case": exact.case_with(1.3, 0.5)}, {}),
     (
-        exact.score_variance,
-        {"case": exact.case_with(1.3, 0.5), "baseline": 0.5, "dimensions": 2},
-        {"baseline": [v for v in NO_NUMBER if v is not None], "dimensions": [*NO_COUNT, 0]},
+        exact.ScoreGradient.of,
+        {"case": exact.case_with(1.3, 0.5), "dimensions": 2, "constant": 0.5},
+        {"dimensions": [*NO_COUNT, 0], "constant": NO_NUMBER},
+    ),
+    (
+        exact.ScoreGradient.of(exact.case_with(1.3, 0.5)).variance,
+        {"baseline": 0.5},
+        {"baseline": [v for v in NO_NUMBER if not isinstance(v, torch.Tensor)]},  # each of the B has one of its own
     ),
     (exact.quieter_by_score, {"shift": 0.5, "dimensions": 2}, {"shift": NO_NUMBER, "dimensions": [*NO_COUNT, 0]}),
     (TOY.perturb, {"scale": 0.01}, {"scale": [*NO_NUMBER, -1.0]}),

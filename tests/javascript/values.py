@@ -198,7 +198,8 @@ def gradients() -> Iterator[dict[str, Any]]:
 def score_gradient(case: exact.Case) -> dict[str, float]:
     of = exact.ScoreGradient.of(case, constant=0.7)
     variances = {"none": of.variance(0.0), "left out": of.leave_one_out(5)}
-    return {"mean": of.mean, "level": of.level, "best": of.best} | variances
+    found = {"mean": of.mean, "level": of.level, "best": of.best} | variances
+    return {name: value.item() for name, value in found.items()}
 
 
 def bessel() -> Iterator[list[float]]:

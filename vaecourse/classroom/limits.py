@@ -119,14 +119,8 @@ CALLS = {  # of the two kinds of processor that Linux people have
 # another process. What processes share by a key: memory, semaphores, messages, the keyring.
 CLONE3, OPENAT2, THREAD = 435, 437, 0x10000
 SENDS = (8, 10, 15)  # fcntl: whom a file signals, and by which signal
-ASKS = (
-    0x5401,
-    0x5413,
-    0x541B,
-    0x5421,
-    0x5450,
-    0x5451,
-)  # ioctl: is it a terminal, how large; how much; FIO*CLEX, FIONBIO
+# ioctl: is it a terminal, how large is it, how much is there to read; FIOCLEX, FIONCLEX, FIONBIO
+ASKS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 TRUNCATES, OPENING = 0x200, 0x203  # O_TRUNC, with O_ACCMODE: to empty a file that is opened for no writing
 LOAD, AND, EQUAL, SET, ABOVE, RETURN = 0x20, 0x54, 0x15, 0x45, 0x35, 0x06  # of the filter's language
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000

@@ -9,11 +9,11 @@ InfoVAE, ``exploding_latent_space`` the toy that breaks the ELBO, ``gaussian_mmd
 What follows from them, for one data point and one latent dimension: ``WeightLaw`` is the law of an importance weight
 and has E[L_K] and E[U_K] for any K, ``RowGradients`` has mean and variance of the gradient of every row of
 ``objectives.TABLE``, for any q, ``Pull`` the mean alone, for every K at once. ``ScoreGradient`` has them of the score
-function, by baseline, ``Ratio`` is the law of a hierarchical ratio, ``shifted_law`` that of a q that is the posterior,
-moved; all three in any dimension.
+function, by baseline, and of the path, ``Ratio`` is the law of a hierarchical ratio, ``shifted_law`` that of a q that
+is the posterior, moved; all three in any dimension.
 """
 
-from vaecourse.exact.baselines import ScoreGradient
+from vaecourse.exact.baselines import ScoreGradient, quieter_by_score
 from vaecourse.exact.case import Case, case_with, reference
 from vaecourse.exact.collapse import unit_kl
 from vaecourse.exact.exploding import Exploding, exploding_latent_space
@@ -24,7 +24,6 @@ from vaecourse.exact.information import Channel, Information
 from vaecourse.exact.laplace import LaplaceMixture
 from vaecourse.exact.linear_gaussian import LinearGaussian
 from vaecourse.exact.mean_mixture import MeanMixture
-from vaecourse.exact.one_sample import path_variance, quieter_by_score, score_variance
 from vaecourse.exact.pull import Pull
 from vaecourse.exact.ratios import Ratio, learning_path
 from vaecourse.exact.shifted import shifted_law
@@ -57,10 +56,8 @@ __all__ = [
     "log_weights",
     "m_step",
     "optimal_baseline",
-    "path_variance",
     "quieter_by_score",
     "reference",
-    "score_variance",
     "shifted_law",
     "slopes",
     "unit_kl",

@@ -100,19 +100,19 @@ class ScoreBaseline(Experiment):
     def compute(self, baseline: str, K: int, width: float, shift: float, D: int, unit: float, seed: int) -> Baseline:
         case = exact.case_with(width, shift)
         of = exact.ScoreGradient.of(case, D, unit)
-        means = dict.fromkeys(NAMES, of.mean)
-        means["mean"] = of.mean * (K - 1) / K  # each sample sits in its own baseline
+        mean, left_out = of.mean.item(), of.leave_one_out(K).item()
+        means = dict.fromkeys(NAMES, mean)
+        means["mean"] = mean * (K - 1) / K  # each sample sits in its own baseline
         estimates = _estimates(case, K, D, unit, seed)
-        left_out = of.leave_one_out(K)
         variances = {
-            "none": of.variance(0.0),
+            "none": of.variance(0.0).item(),
             "mean": left_out * ((K - 1) / K) ** 2,
             "leave-one-out": left_out,
             "optimal": K * float(estimates["optimal"].var(ddof=1)),
-            FIXED: of.variance(of.best),
-            PATH: of.path,
+            FIXED: of.variance(of.best).item(),
+            PATH: of.path.item(),
         }
-        return Baseline(K, baseline, width, shift, D, of.mean, estimates, means, variances)
+        return Baseline(K, baseline, width, shift, D, mean, estimates, means, variances)
 
     def cost(self, K: int) -> float:
         """The variance with the estimated optimal baseline, over that with leave-one-out."""
@@ -209,7 +209,7 @@ def _estimates(case: exact.Case, K: int, D: int, unit: float, seed: int) -> dict
     weights = np.array([unit + D * a, b, c, math.sqrt(others) * b, c])  # of 1, eps, eps^2, and the other dimensions
     reduced = _reduced(K, D, seed)
     score = {name: weights @ reduced[kind] / std for name, kind in KINDS.items()}
-    score[FIXED] = score["none"] - exact.ScoreGradient.of(case, D, unit).best * reduced["none"][0] / std
+    score[FIXED] = score["none"] - exact.ScoreGradient.of(case, D, unit).best.item() * reduced["none"][0] / std
     variance = case.model.covariance.item()
     by_path = -(case.mean.item() - case.model.posterior(case.x).mean.item() + std * reduced["none"][0]) / variance
     return score | {PATH: by_path}

@@ -257,6 +257,8 @@ class Drawn:
         self.key.set(zorder=9, in_layout=False, frame_on=True)
         self.key.get_frame().set(facecolor="white", edgecolor="none", alpha=0.85)
         self.axes.add_artist(self.key)
+        for part in self.key.findobj():
+            part.set_animated(True)  # else each word that changes in it has the whole figure drawn anew
         self.show(None)
 
     @property

@@ -6,14 +6,15 @@ Absolute where a number is below 1 and relative above. Everything is opened from
 import itertools
 import json
 import re
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from tests.browser.audit import READY, audit
-from tools import browser, live
+from tests.browser.pages.page_lab import PageLab, as_found, opened_once, same
+from tools import live
 from vaecourse import divergences, exact, labs, plots
 from vaecourse.labs import iwae, mmd
 
@@ -30,79 +31,19 @@ PAGES = {
     "07.bounds": "chapters/07-hierarchical.html",
 }
 REPLAYED = ["chapters/06-infovae.html", "chapters/08-one-budget.html"]  # a lab that trains is live there too
-same = partial(pytest.approx, rel=1e-6, abs=1e-6)
-
-
-class PageLab:
-    """A live lab on an open page, moved as a reader moves it; ``problems`` is what went wrong on the page so far."""
-
-    def __init__(self, page, address, name):
-        self.page, self.problems = page, []
-        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
-        page.on("console", lambda said: said.type == "error" and self.problems.append(f"console: {said.text}"))
-        page.on("request", lambda asked: asked.url.startswith("file:") or self.problems.append(f"asked: {asked.url}"))
-        page.set_default_timeout(1000 * browser.SECONDS)
-        page.goto(address)
-        self.root = page.locator(f'.live[data-lab="{name}"]')
-        self.root.locator("output.vaecourse-sentence:not(:empty)").wait_for()
-
-    def set(self, **settings):
-        """As a preset does, at once."""
-        self.root.evaluate("(root, settings) => { root.lab.set(settings); root.lab.flush(); }", settings)
-        return self.numbers
-
-    @property
-    def numbers(self):
-        assert not self.problems, "\n".join(self.problems)
-        return {name: float(value) for name, value in json.loads(self.root.get_attribute("data-numbers")).items()}
-
-    @property
-    def settings(self):
-        return json.loads(self.root.get_attribute("data-settings"))
-
-    @property
-    def sentence(self):
-        return self.root.locator("output.vaecourse-sentence").inner_text()
-
-    def data(self, *names):
-        """Arrays behind the picture that stands."""
-        pick = "(root, names) => { const d = root.lab.flush(); return names.map((n) => Array.from(d[n])); }"
-        return [np.array(found) for found in self.root.evaluate(pick, list(names))]
-
-    def until_drawn(self):
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 @pytest.fixture(scope="module")
 def opened(chromium, book):
     """A page with a lab, opened once, from disk with the network off."""
-
-    @cache
-    def open_it(name):
-        context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
-        contexts.append(context)
-        return PageLab(context.new_page(), (book / PAGES[name]).as_uri(), name)
-
-    contexts = []
-    yield open_it
-    for context in contexts:
-        context.close()
+    with opened_once(chromium, lambda page, name: PageLab(page, (book / PAGES[name]).as_uri(), name)) as open_it:
+        yield open_it
 
 
 @pytest.fixture
 def open_lab(opened):
     """A lab as a reader finds it."""
-
-    def open_it(name, theme="light"):
-        lab = opened(name)
-        lab.page.set_viewport_size({"width": 1280, "height": 720})
-        lab.page.emulate_media(color_scheme=theme)
-        lab.page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
-        lab.root.get_by_role("button", name="Reset").click()
-        lab.until_drawn()
-        return lab
-
-    return open_it
+    return lambda name, theme="light": as_found(opened(name), theme)
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------

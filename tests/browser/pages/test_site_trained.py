@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.browser.audit import FOCUS_IS_SEEN, READY, audit
-from tests.browser.pages.test_site_labs import PageLab, same
+from tests.browser.pages.page_lab import PageLab, as_found, opened_once, same
 from tests.javascript import trained as expected
 from tools import trained
 
@@ -36,31 +36,13 @@ class Seen(PageLab):
 
 @pytest.fixture(scope="module")
 def opened(chromium, book):
-    contexts, labs = [], {}
-
-    def open_it(name):
-        if name not in labs:
-            contexts.append(chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True))
-            labs[name] = Seen(contexts[-1].new_page(), (book / PAGES[name]).as_uri(), name)
-        return labs[name]
-
-    yield open_it
-    for context in contexts:
-        context.close()
+    with opened_once(chromium, lambda page, name: Seen(page, (book / PAGES[name]).as_uri(), name)) as open_it:
+        yield open_it
 
 
 @pytest.fixture
 def open_lab(opened):
-    def open_it(name, theme="light"):
-        lab = opened(name)
-        lab.page.set_viewport_size({"width": 1280, "height": 720})
-        lab.page.emulate_media(color_scheme=theme, reduced_motion="no-preference")
-        lab.page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
-        lab.get("button", "Reset").click()
-        lab.until_drawn()
-        return lab
-
-    return open_it
+    return lambda name, theme="light": as_found(opened(name), theme)
 
 
 def test_the_vae_has_the_numbers_of_the_package(open_lab):

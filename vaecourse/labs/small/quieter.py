@@ -51,12 +51,8 @@ class Quieter(Experiment):
         one = case_with(1.0, shift * STD)
         std = STD * torch.tensor([1.3, *WIDTHS], dtype=torch.float64)[:, None]
         case = exact.Case(one.model, one.x.expand_as(std), one.mean.expand_as(std), std)  # all widths at once
-        path, score, bare = (
-            part.numpy()
-            for part in (
-                exact.path_variance(case), exact.score_variance(case, None, L), exact.score_variance(case, 0.0, L)
-            )
-        )  # fmt: skip
+        of = exact.ScoreGradient.of(case, L)
+        path, score, bare = (part.numpy() for part in (of.path, of.variance(of.best), of.variance(0.0)))
         return Noise(shift, L, path[1:], score[1:], bare[1:], (path[0], score[0]), exact.quieter_by_score(shift, L))
 
     def build(self, figure: Figure) -> SimpleNamespace:

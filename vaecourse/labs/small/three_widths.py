@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from vaecourse import exact, plots
+from vaecourse.labs.any_q import rows
 from vaecourse.labs.frame import Choice, Experiment, Whole
 
 SHIFT, LARGEST_K = 0.5, 1024  # of q, as in the reference case
@@ -47,7 +47,7 @@ class ThreeWidths(Experiment):
 
     def compute(self, K: int, of: str) -> Ratios:
         Ks = np.append(KS[KS < K], K)  # what lies ahead is the learner's to predict
-        curves = [[_rows(width).signal_to_noise("iwae", FOR[of], K=int(k)) for k in Ks] for width in WIDTHS]
+        curves = [[rows(width, SHIFT).signal_to_noise("iwae", FOR[of], K=int(k)) for k in Ks] for width in WIDTHS]
         return Ratios(K, of, Ks, np.array(curves))
 
     def build(self, figure: Figure) -> SimpleNamespace:
@@ -87,8 +87,3 @@ class ThreeWidths(Experiment):
         now = [f"{values[-1]:.2g} for the q {width} wide" for width, values in zip(WIDTHS, data.curves)]
         since = "" if data.K == 1 else f" It was {', '.join(f'{v:.2g}' for v in data.curves[:, 0])} at K = 1."
         return f"A gradient for {data.of} at K = {data.K}: its ratio is {now[0]}, {now[1]}, {now[2]}.{since}"
-
-
-@lru_cache(maxsize=len(WIDTHS))
-def _rows(width: float) -> exact.RowGradients:
-    return exact.RowGradients(exact.case_with(width, SHIFT))
