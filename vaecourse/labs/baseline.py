@@ -215,7 +215,7 @@ def _estimates(case: exact.Case, K: int, D: int, unit: float, seed: int) -> dict
     return score | {PATH: by_path}
 
 
-@lru_cache(maxsize=8)  # 640 kB each
+@lru_cache(maxsize=4)  # 640 kB each
 def _reduced(K: int, D: int, seed: int) -> dict[str, NDArray[np.floating]]:
     """By kind of baseline the estimates, times q's width, of each part of log w: ``[5, RUNS]``.
 
@@ -223,18 +223,21 @@ def _reduced(K: int, D: int, seed: int) -> dict[str, NDArray[np.floating]]:
     number g, and the sum of their squares is g^2 and an independent chi-square number with n - 1 degrees of freedom.
     """
     generator = torch.Generator().manual_seed(seed)
-    eps = torch.randn(RUNS, K, generator=generator, dtype=torch.float64)
-    parts = [eps, eps.square()]
-    if D > 1:
-        g = torch.randn(RUNS, K, generator=generator, dtype=torch.float64)
-        left = np.random.default_rng(seed).chisquare(D - 2, (RUNS, K)) if D > 2 else np.zeros((RUNS, K))
-        parts += [g, g.square() + torch.from_numpy(left)]
+    noise = [torch.randn(RUNS, K, generator=generator, dtype=torch.float64) for _ in range(min(D, 2))]
+    if D > 2:
+        noise.append(torch.from_numpy(np.random.default_rng(seed).chisquare(D - 2, (RUNS, K))))
     found: dict[str, NDArray[np.floating]] = {kind: np.zeros((5, RUNS)) for kind in KINDS.values()}
-    found["none"][0] = eps.mean(1).numpy()
-    for i, part in enumerate(parts, 1):
-        blocks = [_reduce(*block) for block in zip(eps.split(BLOCK // K), part.split(BLOCK // K))]
-        for kind in found:
-            found[kind][i] = torch.cat([block[kind] for block in blocks]).numpy()
+    found["none"][0] = noise[0].mean(1).numpy()
+    for at in range(0, RUNS, BLOCK // K):
+        runs = slice(at, at + BLOCK // K)
+        eps, *others = (each[runs] for each in noise)
+        parts = [eps, eps.square()]
+        if others:
+            g, *left = others
+            parts += [g, sum(left, g.square())]
+        for i, part in enumerate(parts, 1):
+            for kind, reduced in _reduce(eps, part).items():
+                found[kind][i, runs] = reduced.numpy()
     return found
 
 
