@@ -146,15 +146,15 @@ def downloads() -> dict[str, str]:
 
 
 def lab_in_words(name: str) -> str:
-    """What the still picture of a lab says, setting by setting, and how to have it live."""
+    """What the still picture of a lab says, setting by setting, in a fold if it answers a question; how to have it
+    live."""
     lab = labs.ALL[name]()
-    lines = [f"{i}. {words}" for i, words in enumerate(sentences(lab), 1)]
+    words = "\n".join(f"{i}. {words}" for i, words in enumerate(sentences(lab), 1))
+    if (guess := lab.experiment.guess) is not None:
+        words = _details("The answer, and the lab in words", f"{guess.explained(lab.experiment)}\n\n{words}", "answer")
     handles = ", ".join(f"*{control.label}*" for control in lab.experiment.controls)
     how = f"**Live in JupyterLab:** `make lab`, then run the cells down to this one and move {handles}."
-    words = ":::{admonition} The lab in words\n:class: lab\n" + "\n".join([*lines, "", how, ":::"])
-    if (guess := lab.experiment.guess) is None:
-        return words
-    return _details("The answer, and the lab in words", f"{guess.explained(lab.experiment)}\n\n{words}", "answer")
+    return f":::{{admonition}} The lab in words\n:class: lab\n{words}\n\n{how}\n:::"
 
 
 def asked(name: str) -> str:

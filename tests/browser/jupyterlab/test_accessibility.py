@@ -42,7 +42,7 @@ def test_every_lab_in_both_themes(notebook):
 
 def test_a_lab_by_keyboard(lab, notebook):
     """Tab goes through everything as one reads, what has the focus is seen, and the keys do what they say."""
-    page, handles = notebook.page, lab.locator("input:not([type=radio]), input[type=radio]:checked, button")
+    page, handles = notebook.page, lab.locator("input:not([type=radio]), input[type=radio]:checked, select, button")
     start, places = lab.locator(".vaecourse-sentence").text_content(), []
     handles.first.focus()
     for handle in [found.element_handle() for found in handles.all()]:

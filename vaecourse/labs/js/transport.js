@@ -15,13 +15,13 @@ function render({ model, el }) {
   const go = button("Start", () => ({ do: model.get("running") ? "pause" : "start" }));
   go.classList.add("vaecourse-go");
   button("Step", () => ({ do: "step" }));
-  const steps = document.createElement("input");
+  const steps = document.createElement("input"), named = document.createElement("label");
   Object.assign(steps, { type: "number", min: "1", value: "200" });
-  steps.setAttribute("aria-label", "steps of Run");
+  named.append(steps, "steps");
   const run = () => ({ do: "run", steps: steps.valueAsNumber });
   button("Run", run);
   steps.addEventListener("keydown", (event) => event.key === "Enter" && model.send(run()));
-  el.append(steps);
+  el.append(named);
   const speed = document.createElement("select");
   speed.setAttribute("aria-label", "speed");
   for (const [value, textContent] of SPEEDS) {
