@@ -54,6 +54,7 @@ from traitlets.config import Config
 
 PULSE = 0.5  # seconds from look to look whether a kernel is alive: its labs say within two that it is not
 CONNECTIONS = 256  # at once: a page of JupyterLab has six, and one for each kernel and terminal
+LONGEST = 64 * 2**20  # bytes of a body, and they are read before they are refused
 PATIENCE = 60  # seconds for the next request on a connection, and for its body
 
 ON_THE_COMMAND_LINE = (
@@ -90,8 +91,7 @@ def settings(most: int, idle: int, look: int) -> Config:
     settings.ServerApp.tornado_settings = {"headers": {"Referrer-Policy": "same-origin"}}
     settings.ServerApp.kernel_manager_class = Kernels
     settings.ServerApp.kernel_spec_manager_class = Specs
-    body = 64 * 2**20  # bytes, and they are read before they are refused
-    settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = body
+    settings.ServerApp.max_body_size = settings.ServerApp.max_buffer_size = LONGEST
     settings.KernelSpecManager.allowed_kernelspecs = {"python3"}
     if os.environ.get(
         "JUPYTER_TOKEN"
