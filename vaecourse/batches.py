@@ -140,3 +140,13 @@ def of(data: Any, size: int, generator: torch.Generator, binarise: bool) -> Shuf
             f"data must be a floating-point tensor [N, ...] with N at least 1, got {data.dtype} {list(data.shape)}."
         )
     return Shuffled(data, size, generator, binarise)
+
+
+def binarises(model: object, binarise: bool | None, data: object) -> bool:
+    """Whether pixels are drawn: as asked for, or of a tensor where a VAE's likelihood is of zeros and ones."""
+    likelihood = getattr(model, "likelihood", None)
+    if binarise and likelihood == "gaussian":
+        raise ValueError(
+            "binarise must be False for a Gaussian likelihood, which is not one of zeros and ones, got True."
+        )
+    return likelihood == "bernoulli" and isinstance(data, Tensor) if binarise is None else bool(binarise)

@@ -166,7 +166,7 @@ def evaluate(
         from vaecourse import evaluate as evaluation
         from vaecourse import train as training
 
-        K = arguments.count("K", K, at_most=evaluation.MOST_SAMPLES)
+        K = arguments.count("K", K, at_most=evaluation.importance.MOST_SAMPLES)
         seed, place = arguments.count("seed", seed, 0), training.choose_device(device)
         model = training.load(checkpoint)
         images = _first(sets, data, limit)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaecourse import arguments, evaluate
+from vaecourse import arguments
+from vaecourse.evaluate.importance import MOST_SAMPLES
 from vaecourse.reproduce import schedule
 from vaecourse.reproduce.machinery import Machinery
 
@@ -50,7 +51,7 @@ class Scale:
     samples: int = 5000
 
     def __post_init__(self) -> None:
-        for name, most in (("stages", schedule.STAGES), ("samples", evaluate.MOST_SAMPLES)):
+        for name, most in (("stages", schedule.STAGES), ("samples", MOST_SAMPLES)):
             arguments.count(name, getattr(self, name), at_most=most)
         for name in ("epochs", "limit", "test"):
             if getattr(self, name) is not None:

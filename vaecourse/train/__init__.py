@@ -110,7 +110,7 @@ def fit(
     row = objectives.get(objective) if isinstance(objective, str) else objective
     M, K, epochs, batch_size, learning_rate, seed = ranges(M, K, epochs, batch_size, learning_rate, seed)
     data = data.train if isinstance(data, Images) else data
-    device, binarise = choose_device(device), inputs.binarises(model, binarise, data)
+    device, binarise = choose_device(device), batches.binarises(model, binarise, data)
     data, held_out = inputs.learnable("data", data, model, binarise), inputs.held_out(held_out, model, binarise)
     pixels = torch.Generator().manual_seed(seed)
     through = batches.of(data, batch_size, pixels, binarise)

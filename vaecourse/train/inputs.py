@@ -76,16 +76,6 @@ def stepping(name: str, stepper: Any) -> Any:
     return stepper
 
 
-def binarises(model: LatentVariableModel, binarise: bool | None, data: object) -> bool:
-    """Whether pixels are drawn: as asked for, or of a tensor where a VAE's likelihood is of zeros and ones."""
-    likelihood = getattr(model, "likelihood", None)
-    if binarise and likelihood == "gaussian":
-        raise ValueError(
-            "binarise must be False for a Gaussian likelihood, which is not one of zeros and ones, got True."
-        )
-    return likelihood == "bernoulli" and isinstance(data, Tensor) if binarise is None else bool(binarise)
-
-
 def learnable(name: str, x: Any, model: LatentVariableModel, binarise: bool) -> Any:
     """``x`` if the model can learn from it; of batches that are made later, this is seen later."""
     if not isinstance(x, Tensor):

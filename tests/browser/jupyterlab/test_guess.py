@@ -37,16 +37,16 @@ def told(asking, lab):
     """What follows on the guess; then the controls are there, and the sentence speaks."""
     verdict = lab.locator(".vaecourse-verdict")
     verdict.wait_for()
-    if waits(lab):
-        asking.wait_for_words(lab, other_than=words(lab))
+    has_spoken(asking, lab)
     assert lab.get_by_role("button", name="Reset").is_visible()
     assert lab.locator(".vaecourse-sheet").count() == 0
     assert not asking.problems, "\n".join(asking.problems)
     return verdict.inner_text()
 
 
-def waits(lab):
-    return words(lab) in WAITING.values()
+def has_spoken(asking, lab):
+    if (before := words(lab)) in WAITING.values():
+        asking.wait_for_words(lab, other_than=before)
 
 
 def test_a_choice_by_key(asking):
@@ -94,5 +94,4 @@ def test_a_curve_is_skipped_by_one_key(asking):
     lab = lab_that_asks(asking, "04.signal", "curve")
     lab.locator(".vaecourse-guess input").first.press("Escape")
     lab.get_by_role("button", name="Ask me first").wait_for()
-    if waits(lab):
-        asking.wait_for_words(lab, other_than=words(lab))
+    has_spoken(asking, lab)
