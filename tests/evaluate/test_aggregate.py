@@ -61,9 +61,9 @@ def test_codes_of_one_half_are_judged_only():
 
 
 def test_what_it_refuses():
-    with pytest.raises(ValueError, match="x must hold at least 4 points.*got 3"):
-        evaluate.aggregate_gap(model_of(1, 1), torch.zeros(3, 1))
+    with pytest.raises(ValueError, match="x must hold at least 8 points.*got 7"):
+        evaluate.aggregate_gap(model_of(1, 1), torch.zeros(7, 1))
     with pytest.raises(ValueError, match="steps must be at least 1"):
-        evaluate.aggregate_gap(model_of(1, 1), torch.zeros(5, 1), steps=0)
+        evaluate.aggregate_gap(model_of(1, 1), torch.zeros(9, 1), steps=0)
     with pytest.raises(TypeError, match="encode"):
         evaluate.aggregate_gap(nn.Linear(1, 1), torch.zeros(5, 1))
