@@ -187,7 +187,7 @@ def _top(log_w: Tensor, axes: int | tuple[int, int]) -> Tensor:
     return log_w.detach().amax(axes, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
 
 
-def log_mean(log_w: Tensor, axes: int | tuple[int, int], power: float = 1.0) -> Tensor:
+def log_mean(log_w: Tensor, axes: int | tuple[int, ...], power: float = 1.0) -> Tensor:
     r"""``(1 / t) log mean w^t`` along ``axes``, with t the power; -inf, with a gradient of zero, if every w is zero.
 
     The largest weight is taken out, so that value and gradient are as exact at -1e4 nats as at 0. Where the rest of the
