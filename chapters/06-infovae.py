@@ -638,8 +638,7 @@ verdict
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "The plane of alpha and lambda. White: both weights are at least 0; grey: refused, to the right of alpha = 1 and below the line lambda = 1 - alpha. On that line lie the VAE at (0, 1) and the beta-VAE at (-3, 4). On the vertical line alpha = 1 lie the AAE-like point (1, 1) and MMD-VAE. InfoVAE of the paper is at (0, 1000), far above. A cross at (0, 0.001) lies in the refused region."}}
 alpha, lam = torch.meshgrid(torch.linspace(-5, 3, 321), torch.logspace(-4, 4, 321), indexing="xy")
-found = weights_on_the_map(alpha.flatten(), lam.flatten())
-refused = found[0].isnan().view(alpha.shape)
+refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 border = torch.logspace(-4, math.log10(6), 200)
 plt.plot(1 - border, border, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
@@ -1335,21 +1334,20 @@ for row, values in seen.items():
     print(row.ljust(26), *cells, f"  {len(values['log_p'])}")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the information I_q, a point for each recorded training, with colour and shape for its divergence. Left, log p^ on test images, cut off at -26: the minibatch KL and the beta-VAE with beta 0.5 are highest, about -23.4; the VAE and InfoVAE with MMD lie at -23.7, MMD-VAE a nat lower, the beta-VAE with beta 2 lowest, at -25.1. Written below: Stein -28, adversarial KL -34, adversarial JS -42, all three with the information at its ceiling, 7.27. Right, MMD squared between codes and prior: at most 0.005, but for those three, which reach from 0.003 to 0.011."}}
-looks = plots.LOOKS_OF_DIVERGENCES
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
 below = []  # the rows that the left panel would have to be three times as high for
 for row, values in seen.items():
     how = record["settings"]["rows"][row]
     group = "no D" if how["alpha"] + how["lambda"] == 1 else how["divergence"]
     for axis, c in ((left, "log_p"), (right, "mmd2")):
-        axis.plot(values["mutual_information"], values[c], linestyle="", markersize=8, alpha=0.8, **looks[group])
+        axis.plot(values["mutual_information"], values[c], " ", markersize=8, alpha=0.8, **plots.DIVERGENCES[group])
     if values["log_p"].mean() < -26:
         below.append((-values["log_p"].mean(), group))
 left.text(7.4, -25.95, "\n".join(["further down:", *(f"{name} −{size:.0f}" for size, name in sorted(below))]),
           ha="right", va="bottom", fontsize=12)
 left.set(xlabel="information $I_q$, nats", ylabel=r"$\log\,\hat{p}$ on test, nats", ylim=(-26, -23), xlim=(0.4, 7.6))
 right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)", xlim=(0.4, 7.6))
-plots.key(right, looks, fontsize=11, loc="upper left")
+plots.key(right, plots.DIVERGENCES, fontsize=11, loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}

@@ -195,11 +195,11 @@ def test_a_density_begins_below_and_at_black():
 
 def test_a_key_has_the_looks_of_the_divergences_and_draws_nothing():
     axes = Figure().subplots()
-    legend = plots.key(axes, plots.LOOKS_OF_DIVERGENCES, loc="upper left")
-    assert [text.get_text() for text in legend.get_texts()] == [*plots.LOOKS_OF_DIVERGENCES]
+    legend = plots.key(axes, plots.DIVERGENCES, loc="upper left")
+    assert [text.get_text() for text in legend.get_texts()] == [*plots.DIVERGENCES]
     assert not axes.lines
-    for line, look in zip(legend.get_lines(), plots.LOOKS_OF_DIVERGENCES.values()):
+    for line, look in zip(legend.get_lines(), plots.DIVERGENCES.values()):
         assert (line.get_color(), line.get_marker(), line.get_linestyle()) == (look["color"], look["marker"], "None")
-    marks = [look["marker"] for look in plots.LOOKS_OF_DIVERGENCES.values()]
+    marks = [look["marker"] for look in plots.DIVERGENCES.values()]
     assert len({*marks}) == len(marks)  # the second sign of close colours
-    assert {look["color"] for look in plots.LOOKS_OF_DIVERGENCES.values()} <= OKABE_ITO
+    assert {look["color"] for look in plots.DIVERGENCES.values()} <= OKABE_ITO

@@ -41,7 +41,7 @@ ROWS = {  # of the table of objectives; one of your own is grey
 }  # fmt: skip
 
 
-LOOKS_OF_DIVERGENCES = {  # those of InfoVAE: a colour, and a mark for those who do not see it
+DIVERGENCES = {  # those of InfoVAE: a colour, and a mark for those who do not see it
     "no D": {"color": ELBO, "marker": "o"},
     "mmd-imq": {"color": IWAE, "marker": "s"},
     "mmd-rbf": {"color": MIWAE, "marker": "D"},
