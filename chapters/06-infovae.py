@@ -638,23 +638,19 @@ verdict
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "The plane of alpha and lambda. White: both weights are at least 0; grey: refused, to the right of alpha = 1 and below the line lambda = 1 - alpha. On that line lie the VAE at (0, 1) and the beta-VAE at (-3, 4). On the vertical line alpha = 1 lie the AAE-like point (1, 1) and MMD-VAE. InfoVAE of the paper is at (0, 1000), far above. A cross at (0, 0.001) lies in the refused region."}}
 alpha, lam = torch.meshgrid(torch.linspace(-5, 3, 321), torch.logspace(-4, 4, 321), indexing="xy")
-found = weights_on_the_map(alpha.flatten(), lam.flatten())
-refused = found[0].isnan().view(alpha.shape)
+refused = weights_on_the_map(alpha.flatten(), lam.flatten())[0].isnan().view(alpha.shape)
 plt.contourf(alpha, lam, refused.float(), levels=[0.5, 1], colors=["#D0D0D0"])
 border = torch.logspace(-4, math.log10(6), 200)
 plt.plot(1 - border, border, color=plots.ELBO), plt.plot([1, 1], [1e-4, 1e4], color=plots.IWAE)
-points = {"VAE": (0, 1), "β-VAE, β = 4": (-3, 4), "AAE-like (JS)": (1, 1), "MMD-VAE, λ = 10": (1, 10),
-          "InfoVAE, paper": (0, 1000)}
+points = {"VAE": (0, 1), "β-VAE, β = 4": (-3, 4), "AAE-like (JS)": (1, 1), "MMD-VAE, λ = 10": (1, 10)}
+points |= {"InfoVAE, paper": (0, 1000)}
 for name, place in points.items():
     plt.plot(*place, "o", color=plots.EXACT)
-    side, at = ("left", (8, 0)) if place[0] == 1 else ("center", (0, 9))
-    plt.annotate(name, place, at, textcoords="offset points", ha=side, va="center" if place[0] == 1 else "bottom",
-                 fontsize=13)
+    plots.name_point(plt.gca(), name, place, "right" if place[0] == 1 else "above")
 plt.plot(0, 1e-3, "x", color=plots.ELBO, markersize=12, markeredgewidth=3)
-plt.text(-0.25, 1e-3, "α = 0, λ = 0.001", ha="right", va="center", fontsize=13)
+plots.name_point(plt.gca(), "α = 0, λ = 0.001", (-0.1, 1e-3), "left")
 plt.text(1.1, 0.02, "refused:\nrate rewarded", va="center"), plt.text(-4.8, 0.02, "refused: D rewarded", va="center")
-plt.yscale("log")
-plt.xlabel("α, reward for information"), plt.ylabel("λ, cost of mismatch"), plt.grid(False)
+plt.yscale("log"), plt.xlabel("α, reward for information"), plt.ylabel("λ, cost of mismatch"), plt.grid(False)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1338,25 +1334,20 @@ for row, values in seen.items():
     print(row.ljust(26), *cells, f"  {len(values['log_p'])}")
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the information I_q, a point for each recorded training, with colour and shape for its divergence. Left, log p^ on test images, cut off at -26: the minibatch KL and the beta-VAE with beta 0.5 are highest, about -23.4; the VAE and InfoVAE with MMD lie at -23.7, MMD-VAE a nat lower, the beta-VAE with beta 2 lowest, at -25.1. Written below: Stein -28, adversarial KL -34, adversarial JS -42, all three with the information at its ceiling, 7.27. Right, MMD squared between codes and prior: at most 0.005, but for those three, which reach from 0.003 to 0.011."}}
-colours = {"no D": plots.ELBO, "mmd-imq": plots.IWAE, "mmd-rbf": plots.MIWAE, "kl-minibatch": plots.Q}
-colours |= {"kl-adversarial": plots.PIWAE, "js-adversarial": plots.PRIOR, "stein": plots.CIWAE}
-groups = {name: {"color": colour, "marker": mark} for (name, colour), mark in zip(colours.items(), "osD^vXP")}
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
 below = []  # the rows that the left panel would have to be three times as high for
 for row, values in seen.items():
     how = record["settings"]["rows"][row]
     group = "no D" if how["alpha"] + how["lambda"] == 1 else how["divergence"]
     for axis, c in ((left, "log_p"), (right, "mmd2")):
-        axis.plot(values["mutual_information"], values[c], linestyle="", markersize=8, alpha=0.8, **groups[group])
+        axis.plot(values["mutual_information"], values[c], " ", markersize=8, alpha=0.8, **plots.DIVERGENCES[group])
     if values["log_p"].mean() < -26:
         below.append((-values["log_p"].mean(), group))
-for name, look in groups.items():
-    right.plot([], [], linestyle="", label=name, **look)
 left.text(7.4, -25.95, "\n".join(["further down:", *(f"{name} −{size:.0f}" for size, name in sorted(below))]),
           ha="right", va="bottom", fontsize=12)
 left.set(xlabel="information $I_q$, nats", ylabel=r"$\log\,\hat{p}$ on test, nats", ylim=(-26, -23), xlim=(0.4, 7.6))
 right.set(xlabel="information $I_q$, nats", ylabel="MMD² of q(z) and p(z)", xlim=(0.4, 7.6))
-right.legend(fontsize=11, loc="upper left")
+plots.key(right, plots.DIVERGENCES, fontsize=11, loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1426,7 +1417,7 @@ for (top, bottom), network, title in zip(axes.T, (vae, fresh), ("VAE", "MMD-VAE,
     with torch.no_grad():
         drawn = network.sample(40, torch.Generator().manual_seed(13)).view(-1, 8, 8)
         mean, log_std = network.encode(x_test)
-    top.imshow(plots.mosaic(drawn, columns=10)), top.set_axis_off(), top.set_title(f"{title}: samples")
+    plots.pictures(top, drawn, columns=10), top.set_title(f"{title}: samples")
     plane = torch.pca_lowrank(mean - mean.mean(0), q=2, center=False)[2]
     bottom.scatter(*((mean - mean.mean(0)) @ plane).T, c=images.test_labels, cmap="tab10", s=12)
     for radius in (1, 2):

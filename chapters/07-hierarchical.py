@@ -724,9 +724,8 @@ for i, steps in enumerate(lengths):
         ks = [K for K in Ks_recorded if side == "upper" or K >= 5]
         middle, error = (torch.tensor(column) for column in zip(*(recorded_bound(steps, K, side) for K in ks)))
         name = ("SIVI" if steps == 0 else f"{steps} steps") if side == "upper" else None
-        ax.plot([K + 1 for K in ks], middle, "-" if side == "upper" else ":", color=color, label=name)
-        ax.fill_between([K + 1 for K in ks], middle - 2 * error, middle + 2 * error, color=color, alpha=0.3,
-                        linewidth=0)
+        stroke = "-" if side == "upper" else ":"
+        plots.band(ax, [K + 1 for K in ks], middle, 2 * error, stroke, color=color, label=name)
 for ax, limits in ((whole, (-92, -67)), (near, (-85.4, -83.0))):
     plots.exact_line(ax, record["settings"]["exact"], "exact"), ax.set(xscale="log", ylim=limits, xlabel="K + 1")
 whole.set_ylabel("bound on E log q, nats"), whole.legend(fontsize=10, ncols=2)
@@ -989,9 +988,8 @@ for row, (name, target) in zip(axes, targets.items()):
                                      for part in (plane + shift).split(700)])
         densities = [target(plane + shift), gaussians[name].log_prob(plane + shift), learned_density - math.log(1500)]
     for ax, density, title in zip(row, densities, ("exact", "best Gaussian", "neural sampler")):
-        ax.imshow(density.exp().view(70, 70), origin="lower", cmap="cividis", vmin=0, vmax=densities[0].exp().max())
-        ax.set(xticks=[], yticks=[]), ax.grid(False)
-        ax.set_title(title if name == "banana" else "", fontsize=12)
+        top = densities[0].exp().max()
+        plots.density(ax, density.exp().view(70, 70), title if name == "banana" else "", top)
     row[0].set_ylabel(name, fontsize=12)
 plt.show()
 
@@ -1411,8 +1409,7 @@ ghost = lambda z: (Normal(corners, 0.7).log_prob(z[:, None]).logsumexp(1) - math
 fig, panels = plt.subplots(1, 2, figsize=(7, 3.4))
 for panel, density, title in zip(panels, (mixture_log_prob(plane, corners, narrow), ghost(plane)),
                                  ("right", "a mixture for each dimension")):
-    panel.imshow(density.exp().view(70, 70), origin="lower", extent=(-5, 5, -5, 5), cmap="cividis")
-    panel.set_title(title, fontsize=12), panel.grid(False)
+    plots.density(panel, density.exp().view(70, 70), title, extent=(-5, 5, -5, 5))
 plt.show()
 place = torch.tensor([[3.0, -3.0]])
 assert round(ghost(place).item(), 1) == -2.5 and round(mixture_log_prob(place, corners, narrow).item(), 1) == -37.9
@@ -1485,8 +1482,7 @@ with torch.no_grad():
     z_u = mean_u[:16] + log_std_u[:16].exp() * torch.randn(16, 10, generator=torch.Generator().manual_seed(0))
     drawn = torch.cat([gaussian.sample(16, torch.Generator().manual_seed(0)), vamp.decode(z_u)])  # [32, 64]
 _, axes = plt.subplots(figsize=(9.5, 1.6))
-axes.imshow(plots.mosaic(drawn.view(-1, *images.shape), columns=16))
-axes.set(yticks=[4, 13], yticklabels=["N(0, I)", "VampPrior"], xticks=[]), axes.grid(False)
+plots.pictures(axes, drawn.view(-1, *images.shape), columns=16, rows=["N(0, I)", "VampPrior"])
 plt.show()
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]

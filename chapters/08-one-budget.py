@@ -616,7 +616,7 @@ for K in (1, 10, 20, 100, 5000):
 # The first mixes two things, the model and the tightness of the bound; that its verdict is near the third one's is an accident. The second compares model *and encoder*. Only the third is about the models.
 # This page's own record says the same in larger: IWAE is $3.4$ nats *below* the VAE in ELBO, and $0.36$ above it in $\log p(x)$.
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Left: L_K of two models against K. The VAE's curve is nearly flat; IWAE's starts three nats lower, crosses it between K = 10 and K = 50 and ends a quarter of a nat higher. Right: for images drawn from the IWAE model itself, a lower and an upper bound on log p(x) close on each other as K grows, from five nats apart at K = 1 to less than a twentieth at K = 5000."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 def sandwich(model, n=300, seed=1):
     """Lower and upper bounds for images of the model's own, whose z is known: {K: ([n], [n])}."""
     noise = torch.Generator().manual_seed(seed)
@@ -638,6 +638,8 @@ def sandwich(model, n=300, seed=1):
 
 every = (1, 2, 5, 10, 20, 50, 100, 500, 1000, 5000)
 width = sandwich(models["IWAE"])
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Left: L_K of two models against K. The VAE's curve is nearly flat; IWAE's starts three nats lower, crosses it between K = 10 and K = 50 and ends a quarter of a nat higher. Right: for images drawn from the IWAE model itself, a lower and an upper bound on log p(x) close on each other as K grows, from five nats apart at K = 1 to less than a twentieth at K = 5000."}}
 _, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
 for name, w in log_w.items():
     color = plots.ELBO if name == "VAE" else plots.IWAE
@@ -1127,6 +1129,8 @@ for i, row in enumerate(rows):
 ax.set(xlabel="ELBO, nats (the model with its encoder)", ylabel="log p(x), nats (the model)")
 ax.margins(0.12)
 plt.show()
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"]
 print("nobody dominates:", ", ".join(rows[i] for i in front))
 above = lambda o, r, m: paired(runs, o, r, m)[0] > 0 and sure(runs, o, r, m)
 beats = lambda o, r: o != r and above(o, r, "elbo") and above(o, r, "log_p")

@@ -136,3 +136,70 @@ def test_mosaic_refuses():
         plots.mosaic(np.zeros((4, 4)), columns=2)
     with pytest.raises(ValueError, match="columns must be at least 1, got 0"):
         plots.mosaic(np.zeros((4, 4, 4)), columns=0)
+
+
+def test_pictures_have_the_name_of_a_row_at_its_middle():
+    axes = Figure().subplots()
+    image = plots.pictures(axes, np.zeros((6, 3, 5)), columns=3, gap=2, rows=["first", "second"])
+    assert image.get_array().shape == (2 * 5 - 2, 3 * 7 - 2)
+    assert list(axes.get_yticks()) == [1, 6] and list(axes.get_xticks()) == []
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "second"]
+    plots.pictures(axes, np.zeros((6, 3, 5)), columns=3)
+    assert list(axes.get_yticks()) == [] and not axes.get_frame_on()
+    with pytest.raises(ValueError, match="a name for each of the 2 rows of images, got 1 names"):
+        plots.pictures(axes, np.zeros((6, 3, 5)), columns=3, rows=["first"])
+
+
+# What is drawn over and over again -----------------------------------------------------------------------------------
+
+
+def test_a_band_lies_about_its_line_in_its_colour():
+    axes = Figure().subplots()
+    x, middle, half = np.array([1.0, 2.0, 4.0]), np.array([3.0, 5.0, 4.0]), np.array([0.5, 1.0, 0.25])
+    line = plots.band(axes, x, middle, half, ":", color=plots.Q, label="of q")
+    np.testing.assert_array_equal(line.get_xydata(), np.stack([x, middle], 1))
+    assert (line.get_linestyle(), line.get_label(), to_hex(line.get_color()).upper()) == (":", "of q", plots.Q)
+    (area,) = axes.collections
+    corners = {tuple(corner) for corner in area.get_paths()[0].vertices}
+    assert {(a, b) for a, b in zip(x, middle - half)} | {(a, b) for a, b in zip(x, middle + half)} <= corners
+    assert to_rgb(area.get_facecolor()[0][:3]) == to_rgb(plots.Q)
+
+
+@pytest.mark.parametrize("side", plots.SIDES)
+def test_a_point_has_its_name_on_its_own_side(side):
+    figure = Figure(figsize=(4, 4), dpi=100)
+    axes = figure.subplots()
+    axes.set(xlim=(-5, 5), ylim=(1e-3, 1e3), yscale="log")
+    name = plots.name_point(axes, "VAE", (1.0, 1.0), side)
+    box, (x, y) = name.get_window_extent(), axes.transData.transform((1.0, 1.0))
+    if side == "above":
+        assert y + 5 < box.y0 < y + 25 and box.x0 < x < box.x1
+    else:
+        assert box.y0 < y < box.y1
+        assert x + 5 < box.x0 < x + 25 if side == "right" else x - 25 < box.x1 < x - 5
+    with pytest.raises(ValueError, match="side must be one of right, left, above, got 'below'"):
+        plots.name_point(axes, "VAE", (1.0, 1.0), "below")
+
+
+def test_a_density_begins_below_and_at_black():
+    axes = Figure().subplots()
+    values = np.arange(1.0, 7).reshape(2, 3)
+    image = plots.density(axes, values, "exact", top=9.0)
+    np.testing.assert_array_equal(image.get_array(), values)
+    assert (image.origin, image.get_clim(), axes.get_title()) == ("lower", (0, 9), "exact")
+    assert list(axes.get_xticks()) == [] == list(axes.get_yticks())
+    named = Figure().subplots()
+    image = plots.density(named, values, extent=(-5, 5, -2, 2))
+    assert image.get_clim() == (0, 6) and named.get_ylim() == (-2, 2) and len(named.get_xticks())
+
+
+def test_a_key_has_the_looks_of_the_divergences_and_draws_nothing():
+    axes = Figure().subplots()
+    legend = plots.key(axes, plots.DIVERGENCES, loc="upper left")
+    assert [text.get_text() for text in legend.get_texts()] == [*plots.DIVERGENCES]
+    assert not axes.lines
+    for line, look in zip(legend.get_lines(), plots.DIVERGENCES.values()):
+        assert (line.get_color(), line.get_marker(), line.get_linestyle()) == (look["color"], look["marker"], "None")
+    marks = [look["marker"] for look in plots.DIVERGENCES.values()]
+    assert len({*marks}) == len(marks)  # the second sign of close colours
+    assert {look["color"] for look in plots.DIVERGENCES.values()} <= OKABE_ITO

@@ -165,7 +165,7 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
     return ess.clamp(1, log_w.shape[1]).masked_fill(empty, 0.0)  # a sum of a million is not exact
 
 
-def shares(log_w: Tensor, axes: int | tuple[int, int] = 1, power: float = 1.0) -> Tensor:
+def shares(log_w: Tensor, axes: int | tuple[int, ...] = 1, power: float = 1.0) -> Tensor:
     r"""Weights normalised over K, over M and K with ``axes=(0, 1)``: what every gradient of a bound is made of.
 
     .. math:: \frac{w_{mk}^t}{\sum_{k'} w_{mk'}^t}, \qquad t = \mathrm{power} > 0
@@ -182,12 +182,12 @@ def shares(log_w: Tensor, axes: int | tuple[int, int] = 1, power: float = 1.0) -
     return w / total.masked_fill(total == 0, 1.0)
 
 
-def _top(log_w: Tensor, axes: int | tuple[int, int]) -> Tensor:
+def _top(log_w: Tensor, axes: int | tuple[int, ...]) -> Tensor:
     """The largest entry along ``axes``, which stay, without a gradient; a finite number if all are -inf."""
     return log_w.detach().amax(axes, keepdim=True).clamp_min(torch.finfo(log_w.dtype).min)
 
 
-def log_mean(log_w: Tensor, axes: int | tuple[int, int], power: float = 1.0) -> Tensor:
+def log_mean(log_w: Tensor, axes: int | tuple[int, ...], power: float = 1.0) -> Tensor:
     r"""``(1 / t) log mean w^t`` along ``axes``, with t the power; -inf, with a gradient of zero, if every w is zero.
 
     The largest weight is taken out, so that value and gradient are as exact at -1e4 nats as at 0. Where the rest of the

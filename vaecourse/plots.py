@@ -7,13 +7,18 @@ is always black and dashed, and an estimate is never black.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
 
 STYLE = Path(__file__).with_name("course.mplstyle")
@@ -34,6 +39,22 @@ ROWS = {  # of the table of objectives; one of your own is grey
     "elbo": ELBO, "iwae": IWAE, "miwae": MIWAE, "ciwae": CIWAE, "piwae": PIWAE, "stl": Q, "dreg": CIWAE,
     "vr_iwae": PIWAE,
 }  # fmt: skip
+
+
+DIVERGENCES = {  # those of InfoVAE: a colour, and a mark for those who do not see it
+    "no D": {"color": ELBO, "marker": "o"},
+    "mmd-imq": {"color": IWAE, "marker": "s"},
+    "mmd-rbf": {"color": MIWAE, "marker": "D"},
+    "kl-minibatch": {"color": Q, "marker": "^"},
+    "kl-adversarial": {"color": PIWAE, "marker": "v"},
+    "js-adversarial": {"color": PRIOR, "marker": "X"},
+    "stein": {"color": CIWAE, "marker": "P"},
+}
+SIDES = {  # of a point: where its name begins, in points, and how it is aligned there
+    "right": ((8, 0), "left", "center"),
+    "left": ((-8, 0), "right", "center"),
+    "above": ((0, 9), "center", "bottom"),
+}
 
 
 def of_row(name: str) -> str:
@@ -57,6 +78,51 @@ def exact_line(axes: Axes, value: float, label: str | None = None, vertical: boo
     return draw(value, color=EXACT, linestyle="--", linewidth=2, label=label)
 
 
+def band(axes: Axes, x: ArrayLike, middle: ArrayLike, half: ArrayLike, stroke: str = "-", **look: Any) -> Line2D:
+    """A curve with its uncertainty: ``middle`` as a line, and the area from ``middle - half`` to ``middle + half``.
+
+    ``look`` is that of the line, and the area has its colour. Shapes: ``[N], [N], [N]``.
+    """
+    middle, half = np.asarray(middle), np.asarray(half)
+    (line,) = axes.plot(np.asarray(x), middle, stroke, **look)
+    axes.fill_between(x, middle - half, middle + half, color=line.get_color(), alpha=0.3, linewidth=0)
+    return line
+
+
+def name_point(axes: Axes, name: str, point: Sequence[float], side: str = "right", size: float = 13) -> Annotation:
+    """Write the name of a point beside it, whatever the scales of the axes: ``side`` is right, left or above."""
+    if side not in SIDES:
+        raise ValueError(f"side must be one of {', '.join(SIDES)}, got {side!r}.")
+    offset, horizontal, vertical = SIDES[side]
+    return axes.annotate(
+        name, (point[0], point[1]), offset, textcoords="offset points", ha=horizontal, va=vertical, fontsize=size
+    )
+
+
+def density(
+    axes: Axes,
+    values: ArrayLike,
+    title: str = "",
+    top: float | None = None,
+    extent: tuple[float, float, float, float] | None = None,
+) -> AxesImage:
+    """Draw a density in the plane, its first row below: dark is 0, bright is ``top``, the largest value if None.
+
+    Without ``extent``, the left, right, lower and upper edge, the axes have no numbers. Shapes: ``[rows, columns]``.
+    """
+    axes.set_title(title, fontsize=12)
+    axes.grid(False)
+    if extent is None:
+        axes.set(xticks=[], yticks=[])
+    return axes.imshow(np.asarray(values), origin="lower", cmap="cividis", vmin=0, vmax=top, extent=extent)
+
+
+def key(axes: Axes, looks: Mapping[str, Mapping[str, Any]], **settings: Any) -> Legend:
+    """A legend of names and their looks, of marks alone, whatever is drawn; ``settings`` are those of ``legend``."""
+    marks = [Line2D([], [], linestyle="", label=name, **look) for name, look in looks.items()]
+    return axes.legend(handles=marks, **settings)
+
+
 def normal_density(x: NDArray[np.floating], mean: float = 0.0, sd: float = 1.0) -> NDArray[np.floating]:
     """N(x; mean, sd^2), to be drawn."""
     return np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
@@ -78,3 +144,18 @@ def mosaic(images: ArrayLike, columns: int, gap: int = 1) -> NDArray[np.floating
     cells[:N, :H, :W] = array
     grid = cells.reshape(rows, columns, H + gap, W + gap).swapaxes(1, 2).reshape(rows * (H + gap), -1)
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
+
+
+def pictures(axes: Axes, images: ArrayLike, columns: int, gap: int = 1, rows: Sequence[str] = ()) -> AxesImage:
+    """Show images in a mosaic, with a name before each of its rows, or without any axes.
+
+    Shapes: ``[N, H, W]``. Raises ``ValueError`` where ``mosaic`` does, and unless each row has a name or none.
+    """
+    grid, height = mosaic(images, columns, gap), np.asarray(images).shape[1]
+    count = (grid.shape[0] + gap) // (height + gap)
+    if len(rows) not in (0, count):
+        raise ValueError(f"rows must have a name for each of the {count} rows of images, got {len(rows)} names.")
+    axes.set(xticks=[], yticks=[row * (height + gap) + (height - 1) / 2 for row in range(len(rows))], yticklabels=rows)
+    axes.grid(False)
+    axes.set_frame_on(bool(rows))
+    return axes.imshow(grid)

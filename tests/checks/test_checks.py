@@ -108,6 +108,9 @@ def test_a_mistake_is_its_function():
     assert smallest_taken(torch.tensor([1.0, 3.0])) == 1
     assert check(smallest_taken) == checks.Verdict(False, "You took the smallest.", "smallest taken")
     assert check(lambda x: 2 * x.max()).mistake == "times"
+    check.slip("halved", lambda x: x.max() / 2)("""Not
+        half.""")
+    assert check(lambda x: 0.5 * x.max()) == checks.Verdict(False, "Not half.", "halved")
 
 
 def test_where_the_answer_is_a_value_the_mistake_is_what_its_function_returns():

@@ -98,6 +98,16 @@ class Check:
 
         return known
 
+    def slip(self, name: str, answer: Answer) -> Callable[[str], None]:
+        """The same for a wrong answer of one expression: its name, itself, and then the message.
+
+        >>> check = Check("99.third", 1 / 3, "Yes.")
+        >>> check.slip("turned round", 3.0)("It is the other way round.")
+        >>> check(3.0)
+        Not yet: It is the other way round.
+        """
+        return lambda message: self.mistakes.append(Mistake(name, answer, " ".join(message.split())))
+
     def __call__(self, answer: Answer) -> Verdict:
         """Try ``answer``: a verdict with ``.passed``, ``.message`` and ``.mistake``."""
         try:

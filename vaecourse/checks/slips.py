@@ -17,8 +17,12 @@ from torch import Tensor
 Axes = int | tuple[int, ...]
 
 
+def _count(log_w: Tensor, over: Axes) -> int:
+    return math.prod(log_w.shape[axis] for axis in ([over] if isinstance(over, int) else over))
+
+
 def _log_count(log_w: Tensor, over: Axes) -> float:
-    return math.log(math.prod(log_w.shape[axis] for axis in ([over] if isinstance(over, int) else over)))
+    return math.log(_count(log_w, over))
 
 
 def _then(value: Tensor, axis: int | None) -> Tensor:
@@ -44,8 +48,8 @@ def K_subtracted_for_log_K(log_w: Tensor, over: int) -> Tensor:
     return log_w.logsumexp(over) - log_w.shape[over]
 
 
-def logarithm_divided_by_K(log_w: Tensor, over: int, then: int | None = None) -> Tensor:
-    return _then(log_w.logsumexp(over) / log_w.shape[over], then)
+def logarithm_divided_by_K(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:
+    return _then(log_w.logsumexp(over) / _count(log_w, over), then)
 
 
 def base_2(log_w: Tensor, over: Axes, then: int | None = None) -> Tensor:

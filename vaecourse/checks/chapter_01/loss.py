@@ -69,102 +69,74 @@ check = Check(
     cases=lambda: [loss_case(5, 7, 3, seed=20), loss_case(2, 4, 3, seed=30)],
 )
 
-check.mistake("""The pixels are still averaged while the KL is a sum: the KL counts D times too much. With 64 pixels
-    that switches off every latent unit.""")(slips.turned(right, "pixel_mean_beside_a_KL_sum", share=per_D))
-
-check.mistake("""The pixels are averaged and the KL has a weight that depends on the batch size. Change the batch and
-    you change the objective. Two sums and one mean over the batch need no weight.""")(
-    slips.turned(right, "pixel_mean_with_a_KL_weight", share=per_D, weight=per_B)
+check.slip("pixel mean beside a KL sum", partial(right, share=per_D))("""
+    The pixels are still averaged while the KL is a sum: the KL counts D times too much. With 64 pixels that switches
+    off every latent unit.""")
+check.slip("pixel mean with a KL weight", partial(right, share=per_D, weight=per_B))("""
+    The pixels are averaged and the KL has a weight that depends on the batch size. Change the batch and you change the
+    objective. Two sums and one mean over the batch need no weight.""")
+check.slip("as on the card", partial(right, pixels=of_the_sigmoid, share=per_D, weight=per_B))("""
+    This is the loss on the card. It averages over pixels where a log-likelihood adds, and the weight of its KL depends
+    on the batch size. Two sums and one mean over the batch need no weight.""")
+check.slip("card without its weight", partial(right, pixels=of_the_sigmoid, share=per_D))("""
+    The weight is gone, and the pixels are still averaged: the KL counts D times too much. Add the pixels up too, and
+    start from the logits.""")
+check.slip("mean over the latent dimensions", partial(right, weight=per_L))(
+    "The pixels are summed, and the KL is averaged over its L dimensions. Both are sums."
 )
-
-check.mistake("""This is the loss on the card. It averages over pixels where a log-likelihood adds, and the weight of
-    its KL depends on the batch size. Two sums and one mean over the batch need no weight.""")(
-    slips.turned(right, "as_on_the_card", pixels=of_the_sigmoid, share=per_D, weight=per_B)
+check.slip("everything divided by D", partial(right, share=per_D, weight=per_D))(
+    "The balance is right and everything is divided by D. Minus that is no bound of log p(x): leave the sums."
 )
-
-check.mistake("""The weight is gone, and the pixels are still averaged: the KL counts D times too much. Add the pixels
-    up too, and start from the logits.""")(
-    slips.turned(right, "card_without_its_weight", pixels=of_the_sigmoid, share=per_D)
+check.slip("means everywhere", partial(right, share=per_D, weight=per_L))("""
+    You averaged over D pixels and over L latent dimensions. Both are sums: independent things multiply, so their logs
+    add. Only the batch is averaged.""")
+check.slip("weight is still there", partial(right, weight=per_B))(
+    "The pixels are summed now, and the KL still carries the weight 1 / B. In the ELBO its weight is one."
 )
-
-check.mistake("The pixels are summed, and the KL is averaged over its L dimensions. Both are sums.")(
-    slips.turned(right, "mean_over_the_latent_dimensions", weight=per_L)
+check.slip("batch summed in one term", partial(right, share=lambda B, *_: B))("""
+    The pixels are added up over the batch too, and the KL is averaged over it: the KL counts B times too little. Sum
+    inside each data point, then take one mean over the batch.""")
+check.slip("KL forgotten", partial(right, weight=lambda *_: 0))(
+    "This is the reconstruction alone, the loss of an autoencoder. The KL to the prior is missing."
 )
-
-check.mistake("""The balance is right and everything is divided by D. Minus that is no bound of log p(x): leave the
-    sums.""")(slips.turned(right, "everything_divided_by_D", share=per_D, weight=per_D))
-
-check.mistake("""You averaged over D pixels and over L latent dimensions. Both are sums: independent things multiply,
-    so their logs add. Only the batch is averaged.""")(
-    slips.turned(right, "means_everywhere", share=per_D, weight=per_L)
+check.slip("squared error", partial(right, pixels=lambda x, logits: (x - logits.sigmoid()).square()))(
+    "A squared error is a Gaussian likelihood. These pixels are coins: use the Bernoulli's cross entropy."
 )
-
-check.mistake("The pixels are summed now, and the KL still carries the weight 1 / B. In the ELBO its weight is one.")(
-    slips.turned(right, "weight_is_still_there", weight=per_B)
+check.slip("sigmoid twice", partial(right, pixels=lambda x, logits: negative_log_likelihood(x, logits.sigmoid())))(
+    "The sigmoid is taken twice: binary_cross_entropy_with_logits contains it. Give it the logits."
 )
-
-check.mistake("""The pixels are added up over the batch too, and the KL is averaged over it: the KL counts B times too
-    little. Sum inside each data point, then take one mean over the batch.""")(
-    slips.turned(right, "batch_summed_in_one_term", share=lambda B, *_: B)
+check.slip("summed over the batch", partial(right, share=lambda B, *_: B, weight=lambda B, *_: B))("""
+    The batch is summed. That is a right direction with a step size that grows with B, and it is not comparable between
+    batches: average over the batch, sum inside each data point.""")
+check.slip("sign turned round", partial(slips.sign_turned_round, right))(
+    "This is the ELBO itself. An optimiser goes downhill, so the loss is minus the ELBO."
 )
-
-check.mistake("This is the reconstruction alone, the loss of an autoencoder. The KL to the prior is missing.")(
-    slips.turned(right, "KL_forgotten", weight=lambda *_: 0)
+check.slip("likelihood with the sign of a loss", partial(right, share=lambda *_: -1))("""
+    The reconstruction term has the wrong sign: this loss falls when the pixels are *less* likely. A loss holds -log p(x
+    | z) and +KL.""")
+check.slip("KL with the wrong sign", partial(right, weight=lambda *_: -1))(
+    "The KL has the wrong sign: this loss pays q for running away from the prior. A loss holds -log p(x | z) and +KL."
 )
-
-check.mistake("A squared error is a Gaussian likelihood. These pixels are coins: use the Bernoulli's cross entropy.")(
-    slips.turned(right, "squared_error", pixels=lambda x, logits: (x - logits.sigmoid()).square())
-)
-
-check.mistake("The sigmoid is taken twice: binary_cross_entropy_with_logits contains it. Give it the logits.")(
-    slips.turned(right, "sigmoid_twice", pixels=lambda x, logits: negative_log_likelihood(x, logits.sigmoid()))
-)
-
-check.mistake("""The batch is summed. That is a right direction with a step size that grows with B, and it is not
-    comparable between batches: average over the batch, sum inside each data point.""")(
-    slips.turned(right, "summed_over_the_batch", share=lambda B, *_: B, weight=lambda B, *_: B)
-)
-
-check.mistake("This is the ELBO itself. An optimiser goes downhill, so the loss is minus the ELBO.")(
-    partial(slips.sign_turned_round, right)
-)
-
-check.mistake("""The reconstruction term has the wrong sign: this loss falls when the pixels are *less* likely. A loss
-    holds -log p(x | z) and +KL.""")(slips.turned(right, "likelihood_with_the_sign_of_a_loss", share=lambda *_: -1))
-
-check.mistake("""The KL has the wrong sign: this loss pays q for running away from the prior. A loss holds -log p(x |
-    z) and +KL.""")(slips.turned(right, "KL_with_the_wrong_sign", weight=lambda *_: -1))
-
-check.mistake("""There is a floor of 1e-10 under your probability: a pixel that is sure and wrong costs at most 23
-    nats, not 40, and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")(
-    slips.turned(right, "floor_under_the_logarithm", pixels=floored)
-)
-
-check.mistake("""The sums are right. But sigmoid(40) is rounded to 1, and the log of 0 cut off at -100, as
-    binary_cross_entropy does: 100 nats for a pixel that costs 40. Give the logits to
-    binary_cross_entropy_with_logits.""")(
-    slips.turned(right, "sigmoid_before_the_cross_entropy", pixels=of_the_sigmoid)
-)
-
-check.mistake("""Your loss is infinite. Does a log(1 - sigmoid(.)) meet a pixel that is sure and wrong? Compute from the
-    logits (binary_cross_entropy_with_logits), which stays finite.""")(
-    slips.turned(right, "log_of_the_sigmoid", pixels=partial(floored, floor=0.0))
-)
-
-check.mistake("""There is a floor of a millionth under your probability: a pixel that is sure and wrong costs at most
-    13.8 nats, not 40, and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")(
-    slips.turned(right, "probabilities_clipped", pixels=clipped)
-)
-
-check.mistake("""The KL reads log_std as a log variance. exp(log_std) is sigma; the variance is exp(2 log_std), its
-    logarithm 2 log_std.""")(slips.turned(right, "log_std_read_as_a_log_variance", kl=halved))
-
-check.mistake("""Two things: this is the ELBO, and a loss is minus that; and its KL reads log_std as a log variance,
-    where the variance is exp(2 log_std).""")(
-    slips.turned(
-        right, "ELBO_with_log_std_read_as_a_log_variance", share=lambda *_: -1, weight=lambda *_: -1, kl=halved
-    )
-)
+check.slip("floor under the logarithm", partial(right, pixels=floored))("""
+    There is a floor of 1e-10 under your probability: a pixel that is sure and wrong costs at most 23 nats, not 40, and
+    gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")
+check.slip("sigmoid before the cross entropy", partial(right, pixels=of_the_sigmoid))("""
+    The sums are right. But sigmoid(40) is rounded to 1, and the log of 0 cut off at -100, as binary_cross_entropy does:
+    100 nats for a pixel that costs 40. Give the logits to binary_cross_entropy_with_logits.""")
+check.slip("log of the sigmoid", partial(right, pixels=partial(floored, floor=0.0)))("""
+    Your loss is infinite. Does a log(1 - sigmoid(.)) meet a pixel that is sure and wrong? Compute from the logits
+    (binary_cross_entropy_with_logits), which stays finite.""")
+check.slip("probabilities clipped", partial(right, pixels=clipped))("""
+    There is a floor of a millionth under your probability: a pixel that is sure and wrong costs at most 13.8 nats, not
+    40, and gets no gradient. Compute from the logits (binary_cross_entropy_with_logits).""")
+check.slip("log std read as a log variance", partial(right, kl=halved))("""
+    The KL reads log_std as a log variance. exp(log_std) is sigma; the variance is exp(2 log_std), its logarithm 2
+    log_std.""")
+check.slip(
+    "ELBO with log std read as a log variance", partial(right, share=lambda *_: -1, weight=lambda *_: -1, kl=halved)
+)("""
+    Two things: this is the ELBO, and a loss is minus that; and its KL reads log_std as a log variance, where the
+    variance is exp(2 log_std).""")
 
 
 @check.mistake("Right for every data point. A loss is one number: take the mean over the batch.")

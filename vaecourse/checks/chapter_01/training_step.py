@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -85,88 +86,43 @@ check = CheckOfEffects(
 )
 
 
-def slip(name: str, message: str, **settings: Any) -> None:
-    def mistake(loss_of: Loss, x: Tensor, optimizer: Optimizer) -> Any:
-        return right(loss_of, x, optimizer, **settings)
-
-    mistake.__name__ = name
-    check.mistake(message)(mistake)
-
-
 MINUS_LOSS = lambda loss, *_: loss.item()  # noqa: E731
 AFTER = lambda loss, loss_of, x: -loss_of(x).item()  # noqa: E731
 GRAPH = lambda loss, *_: -loss  # noqa: E731
 
-slip(
-    "gradients not cleared",
-    """The gradients are never cleared. backward() *adds* to .grad, so the second step goes along the sum of two
-    gradients, the third along the sum of three. Call optimizer.zero_grad() first.""",
-    clear="never",
+check.slip("gradients not cleared", partial(right, clear="never"))("""
+    The gradients are never cleared. backward() *adds* to .grad, so the second step goes along the sum of two gradients,
+    the third along the sum of three. Call optimizer.zero_grad() first.""")
+check.slip("cleared at the end only", partial(right, clear="after"))("""
+    You clear the gradients after the step and not before the first backward(). Whatever somebody left in .grad before
+    then counts in your first step. Call optimizer.zero_grad() at the beginning.""")
+check.slip("downhill on the bound", partial(right, factor=lambda B: -1.0))("""
+    The parameters moved the wrong way: the loss rises. An optimiser goes downhill, and loss_of is minus the bound
+    already: take its gradient as it is.""")
+check.slip("loss taken for the bound", partial(right, factor=lambda B: -1.0, told=MINUS_LOSS))("""
+    You took loss_of for the bound. It is minus the bound: the parameters moved the wrong way, for its gradient is taken
+    as it is, and what you return has the wrong sign.""")
+check.slip("nothing moved", partial(right, step=False))("""
+    What you return is right, and after three calls every parameter is where it was. Look for three things: is
+    backward() called, is optimizer.step() called after it, and does no zero_grad() stand between the two?""")
+check.slip("loss returned for the bound", partial(right, told=MINUS_LOSS))(
+    "The step is right, and you return the loss. The bound is minus that: it goes up when things get better."
 )
-slip(
-    "cleared at the end only",
-    """You clear the gradients after the step and not before the first backward(). Whatever somebody left in .grad
-    before then counts in your first step. Call optimizer.zero_grad() at the beginning.""",
-    clear="after",
-)
-slip(
-    "downhill on the bound",
-    """The parameters moved the wrong way: the loss rises. An optimiser goes downhill, and loss_of is minus the bound
-    already: take its gradient as it is.""",
-    factor=lambda B: -1.0,
-)
-slip(
-    "loss taken for the bound",
-    """You took loss_of for the bound. It is minus the bound: the parameters moved the wrong way, for its gradient is
-    taken as it is, and what you return has the wrong sign.""",
-    factor=lambda B: -1.0,
-    told=MINUS_LOSS,
-)
-slip(
-    "nothing moved",
-    """What you return is right, and after three calls every parameter is where it was. Look for three things: is
-    backward() called, is optimizer.step() called after it, and does no zero_grad() stand between the two?""",
-    step=False,
-)
-slip(
-    "loss returned for the bound",
-    """The step is right, and you return the loss. The bound is minus that: it goes up when things get better.""",
-    told=MINUS_LOSS,
-)
-slip(
-    "bound after the step",
-    """The step is right. You return the bound of the parameters *after* it, which costs another call of loss_of. The
-    loss that you had computed before the step is enough: return minus that.""",
-    told=AFTER,
-)
-slip(
-    "graph kept",
-    """The step is right. You return a tensor that still holds the graph of the loss: a list of a thousand of them
-    keeps a thousand graphs in memory. .item() makes a number of it.""",
-    told=GRAPH,
-)
-slip(
-    "graph kept by the loss",
-    """The step is right. Two things about what you return: it is the loss, where the bound is minus that; and it still
-    holds the graph, which .item() lets go.""",
-    told=lambda loss, *_: loss,
-)
-slip(
-    "divided by the batch",
-    """You divided the loss by the number of data points. It is their mean already: with a second division the step
-    shrinks as the batch grows.""",
-    factor=lambda B: 1 / B,
-)
-slip(
-    "times the batch",
-    """You multiplied the loss by the number of data points, which makes the mean a sum: the step grows with the batch.
-    Take the gradient of the loss as it is.""",
-    factor=lambda B: float(B),
-)
-slip(
-    "cleared never and the loss returned",
-    """Two things: the gradients are never cleared, so each backward() adds to those of the steps before; and you return
-    the loss, where the bound is minus that.""",
-    clear="never",
-    told=MINUS_LOSS,
-)
+check.slip("bound after the step", partial(right, told=AFTER))("""
+    The step is right. You return the bound of the parameters *after* it, which costs another call of loss_of. The loss
+    that you had computed before the step is enough: return minus that.""")
+check.slip("graph kept", partial(right, told=GRAPH))("""
+    The step is right. You return a tensor that still holds the graph of the loss: a list of a thousand of them keeps a
+    thousand graphs in memory. .item() makes a number of it.""")
+check.slip("graph kept by the loss", partial(right, told=lambda loss, *_: loss))("""
+    The step is right. Two things about what you return: it is the loss, where the bound is minus that; and it still
+    holds the graph, which .item() lets go.""")
+check.slip("divided by the batch", partial(right, factor=lambda B: 1 / B))("""
+    You divided the loss by the number of data points. It is their mean already: with a second division the step shrinks
+    as the batch grows.""")
+check.slip("times the batch", partial(right, factor=float))("""
+    You multiplied the loss by the number of data points, which makes the mean a sum: the step grows with the batch.
+    Take the gradient of the loss as it is.""")
+check.slip("cleared never and the loss returned", partial(right, clear="never", told=MINUS_LOSS))("""
+    Two things: the gradients are never cleared, so each backward() adds to those of the steps before; and you return
+    the loss, where the bound is minus that.""")

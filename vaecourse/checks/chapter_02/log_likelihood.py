@@ -65,159 +65,118 @@ check = CheckOfEffects(
 )
 
 
-def per_chunk(draw: Callable[[int], Tensor], K: int, chunk: int) -> tuple[Tensor, Tensor]:
-    """The log of each chunk's mean weight, [C, B], and the chunks' sizes, [C, 1]."""
-    chunks = [draw(n) for n in sizes(K, chunk)]
-    means = torch.stack([log_w.logsumexp(0) - math.log(len(log_w)) for log_w in chunks])
-    return means, torch.tensor([[len(log_w)] for log_w in chunks])
+def full_chunks(K: int, chunk: int) -> int:
+    """How many samples there are without those that do not fill a chunk."""
+    return K // chunk * chunk
 
 
-def all_at_once(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return torch.cat([draw(n) for n in sizes(K, chunk)])  # [K, B]
+def last_one_full(K: int, chunk: int) -> int:
+    return math.ceil(K / chunk) * chunk
 
 
-@check.mistake("""The value is right. But your last chunk is full, and what is too much was thrown away: it was drawn
-    and decoded all the same. Ask for what is left, min(chunk, K - drawn).""")
-def more_drawn_than_used(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    log_w = torch.cat([draw(chunk) for _ in range(math.ceil(K / chunk))])
-    return log_w[:K].logsumexp(0) - math.log(K)
+def log_sum(log_w: Tensor) -> Tensor:
+    return log_w.logsumexp(0)
 
 
-@check.mistake("""The log of each chunk's mean, and then the mean of these logs. That is MIWAE with a group for each
-    chunk: a bound with one chunk under each logarithm, however many you take. All K weights go under one logarithm.""")
-def mean_of_the_chunks_logs(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return per_chunk(draw, K, chunk)[0].mean(0)
+def log_mean(log_w: Tensor) -> Tensor:
+    return log_sum(log_w) - math.log(len(log_w))
 
 
-@check.mistake("""The log of each chunk's mean, and then the mean of these logs, by the chunks' sizes. That is still a
-    mean of logarithms, with one chunk under each. All K weights go under one logarithm.""")
-def mean_of_the_chunks_logs_by_size(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    means, count = per_chunk(draw, K, chunk)
-    return (means * count).sum(0) / K
+def each(log_w: Tensor, chunk: int, of: Callable[[Tensor], Tensor] = log_mean) -> Tensor:
+    """Of each chunk the log of its mean weight, or something else: ``[C, B]``."""
+    return torch.stack([of(part) for part in log_w.split(chunk)])
 
 
-@check.mistake("""Right where every chunk is full. The last one may be smaller, and here its weights count as much as a
-    whole chunk does: you averaged the chunks' means. Keep the *sum*, and divide by K once, at the end.""")
-def last_chunk_counts_as_a_full_one(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    means, count = per_chunk(draw, K, chunk)
-    return means.logsumexp(0) - math.log(len(count))
+def old_sum_not_rescaled(log_w: Tensor, K: int, chunk: int) -> Tensor:
+    tops = each(log_w, chunk, lambda part: part.amax(0)).cummax(0).values  # the largest so far: [C, B]
+    sums = [(part - top).exp().sum(0) for part, top in zip(log_w.split(chunk), tops)]
+    return tops[-1] + torch.stack(sums).sum(0).log() - math.log(K)
 
 
-@check.mistake("""You subtracted the logarithm of the chunk's size. The sum runs over all K weights: subtract log K,
-    once, at the end.""")
-def log_of_the_chunk_for_log_K(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return right(draw, K, chunk) + math.log(K) - math.log(chunk)
+def wrong(
+    name: str, of: Callable[[Tensor, int, int], Tensor], drawn: Callable[[int, int], int] = lambda K, chunk: K
+) -> Callable[[str], None]:
+    """``of(log_w, K, chunk)`` is the answer, of the log-weights of all samples that were drawn, K or another number."""
+
+    def answer(draw: Draw, K: int, chunk: int) -> Tensor:
+        return of(torch.cat([draw(n) for n in sizes(drawn(K, chunk), chunk)]), K, chunk)
+
+    return check.slip(name, answer)
 
 
-@check.mistake("This is the log of the sum. A mean is a sum divided by K: subtract log K at the end.")
-def log_K_missing(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return right(draw, K, chunk) + math.log(K)
-
-
-@check.mistake("""You left out the samples that do not fill a chunk, and divided by K all the same. The last chunk has
-    what is left, min(chunk, K - drawn).""")
-def last_chunk_left_out(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return full_chunks_only(draw, K, chunk) + math.log(K // chunk * chunk) - math.log(K)
-
-
-@check.mistake("""You left out the samples that do not fill a chunk: the mean is over fewer than K. The last chunk has
-    what is left, min(chunk, K - drawn).""")
-def full_chunks_only(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    log_w = [draw(chunk) for _ in range(K // chunk)]
-    return torch.cat(log_w).logsumexp(0) - math.log(K // chunk * chunk)
-
-
-@check.mistake("""Your last chunk is full, so more than K samples were drawn, and their sum was divided by K. Ask for
-    what is left: min(chunk, K - drawn).""")
-def last_chunk_full_and_divided_by_K(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    C = math.ceil(K / chunk)
-    return torch.cat([draw(chunk) for _ in range(C)]).logsumexp(0) - math.log(K)
-
-
-@check.mistake("""Your last chunk is full: you took the mean of more than K weights. Ask for what is left, min(chunk, K
-    - drawn).""")
-def last_chunk_full(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    C = math.ceil(K / chunk)
-    return torch.cat([draw(chunk) for _ in range(C)]).logsumexp(0) - math.log(C * chunk)
-
-
-@check.mistake("""You counted the last chunk as a full one: the divisor is K, the number of weights that were drawn, and
-    not the number of chunks times their size.""")
-def last_chunk_counted_as_full(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return right(draw, K, chunk) + math.log(K) - math.log(math.ceil(K / chunk) * chunk)
-
-
-@check.mistake("""On paper this is right. At log w = -800 every exp is 0 and its log is -inf, at +800 it overflows. Keep
-    the logarithm of the sum as you go on, with torch.logaddexp.""")
-def exp_first(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return slips.exp_first(all_at_once(draw, K, chunk), over=0)
-
-
-@check.mistake("""The small number under the logarithm hides the underflow: at log w = -800 you report its logarithm,
-    -23, whatever the model. And at +800 exp overflows. Keep the logarithm of the sum, with torch.logaddexp.""")
-def floor_under_the_logarithm(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return slips.floor_under_the_logarithm(all_at_once(draw, K, chunk), over=0)
-
-
-@check.mistake("""The running value starts at 0. That is the logarithm of 1, so one more weight of size 1 is in your
-    sum. The logarithm of an empty sum is -inf.""")
-def begun_at_0(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    log_w = all_at_once(draw, K, chunk)
-    return torch.logaddexp(torch.zeros(()), log_w.logsumexp(0)) - math.log(K)
-
-
-@check.mistake("""You added the chunks' logarithms up. Logarithms of sums do not add: log(a + b) of log a and log b is
+wrong("more drawn than used", lambda log_w, K, chunk: log_mean(log_w[:K]), last_one_full)("""
+    The value is right. But your last chunk is full, and what is too much was thrown away: it was drawn and decoded all
+    the same. Ask for what is left, min(chunk, K - drawn).""")
+wrong("mean of the chunks logs", lambda log_w, K, chunk: each(log_w, chunk).mean(0))("""
+    The log of each chunk's mean, and then the mean of these logs. That is MIWAE with a group for each chunk: a bound
+    with one chunk under each logarithm, however many you take. All K weights go under one logarithm.""")
+wrong(
+    "mean of the chunks logs by size",
+    lambda log_w, K, chunk: each(log_w, chunk, lambda part: len(part) * log_mean(part)).sum(0) / K,
+)("""
+    The log of each chunk's mean, and then the mean of these logs, by the chunks' sizes. That is still a mean of
+    logarithms, with one chunk under each. All K weights go under one logarithm.""")
+wrong("last chunk counts as a full one", lambda log_w, K, chunk: log_mean(each(log_w, chunk)))("""
+    Right where every chunk is full. The last one may be smaller, and here its weights count as much as a whole chunk
+    does: you averaged the chunks' means. Keep the *sum*, and divide by K once, at the end.""")
+wrong("log of the chunk for log K", lambda log_w, K, chunk: log_sum(log_w) - math.log(chunk))("""
+    You subtracted the logarithm of the chunk's size. The sum runs over all K weights: subtract log K, once, at the
+    end.""")
+wrong("log K missing", lambda log_w, K, chunk: log_sum(log_w))(
+    "This is the log of the sum. A mean is a sum divided by K: subtract log K at the end."
+)
+wrong("last chunk left out", lambda log_w, K, chunk: log_sum(log_w) - math.log(K), full_chunks)("""
+    You left out the samples that do not fill a chunk, and divided by K all the same. The last chunk has what is left,
+    min(chunk, K - drawn).""")
+wrong("full chunks only", lambda log_w, K, chunk: log_mean(log_w), full_chunks)("""
+    You left out the samples that do not fill a chunk: the mean is over fewer than K. The last chunk has what is left,
+    min(chunk, K - drawn).""")
+wrong("last chunk full and divided by K", lambda log_w, K, chunk: log_sum(log_w) - math.log(K), last_one_full)("""
+    Your last chunk is full, so more than K samples were drawn, and their sum was divided by K. Ask for what is left:
+    min(chunk, K - drawn).""")
+wrong("last chunk full", lambda log_w, K, chunk: log_mean(log_w), last_one_full)(
+    "Your last chunk is full: you took the mean of more than K weights. Ask for what is left, min(chunk, K - drawn)."
+)
+wrong("last chunk counted as full", lambda log_w, K, chunk: log_sum(log_w) - math.log(last_one_full(K, chunk)))("""
+    You counted the last chunk as a full one: the divisor is K, the number of weights that were drawn, and not the
+    number of chunks times their size.""")
+wrong("exp first", lambda log_w, K, chunk: slips.exp_first(log_w, 0))("""
+    On paper this is right. At log w = -800 every exp is 0 and its log is -inf, at +800 it overflows. Keep the logarithm
+    of the sum as you go on, with torch.logaddexp.""")
+wrong("floor under the logarithm", lambda log_w, K, chunk: slips.floor_under_the_logarithm(log_w, 0))("""
+    The small number under the logarithm hides the underflow: at log w = -800 you report its logarithm, -23, whatever
+    the model. And at +800 exp overflows. Keep the logarithm of the sum, with torch.logaddexp.""")
+wrong("begun at 0", lambda log_w, K, chunk: torch.logaddexp(torch.zeros(()), log_sum(log_w)) - math.log(K))("""
+    The running value starts at 0. That is the logarithm of 1, so one more weight of size 1 is in your sum. The
+    logarithm of an empty sum is -inf.""")
+wrong(
+    "logarithms added",
+    lambda log_w, K, chunk: each(log_w, chunk, log_sum).sum(0) - math.log(K),
+)("""
+    You added the chunks' logarithms up. Logarithms of sums do not add: log(a + b) of log a and log b is
     torch.logaddexp(log a, log b).""")
-def logarithms_added(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return torch.stack([draw(n).logsumexp(0) for n in sizes(K, chunk)]).sum(0) - math.log(K)
-
-
-@check.mistake("""The sum is kept relative to the largest log-weight so far. When a chunk brings a larger one, the old
-    sum must shrink by exp(old maximum - new maximum), and yours does not.""")
-def old_sum_not_rescaled(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    top, total = torch.tensor(-math.inf), torch.tensor(0.0)
-    for n in sizes(K, chunk):
-        log_w = draw(n)
-        top = torch.maximum(top, log_w.amax(0))
-        total = total + (log_w - top).exp().sum(0)
-    return top + total.log() - math.log(K)
-
-
-@check.mistake("""You took out a maximum that all data points share. One at -900 beside one at +900 is then 0 after exp,
-    and its log -inf. Each has its own: the maximum over axis 0.""")
-def one_maximum_for_all(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return slips.one_maximum_for_all(all_at_once(draw, K, chunk), over=0)
-
-
+wrong("old sum not rescaled", old_sum_not_rescaled)("""
+    The sum is kept relative to the largest log-weight so far. When a chunk brings a larger one, the old sum must shrink
+    by exp(old maximum - new maximum), and yours does not.""")
+wrong("one maximum for all", lambda log_w, K, chunk: slips.one_maximum_for_all(log_w, 0))("""
+    You took out a maximum that all data points share. One at -900 beside one at +900 is then 0 after exp, and its log
+    -inf. Each has its own: the maximum over axis 0.""")
 FORGOTTEN = "Does the total so far stand on the right of your line, too?"
-
-
-@check.mistake(f"""This is the last chunk alone, the log of its mean: what came before is lost. {FORGOTTEN}""")
-def last_chunk_only(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return per_chunk(draw, K, chunk)[0][-1]
-
-
-@check.mistake(f"""This is the last chunk alone, its sum divided by K: what came before is lost. {FORGOTTEN}""")
-def last_chunk_only_divided_by_K(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return [draw(n) for n in sizes(K, chunk)][-1].logsumexp(0) - math.log(K)
-
-
-@check.mistake("""This is the mean of log w, the ELBO, whatever K is. Asked for is the logarithm of the mean weight.""")
-def mean_of_logs(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return all_at_once(draw, K, chunk).mean(0)
-
-
-@check.mistake("""You reduced the axis of the data points. `draw(n)` is [n, B]: the samples are axis 0, and each of
-    the B data points has a likelihood of its own.""")
-def over_the_batch(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return all_at_once(draw, K, chunk).logsumexp(1) - math.log(K)
-
-
-@check.mistake("You also averaged over the data points: one number. The judge says [B], one value for each.")
-def averaged_over_the_batch(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return right(draw, K, chunk).mean()
-
-
-@check.mistake("This is minus the answer, the sign of a loss. A log-likelihood goes up when the model gets better.")
-def sign_turned_round(draw: Callable[[int], Tensor], K: int, chunk: int) -> Tensor:
-    return -right(draw, K, chunk)
+wrong("last chunk only", lambda log_w, K, chunk: log_mean(log_w.split(chunk)[-1]))(
+    f"This is the last chunk alone, the log of its mean: what came before is lost. {FORGOTTEN}"
+)
+wrong("last chunk only divided by K", lambda log_w, K, chunk: log_sum(log_w.split(chunk)[-1]) - math.log(K))(
+    f"This is the last chunk alone, its sum divided by K: what came before is lost. {FORGOTTEN}"
+)
+wrong("mean of logs", lambda log_w, K, chunk: log_w.mean(0))(
+    "This is the mean of log w, the ELBO, whatever K is. Asked for is the logarithm of the mean weight."
+)
+wrong("over the batch", lambda log_w, K, chunk: log_w.logsumexp(1) - math.log(K))("""
+    You reduced the axis of the data points. `draw(n)` is [n, B]: the samples are axis 0, and each of the B data points
+    has a likelihood of its own.""")
+wrong("averaged over the batch", lambda log_w, K, chunk: log_mean(log_w).mean())(
+    "You also averaged over the data points: one number. The judge says [B], one value for each."
+)
+wrong("sign turned round", lambda log_w, K, chunk: -log_mean(log_w))(
+    "This is minus the answer, the sign of a loss. A log-likelihood goes up when the model gets better."
+)

@@ -8,9 +8,10 @@ from functools import partial
 from torch import Tensor
 
 from vaecourse import bounds
-from vaecourse.checks import slips
+from vaecourse.checks import losses, slips
 from vaecourse.checks.cases import normal, uneven
 from vaecourse.checks.frame import Check
+from vaecourse.checks.losses import GROUP
 
 surrogate = partial(slips.weighted_by_the_weights, over=1, then=0)
 
@@ -77,14 +78,7 @@ check.mistake("You report the mean of log w, the ELBO: a true bound, but not the
     partial(slips.mean_of_logs, over=(0, 1))
 )
 
-check.mistake("""The formula is right, the arithmetic is not: exp(-800) is 0 in a computer, and its logarithm -inf. Use
-    logsumexp.""")(partial(slips.exp_first, over=1, then=0))
-
-check.mistake("""You took one maximum out for everything. A group 900 nats below another becomes log 0: each needs a
-    maximum of its own, as logsumexp has it.""")(partial(slips.one_maximum_for_all, over=1, then=0))
-
-check.mistake("""The small number inside the logarithm hides the underflow: every bad value is reported as -23. Use
-    logsumexp, and no floor is needed.""")(partial(slips.floor_under_the_logarithm, over=1, then=0))
+losses.know_what_comes_of_exp(lambda name, bound: check.slip(name, lambda log_w: bound(log_w, GROUP).mean(0)))
 
 check.mistake("log K is missing: the mean of the weights, not their sum.")(partial(slips.log_K_missing, over=1, then=0))
 

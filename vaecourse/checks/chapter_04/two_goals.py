@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from vaecourse import bounds
+from vaecourse.checks import losses, slips
 from vaecourse.checks.cases import normal
 from vaecourse.checks.effects import CheckOfEffects
+from vaecourse.checks.losses import ALL, GROUP
 
 Parameters = list[Tensor]
 Goal = Callable[[Tensor], Tensor]  # log-weights to a loss
@@ -43,19 +44,7 @@ def case(M: int, K: int, B: int, L: int, seed: int, about: float) -> tuple:
     return normal(M, K, B, L, seed=seed + 4).double(), *leaves, about
 
 
-def tight(log_w: Tensor) -> Tensor:
-    return -bounds.iwae(log_w).mean()
-
-
-def loose(log_w: Tensor) -> Tensor:
-    return -bounds.miwae(log_w).mean()
-
-
-def elbo(log_w: Tensor) -> Tensor:
-    return -log_w.mean()
-
-
-def goals(name: str, *, for_theta: Goal | None, for_phi: Goal | None) -> Answer:
+def goals(for_theta: Goal | None, for_phi: Goal | None) -> Answer:
     """An answer that leaves in ``.grad`` what each list descends; nothing where it is None."""
 
     def answer(log_w: Tensor, theta: Parameters, phi: Parameters) -> None:
@@ -63,25 +52,14 @@ def goals(name: str, *, for_theta: Goal | None, for_phi: Goal | None) -> Answer:
             if loss is not None:
                 loss(log_w).backward(inputs=leaves, retain_graph=True)
 
-    answer.__name__ = name
     return answer
 
 
-def both(*losses: Goal) -> Goal:
-    return lambda log_w: torch.stack([loss(log_w) for loss in losses]).sum()
-
-
-def times(factor: Callable[[Tensor], float], loss: Goal) -> Goal:
-    return lambda log_w: factor(log_w) * loss(log_w)
-
-
-def over_the_M_axis(log_w: Tensor) -> Tensor:
-    return loose(log_w.transpose(0, 1))
-
+tight, loose = (partial(losses.of_bound, over=over) for over in (ALL, GROUP))  # minus L_MK, and minus MIWAE
 
 check = CheckOfEffects(
     "04.two_goals",
-    goals("right", for_theta=tight, for_phi=loose),
+    goals(tight, loose),
     praise="One set of samples, two losses, and neither reaches the other's .grad. Your trainer knows PIWAE now.",
     cases=lambda: [
         case(3, 2, 4, 2, seed=101, about=0.0),  # here exp does no harm, and whatever else is wrong shows
@@ -92,132 +70,96 @@ check = CheckOfEffects(
 )
 
 
-def mistake(message: str, name: str, for_theta: Goal | None, for_phi: Goal | None) -> None:
-    check.mistake(message)(goals(name, for_theta=for_theta, for_phi=for_phi))
+def mistake(name: str, for_theta: Goal | None, for_phi: Goal | None) -> Callable[[str], None]:
+    return check.slip(name, goals(for_theta, for_phi))
 
 
-mistake(
-    """Every .grad is still empty, or 0, when your function ends. The optimiser reads .grad: call .backward(), or put
-    there what torch.autograd.grad returns.""",
-    "nothing is filled in", None, None,
-)  # fmt: skip
-mistake(
-    """Each .grad has the sum of both gradients. .backward() reaches every parameter and adds to what is there, and so
-    does one of a sum of losses. Say whom it may reach: .backward(inputs=theta), or torch.autograd.grad.""",
-    "both step on the sum", both(tight, loose), both(tight, loose),
-)  # fmt: skip
-mistake(
-    """theta is right. In phi's .grad both gradients are added up: the pass of L_MK reaches phi as well. Give it
-    inputs=theta, or clear phi's .grad behind it and before MIWAE's pass.""",
-    "phi steps on the sum", tight, both(tight, loose),
-)  # fmt: skip
-mistake(
-    """phi is right. In theta's .grad both gradients are added up: MIWAE's pass reaches theta as well. Give it
-    inputs=phi.""",
-    "theta steps on the sum", both(tight, loose), loose,
-)  # fmt: skip
-mistake(
-    """theta's .grad has both gradients, phi's has that of L_MK alone, as when phi's is cleared between the
-    passes. theta climbs L_MK, phi MIWAE.""",
-    "wrong one cleared", both(tight, loose), tight,
-)  # fmt: skip
-mistake(
-    """theta's .grad has MIWAE's gradient alone, phi's has both, as when theta's is cleared between the passes
-    and MIWAE's pass is the second. theta climbs L_MK, phi MIWAE.""",
-    "wrong one cleared behind the first pass", loose, both(tight, loose),
-)  # fmt: skip
-mistake(
-    """Both have the gradient of MIWAE. If you cleared everything between two passes (zero_grad), you threw
-    theta's away: theta climbs L of all M K samples.""",
-    "MIWAE for both", loose, loose,
-)  # fmt: skip
-mistake(
-    """Both have the gradient of L_MK: that is IWAE. If you cleared everything between two passes (zero_grad), you threw
-    phi's away: phi climbs MIWAE, M logarithms of K samples.""",
-    "IWAE for both", tight, tight,
-)  # fmt: skip
-mistake("The two are exchanged: theta climbs L of all M K samples, phi climbs MIWAE.", "exchanged", loose, tight)
-mistake("theta is right. phi's .grad is still empty, or 0: its own pass, of MIWAE, is missing.",
-        "phi is left out", tight, None)  # fmt: skip
-mistake("phi is right. theta's .grad is still empty, or 0: its own pass, of L_MK, is missing.",
-        "theta is left out", None, loose)  # fmt: skip
-mistake(
-    """theta is right. phi climbs the ELBO, with weights 1/(MK): summaries of the paper say so, and it is only the case
-    K = 1. phi climbs MIWAE.""",
-    "ELBO for phi", tight, elbo,
-)  # fmt: skip
-mistake(
-    """Both climb the ELBO, the mean of the log-weights. theta climbs L of all M K samples, one logarithm for each x;
-    phi climbs MIWAE, M logarithms of K samples.""",
-    "ELBO for both", elbo, elbo,
-)  # fmt: skip
-mistake(
-    """theta is right. For phi you put the M axis under the logarithm and averaged over K. The axes are M, K, B. With
-    M = K nobody would notice.""",
-    "over the M axis", tight, over_the_M_axis,
-)  # fmt: skip
-mistake(
-    """theta is right. For phi the M groups are added up: MIWAE is their mean, so this gradient is M times too
-    large.""",
-    "groups added up", tight, times(len, loose),
-)  # fmt: skip
-mistake(
-    """The sign is that of the bounds. An optimiser goes down, so .grad needs the gradients of minus the bounds.""",
-    "the bounds and not losses", times(lambda _: -1.0, tight), times(lambda _: -1.0, loose),
-)  # fmt: skip
-mistake(
-    """Two things. Each .grad has the sum of both gradients, for .backward() reaches every parameter: say whom it may
-    reach, as in .backward(inputs=theta). And the sign is that of the bounds, where an optimiser goes down.""",
-    "the sum of the bounds and not of losses",
-    times(lambda _: -1.0, both(tight, loose)), times(lambda _: -1.0, both(tight, loose)),
-)  # fmt: skip
-mistake(
-    """The sign of theta is right. phi's .grad has the gradient of the bound, and an optimiser would go down on it.""",
-    "sign of phi", tight, times(lambda _: -1.0, loose),
-)  # fmt: skip
-mistake(
-    """phi is right. theta's .grad has the gradient of the bound, and an optimiser would go down on it.""",
-    "sign of theta", times(lambda _: -1.0, tight), loose,
-)  # fmt: skip
-mistake(
-    """Both are added up over the B data points. Then a larger batch takes larger steps: a loss is the mean over B.""",
-    "summed over the batch", times(lambda log_w: log_w.shape[2], tight), times(lambda log_w: log_w.shape[2], loose),
-)  # fmt: skip
-mistake(
-    """Both climb the mean of the two bounds. Each network has a goal of its own: two losses, two gradients.""",
-    "mean of both", times(lambda _: 0.5, both(tight, loose)), times(lambda _: 0.5, both(tight, loose)),
-)  # fmt: skip
+def both(log_w: Tensor) -> Tensor:
+    return tight(log_w) + loose(log_w)
 
 
-def surrogate(log_w: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Minus the mean of shares times log w, the shares moving too."""
-    share = log_w.flatten(0, 1).softmax(0).view_as(log_w) if len(over) > 1 else log_w.softmax(1)
-    return -(share * log_w).sum(over).mean()
+def times(factor: float, loss: Goal) -> Goal:
+    return lambda log_w: factor * loss(log_w)
 
 
-mistake(
-    """Both are the gradient of shares times log w with the shares moving too. Detach them, or take the logarithm of the
-    mean: autograd finds the shares.""",
-    "shares that move", lambda log_w: surrogate(log_w, (0, 1)), lambda log_w: surrogate(log_w, (1,)),
-)  # fmt: skip
-mistake(
-    """Right on paper. With log-weights near -800 every exp is 0, and the gradient is not a number: use
-    logsumexp.""",
-    "exp first",
-    lambda log_w: -log_w.exp().mean((0, 1)).log().mean(), lambda log_w: -log_w.exp().mean(1).log().mean(),
-)  # fmt: skip
-mistake(
-    """theta is right. For phi you averaged the log-weights over M first and took the logarithm of a sum then. First
-    the bound in each group, then the mean.""",
-    "averaged over M first", tight, lambda log_w: -(log_w.mean(0).logsumexp(0) - math.log(log_w.shape[1])).mean(),
-)  # fmt: skip
-mistake(
-    """theta is right. phi's gradient is added up over the B data points. Then a larger batch takes larger steps, and
-    phi alone: a loss is the mean over B.""",
-    "phi summed over the batch", tight, times(lambda log_w: log_w.shape[2], loose),
-)  # fmt: skip
-mistake(
-    """phi is right. theta's gradient is added up over the B data points. Then a larger batch takes larger steps, and
-    theta alone: a loss is the mean over B.""",
-    "theta summed over the batch", times(lambda log_w: log_w.shape[2], tight), loose,
-)  # fmt: skip
+def summed(loss: Goal) -> Goal:
+    return lambda log_w: log_w.shape[2] * loss(log_w)
+
+
+# Each has something else than its own goal
+
+mistake("nothing is filled in", None, None)("""
+    Every .grad is still empty, or 0, when your function ends. The optimiser reads .grad: call .backward(), or put there
+    what torch.autograd.grad returns.""")
+mistake("both step on the sum", both, both)("""
+    Each .grad has the sum of both gradients. .backward() reaches every parameter and adds to what is there, and so does
+    one of a sum of losses. Say whom it may reach: .backward(inputs=theta), or torch.autograd.grad.""")
+mistake("wrong one cleared", both, tight)("""
+    theta's .grad has both gradients, phi's has that of L_MK alone, as when phi's is cleared between the passes. theta
+    climbs L_MK, phi MIWAE.""")
+mistake("wrong one cleared behind the first pass", loose, both)("""
+    theta's .grad has MIWAE's gradient alone, phi's has both, as when theta's is cleared between the passes and MIWAE's
+    pass is the second. theta climbs L_MK, phi MIWAE.""")
+mistake("MIWAE for both", loose, loose)("""
+    Both have the gradient of MIWAE. If you cleared everything between two passes (zero_grad), you threw theta's away:
+    theta climbs L of all M K samples.""")
+mistake("IWAE for both", tight, tight)("""
+    Both have the gradient of L_MK: that is IWAE. If you cleared everything between two passes (zero_grad), you threw
+    phi's away: phi climbs MIWAE, M logarithms of K samples.""")
+mistake("exchanged", loose, tight)("The two are exchanged: theta climbs L of all M K samples, phi climbs MIWAE.")
+mistake("mean of both", times(0.5, both), times(0.5, both))("""
+    Both climb the mean of the two bounds. Each network has a goal of its own: two losses, two gradients.""")
+mistake("ELBO for both", losses.of_logs, losses.of_logs)("""
+    Both climb the ELBO, the mean of the log-weights. theta climbs L of all M K samples, one logarithm for each x; phi
+    climbs MIWAE, M logarithms of K samples.""")
+
+# Both have their own goal, and each goes wrong the same way
+
+mistake("the bounds and not losses", times(-1, tight), times(-1, loose))(
+    "The sign is that of the bounds. An optimiser goes down, so .grad needs the gradients of minus the bounds."
+)
+mistake("the sum of the bounds and not of losses", times(-1, both), times(-1, both))("""
+    Two things. Each .grad has the sum of both gradients, for .backward() reaches every parameter: say whom it may
+    reach, as in .backward(inputs=theta). And the sign is that of the bounds, where an optimiser goes down.""")
+mistake("summed over the batch", summed(tight), summed(loose))("""
+    Both are added up over the B data points. Then a larger batch takes larger steps: a loss is the mean over B.""")
+mistake("shares that move", *(partial(losses.of_moving_shares, over=over) for over in (ALL, GROUP)))("""
+    Both are the gradient of shares times log w with the shares moving too. Detach them, or take the logarithm of the
+    mean: autograd finds the shares.""")
+mistake("exp first", *(lambda log_w, over=over: -slips.exp_first(log_w, over).mean() for over in (ALL, GROUP)))("""
+    Right on paper. With log-weights near -800 every exp is 0, and the gradient is not a number: use logsumexp.""")
+
+# One is right, and the other goes wrong: what its author is told about theta's, or about phi's
+
+for one, other, goal, bound in (("theta", "phi", tight, "L_MK"), ("phi", "theta", loose, "MIWAE")):
+
+    def alone(name: str, wrong: Goal | None, one: str = one) -> Callable[[str], None]:
+        return mistake(name, wrong, loose) if one == "theta" else mistake(name, tight, wrong)
+
+    right = f"{other} is right."
+    alone(f"{one} is left out", None)(
+        f"{right} {one}'s .grad is still empty, or 0: its own pass, of {bound}, is missing."
+    )
+    alone(f"sign of {one}", times(-1, goal))(
+        f"{right} {one}'s .grad has the gradient of the bound, and an optimiser would go down on it."
+    )
+    alone(f"{one} summed over the batch", summed(goal))(f"""{right} {one}'s gradient is added up over the B data points.
+        Then a larger batch takes larger steps, and {one} alone: a loss is the mean over B.""")
+
+mistake("phi steps on the sum", tight, both)("""
+    theta is right. In phi's .grad both gradients are added up: the pass of L_MK reaches phi as well. Give it
+    inputs=theta, or clear phi's .grad behind it and before MIWAE's pass.""")
+mistake("theta steps on the sum", both, loose)("""
+    phi is right. In theta's .grad both gradients are added up: MIWAE's pass reaches theta as well. Give it
+    inputs=phi.""")
+mistake("ELBO for phi", tight, losses.of_logs)("""
+    theta is right. phi climbs the ELBO, with weights 1/(MK): summaries of the paper say so, and it is only the case
+    K = 1. phi climbs MIWAE.""")
+mistake("over the M axis", tight, partial(losses.of_bound, over=(0,)))("""
+    theta is right. For phi you put the M axis under the logarithm and averaged over K. The axes are M, K, B. With M = K
+    nobody would notice.""")
+mistake("groups added up", tight, lambda log_w: len(log_w) * loose(log_w))("""
+    theta is right. For phi the M groups are added up: MIWAE is their mean, so this gradient is M times too large.""")
+mistake("averaged over M first", tight, lambda log_w: loose(log_w.mean(0, keepdim=True)))("""
+    theta is right. For phi you averaged the log-weights over M first and took the logarithm of a sum then. First the
+    bound in each group, then the mean.""")

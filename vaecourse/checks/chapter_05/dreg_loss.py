@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 from torch.distributions import Normal
 
 from vaecourse import bounds
+from vaecourse.checks import losses
 from vaecourse.checks.cases import normal
 from vaecourse.checks.effects import CheckOfEffects, slopes_of
+from vaecourse.checks.losses import ALL, GROUP
 
 Loss = Callable[[Tensor, Tensor, Tensor], object]
 Shares = Callable[[Tensor], Tensor]
@@ -30,20 +33,15 @@ def case(M: int, K: int, B: int, L: int, seed: int, about: float) -> tuple:
     return theta.requires_grad_(), mu.requires_grad_(), normal(M, K, B, L, seed=seed + 2).double(), about
 
 
-def shares(log_w: Tensor) -> Tensor:
-    return log_w.detach().flatten(0, 1).softmax(0).view_as(log_w)
+def shares(log_w: Tensor, over: tuple[int, ...] = ALL) -> Tensor:
+    return losses.shares(log_w.detach(), over)
 
 
-def by_group(log_w: Tensor) -> Tensor:
-    return log_w.detach().softmax(1)
-
-
-def loss(log_w: Tensor) -> Tensor:
-    return -bounds.iwae(log_w).mean()
+by_group = partial(shares, over=GROUP)
+loss, by_MIWAE = (partial(losses.of_bound, over=over) for over in (ALL, GROUP))
 
 
 def hooked(
-    name: str,
     *,
     value: Callable[[Tensor], Tensor] = loss,
     hook: Shares | None = shares,
@@ -58,11 +56,10 @@ def hooked(
             z.register_hook(lambda gradient: factor * gradient)
         return value(weights)
 
-    answer.__name__ = name
     return answer
 
 
-right = hooked("right")
+right = hooked()
 
 check = CheckOfEffects(
     "05.dreg_loss",
@@ -77,113 +74,76 @@ check = CheckOfEffects(
 )
 
 
-def surrogate(power: int = 1, share: Shares = shares) -> Callable[[Tensor], Tensor]:
-    return lambda log_w: -(share(log_w) ** power * log_w).sum((0, 1)).mean()
+def surrogate(power: int) -> Callable[[Tensor], Tensor]:
+    return lambda log_w: -(shares(log_w) ** power * log_w).sum((0, 1)).mean()
 
 
-def moving(log_w: Tensor) -> Tensor:
-    share = log_w.flatten(0, 1).softmax(0).view_as(log_w)
-    return -(share * log_w).sum((0, 1)).mean()
+losses.know_what_goes_wrong_on_the_way(check, lambda way: hooked(value=lambda log_w: way(bounds.iwae(log_w))))
 
-
-check.mistake("""The loss and theta are right. phi gets plain shares, once: that is sticking the landing, with another
-    mean. Where the gradient passes z it has to be multiplied with the share once more: z.register_hook, on this z and
-    no copy of it, with a function that returns the new gradient.""")(hooked("no hook that fires", hook=None))
-
-check.mistake("""Both gradients are right. The loss is not: shares times log w has the right slope, and its value is not
-    minus the bound, which your training_step reports. Return minus the log of the mean weight; autograd sends the
-    shares.""")(hooked("the surrogate is reported", value=surrogate()))
-
-check.mistake("""theta gets squared shares as well. The squares are phi's alone: theta's gradient has no score term to
-    pay for.""")(hooked("squares for theta as well", value=surrogate(2), hook=None))
-
-check.mistake("""theta gets squared shares, and phi gets the third power: the sum has squares, and the hook brings one
-    share more. Plain shares belong in the sum.""")(hooked("squares for theta and a third power", value=surrogate(2)))
-
-check.mistake("""The loss and theta are right. phi gets the third power of the shares: the loss sends one along already,
-    so the hook brings one, not its square.""")(hooked("third power", hook=lambda log_w: shares(log_w) ** 2))
-
-check.mistake("""The hook's shares add up to one in each of the M groups. This row pools all M K samples under one
-    logarithm: flatten(0, 1), then softmax.""")(hooked("shares of the groups in the hook", hook=by_group))
-
-check.mistake("""This is the doubly reparameterised MIWAE: M logarithms of K samples each. DReG's row pools
-    all M K samples under one.""")(hooked("by group", value=lambda log_w: -bounds.miwae(log_w).mean(), hook=by_group))
-
-check.mistake("""Your loss is MIWAE's, M logarithms of K samples each, and the hook has the shares of all M K. DReG's
-    row pools them in both places.""")(
-    hooked("by group in the loss alone", value=lambda log_w: -bounds.miwae(log_w).mean())
+check.slip("no hook that fires", hooked(hook=None))("""
+    The loss and theta are right. phi gets plain shares, once: that is sticking the landing, with another mean. Where
+    the gradient passes z it has to be multiplied with the share once more: z.register_hook, on this z and no copy of
+    it, with a function that returns the new gradient.""")
+check.slip("the surrogate is reported", hooked(value=surrogate(1)))("""
+    Both gradients are right. The loss is not: shares times log w has the right slope, and its value is not minus the
+    bound, which your training_step reports. Return minus the log of the mean weight; autograd sends the shares.""")
+check.slip("squares for theta as well", hooked(value=surrogate(2), hook=None))(
+    "theta gets squared shares as well. The squares are phi's alone: theta's gradient has no score term to pay for."
 )
-
-check.mistake("""log q is detached in your answer. Its parameters are held fixed already; z in it must move, for the
-    path goes through log q(z) as well.""")(hooked("log q detached", log_w=lambda log_p, log_q: log_p - log_q.detach()))
-
-check.mistake("""log q is detached in your answer, and no hook fires. Leave log_q as it is, for z moves in it, and
-    multiply the gradient of z with the share.""")(
-    hooked("log q detached and no hook", hook=None, log_w=lambda log_p, log_q: log_p - log_q.detach())
+check.slip("squares for theta and a third power", hooked(value=surrogate(2)))("""
+    theta gets squared shares, and phi gets the third power: the sum has squares, and the hook brings one share more.
+    Plain shares belong in the sum.""")
+check.slip("third power", hooked(hook=lambda log_w: shares(log_w) ** 2))("""
+    The loss and theta are right. phi gets the third power of the shares: the loss sends one along already, so the hook
+    brings one, not its square.""")
+check.slip("shares of the groups in the hook", hooked(hook=by_group))("""
+    The hook's shares add up to one in each of the M groups. This row pools all M K samples under one logarithm:
+    flatten(0, 1), then softmax.""")
+check.slip("by group", hooked(value=by_MIWAE, hook=by_group))("""
+    This is the doubly reparameterised MIWAE: M logarithms of K samples each. DReG's row pools all M K samples under
+    one.""")
+check.slip("by group in the loss alone", hooked(value=by_MIWAE))("""
+    Your loss is MIWAE's, M logarithms of K samples each, and the hook has the shares of all M K. DReG's row pools them
+    in both places.""")
+check.slip("log q detached", hooked(log_w=lambda log_p, log_q: log_p - log_q.detach()))("""
+    log q is detached in your answer. Its parameters are held fixed already; z in it must move, for the path goes
+    through log q(z) as well.""")
+check.slip("log q detached and no hook", hooked(hook=None, log_w=lambda log_p, log_q: log_p - log_q.detach()))("""
+    log q is detached in your answer, and no hook fires. Leave log_q as it is, for z moves in it, and multiply the
+    gradient of z with the share.""")
+check.slip("log MK missing", hooked(value=lambda log_w: -log_w.logsumexp((0, 1)).mean()))("""
+    log(M K) is missing in the loss: this is the log of the *sum* of the weights. The gradients are right, for a number
+    that is added has none.""")
+check.slip("the ELBO", hooked(value=losses.of_logs))(
+    "This is the ELBO: every sample counts alike. The loss is minus the log of the *mean weight* of all M K samples."
 )
-
-check.mistake("""The number is right, and it is cut off from what made it: no gradient comes back. Return a tensor, with
-    no .item() and no .detach() on the way.""")(hooked("no gradient", value=lambda log_w: loss(log_w).detach()))
-
-check.mistake("The sign is that of the bound, and an optimiser goes down: return minus its mean.")(
-    hooked("the bound and not a loss", value=lambda log_w: -loss(log_w))
+check.slip("the ELBO without a hook", hooked(value=losses.of_logs, hook=None))("""
+    This is the ELBO, every sample counting alike, and no hook fires. The loss is minus the log of the *mean weight*,
+    and the gradient of z is multiplied with the share.""")
+check.slip("shares that move", hooked(value=partial(losses.of_moving_shares, over=ALL)))("""
+    The shares in your sum move, so autograd differentiates them as well, and the value is not the bound. Return minus
+    the log of the mean weight; detach the share for the hook.""")
+check.slip("shares that move and no hook", hooked(value=partial(losses.of_moving_shares, over=ALL), hook=None))("""
+    The shares in your sum move, so autograd differentiates them as well, and no hook fires. Return minus the log of the
+    mean weight, and multiply the gradient of z with the share.""")
+check.slip("shares over the batch", hooked(hook=lambda log_w: log_w.detach().softmax(2)))(
+    "The hook's shares add up to one over the batch. It is the M K samples of one x that share the credit."
 )
-
-check.mistake("Every x has its own loss in your answer: take the mean over B.")(
-    hooked("one for each x", value=lambda log_w: -bounds.iwae(log_w))
+check.slip("shares times MK", hooked(hook=lambda log_w: shares(log_w) * log_w[..., 0].numel()))(
+    "The hook multiplies with K M times the share. The share itself is needed: the shares of an x add up to one."
 )
-
-check.mistake("You added up the B data points: the loss is the mean over B.")(
-    hooked("summed over the batch", value=lambda log_w: loss(log_w) * log_w.shape[2])
+check.slip("weights in the hook", hooked(hook=lambda log_w: log_w.detach().exp()))(
+    "The hook multiplies with the weight itself, not its share. exp(-800) is 0 in a computer; the share is a softmax."
 )
-
-check.mistake("""log(M K) is missing in the loss: this is the log of the *sum* of the weights. The gradients are right,
-    for a number that is added has none.""")(
-    hooked("log MK missing", value=lambda log_w: -log_w.logsumexp((0, 1)).mean())
+check.slip("normalised squares in the hook", hooked(hook=lambda log_w: shares(2 * log_w)))("""
+    The squares in the hook are made to add up to one. One plain share goes out with the loss, the hook brings the
+    other, and their product adds up to less than one.""")
+check.slip("exp first", hooked(value=partial(losses.of_exp_first, over=ALL)))("""
+    Right on paper. With log-weights near -800 every exp is 0, the loss is inf and the gradients are not numbers: use
+    logsumexp.""")
+check.slip("log q added", hooked(log_w=lambda log_p, log_q: log_p + log_q))(
+    "log_w is log p minus log q: the weight is p(x, z) over q(z | x)."
 )
-
-check.mistake("""This is the ELBO: every sample counts alike. The loss is minus the log of the *mean weight* of all M K
-    samples.""")(hooked("the ELBO", value=lambda log_w: -log_w.mean()))
-
-check.mistake("""This is the ELBO, every sample counting alike, and no hook fires. The loss is minus the log of the
-    *mean weight*, and the gradient of z is multiplied with the share.""")(
-    hooked("the ELBO without a hook", value=lambda log_w: -log_w.mean(), hook=None)
-)
-
-check.mistake("""The shares in your sum move, so autograd differentiates them as well, and the value is not the bound.
-    Return minus the log of the mean weight; detach the share for the hook.""")(
-    hooked("shares that move", value=moving)
-)
-
-check.mistake("""The shares in your sum move, so autograd differentiates them as well, and no hook fires. Return minus
-    the log of the mean weight, and multiply the gradient of z with the share.""")(
-    hooked("shares that move and no hook", value=moving, hook=None)
-)
-
-check.mistake("""The hook's shares add up to one over the batch. It is the M K samples of one x that share the
-    credit.""")(hooked("shares over the batch", hook=lambda log_w: log_w.detach().softmax(2)))
-
-check.mistake("""The hook multiplies with K M times the share. The share itself is needed: the shares of an x add up to
-    one.""")(hooked("shares times MK", hook=lambda log_w: shares(log_w) * log_w[..., 0].numel()))
-
-check.mistake("""The hook multiplies with the weight itself, not its share. exp(-800) is 0 in a computer; the share is a
-    softmax.""")(hooked("weights in the hook", hook=lambda log_w: log_w.detach().exp()))
-
-check.mistake("""The squares in the hook are made to add up to one. One plain share goes out with the loss, the hook
-    brings the other, and their product adds up to less than one.""")(
-    hooked("normalised squares in the hook", hook=lambda log_w: shares(2 * log_w))
-)
-
-check.mistake("""Right on paper. With log-weights near -800 every exp is 0, the loss is inf and the gradients are not
-    numbers: use logsumexp.""")(hooked("exp first", value=lambda log_w: -log_w.exp().mean((0, 1)).log().mean()))
-
-
-@check.mistake("""log_w is log p minus log q: the weight is p(x, z) over q(z | x).""")
-def log_q_added(log_p: Tensor, log_q: Tensor, z: Tensor) -> object:
-    return right(log_p, -log_q, z)
-
-
-@check.mistake("""The hook returns the old gradient plus the product. What it returns takes the old one's place: return
-    share times gradient alone.""")
-def product_added_to_the_old_gradient(log_p: Tensor, log_q: Tensor, z: Tensor) -> object:
-    return hooked("", hook=lambda log_w: 1 + shares(log_w))(log_p, log_q, z)
+check.slip("product added to the old gradient", hooked(hook=lambda log_w: 1 + shares(log_w)))("""
+    The hook returns the old gradient plus the product. What it returns takes the old one's place: return share times
+    gradient alone.""")
