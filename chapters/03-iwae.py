@@ -814,10 +814,10 @@ verdict
 # 4. $\log w_k = \log p(x \mid z_k) + \log p(z_k) - \log q(z_k \mid x)$;
 # 5. the bound, by log-sum-exp; the loss is minus its mean over the batch: your `iwae_loss`; backward; step.
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Six boxes from left to right, joined by arrows: x of shape B, D; the encoder's mu and sigma, B, L; the samples z, K, B, L; the log-weights, K, B; the mean of the weights, B; its logarithm, the estimate of L K, B. Over the arrows: encoder, once; K draws, noise epsilon; decoder, K times; LogSumExp minus log K."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Six boxes from left to right, joined by arrows: x of shape B, D; the encoder's mu and sigma, B, L; the samples z, K, B, L; the log-weights, K, B; the mean of the weights, B; its logarithm, the estimate of L K, B. Over the arrows: encoder, once; K draws, noise epsilon; decoder, K times; exp and mean over K; log."}}
 STEPS = [("x", "[B, D]"), ("μ(x), σ(x)", "[B, L]"), ("z", "[K, B, L]"), ("log w", "[K, B]"), ("mean of w", "[B]"),
          ("log of it", "[B]")]  # fmt: skip
-ARROWS = ["encoder,\nonce", "K draws,\nnoise ε", "decoder,\nK times", "LogSumExp\n− log K", ""]
+ARROWS = ["encoder,\nonce", "K draws,\nnoise ε", "decoder,\nK times", "exp, mean\nover K", "log"]
 _, axes = plt.subplots(figsize=(9.8, 1.5))
 for place, (name, shape) in enumerate(STEPS):
     axes.text(2 * place, 0, f"{name}\n{shape}", ha="center", va="center", size=11,
@@ -831,7 +831,7 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The way of one batch, with the shape of what travels. The axis $K$ comes in with the noise and goes under the logarithm. In
-# code the last two boxes are one call, so that the weights themselves never leave their logarithms.
+# code the last two arrows are one, log-sum-exp minus $\log K$: the weights never leave their logarithms.
 
 # %% slideshow={"slide_type": "subslide"}
 images = data.digits()
