@@ -221,13 +221,33 @@ assert told[0] == 0 and round(told[-1], 3) == 2.816 and all(a < b for a, b in zi
 full = exact.Information.of(pca)
 assert math.isclose(full.elbo(), elbos[-1], abs_tol=1e-9)
 assert math.isclose(full.mutual_information(), told[-1], abs_tol=1e-9)
+gain_1, Sigma_1 = models[-1][2:]  # of the posterior of c = 1; its KL from the prior, N(0, I), on average over x
+from_prior = (torch.linalg.inv(Sigma_1) @ (torch.eye(2, dtype=f64) + gain_1 @ S @ gain_1.T)).trace()
+assert round(0.5 * (from_prior - 2 + torch.logdet(Sigma_1)).item(), 1) == 36.2
 ball = -2 * math.log(2 * math.pi * math.e * S.trace().item() / 4)
 without = exact.information.without_latent(full.data, 2, spherical=True)
 assert round(ball, 3) == -8.017 == round(without.elbo().item(), 3)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # **Does much information keep $q$ from the posterior?** That is the second thing one reads: "with maximal mutual information every $x$ gets its own $\mathcal N(\mu_i, \sigma_i^2)$ with
-# $\mu_i \to \infty$, $\sigma_i \to 0$, so $KL(q \,\|\, \text{posterior}) \to \infty$". In the lab it happened. Is it a law? Take the $c = 1$ model and turn its noise down:
+# $\mu_i \to \infty$, $\sigma_i \to 0$, so $KL(q \,\|\, \text{posterior}) \to \infty$". In the lab half of it happened: the widths went to $0$ and the KL grew, the means stayed at $\pm 1$. Nothing pushes them outwards, for the rate
+# charges $\frac12 \mu^2$: at $\tau = 0.1$ the ELBO is best with means at $\pm 0.74$, and $1.5$ nats lower at $\pm 2$ than at $\pm 1$. Is the rest a law? Take the $c = 1$ model and turn its noise down:
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# The ELBO of the lab with the codes at -centre and centre, for tau = 0.1 and its decoder: N(sign z, s^2).
+log_precision = 1 / (4 * 0.1**2)
+
+
+def elbo_at(centre):
+    missed = 2 * (torch.special.log_ndtr(-centre / 0.1) + log_precision).exp()
+    rate = 0.5 * (centre**2 + 0.1**2 - 1) - math.log(0.1)
+    return 0.5 * log_precision - missed - 0.5 * math.log(2 * math.pi) - rate
+
+
+centres = torch.linspace(0.3, 3.0, 2701, dtype=f64)
+assert math.isclose(elbo_at(torch.ones((), dtype=f64)), toy.elbo[1], abs_tol=1e-9)  # the lab's
+assert round(centres[elbo_at(centres).argmax()].item(), 2) == 0.74
+assert round((elbo_at(torch.ones((), dtype=f64)) - elbo_at(torch.tensor(2.0, dtype=f64))).item(), 2) == 1.5
 
 # %% slideshow={"slide_type": "fragment"}
 print("noise variance   information   KL(q || posterior)")
@@ -462,7 +482,8 @@ assert 1.5 < parts[0] < 4 and round(math.log(360), 2) == 5.89 and 0 < parts[1] <
 #
 # $$ \max\ I(x; z) + \mathbb E \log p(x) \qquad \text{subject to} \qquad D\big(q(z) \,\|\, p(z)\big) = 0 $$
 #
-# for some divergence $D$. From here one often reads the following chain. $p(x)$ is the data's law in it, all expectations are over $q(x, z) = p(x)\, q(z|x)$:
+# for some divergence $D$. (The text that this chapter covers announces a constraint that brings the *approximate posterior* to the true one. Its formula, this one, speaks of all codes together and of no $q(z|x)$. Let the
+# encoder give the prior whatever $x$ is: the constraint holds, and on the model above $q(z|x)$ is on average $36.2$ nats from the posterior.) From here one often reads the following chain. $p(x)$ is the data's law in it, all expectations are over $q(x, z) = p(x)\, q(z|x)$:
 #
 # $$ \mathbb E \log \frac{q(z, x)}{q(z)\, p(x)} + \mathbb E \log p(x) \overset{?}{=} \mathbb E \log \frac{p(x|z)}{p(x)} + \mathbb E \log p(x) = \mathbb E \log p(x|z) . $$
 #
@@ -678,7 +699,18 @@ plt.show()
 #
 # $$ \text{RBF: } e^{-|z - z'|^2 / (2 h^2)}, \qquad \text{inverse multiquadratic, IMQ: } \frac{C}{C + |z - z'|^2} . $$
 #
+# May any bump be a kernel? It must be **positive definite**: for any points and numbers $c_i$, $\sum_{i,j} c_i c_j\, k(z_i, z_j) \ge 0$, for that is the squared size of a sum of bumps. A box, $k = 1$ where $|z - z'| < 1$ and else $0$, is not: draws of
+# the prior at $0$ and $1.2$ and two codes at $0.6$ have the "squared" distance $\frac12 + 1 - 2 = -\frac12$, with all pairs counted. Such a $D$ has no least value at $q = p$.
+#
 # (Some texts write the first as $e^{-|z - z'|^2/\sigma}$: their $\sigma$ is $2h^2$, a squared length. $C$ is one too.) In one dimension and with an RBF kernel, everything about Gaussian clouds is exact, since a bump averaged over $\mathcal N(m, v)$ is a wider bump.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+box = lambda x, y: (abs(x - y.T) < 1).double()  # [N, 1], [P, 1] -> [N, P]: no kernel
+two_draws, two_codes = torch.tensor([[0.0], [1.2]]), torch.tensor([[0.6], [0.6]])
+squared = [box(x, y).mean().item() for x, y in ((two_draws, two_draws), (two_codes, two_codes), (two_draws, two_codes))]
+assert squared == [0.5, 1.0, 1.0] and squared[0] + squared[1] - 2 * squared[2] == -0.5
+three_points = torch.tensor([[0.0], [0.6], [1.2]])
+assert torch.linalg.eigvalsh(box(three_points, three_points)).min() < -0.4
 
 # %% slideshow={"slide_type": "subslide"}
 h, m, v = 0.6, 1.3, 0.2  # bandwidth; codes at -m and m with variance v
@@ -1045,7 +1077,7 @@ assert 10_000**2 * 4 == 400e6
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A published loss, read line by line
 #
-# Here is the InfoVAE loss of a well-known collection, PyTorch-VAE, as many texts quote it; in our words. $n$ is the batch size, `lam` our $\lambda$, `k_pp`, `k_zz` and `k_pz` the kernel matrices of prior draws and codes. `beta` weighs the reconstruction: it is
+# Here is an InfoVAE loss as the text that this chapter covers prints it, in our words. $n$ is the batch size, `lam` our $\lambda$, `k_pp`, `k_zz` and `k_pz` the kernel matrices of prior draws and codes. `beta` weighs the reconstruction: it is
 # not the $\beta$ of the map.
 #
 # ```
@@ -1058,6 +1090,9 @@ assert 10_000**2 * 4 == 400e6
 # * `lam` stands in it twice, and $n(n-1)$ twice as well. The weight on the page is $\alpha + \lambda - 1$; the weight in the code is $\lambda (\alpha + \lambda - 1) / [n(n-1)]^2$.
 # * `mse` is a mean over *pixels*, and `kld_weight` is batch size over data size. Then "$\log p(x|z)$" is off by a factor of the image size, and the balance depends on the batch.
 # * A constant batch size is assumed; the last batch of an epoch is smaller.
+#
+# The text names PyTorch-VAE (`models/info_vae.py`) as its source. That file (commit a6896b9) has no `lam` and no `bias_corr` in its second line; the collection's `models/wae_mmd.py` has the `lam`. With the IMQ kernel,
+# which is a sum over pairs there, the file's weight is the page's, $\alpha + \lambda - 1$. With RBF, a mean, one $n(n-1)$ too many is left.
 
 # %% slideshow={"slide_type": "fragment"}
 n, lam, alpha = 144, 100.0, -0.5
@@ -1067,10 +1102,12 @@ print(f"weight of MMD² on the page {nominal}, in the code {in_the_code:.1e}:", 
 print(f"{nominal / in_the_code:,.0f} times less")
 print("with its IMQ kernel, a sum over pairs where a mean is meant:", end=" ")
 print(f"{in_the_code * n * (n - 1):.3f}")
+print(f"in the collection's file: {nominal} with IMQ, and with RBF", end=" ")
+print(f"{nominal / (n * (n - 1)):.4f}")
 assert f"{in_the_code:.1e}" == "2.3e-05" and round(in_the_code * n * (n - 1), 3) == 0.478
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls. The samples look like those of a $\beta$-VAE with $\beta = 1 - \alpha = 1.5$, for that is what is being trained.
+# As printed, a weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls. The samples look like those of a $\beta$-VAE with $\beta = 1 - \alpha = 1.5$, for that is what is being trained.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 8 · Spot the bug: the penalty that vanished (medium, 7 minutes)
@@ -1550,3 +1587,4 @@ labs.ALL["06.latent"]()
 # * I. Higgins et al. (2017). *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework.* ICLR, [openreview Sy2fzU9gl](https://openreview.net/forum?id=Sy2fzU9gl)
 # * A. Alemi, B. Poole, I. Fischer, J. Dillon, R. Saurous, K. Murphy (2018). *Fixing a Broken ELBO.* ICML. [arXiv 1711.00464](https://arxiv.org/abs/1711.00464) (rate and distortion)
 # * M. Tipping, C. Bishop (1999). *Probabilistic Principal Component Analysis.* JRSS B 61, 611-622
+# * The text that this chapter covers, and corrects where it slips: 郑之杰 (Zheng Zhijie), [InfoVAE](https://0809zheng.github.io/2020/12/04/infovae.html), 2020 (in Chinese)

@@ -162,6 +162,15 @@ plt.show()
 #
 # and $\log q(z)$ is the logarithm of an integral. **A lower bound of the ELBO needs an upper bound of $\log q(z)$.** A *lower* bound of $\log q(z)$ we know
 # well how to make. It would push the "ELBO" up, beyond the truth. For a while nobody knew whether samples can give a good upper bound at all.
+#
+# **Of any shape?** Networks are *universal approximators*. With noise of as many dimensions as $z$ there is a network whose $z$ is as near as you like to a given law, in the Wasserstein
+# distance or in MMD (Lu and Lu 2020, under conditions on the two laws); in the first its size may grow exponentially with the dimension. There *is* one: whether training finds it, and whether
+# the KL is small, is not said. With fewer dimensions of noise all $z$ lie near a surface. Put $z = (\psi, 0)$, with one $\psi \sim \mathcal N(0, 1)$, under $\sigma = 0.01$: its $KL(q \,\|\, p)$ from $p = \mathcal N(0, I)$ is $4.1$ nats, and grows like $-\log \sigma$.
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# z = (psi, 0) + 0.01 noise is a product of two Gaussians; its KL from N(0, I), and what a tenth of sigma adds.
+flat = [sum(0.5 * (v - 1 - math.log(v)) for v in (1 + sigma**2, sigma**2)) for sigma in (0.01, 0.001)]
+assert round(flat[0], 1) == 4.1 and abs(flat[1] - flat[0] - math.log(10)) < 1e-3 and round(math.log2(10**6)) == 20
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The sample that comes free
@@ -271,12 +280,15 @@ verdict
 #
 # $U_K$ has two free choices, $\tau$ and $K$. Three corners of it were found one after the other.
 #
-# | choice | $U_K$ becomes | name |
-# |---|---|---|
-# | $K = 0$, any $\tau$ | $\mathbb E_{\psi_0} \left[ \log q(z, \psi_0) - \log \tau(\psi_0 \mid z) \right]$ | HVM, hierarchical variational models (Ranganath et al. 2016) |
-# | $\tau = q(\psi)$, any $K$ | $\mathbb E \log \frac{1}{K+1} \sum_{k} q(z \mid \psi_k)$: the prior cancels | SIVI, semi-implicit variational inference (Yin and Zhou 2018) |
-# | $\tau = q(\psi \mid z)$ | $\log q(z)$, exactly, for every draw | – |
-# | any $\tau$, any $K$ | all of the above | IWHVI (Sobolev and Vetrov 2019) |
+# | choice | multisample? | variational? | $U_K$ becomes | name |
+# |---|---|---|---|---|
+# | $K = 0$, any $\tau$ | no | yes | $\mathbb E_{\psi_0} \left[ \log q(z, \psi_0) - \log \tau(\psi_0 \mid z) \right]$ | HVM, hierarchical variational models (Ranganath et al. 2016) |
+# | $\tau = q(\psi)$, any $K$ | yes | no | $\mathbb E \log \frac{1}{K+1} \sum_{k} q(z \mid \psi_k)$: the prior cancels | SIVI, semi-implicit variational inference (Yin and Zhou 2018) |
+# | $\tau = q(\psi \mid z)$ | either | – | $\log q(z)$, exactly, for every draw | – |
+# | any $\tau$, any $K$ | yes | yes | all of the above | IWHVI (Sobolev and Vetrov 2019) |
+#
+# *Multisample*: there are $K > 0$ guesses beside $\psi_0$. *Variational*: $\tau$ has parameters, and is fitted to the posterior. The authors call $U_K$ the **multisample variational upper bound**, and $L_K$, the bound of
+# chapter 03, the **multisample variational lower bound**.
 #
 # * **HVM** has one sample and a learned $\tau$. Put $q(z, \psi_0) = q(z)\, q(\psi_0 \mid z)$ into the first row: its gap is $KL(q(\psi \mid z) \,\|\, \tau)$. Training
 #   closes it from both ends. $\tau$ learns, and the sampler gets *simple* so that $\tau$ can follow. One could make $\tau$ itself a hierarchical law,
@@ -1139,7 +1151,7 @@ for name in names:
 # **Explain.** On these digits a hierarchical encoder buys **nothing**. Look at the column *difference* of the plain Gaussian: a quarter of a nat is *all* that a better $q$ could win for that decoder. The posteriors are nearly Gaussian already. HVM, SIVI and IWHVI end where the Gaussian ends, within
 # a tenth of a nat; the same number of parameters in one wide Gaussian encoder is worth more. So is another prior (last row; its turn comes below).
 #
-# The lesson is the order of questions. First measure $\log p(x) - \mathrm{ELBO}$. If it is small, leave $q$ alone. The paper's models, 32 dimensions on MNIST, had more to win: $-83.9$ for IWHVI against $-84.4$ for SIVI, $-84.9$ for HVM and $-85.0$ for the Gaussian encoder (†).
+# The lesson is the order of questions. First measure $\log p(x) - \mathrm{ELBO}$. If it is small, a better $q$ has little to win with *this* decoder (that another bound would have made a better one is a different question: chapter 03). The paper's models, 32 dimensions on MNIST, had more to win: $-83.9$ for IWHVI against $-84.4$ for SIVI, $-84.9$ for HVM and $-85.0$ for the Gaussian encoder (†).
 #
 # † From a copy that we could not check against the paper.
 
@@ -1347,6 +1359,9 @@ for K in (2, 4, 8, 16):
 # $$ q(z) = \frac1N \sum_{n=1}^N q(z \mid x_n) = \sum_{\psi} q(\psi)\, q(z \mid \psi), \qquad q(\psi) = \frac1N . $$
 #
 # Here a learned $\tau(\psi \mid z)$ would be a softmax over all $N$ data points. To learn it one needs gradients through discrete samples (chapter 02's score function) and a way round a softmax over a large $N$. SIVI asks only for random indices: `torch.randint`.
+#
+# One way round is the *sampled softmax* (Jean et al. 2015): $S$ random indices stand for all $N$, so $S + 1$ scores a step in place of $N$. Its normaliser is an average, and the logarithm of an average is too low on average. So $\log \tau$ comes out too high and $U_K$ too
+# low: good enough to train $\tau$, and no bound any more. A softmax over a tree of $\log_2 N$ choices, 20 for a million, is normalised; somebody has to build the tree.
 #
 # Chapter 06 needed this density for the mutual information; the exact sum over $N$ is affordable for 1437 digits, and not for a million.
 
@@ -1607,8 +1622,12 @@ assert 0.1 < (of_row("Gaussian, VampPrior", "log_p") - of_row("Gaussian", "log_p
 # * R. Ranganath, D. Tran, D. Blei (2016). *Hierarchical Variational Models.* ICML. [arXiv 1511.02386](https://arxiv.org/abs/1511.02386)
 # * D. Molchanov, V. Kharitonov, A. Sobolev, D. Vetrov (2019). *Doubly Semi-Implicit Variational Inference.* AISTATS. [arXiv 1810.02789](https://arxiv.org/abs/1810.02789)
 # * J. Tomczak, M. Welling (2018). *VAE with a VampPrior.* AISTATS. [arXiv 1705.07120](https://arxiv.org/abs/1705.07120)
+# * Y. Lu, J. Lu (2020). *A Universal Approximation Theorem of Deep Neural Networks for Expressing Probability Distributions.* NeurIPS. [arXiv 2004.08867](https://arxiv.org/abs/2004.08867)
+# * S. Jean, K. Cho, R. Memisevic, Y. Bengio (2015). *On Using Very Large Target Vocabulary for Neural Machine Translation.* ACL. [arXiv 1412.2007](https://arxiv.org/abs/1412.2007) (the sampled softmax)
 # * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)
 # * T. Rainforth et al. (2018). *Tighter Variational Bounds are Not Necessarily Better.* ICML. [arXiv 1802.04537](https://arxiv.org/abs/1802.04537)
 # * G. Tucker, D. Lawson, S. Gu, C. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. [arXiv 1810.04152](https://arxiv.org/abs/1810.04152)
 # * M. Bauer, A. Mnih (2021). *Generalized Doubly-Reparameterized Gradient Estimators.* ICML
 # * S. Nowozin (2018). *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and Jackknife Variational Inference.* ICLR, [openreview HyZoi-WRb](https://openreview.net/forum?id=HyZoi-WRb)
+# * The text that this chapter covers: Artem Sobolev, [Importance Weighted Hierarchical Variational Inference](http://artem.sobolev.name/posts/2019-05-10-importance-weighted-hierarchical-variational-inference.html), 2019, the end of a
+#   series that began with [Neural Samplers and Hierarchical Variational Inference](http://artem.sobolev.name/posts/2019-04-26-neural-samplers-and-hierarchical-variational-inference.html); there is a [talk](https://youtu.be/pdSu7XfGhHw)

@@ -50,6 +50,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
         page: (ROOT / "docs" / page).read_text(encoding="utf-8")
         for page in ("install.md", "updating.md", "same-seed.md")
     }
+    found["docs/sources.md"] = (ROOT / "docs/sources.md").read_text(encoding="utf-8")
     found |= {
         f"docs/how-to/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs/how-to").glob("*.md")
     }
