@@ -889,7 +889,7 @@ plt.show()
 # calls this an *additive variate*, others a **control variate**. The optimal constant: Greensmith et al. 2004.)
 #
 # > **Theorem · the baseline.** For every constant $c$ the mean of $(\log w - c)\,s$ is $\nabla_\phi\,\mathrm{ELBO}$; its variance is least at $c^*$.
-# > So is the mean right for a $c$ that is random and independent of $z$, such as that of the other samples, **leave-one-out**.
+# > The mean stays right for a random $c$ that is independent of $z$, such as that of the other samples, **leave-one-out**.
 # >
 # > *Conditions.* $\nabla_\phi \int = \int \nabla_\phi$, hence $E_q[s] = 0$: the places where $q > 0$ may not move with $\phi$, and something
 # > integrable must stay above $|\nabla_\phi q\, \log w|$. For $c^*$: $E[s^2] > 0$, and $E[s^2 \log^2 w] < \infty$.
@@ -1024,7 +1024,7 @@ labs.ALL["02.baseline"]()
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 ratio = {}
 for K in (4, 64):
-    sample = score_gradients(K, M=40_000)
+    sample = score_gradients(K, M=20_000)
     ratio[K] = (sample["optimal"].var() / sample["leave_one_out"].var()).item()
 assert 1.4 < ratio[4] < 1.7 and 0.95 < ratio[64] < 1.1
 
