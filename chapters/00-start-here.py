@@ -180,8 +180,8 @@ print(list(log_w.shape))
 # as `[M, K, B, L]` and sums over $L$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# Every bound of this course reduces `[M, K, B]` to `[B]`, one number for each data point. The three that you need now
-# differ in one thing only, **where the logarithm stands**:
+# The bounds of chapters 00 to 06 reduce `[M, K, B]` to `[B]`, one number for each data point. (Those of chapter 07 take the $K$ draws of
+# another variable and the one that made $z$: `[K + 1, ...]`.) The three that you need now differ in one thing only, **where the logarithm stands**:
 #
 # $$
 # \mathrm{ELBO} = \frac1{MK}\sum_{m,k} \log w_{mk}, \qquad
@@ -191,7 +191,8 @@ print(list(log_w.shape))
 #
 # Mean of the logs (*evidence lower bound*); log of the mean in each estimate; log of the mean of all (named after the
 # *importance-weighted autoencoder*). The mean of the middle one over all draws is called $L_K$: the lab's blue dot. It is
-# the same for every $M$, and $L_1$ is the mean of the first.
+# the same for every $M$, and $L_1$ is the mean of the first. (By these names people mean the estimate, from some draws, and its mean alike.
+# The *bound* is the mean.)
 
 # %% slideshow={"slide_type": "fragment"}
 # The package's; what stands inside them you write yourself, in exercise 4.
@@ -319,7 +320,8 @@ for name, (value, printed) in numbers.items():
 #
 # **Nats and bits.** With the natural logarithm the unit is the *nat*, with base 2 the *bit*: 1 nat is $1/\log 2 = 1.443$
 # bits. This course speaks nats, in every formula, table and figure. Papers about images often print *bits per
-# dimension*, $-\log p(x) / (D \log 2)$ with $D$ the number of pixels: the length of a code, so smaller is better there.
+# dimension*, $-\log p(x) / (D \log 2)$ with $D$ the number of pixels, so smaller is better there. For whole numbers, such as pixels, it is
+# the length of a code; for a density, as here, only another unit.
 #
 # **Log-sum-exp.** A weight is a product of hundreds of densities. An image of 784 pixels easily has
 # $\log w = -110$, and a 32-bit float cannot hold $e^{-110}$: it becomes 0, and the logarithm of 0 is $-\infty$. The way out is to take
@@ -430,9 +432,10 @@ verdict
 # average, compare: the two will differ, for the draws are random. By how much may they differ? The mean of $N$ independent
 # draws with standard deviation $s$ has the **standard error** $s / \sqrt N$. The difference in units of that is the **z-score**.
 #
-# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand) we do not believe in bad luck. Every
-# random claim in these notebooks and every test of the package is judged like this, with a fixed seed. No tolerance is
-# chosen because it is convenient.
+# A z-score of 1 or 2 is an ordinary day. Beyond 4 (one time in sixteen thousand, where the mean is about normal; chapter 02 shows weights for
+# which it is not) we do not believe in bad luck. Claims about a mean in these notebooks and tests are judged like this, with a fixed
+# seed. Where a cell has another margin, it is half of the last digit that the text prints, or what the text itself claims ("within a tenth of a
+# nat"), or what the cell gives a reason for, such as an optimiser that stops early.
 #
 # **The same seed, the same numbers?** On one machine, with one version of PyTorch and one number of threads: to the last bit.
 # Elsewhere sums are added up in another order, and the last digits differ. The numbers stored in these pages were made with one
@@ -689,19 +692,7 @@ STEPS = [
     ("08  one budget", "all of them, for the same price", ""),
 ]
 _, axes = plt.subplots(figsize=(9.8, 7.4))
-for step, (title, gives, leaves) in enumerate(STEPS):
-    y = -step
-    axes.add_patch(plt.Rectangle((0, y - 0.33), 5.6, 0.66, linewidth=1.6, edgecolor=plots.IWAE, facecolor="#D6E8F5"))
-    axes.text(0.15, y + 0.13, title, va="center", weight="bold", size=12.5)
-    axes.text(0.15, y - 0.15, gives, va="center", size=11.5)
-    if leaves:
-        axes.text(6.2, y - 0.5, leaves, va="center", size=12, color="#A34700", style="italic")
-        axes.annotate(
-            "", (5.65, y - 0.9), (5.65, y - 0.1), arrowprops={"arrowstyle": "->", "color": "#A34700", "lw": 1.6,
-                                                            "connectionstyle": "arc3,rad=-0.6"}
-        )  # fmt: skip
-axes.set(xlim=(-0.1, 11.4), ylim=(-8.5, 0.5))
-axes.axis("off")
+plots.ladder(axes, STEPS)
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -804,7 +795,7 @@ plt.show()
 # | | |
 # |---|---|
 # | the currency | `log_w[M, K, B]` $= \log p(z) + \log p(x \mid z) - \log q(z \mid x)$, in nats |
-# | a bound | a reducer `[M, K, B] -> [B]`; what matters is where the logarithm stands |
+# | a bound | a reducer of log-weights, here `[M, K, B] -> [B]`; what matters is where the logarithm stands |
 # | the order | ELBO $\le$ MIWAE $\le$ IWAE on the same weights, and in the mean all three $\le \log p(x)$ |
 # | log-mean-exp | `log_w.logsumexp(1) - log(K)`, never `exp` first |
 # | luck or error | the z-score: a difference in units of its standard error, alarm beyond 4 |
@@ -814,6 +805,8 @@ plt.show()
 # $\mathrm{KL}(q \,\Vert\, p(z \mid x))$. Why that? And how do you train a guess that is less wrong? [Chapter 01](01-elbo.ipynb) answers both.
 #
 # ### References
+#
+# The papers whose letters stand in the appendix, and the one that has the reference model.
 #
 # * D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, 2013. [arXiv 1312.6114](https://arxiv.org/abs/1312.6114)
 # * Y. Burda, R. Grosse, R. Salakhutdinov: *Importance Weighted Autoencoders*, 2015. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)

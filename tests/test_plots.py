@@ -203,3 +203,37 @@ def test_a_key_has_the_looks_of_the_divergences_and_draws_nothing():
     marks = [look["marker"] for look in plots.DIVERGENCES.values()]
     assert len({*marks}) == len(marks)  # the second sign of close colours
     assert {look["color"] for look in plots.DIVERGENCES.values()} <= OKABE_ITO
+
+
+# A graph --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_graph_has_a_box_for_each_name_and_an_arrow_for_each_pair():
+    axes = Figure().subplots()
+    ways = {"arrows": [("x", "z"), ("z", "w")], "dashed": [("x", "w")], "back": [("w", "z")]}
+    plots.graph(axes, {"x": (0, 0), "z": (1, 0.5), "w": (2, 0)}, **ways, title="a title")
+    boxes = {text.get_text(): text.get_position() for text in axes.texts if text.get_text()}
+    assert boxes == {"x": (0, 0), "z": (1, 0.5), "w": (2, 0)} and axes.get_title() == "a title"
+    drawn = [(note.xyann, note.xy, to_hex(note.arrow_patch.get_edgecolor()), note.arrow_patch.get_linestyle())
+             for note in axes.texts if not note.get_text()]  # fmt: skip
+    grey, orange = plots.PRIOR.lower(), plots.ELBO.lower()
+    assert drawn == [
+        ((0, 0), (1, 0.5), grey, "-"),
+        ((1, 0.5), (2, 0), grey, "-"),
+        ((0, 0), (2, 0), grey, "--"),
+        ((2, 0), (1, 0.5), orange, ":"),
+    ]
+
+
+def test_an_arrow_to_no_box_is_told():
+    with pytest.raises(ValueError, match=r"arrows must join two of \['x', 'z'\], got 'y'"):
+        plots.graph(Figure().subplots(), {"x": (0, 0), "z": (1, 0)}, [("x", "y")])
+
+
+def test_a_ladder_has_an_arrow_for_each_step_that_leaves_something_open():
+    axes = Figure().subplots()
+    plots.ladder(axes, [("one", "gives a", "leaves b"), ("two", "gives b", "leaves c"), ("three", "gives c", "")])
+    said = [text.get_text() for text in axes.texts if text.get_text()]
+    assert said == ["one", "gives a", "leaves b", "two", "gives b", "leaves c", "three", "gives c"]
+    assert [box.get_y() for box in axes.patches] == [-0.33, -1.33, -2.33]
+    assert [(note.xyann[1], note.xy[1]) for note in axes.texts if not note.get_text()] == [(-0.1, -0.9), (-1.1, -1.9)]

@@ -271,6 +271,24 @@ def test_better_gradients_is_one_budget_with_other_rows():
     assert all(run["elbo"] < run["iwae_64"] < run["log_p"] for run in result["runs"])
 
 
+def test_one_decoder_is_what_its_experiment_makes():
+    """The decoders are those of one_budget up to rounding, and nothing that is done to an encoder moves log p(x)."""
+    result, budget = recorded.load("one_decoder"), recorded.load("one_budget")
+    assert result["settings"] == settings_of("one_decoder")
+    assert result["settings"]["schedule"] == budget["settings"]["schedule"]
+    rows = result["settings"]["rows"]
+    runs = {(run["row"], run["seed"]): run for run in result["runs"]}
+    seeds = {seed for _, seed in runs}
+    assert len(seeds) >= 4 and runs.keys() == {(row, seed) for row in rows for seed in seeds}
+    before = {(run["row"], run["seed"]): run for run in budget["runs"]}
+    for (row, seed), run in runs.items():
+        same = before[rows[row]["decoder"], seed]
+        assert run["elbo"] < run["iwae_64"] < run["log_p"]
+        assert abs(run["log_p"] - same["log_p"]) < 0.06 and abs(run["active_units"] - same["active_units"]) <= 2
+        if rows[row]["passes"]:
+            assert rows[row]["M"] * rows[row]["K"] == budget_vaes.BUDGET
+
+
 def test_infovae_is_what_its_experiment_makes():
     result = recorded.load("infovae_map")
     assert result["settings"] == settings_of("infovae_map")

@@ -7,7 +7,7 @@ is always black and dashed, and an estimate is never black.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from numpy.typing import ArrayLike, NDArray
 
@@ -159,3 +160,61 @@ def pictures(axes: Axes, images: ArrayLike, columns: int, gap: int = 1, rows: Se
     axes.grid(False)
     axes.set_frame_on(bool(rows))
     return axes.imshow(grid)
+
+
+def graph(
+    axes: Axes,
+    nodes: dict[str, tuple[float, float]],
+    arrows: Iterable[tuple[str, str]],
+    dashed: Iterable[tuple[str, str]] = (),
+    back: Iterable[tuple[str, str]] = (),
+    title: str = "",
+) -> None:
+    """Draw boxes with their names, and arrows between them: grey, grey and dashed, or orange, dotted and bent.
+
+    Arguments:
+        nodes: the text of every box, with its place, in any unit.
+        arrows: pairs of names: what a value is made of. ``dashed`` are draws, ``back`` is the way of a gradient.
+
+    Raises ``ValueError`` for an arrow from or to a box that is not there.
+
+    >>> import matplotlib.pyplot as plt
+    >>> graph(plt.figure().subplots(), {"x": (0, 0), "z": (1, 0)}, [("x", "z")])
+    """
+    boxes = {
+        name: axes.text(*place, name, ha="center", va="center", size=13, bbox={"boxstyle": "round", "fc": "white"})
+        for name, place in nodes.items()
+    }
+    ways = [(arrows, PRIOR, "-", 0.0), (dashed, PRIOR, "--", 0.0), (back, ELBO, ":", 0.25)]
+    for pairs, colour, line, bend in ways:
+        for start, end in pairs:
+            if missing := {start, end} - nodes.keys():
+                raise ValueError(f"arrows must join two of {list(nodes)}, got {missing.pop()!r}.")
+            look: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linestyle": line, "linewidth": 1.8}
+            look |= {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
+            look |= {"shrinkA": 4, "shrinkB": 4, "connectionstyle": f"arc3,rad={bend}"}
+            axes.annotate("", nodes[end], nodes[start], arrowprops=look)
+    across, up = zip(*nodes.values(), strict=True)
+    axes.set(xlim=(min(across) - 0.8, max(across) + 0.8), ylim=(min(up) - 0.5, max(up) + 0.5), title=title)
+    axes.axis("off")
+
+
+def ladder(axes: Axes, steps: Sequence[tuple[str, str, str]]) -> None:
+    """Draw boxes from top to bottom, what each of them leaves open beside it, and from there an arrow to the next.
+
+    Arguments:
+        steps: the title of a box, the line under it, and what it leaves open, which may be empty.
+
+    >>> import matplotlib.pyplot as plt
+    >>> ladder(plt.figure().subplots(), [("one", "gives a", "leaves b open"), ("two", "gives b", "")])
+    """
+    arrow = {"arrowstyle": "->", "color": "#A34700", "lw": 1.6, "connectionstyle": "arc3,rad=-0.6"}
+    for step, (title, gives, leaves) in enumerate(steps):
+        axes.add_patch(Rectangle((0, -step - 0.33), 5.6, 0.66, linewidth=1.6, edgecolor=IWAE, facecolor="#D6E8F5"))
+        axes.text(0.15, 0.13 - step, title, va="center", weight="bold", size=12.5)
+        axes.text(0.15, -0.15 - step, gives, va="center", size=11.5)
+        if leaves:
+            axes.text(6.2, -0.5 - step, leaves, va="center", size=12, color="#A34700", style="italic")
+            axes.annotate("", (5.65, -0.9 - step), (5.65, -0.1 - step), arrowprops=arrow)
+    axes.set(xlim=(-0.1, 11.4), ylim=(0.5 - len(steps), 0.5))
+    axes.axis("off")

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 
 from vaecourse import evaluate, train
+from vaecourse.data import Images
+from vaecourse.models import VAE
 from vaecourse.reproduce.images import images_of, size_of, whole
 from vaecourse.reproduce.machinery import Machinery
 from vaecourse.reproduce.scheduled_vaes import row_of
@@ -30,6 +32,7 @@ ROWS: dict[str, dict[str, Any]] = {  # the names and the order of Rainforth et a
     "CIWAE .5": {"objective": "ciwae", "beta": 0.5, "M": 1, "K": 64},
     "VAE": {"objective": "elbo", "M": 64, "K": 1},
 }
+MEASURES = {"elbo": "ELBO", "iwae_64": "L_64", "log_p": "log p^", "active_units": "active units"}
 EPOCHS, RATE, BATCH_SIZE = 50, 3e-3, 100
 
 
@@ -59,21 +62,26 @@ def measure(rows: dict[str, dict[str, Any]], row: str, seed: int, scale: Scale, 
     how: dict[str, Any] = {"seed": seed, "progress": False, "device": machinery.device}
     whole(train.fit(model, images, objective, M, K, **schedule(scale), **how))
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    return {
+        "row": row,
+        "seed": seed,
+        **judged(model, images, scale),
+        "wall_seconds": round(wall, 1),
+        "processor_seconds": round(processor, 1),
+        "device": str(machinery),
+    }
+
+
+def judged(model: VAE, images: Images, scale: Scale) -> Run:
+    """Mean bounds of the test images in nats, on the same pixels and noise for every model, and the active units."""
     x, noise = images.binary_test(), lambda: torch.Generator().manual_seed(0)
     bounds = {
         "elbo": evaluate.bound(model, x, "elbo", M=1, K=1000, generator=noise()),
         "iwae_64": evaluate.bound(model, x, "miwae", M=20, K=64, generator=noise()),
         "log_p": evaluate.log_likelihood(model, x, K=scale.samples, generator=noise()),
     }
-    return {
-        "row": row,
-        "seed": seed,
-        **{name: round(float(values.mean()), 4) for name, values in bounds.items()},
-        "active_units": evaluate.active_units(model, images.train),
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
-    }
+    means = {name: round(float(values.mean()), 4) for name, values in bounds.items()}
+    return {**means, "active_units": evaluate.active_units(model, images.train)}
 
 
 def remark(settings: dict[str, Any]) -> str:
@@ -92,7 +100,7 @@ def table(name: str, title: str, source: str, rows: dict[str, dict[str, Any]]) -
         title,
         source,
         rows,
-        {"elbo": "ELBO", "iwae_64": "L_64", "log_p": "log p^", "active_units": "active units"},
+        MEASURES,
         paper={},
         settings=partial(settings, rows),
         measure=one_by_one(partial(measure, rows)),

@@ -1,0 +1,113 @@
+"""Decoders that stay as they are, and encoders trained anew: how much of chapter 04's riddle is another goal.
+
+The two decoders are those of ``one_budget``'s rows VAE and IWAE, from the same seeds. For each of them the encoder goes
+on from where it was, for eight more passes at the course's rate and with the same 64 samples a step, by another
+objective in each row. Two rows of IWAE's decoder have 48 passes: what a slow objective has not reached by then is
+hardly its noise. All rows of a decoder have the same log p(x), so their L_64 are compared, seed by seed.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import time
+from typing import Any
+
+import torch
+
+from vaecourse import train
+from vaecourse.models import VAE
+from vaecourse.reproduce import budget_vaes
+from vaecourse.reproduce.images import images_of, size_of, whole
+from vaecourse.reproduce.machinery import Machinery
+from vaecourse.reproduce.scheduled_vaes import row_of
+from vaecourse.reproduce.table import Run, Scale, Table, one_by_one
+
+DECODERS = ("VAE", "IWAE")  # rows of one_budget
+ENCODERS: dict[str, dict[str, Any]] = {
+    "elbo": {"objective": "elbo", "M": 64, "K": 1},
+    "iwae": {"objective": "iwae", "M": 1, "K": 64},
+    "dreg": {"objective": "dreg", "M": 1, "K": 64},
+    "miwae(8, 8)": {"objective": "miwae", "M": 8, "K": 8},
+}
+PASSES, MORE_PASSES, RATE = 8, 48, 1e-3
+ROWS: dict[str, dict[str, Any]] = {
+    f"{decoder}: {name}": {"decoder": decoder, "passes": passes, **encoder}
+    for decoder in DECODERS
+    for name, passes, encoder in (
+        ("as it was", 0, {}),
+        *((name, PASSES, encoder) for name, encoder in ENCODERS.items()),
+        *((f"{name}, {MORE_PASSES} passes", MORE_PASSES, ENCODERS[name]) for name in ("elbo", "dreg")),
+    )
+    if decoder == "IWAE" or passes < MORE_PASSES
+}
+
+
+def settings(scale: Scale) -> dict[str, Any]:
+    """What all runs have in common."""
+    return {
+        "data": f"{scale.data}, binarised afresh at every step; test: Images.binary_test()",
+        "model": size_of(scale)._asdict() | {"epochs": budget_vaes.schedule(scale)["epochs"]},
+        "schedule": budget_vaes.schedule(scale),
+        "encoder": {"learning_rate": RATE, "batch_size": budget_vaes.BATCH_SIZE},
+        "rows": ROWS,
+        "evaluation": "test means in nats: ELBO from 1000 samples, L_64 as the mean of 20, log p with K = "
+        f"{scale.samples}",
+    }
+
+
+@functools.lru_cache(maxsize=1)  # the rows of a decoder come one after another
+def trained(decoder: str, seed: int, scale: Scale, device: torch.device) -> VAE:
+    """The model of this row of ``one_budget``, from this seed."""
+    objective, M, K = row_of(budget_vaes.ROWS[decoder])
+    model = train.untrained(images_of(scale), seed)
+    how: dict[str, Any] = {"seed": seed, "progress": False, "device": device}
+    whole(train.fit(model, images_of(scale), objective, M, K, **budget_vaes.schedule(scale), **how))
+    return model
+
+
+def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
+    """Train one encoder for one decoder that stays; the mean test bounds in nats, the active units, what it cost."""
+    setting, images = dict(ROWS[row]), images_of(scale)
+    decoder, passes = setting.pop("decoder"), setting.pop("passes")
+    model = copy.deepcopy(trained(decoder, seed, scale, machinery.device))
+    wall, processor = time.perf_counter(), time.process_time()
+    if passes:
+        objective, M, K = row_of(setting)
+        for parameter in model.theta().values():
+            parameter.requires_grad_(False)
+        how: dict[str, Any] = {"seed": 1000 + seed, "progress": False, "device": machinery.device}
+        how |= {"batch_size": budget_vaes.BATCH_SIZE, "learning_rate": RATE}
+        whole(train.fit(model, images, objective, M, K, min(passes, scale.epochs or passes), **how))
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    return {
+        "row": row,
+        "seed": seed,
+        **budget_vaes.judged(model, images, scale),
+        "wall_seconds": round(wall, 1),
+        "processor_seconds": round(processor, 1),
+        "device": str(machinery),
+    }
+
+
+def remark(settings: dict[str, Any]) -> str:
+    """What stays and what is trained."""
+    return (
+        f"{settings['scale']['data']}; the decoder is that of a row of one_budget and stays, the encoder is trained on "
+        f"at a rate of {settings['encoder']['learning_rate']:g}, M K = {budget_vaes.BUDGET}; {settings['evaluation']}."
+    )
+
+
+TABLE = Table(
+    "one_decoder",
+    "One decoder, several encoders",
+    "the course, chapter 04",
+    ROWS,
+    budget_vaes.MEASURES,
+    paper={},
+    settings=settings,
+    measure=one_by_one(measure),
+    remark=remark,
+    full=Scale("digits"),
+    digits=3,
+)
