@@ -13,7 +13,7 @@
 # You need chapters 01 to 04: log-weights `[M, K, B]`, the score function, $L_K$ and its shares $\tilde w$, and the
 # signal-to-noise ratio (SNR) of a gradient.
 #
-# **Part 1: reading 40 minutes, doing 50 minutes. Part 2: reading 50 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
+# **Part 1: reading 45 minutes, doing 50 minutes. Part 2: reading 60 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the two terms with exercise 1, 10 sticking the landing,
@@ -768,16 +768,16 @@ assert abs(z_score(found, moments("iwae", "mean", 8)[0])) < 4 and found.std() > 
 SCORES = {"none": control_variates.none, "VIMCO": control_variates.vimco}
 SCORES["arithmetic"] = control_variates.vimco_arithmetic
 SCORES["OVIS"] = control_variates.ovis
-runs = draw(case, K=64, runs=10_000, seed=20)  # [64, 10000]
+runs = draw(case, K=64, runs=10_000, seed=21)  # [64, 10000]
 truth = moments("iwae", "mean", 64)[0]
 for name, coefficient in SCORES.items():
     weights = coefficient(runs.log_w[None])[0]  # [64, 10000]
     estimate = (weights * runs.score).sum(0)  # [10000]
-    print(f"{name:>10}: z against the gradient {z_score(estimate, truth):+.1f}", end="   ")
+    print(f"{name:>10}: z {z_score(estimate, truth):+.1f}", end="   ")
     print(f"sd {estimate.std():.4f}   SNR {abs(truth) / estimate.std():.3f}")
     assert abs(z_score(estimate, truth)) < 4
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Signal-to-noise against K, for q of half, 1.3 and 2.5 posterior widths, half a unit beside it. Narrow: plain IWAE is highest, DReG second, VIMCO and OVIS lie on one curve below, the plain score function far below. At 1.3 and 2.5: OVIS rises with slope 1/2, above DReG; VIMCO falls from K = 4 and K = 16 on, IWAE and the plain score function fall from the start."}}
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input"] mystnb={"image": {"alt": "Signal-to-noise against K, for q of half, 1.3 and 2.5 posterior widths, half a unit beside it. Narrow: plain IWAE is highest, DReG second, VIMCO and OVIS lie on one curve below, the plain score function far below. At 1.3 and 2.5: OVIS rises with slope 1/2, in the end above DReG; VIMCO falls from K = 4 and K = 32 on, IWAE and the plain score function fall from the start."}}
 panels = {width: exact.RowGradients(exact.case_with(width, 0.5)) for width in (0.5, 1.3, 2.5)}
 score_snr = {}
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.7), sharey=True)
@@ -792,7 +792,7 @@ for (width, rows), axis in zip(panels.items(), axes):
     for name, color, style in (("dreg", plots.CIWAE, "--"), ("iwae", plots.IWAE, "--")):
         ratios = [rows.signal_to_noise(name, "mean", K=K) for K in Ks_drawn]
         axis.loglog(Ks_drawn, ratios, style, color=color, label={"dreg": "DReG", "iwae": "IWAE"}[name])
-    axis.set(title=f"q {width} times as wide", xlabel="samples K", ylim=(1e-3, 30))
+    axis.set(title=f"q {width} times as wide", xlabel="samples K", ylim=(2e-4, 30))
 axes[0].set_ylabel("signal / noise"), axes[0].legend(fontsize=10)
 plt.show()
 
@@ -804,7 +804,8 @@ assert score_snr[1.3, "none", 64] < 0.002 and round(panels[1.3].signal_to_noise(
 late = {name: math.log2(score_snr[1.3, name, 256] / score_snr[1.3, name, 64]) / 2 for name in SCORES}
 assert abs(late["VIMCO"] + 0.5) < 0.06 and abs(late["arithmetic"] + 0.5) < 0.06 and abs(late["OVIS"] - 0.5) < 0.06
 assert near(score_snr[2.5, "OVIS", 64], 6.7) and round(panels[2.5].signal_to_noise("dreg", "mean", K=64), 2) == 0.94
-assert near(score_snr[0.5, "OVIS", 64], 0.3, 0.25) and near(score_snr[0.5, "OVIS", 64], score_snr[0.5, "VIMCO", 64], 0.01)
+narrow_ovis, narrow_vimco = score_snr[0.5, "OVIS", 64], score_snr[0.5, "VIMCO", 64]
+assert near(narrow_ovis, 0.3, 0.25) and near(narrow_ovis, narrow_vimco, 0.02)
 of_stl = (control_variates.ovis(runs.log_w[None], gamma=1.0)[0] * runs.score).sum(0)
 assert abs(z_score(of_stl, moments("stl", "mean", 64)[0])) < 4 and abs(z_score(of_stl, truth)) > 100
 beside = exact.RowGradients(exact.case_with(1.0, 1.5))
@@ -817,11 +818,11 @@ for name in ("VIMCO", "OVIS"):
 # Sixty times, $0.12$ against $7.1$. The constant is about $-1/K$, and $-\frac1K \sum_k s_k$ is noise of the size $K^{-1/2}$ over a signal of $1/K$. So VIMCO's SNR vanishes as that of plain IWAE does. What OVIS leaves is
 # $\frac12 \tilde w_k^2$ and smaller terms: half a squared share times a score, where DReG has a squared share times a path.
 #
-# The picture shows three widths of $q$, half a unit beside the posterior; signals are exact, the noise of the score functions is from 3000 draws. **Middle and right:** OVIS rises like $\sqrt K$, and without a path it is *above* DReG: at $2.5$ widths
+# The picture shows three widths of $q$, half a unit beside the posterior; signals are exact, the noise of the score functions is from 3000 draws. **Middle and right:** OVIS rises like $\sqrt K$, and without a path it is in the end *above* DReG: at $2.5$ widths
 # and $K = 64$ $6.7$ against $0.94$. **Left:** where $q$ is narrow, the law needs moments that are infinite, as DReG's does. One share is near 1, no guess without a look at its sample is good, and VIMCO and OVIS are one curve, $0.3$, under plain IWAE's $1.56$.
-# So it is for a $q$ of the right width that is $1.5$ units off: both $0.6$.
+# For a $q$ of the right width that is $1.5$ units off the moments are finite and huge, and at $K = 64$ it is the same: both $0.6$.
 #
-# Two names more. OVIS has a form for few large shares, $\gamma = 1$. Its control variate contains $\tilde w_k$, looks at $z_k$, and is **biased**: its mean is that of STL, $-1.257$. And *VIMCO-★* (Daudel et al. 2026, who prove that VIMCO's SNR vanishes) has $\sqrt K$ too by its abstract;
+# Two names more. OVIS has a second form, $\gamma = 1$. Its control variate contains $\tilde w_k$, looks at $z_k$, and is **biased**: its mean is that of STL, $-1.257$. And *VIMCO-★* (Daudel et al. 2026, who prove that VIMCO's SNR vanishes) has $\sqrt K$ too by its abstract;
 # its formula we could not look up. All of it is in `control_variates`, not in the table below: a row weighs slopes of $\log w$ along samples that move.
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["pause"]
@@ -926,7 +927,7 @@ plt.show()
 # $0.23$ nats below $\log p(x)$, and no number of samples closes that gap.
 #
 # Daudel and Roueff (2024) derive the SNR of whole and of path-only gradients of this bound for large $K$, and find the path-only one better. (We have read their abstract, not their proofs.) Our table of four $q$ agrees in its first row, with slopes $-\frac12$ and
-# $+\frac12$, and in the second towards its end. The rows below $\frac34$ have not the moments that a theorem on large $K$ needs.
+# $+\frac12$, and the second is on its way there. The rows below $\frac34$ have not the moment that the rate of DReG needs here.
 #
 # **In many dimensions.** Let $q$ be the posterior, moved by its own width in each of $D$ dimensions. Then $\log w$ is normal, and everything is exact. **Predict**: which part of what the ELBO lacks do 64 samples give back, at $D = 1$, $100$ and $10\,000$? Does $\alpha$ help?
 
@@ -955,8 +956,8 @@ for D, K, alpha in ((10, 5, 0.5), (40, 5, 0.0), (40, 7, 0.25)):  # by draws in D
     assert abs(z_score(bounds.vr_iwae(log_w.T[None], alpha), -lacks(D, K, alpha))) < 4
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# All but $0.026$ of it; $0.39$; and $0.046$. This is the **collapse of the weights** (Daudel et al. 2023): one weight is all there is, the bound is that weight's, $\max_k \log w_k - \frac{\log K}{1 - \alpha}$, and the largest of $K$ normal numbers is only some $\sqrt{2 \log K}$ standard deviations out.
-# So $1 - 2\sqrt{2 \log K / D}$ of the ELBO's gap is left, to the first order, and every bound of the family becomes the ELBO unless $\log K$ grows like $D$. At $D = 1000$ a million samples in place of 64 bring $0.72$ in place of $0.86$.
+# $0.974$, $0.39$ and $0.046$ of it. This is the **collapse of the weights** (Daudel et al. 2023): one weight is all there is, the bound is that weight's, $\max_k \log w_k - \frac{\log K}{1 - \alpha}$, and the largest of $K$ normal numbers is only some $\sqrt{2 \log K}$ standard deviations out.
+# So $1 - 2\sqrt{2 \log K / D}$ of the ELBO's gap is left, to the first order, and in this ratio every bound of the family becomes the ELBO unless $\log K$ grows like $D$. At $D = 1000$ a million samples in place of 64 bring $0.72$ in place of $0.86$.
 # $\alpha$ makes weights even and does not help: at every $D$ the part is larger, and at $D = 10\,000$ all agree.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
@@ -1496,9 +1497,9 @@ log_w = model.log_weights(x, mean, std, 10_000, 388, seeded(0)).permute(2, 1, 0)
 N = roulette.lengths(1, 10_000, seeded(50))  # terms, for 10 000 estimates
 for cut in (20, 80, 150, 387):
     each = roulette.sumo(log_w, N.clamp(max=cut))
-    print(f"at most {cut:3} terms: mean - log p(x) {each.mean() - log_p:+.3f}", end="   ")
-    print(f"sd {each.std():.2f}", end="   ")
-    print(f"exact root mean squared error {(steps[:cut].sum() - m[0]).sqrt():.2f}")
+    print(f"at most {cut:3} terms: measured bias {each.mean() - log_p:+.3f}", end="   ")
+    print(f"and sd {each.std():.2f}", end="   ")
+    print(f"exact error {(steps[:cut].sum() - m[0]).sqrt():.2f}")  # root mean square
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 errors = {cut: round((steps[:cut].sum() - m[0]).sqrt().item(), 1) for cut in (80, 150, 200)}
@@ -1515,10 +1516,10 @@ for seed in range(3):
 assert -0.9 < min(below) < max(below) < -0.6
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# No. As $m_k \approx \chi^2/k$, the steps are of the size $\chi^2 / (k^2 P(N \ge k))$: with $P = 1/k$ their sum grows like a logarithm, with the paper's tail like a power. Cut at 80, 150 and 200 terms the exact error is $1.7$, $7.0$ and $70$ nats. What 10 000 draws measure says nothing of it, as the long lengths are not among them.
+# No. As $m_k \approx \chi^2/k$, the steps are of the size $\chi^2 / (k^2 P(N \ge k))$: with $P = 1/k$ their sum grows like a logarithm, with the paper's tail it explodes. Cut at 80, 150 and 200 terms the exact error is $1.7$, $7.0$ and $70$ nats. What 10 000 draws measure says nothing of it, as the long lengths are not among them.
 # Nor is it the fault of this $P$: the mean cost is $\sum P(N \ge k)$, and by Cauchy and Schwarz $\left(\sum \frac1k\right)^2 \le \sum P(N \ge k) \sum \frac{1}{k^2 P(N \ge k)}$. **Added sample by sample, cost and variance are not both finite**, for any $q$ but the posterior.
 #
-# And unbiased is a word about the mean of infinitely many. For a $q$ $1.5$ units off three times 10 000 estimates have means $0.6$ to $0.9$ nats *below* $\log p(x)$. Use it cut at 80 terms, where many estimates are added up and their biases would be too: it then has the bias of $L_{81}$, $-0.0044$, at the price of $6.1$ samples, and four times the error of $L_6$, which is $0.39$.
+# And unbiased is a word about the mean of infinitely many. For a $q$ $1.5$ units off three times 10 000 estimates have means $0.6$ to $0.9$ nats *below* $\log p(x)$. Cut at 80 terms it has a use: where many estimates are added up, and their biases with them. It then has the bias of $L_{81}$, $-0.0044$, for six samples on average, where $L_6$ has $-0.067$; and an error more than four times that of $L_6$, $0.39$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What $L_K$ is, and what else an encoder may climb (may wait)
