@@ -10,8 +10,8 @@ The k-th term is there with probability :math:`P(N \ge k)` and is divided by it:
 
 and takes :math:`1 + \sum_{k \ge 1} P(N \ge k)` samples. As :math:`m_k \approx \chi^2 / k`, or falls more slowly where
 :math:`\chi^2` is infinite, no choice of P makes both finite: by Cauchy and Schwarz
-:math:`(\sum 1/k)^2 \le \sum P(N \ge k)\, \sum 1 / (k^2 P(N \ge k))`. The roulette here has a finite cost, and an infinite
-variance unless q is the posterior.
+:math:`(\sum 1/k)^2 \le \sum P(N \ge k)\, \sum 1 / (k^2 P(N \ge k))`. The roulette here has a finite cost, and
+an infinite variance unless q is the posterior.
 """
 
 from __future__ import annotations
