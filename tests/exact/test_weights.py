@@ -231,3 +231,26 @@ def test_what_is_picked_is_nearer_than_q_and_never_further_than_the_gap(width, s
     assert kls == sorted(kls, reverse=True) and kls[-1] >= -1e-9
     for K, kl in zip((2, 8, 64), kls[1:]):
         assert kl <= (law.log_mean - law.lower(K)).item() + 1e-9
+
+
+@pytest.mark.parametrize("width, shift", CASES)
+def test_the_variance_of_a_log_mean(width, shift):
+    """K = 1 in closed form, log w = a + b eps + c eps^2; more of them by sampling."""
+    case = exact.case_with(width, shift)
+    law, (_, b, c) = exact.WeightLaw.of(case), weights.parabola(case)
+    assert law.variance(1).item() == pytest.approx((b**2 + 2 * c**2).item(), abs=1e-8)
+    for K in (3, 40):
+        log_w = case.log_weights(case.x, 20_000, K, torch.Generator().manual_seed(K))[..., 0]
+        values = bounds.miwae(log_w.T[None])
+        squares = (values - law.lower(K)).square()
+        if law.variance(K) > 1e-12:
+            assert_mean(squares, law.variance(K).item())
+            assert_not_mean(squares, 1.3 * law.variance(K).item())
+
+
+def test_the_variance_of_two_values_by_hand():
+    log_w, mass = torch.tensor([0.0, 3.0], dtype=torch.float64).log1p(), torch.tensor([0.7, 0.3], dtype=torch.float64)
+    values = torch.tensor([1.0, 2.5, 4.0], dtype=torch.float64).log()
+    chance = torch.tensor([0.49, 0.42, 0.09], dtype=torch.float64)
+    by_hand = (chance * values.square()).sum() - (chance * values).sum() ** 2
+    assert exact.WeightLaw(log_w, mass).variance(2).item() == pytest.approx(by_hand.item(), abs=1e-9)

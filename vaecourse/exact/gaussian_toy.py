@@ -20,7 +20,7 @@ VARIANCE = 2 / 3  # of q, in every direction: a covariance (2/3) I
 
 
 class GaussianToy(LatentVariableModel):
-    r"""The toy at its optimum for the data, where every bound of it is stationary in phi for K = 1.
+    r"""The toy at its optimum for the data, where each of its bounds is stationary in phi, for every K.
 
     Arguments:
         x: the data ``[B, D]``; mu starts at their mean, A at I / 2, b at mu / 2.

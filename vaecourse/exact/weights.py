@@ -24,6 +24,7 @@ from vaecourse.exact.case import Case
 
 AT_A_TIME = 50  # points t: of arrays of a megabyte or more, what is freed is seldom given back to the system
 RARE = 1e-15  # a mass below this changes nothing
+EULER = 0.5772156649015329
 
 
 def log_weights(case: Case, eps: Tensor) -> Tensor:
@@ -169,6 +170,27 @@ class WeightLaw:
         of = self._under_both
         by_q, by_posterior = of.log_phi.unbind(1)
         return self._log_mean(arguments.count("K", K, at_least=0) + 1, of, power(by_q, K) + by_posterior)
+
+    def variance(self, K: int) -> Tensor:
+        r"""Exact variance of :math:`\log \frac1K \sum_k w_k`, all K draws from q.
+
+        For :math:`T = X / S` with X exponential, :math:`P(T > t) = E\, e^{-tS}`, and :math:`\log T = \log X - \log S`
+        is a sum of two independent terms. With :math:`D_n = \int (2 \log t)^n (E\, e^{-tS} - e^{-Kt})\, d \log t`, the
+        difference from a sum that is K for certain, and Euler's :math:`\gamma`,
+
+        .. math:: \mathrm{Var} \log S = D_1 + 2 (\gamma + \log K) D_0 - D_0^2
+
+        A scalar. Raises ``ValueError`` for K < 1.
+
+        >>> from vaecourse.exact import reference
+        >>> law = WeightLaw.of(reference(torch.float64))
+        >>> [round(law.variance(K).item(), 5) for K in (1, 64)]
+        [2.01859, 0.01124]
+        """
+        of = self._under_q
+        more = (arguments.count("K", K) * of.log_phi[:, 0]).exp() - (-(of.log_t + math.log(K)).exp()).exp()
+        zeroth, first = more @ of.volume, 2 * (more * of.log_t) @ of.volume
+        return first + 2 * (EULER + math.log(K)) * zeroth - zeroth**2
 
     def implied_posterior(self, K: int) -> Tensor:
         r"""The mass, on the grid, of one z picked from K draws of q with the probabilities :math:`\tilde w`.

@@ -33,7 +33,7 @@ def far_apart() -> tuple[Tensor, Tensor]:
 check = Check(
     "05.sandwich",
     right,
-    praise="log p(x) lies between the two, in expectation. This is the only error bar of a bound that has a proof.",
+    praise="log p(x) lies between the two, in expectation. Their distance is an error bar, with a proof.",
     cases=lambda: [
         (2 * normal(2, 4, 3, seed=41), normal(2, 3, seed=42) + 1),
         (normal(3, 2, 5, seed=43) - 30.0, normal(3, 5, seed=44) - 29.0),
