@@ -12,7 +12,7 @@
 # You need chapters 01 and 03: the ELBO and its gap, posterior collapse, log-weights. One new name: the Jensen-Shannon
 # divergence (JS) of two laws is the mean of their KLs to the average of both, between $0$ and $\log 2$.
 #
-# **Part 1: reading 45 minutes, doing 30 minutes. Part 2: reading 35 minutes, doing 30 minutes. Part 3: reading 35 minutes, doing 20 minutes.** That counts what is marked *may wait*; skip it on a first reading.
+# **Part 1: reading 45 minutes, doing 30 minutes. Part 2: reading 35 minutes, doing 30 minutes. Part 3: reading 40 minutes, doing 20 minutes.** That counts what is marked *may wait*; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and the bursting lab, 10 the flat line with exercise 2, 15 the derivation on the
@@ -1460,7 +1460,7 @@ for place, (row, values) in enumerate(judged.items()):
         axis.plot(values[judge].mean(), place, mark, color=colour, markersize=11, mew=2, label=label)
 axis.set(yticks=range(len(judged)), yticklabels=judged, xlabel=r"$\log p(x)$ on test images, by each judge, nats")
 axis.invert_yaxis()
-axis.legend(loc="lower left")
+axis.legend(loc="upper left")
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
@@ -1468,19 +1468,20 @@ plt.show()
 #
 # **We were fooled by our own table, by up to nineteen nats.** Refit and AIS agree within a tenth of a nat everywhere, and they say:
 #
-# * **Point 5 is wrong.** The AAE, adversarial KL and Stein decoders are level with the VAE's, $-23.7$ to $-23.8$. What is broken is their *encoder*. There is a mismatch, of $0.2$ nats at least; "above $10$ nats" was not measured: of $N = 1437$ images the information is at most $\log N$, so *rate minus information* cannot be below rate $- \log N$, which is $26$ nats for the AAE, wherever its codes lie.
-# * **Point 4 keeps a quarter of its nat.** MMD-VAE (IMQ) is $0.2$ to $0.4$ nats below the VAE, not a whole one. With RBF it is $0.5$ to $0.9$, for there the own encoder was nearly right.
+# * **Point 5 is wrong.** The AAE, adversarial KL and Stein decoders are level with the VAE's, $-23.7$ to $-23.8$. What is broken is their *encoder*. There is a mismatch, of $0.2$ nats at least; "above $10$ nats" was not measured: of $N = 1437$ images the information is at most $\log N$, so *rate minus information* cannot be below rate $- \log N$, which is some $25$ nats for the AAE, wherever its codes lie.
+# * **Point 4 keeps a quarter of its nat.** MMD-VAE (IMQ) is $0.15$ to $0.45$ nats below the VAE with these two seeds, not a whole one. With RBF it is $0.5$ to $0.95$, for there the own encoder was nearly right.
 # * **Points 1 to 3 and 6 stand.** For the VAE, the $\beta$-VAEs and the minibatch KL the own encoder lost less than $0.05$ nats.
 #
 # **A table that judges a decoder by its own encoder judges both.** Only a second judge tells a bad decoder from a bad encoder.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 mean = {row: {c: v.mean() for c, v in values.items() if c not in ("row", "device")} for row, values in judged.items()}
-far, near_own = ("Stein", "KL adversarial", "AAE (JS adversarial)"), ("VAE", "beta-VAE .5", "beta-VAE 2", "KL minibatch")
+far = "Stein", "KL adversarial", "AAE (JS adversarial)"
+near_own = "VAE", "beta-VAE .5", "beta-VAE 2", "KL minibatch"
 assert all(abs(mean[row]["refit"] - mean[row]["ais"]) < 0.1 for row in mean) and len(mean) == 12
 assert all(-23.85 < run["refit"] < -23.6 for run in judges["runs"] if run["row"] in far)
 assert 18.5 < max(mean[row]["refit"] - mean[row]["own"] for row in mean) < 19.5
-assert all(mean[row]["kl"] > 0.2 for row in far) and abs(mean[far[2]]["rate_less_log_b"] - 26) < 1
+assert all(mean[row]["kl"] > 0.2 for row in far) and abs(mean[far[2]]["rate_less_log_b"] - 25) < 0.5
 assert all(abs(mean[row]["refit"] - mean[row]["own"]) < 0.05 for row in (*near_own, "InfoVAE .5, KL minibatch"))
 by_seed = lambda row: judged["VAE"]["refit"] - judged[row]["refit"]
 assert all(0.1 < gap < 0.46 for gap in by_seed("MMD-VAE, IMQ"))

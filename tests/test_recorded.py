@@ -329,7 +329,7 @@ def test_judges_agree_where_the_own_encoder_does_not():
         assert run["js"] < math.log(2)
         if row in FAR:
             assert run["refit"] - run["own"] > 3 and abs(run["refit"] - runs["VAE", seed]["refit"]) < 0.15
-            assert run["rate_less_log_b"] > 5 > run["kl"], "the difference has a floor that the divergence has not"
+            assert run["rate_less_log_b"] > 4 > run["kl"], "the difference has a floor that the divergence has not"
         if "adversarial" not in row and row != "Stein":
             assert abs(run["own"] - map_of[row][seed]) < 0.2, "the map's own training"
 
