@@ -53,6 +53,29 @@ def test_the_ceiling_is_that_of_the_points():
     assert told == pytest.approx(found.rate_less_log_b, abs=0.01) and told > 3, "the codes are those of the prior"
 
 
+def test_the_rate_is_that_to_the_models_own_prior():
+    """A prior wider than N(0, I) by far: the KL of a code to it, in closed form."""
+
+    class Wide(nn.Module):
+        def log_prob(self, z):
+            return Normal(0.0, 5.0).log_prob(z).sum(-1)
+
+        def sample(self, n, like, generator=None):
+            return 5 * torch.randn(n, len(like), generator=generator)
+
+    x = torch.randn(400, 1, generator=torch.Generator().manual_seed(0))
+    model = model_of(1.0, 0.5)
+    model.prior = Wide()
+    found = evaluate.aggregate_gap(model, x, steps=1)
+    with torch.no_grad():
+        mean, log_std = model.encode(x)
+    exact = torch.distributions.kl_divergence(Normal(mean, log_std.exp()), Normal(0.0, 5.0)).mean()
+    assert found.rate_less_log_b + math.log(400) == pytest.approx(float(exact), abs=0.02)
+    assert evaluate.aggregate_gap(model_of(1.0, 0.5), x, steps=1).rate_less_log_b != pytest.approx(
+        found.rate_less_log_b, abs=0.1
+    )
+
+
 def test_codes_of_one_half_are_judged_only():
     """A discriminator that has learned 8 codes by heart proves nothing about others."""
     x = torch.randn(16, 1, generator=torch.Generator().manual_seed(0))

@@ -1,6 +1,7 @@
 """A fresh encoder for a frozen decoder: where the posterior is in its family, it finds log p(x) again."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from vaecourse import evaluate, exact
 from vaecourse.models import VAE, DeepLatentVariableModel
+from vaecourse.priors import VampPrior
 
 D, L, NOISE = 4, 2, 0.7
 
@@ -47,6 +49,27 @@ def test_it_finds_what_the_own_encoder_has_lost(case):
 def test_few_passes_say_that_more_would_pay(case):
     model, x, _ = case
     assert evaluate.refit(model, x, epochs=4, learning_rate=0.005).rising > 0.1
+
+
+def test_a_small_rise_proves_nothing(case):
+    """The rate falls to 0, so the curve is flat in the end however far it is from where it could be."""
+    model, x, law = case
+    slow = evaluate.refit(model, x, epochs=60, learning_rate=1e-4)
+    assert slow.rising < 0.1 < 1 < law.log_likelihood(x).mean() - slow.curve[-1]
+    assert math.isnan(evaluate.refit(model, x, epochs=1).rising)
+
+
+def test_a_prior_of_the_encoder_is_refused():
+    encoder, x = nn.Sequential(nn.Linear(12, 4)), torch.rand(20, 12, generator=seeded()).round()
+    model = VAE(12, 2, encoder=encoder, prior=VampPrior(encoder, x))
+    with pytest.raises(ValueError, match="the same p\\(x, z\\) whatever phi is"):
+        evaluate.refit(model, x)
+
+
+def test_an_anew_that_changes_theta_is_refused(case):
+    model, x, _ = case
+    with pytest.raises(ValueError, match="an anew that changes theta"):
+        evaluate.refit(model, x, anew=lambda judge: nn.init.zeros_(judge.decoder.weight))
 
 
 def test_a_seed_decides_all(case):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -11,11 +12,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vaecourse import arguments, batches, descent, objectives
-from vaecourse.evaluate.streaming import device_of, is_latent_variable_model
+from vaecourse.evaluate.streaming import device_of, evaluating, is_latent_variable_model
 from vaecourse.latent import Data, LatentVariableModel, mode
 from vaecourse.objectives import Objective
 
-SHARE = 10  # of the passes: what has come in the last tenth says whether more is to come
+SHARE = 10  # of the passes: the last tenth is compared with the one before
 
 
 class Refit(NamedTuple):
@@ -28,9 +29,15 @@ class Refit(NamedTuple):
 
     @property
     def rising(self) -> float:
-        """Nats that the objective rose from one tenth of the passes to the last one. Near 0, q has converged."""
+        """Nats that the objective rose from one tenth of the passes to the last; NaN for one pass.
+
+        A large value says that more passes would pay. A small one proves nothing, for the learning rate has fallen to
+        0 by then: compare with more passes, or with another rate.
+        """
+        if len(self.curve) < 2:
+            return math.nan
         n = max(1, len(self.curve) // SHARE)
-        before, last = self.curve[-2 * n : -n] or self.curve[:1], self.curve[-n:]
+        before, last = self.curve[-2 * n : -n], self.curve[-n:]
         return sum(last) / len(last) - sum(before) / len(before)
 
 
@@ -54,8 +61,8 @@ def refit(
     .. math:: \max_\phi E_{q_\phi} \left[ \log p_\theta(x, z) - \log q_\phi(z | x) \right], \quad \theta \text{ frozen}
 
     The model itself stays as it is. A bound of log p(x) is one with any q(z | x). So where ``log_likelihood`` of this
-    copy is higher, it was the model's own encoder that was lacking, and not its decoder. ``Refit.rising`` tells
-    whether more passes would pay.
+    copy is higher, it was the model's own encoder that was lacking, and not its decoder; where it is not, this
+    one may be lacking as well.
 
     Arguments:
         x: points to train on, as ``train.fit`` takes them; judge on others.
@@ -64,9 +71,10 @@ def refit(
         learning_rate: of Adam; it falls to 0 along a cosine.
         anew: gives phi its first weights; ``reset_parameters`` of every layer that has parameters of phi, if not given.
 
-    Source: Cremer, Li and Duvenaud 2018, arXiv 1801.03558, section 5, which retrains encoders on a fixed decoder.
-    Raises ``TypeError`` for a model without phi, and where a layer of phi has no ``reset_parameters`` and no ``anew``
-    is given; ``ValueError`` for numbers out of range; ``FloatingPointError`` if a gradient stops being finite.
+    Source: Cremer, Li and Duvenaud 2018, arXiv 1801.03558, on what an encoder costs a decoder.
+    Raises ``ValueError`` for a model whose p(x, z) phi is a part of, as a ``VampPrior`` of the encoder makes it, and
+    for numbers out of range; ``TypeError`` for a model without phi, and where a layer of phi has no
+    ``reset_parameters`` and no ``anew`` is given; ``FloatingPointError`` if a gradient stops being finite.
 
     >>> from vaecourse.models import VAE
     >>> judged = refit(VAE(data_dim=9, latent_dim=2, hidden=(5,)), torch.zeros(7, 9), epochs=2)
@@ -88,8 +96,10 @@ def refit(
         parameter.requires_grad_(False)
     for parameter in phi:
         parameter.requires_grad_(True)
+    binarise = batches.binarises(judge, binarise, x)
+    _must_be_the_same(model, judge, batches.of(x, batch_size, torch.Generator().manual_seed(seed), binarise))
     noise, device = torch.Generator().manual_seed(seed), device_of(judge) or torch.device("cpu")
-    through = batches.of(x, batch_size, noise, batches.binarises(judge, binarise, x))
+    through = batches.of(x, batch_size, noise, binarise)
     own = noise if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
     optimizer = torch.optim.Adam(phi, lr=learning_rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
@@ -119,6 +129,19 @@ def _one_pass(
         value: Tensor = descent.step(optimizer, phi, lambda: objectives.backward(judge, here, row, M, K, noise))  # noqa: B023
         total, points = total + float(value.sum()), points + len(value)
     return total / points
+
+
+def _must_be_the_same(model: LatentVariableModel, judge: LatentVariableModel, through: Iterable[Data]) -> None:
+    """Refuse a p(x, z) that is another with another phi."""
+    with evaluating(model), evaluating(judge):
+        device = device_of(model) or torch.device("cpu")
+        points = batches.on(device, next(iter(through)))
+        z, _ = model.propose(points, 1, 1, generator=torch.Generator(device).manual_seed(0))
+        if not torch.equal(model.log_joint(points, z), judge.log_joint(points, z)):
+            raise ValueError(
+                "model must have the same p(x, z) whatever phi is, got one whose log p(x, z) is another when phi has "
+                "new weights: a prior that is made of the encoder, as VampPrior's, or an anew that changes theta."
+            )
 
 
 def _reset(judge: LatentVariableModel) -> None:
