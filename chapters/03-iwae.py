@@ -1137,7 +1137,7 @@ plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Explain.** $0.044$. Four numbers and one sample are worth what the Gaussian that covers reaches with $11$, and the one that
-# seeks with no $K$ in sight. Left you see what is lost: a continuous $f$ cannot tear the noise in two, so a bridge is left between the humps.
+# seeks with no $K$ in sight. Left you see what is lost: four numbers have too little shape, so a bridge is left between the humps. (Continuity is not to blame: the quantile function of the posterior, fed with the normal's distribution function, is continuous and makes it exactly.)
 # With humps $8$ apart it costs $0.09$ nats. The two ways **add up**: $8$ samples of the flow are at $0.005$.
 #
 # On the reference model the shift and the scale are enough (an *affine* flow, push $= 0$): they make $q$ the posterior, and the gap

@@ -1468,24 +1468,30 @@ plt.show()
 #
 # **We were fooled by our own table, by up to nineteen nats.** Refit and AIS agree within a tenth of a nat everywhere, and they say:
 #
-# * **Point 5 is wrong.** The AAE, adversarial KL and Stein decoders are level with the VAE's, $-23.7$ to $-23.8$. What is broken is their *encoder*. There is a mismatch, of $0.2$ nats at least; "above $10$ nats" was not measured: of $N = 1437$ images the information is at most $\log N$, so *rate minus information* cannot be below rate $- \log N$, which is some $25$ nats for the AAE, wherever its codes lie.
-# * **Point 4 keeps a quarter of its nat.** MMD-VAE (IMQ) is $0.15$ to $0.45$ nats below the VAE with these two seeds, not a whole one. With RBF it is $0.5$ to $0.95$, for there the own encoder was nearly right.
-# * **Points 1 to 3 and 6 stand.** For the VAE, the $\beta$-VAEs and the minibatch KL the own encoder lost less than $0.05$ nats.
+# * **Of point 5 the encoders are left.** Needles stand, and the information at its ceiling. But the decoders of AAE, adversarial KL and Stein are level with the VAE's, $-23.6$ to $-23.8$. Nor was a mismatch above $10$ nats measured: of $N = 1437$ images the information is at most $\log N$, so *rate minus information* is at least rate $- \log N$, some $25$ nats for the AAE, wherever its codes lie. The
+#   discriminator finds that there is a mismatch, $0.28 \pm 0.06$ nats at least for the AAE and $1.0 \pm 0.1$ for Stein. It ranks nothing: for the $\beta$-VAE with $\beta = 0.5$ the same judge says $0.4$ at least.
+# * **Point 4 keeps a quarter of its nat.** MMD-VAE (IMQ) is $0.15$ and $0.45$ nats below the VAE with these two seeds. With RBF it is $0.54$ and $0.95$, for there the own encoder was nearly right.
+# * **Point 2 stands.** KL minibatch, the InfoVAE with it and $\beta = 0.5$ are about $0.3$ nats better than the VAE by either judge. Points 1, 3 and 6 are about information and neighbours, on which no judge was asked.
 #
 # **A table that judges a decoder by its own encoder judges both.** Only a second judge tells a bad decoder from a bad encoder.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 mean = {row: {c: v.mean() for c, v in values.items() if c not in ("row", "device")} for row, values in judged.items()}
-far = "Stein", "KL adversarial", "AAE (JS adversarial)"
-near_own = "VAE", "beta-VAE .5", "beta-VAE 2", "KL minibatch"
+far, aae = ("Stein", "KL adversarial", "AAE (JS adversarial)"), "AAE (JS adversarial)"
 assert all(abs(mean[row]["refit"] - mean[row]["ais"]) < 0.1 for row in mean) and len(mean) == 12
 assert all(-23.85 < run["refit"] < -23.6 for run in judges["runs"] if run["row"] in far)
 assert 18.5 < max(mean[row]["refit"] - mean[row]["own"] for row in mean) < 19.5
-assert all(mean[row]["kl"] > 0.2 for row in far) and abs(mean[far[2]]["rate_less_log_b"] - 25) < 0.5
-assert all(abs(mean[row]["refit"] - mean[row]["own"]) < 0.05 for row in (*near_own, "InfoVAE .5, KL minibatch"))
-by_seed = lambda row: judged["VAE"]["refit"] - judged[row]["refit"]
-assert all(0.1 < gap < 0.46 for gap in by_seed("MMD-VAE, IMQ"))
-assert all(0.45 < gap < 0.96 for gap in by_seed("MMD-VAE, RBF"))
+error = lambda row: np.sqrt((judged[row]["kl_error"] ** 2).sum()) / 2  # over held-out codes, of a mean of two
+assert round(mean[aae]["kl"], 2) == 0.28 and round(error(aae), 2) == 0.06 and mean[aae]["kl"] > 4 * error(aae)
+assert round(mean["Stein"]["kl"], 1) == 1.0 and round(error("Stein"), 1) == 0.1
+assert abs(mean[aae]["rate_less_log_b"] - 25) < 0.5 and round(mean["beta-VAE .5"]["kl"], 1) == 0.4
+below_vae = lambda row: judged["VAE"]["refit"] - judged[row]["refit"]
+assert list(below_vae("MMD-VAE, IMQ").round(2)) == [0.15, 0.45] and list(below_vae("MMD-VAE, RBF").round(2)) == [0.54, 0.95]
+lost = lambda judge: mean["VAE"][judge] - mean["MMD-VAE, IMQ"][judge]
+assert 0.2 < lost("refit") / lost("own") < 0.3
+for judge in ("refit", "ais"):
+    for row in ("KL minibatch", "InfoVAE .5, KL minibatch", "beta-VAE .5"):
+        assert 0.25 < mean[row][judge] - mean["VAE"][judge] < 0.38 and (judged[row][judge] > judged["VAE"][judge]).all()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # A recorded number is a claim. Here is one row made again before your eyes, in less than half a minute: MMD-VAE with IMQ, with a seed that is *not* in the record. Expect $\log \hat p$ within about half a nat of the record. The
@@ -1507,7 +1513,7 @@ live = {"log_p": log_p_hat, "mutual_information": told_here}
 for c, value in live.items():
     there = [round(float(v), 2) for v in seen["MMD-VAE, IMQ"][c]]
     print(f"{c:>18}: live {value:.2f}, recorded {there}")
-    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < 2.0  # nats: four sds of a seed
+    assert abs(value - seen["MMD-VAE, IMQ"][c].mean()) < {"log_p": 0.7}.get(c, 2.2)  # four sds of a seed
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two columns, one for the VAE and one for MMD-VAE. Above: 40 images decoded from draws of the prior, in both many look like digits. Below: the means of the codes of the test digits along their two widest directions, coloured by digit, over the prior's circles; with radius 1 and 2; both clouds fill the circles, and codes of one digit lie loosely together."}}
 fig, axes = plt.subplots(2, 2, figsize=(9, 6.4), height_ratios=[1, 1.6])
