@@ -1486,7 +1486,8 @@ assert round(mean[aae]["kl"], 2) == 0.28 and round(error(aae), 2) == 0.06 and me
 assert round(mean["Stein"]["kl"], 1) == 1.0 and round(error("Stein"), 1) == 0.1
 assert abs(mean[aae]["rate_less_log_b"] - 25) < 0.5 and round(mean["beta-VAE .5"]["kl"], 1) == 0.4
 below_vae = lambda row: judged["VAE"]["refit"] - judged[row]["refit"]
-assert list(below_vae("MMD-VAE, IMQ").round(2)) == [0.15, 0.45] and list(below_vae("MMD-VAE, RBF").round(2)) == [0.54, 0.95]
+assert list(below_vae("MMD-VAE, IMQ").round(2)) == [0.15, 0.45]
+assert list(below_vae("MMD-VAE, RBF").round(2)) == [0.54, 0.95]
 lost = lambda judge: mean["VAE"][judge] - mean["MMD-VAE, IMQ"][judge]
 assert 0.2 < lost("refit") / lost("own") < 0.3
 for judge in ("refit", "ais"):
