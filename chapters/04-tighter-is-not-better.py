@@ -11,7 +11,7 @@
 #
 # You need chapter 03: $L_K$, the shares $\tilde w$, the riddle on its last page.
 #
-# **Part 1: reading 50 minutes, doing 25 minutes. Part 2: reading 35 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
+# **Part 1: reading 50 minutes, doing 25 minutes. Part 2: reading 40 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the ratio with exercise 1, 15 the mechanism (blackboard,
@@ -468,9 +468,10 @@ assert abs(4096 * moments("phi", 4096).mean / limit - 1) < 1e-3
 assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Why these conditions: with m the mean weight, E[grad log m] = E[g_1 / m], g = grad w. Compare m with m', which lacks the
-# first weight: with E[g] = 0, K E[g_1 / m] = -E[g_1 w_1 / (m m')], which tends to -E[g w] = -grad chi^2 / 2 (p(x) = 1). The
-# variance goes in the same way. Negative powers of m stay bounded: m is above the geometric mean, so E[m^-4] <= E[w^(-4/K)]^K.
+# Why these conditions: with m the mean weight, E[grad log m] = E[g_1 / m], g = grad w. Compare m with m', which lacks
+# the first weight: with E[g] = 0, K E[g_1 / m] = -E[g_1 w_1 / (m m')], which tends to -E[g w] = -grad chi^2 / 2, where
+# p(x) = 1. The variance goes in the same way. Negative powers of m stay bounded: m lies above the geometric mean of
+# the weights, so E[m^-4] <= E[w^(-4/K)]^K.
 for relative_width, powers in ((0.6**0.5, (-0.39, -0.44)), (0.5, (-0.12, -0.13))):
     case_of = exact.case_with(relative_width, 0.5)
     finite = case_of.model.chi_squared(case_of.x, case_of.mean, case_of.std).isfinite().item()
@@ -478,7 +479,7 @@ for relative_width, powers in ((0.6**0.5, (-0.39, -0.44)), (0.5, (-0.12, -0.13))
     assert finite == (relative_width**2 > 0.5)
     assert tuple(round(math.log(ratio_of(4 * K) / ratio_of(K), 4), 2) for K in (2**10, 2**18)) == powers
 assert round(0.5 / width * 1.3, 2) == 1.03  # the reference is 1.3 posterior widths wide
-# log p = -exp(z^4): if all K draws lie above t, |g| is at least 4 t^3 exp(t^4). That times the probability has no bound.
+# log p = -exp(z^4): if all K draws lie above t, |g| is at least 4 t^3 exp(t^4), with the probability P(z > t)^K.
 steep = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
 density, log_slope = -0.5 * steep**2 - 0.5 * math.log(2 * math.pi), 3 * steep.abs().log() + math.log(4) + steep**4
 log_weight = -(steep**4).exp() - density
