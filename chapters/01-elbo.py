@@ -1082,12 +1082,15 @@ verdict
 # and Bishop 1999; Lucas et al. 2019). Let $\lambda_1 \ge \lambda_2 \ge \dots$ be the eigenvalues of the data's covariance.
 #
 # > **Theorem · the threshold of a linear VAE.** At its best, unit $l$ is alive $\iff \lambda_l > \sigma^2$, and then
-# > $E_x[\mathrm{KL}_l] = \tfrac12 \log (\lambda_l / \sigma^2)$. A weight $\beta$ on the KL acts as $\beta\sigma^2$ in the place of $\sigma^2$.
+# > $E_x[\mathrm{KL}_l] = \tfrac12 \log (\lambda_l / \sigma^2)$. A weight $\beta$ on the KL acts as $\beta\sigma^2$ in the place of
+# > $\sigma^2$, here too: $\tfrac12 \log (\lambda_l / \beta\sigma^2)$.
 # >
-# > *Conditions.* Encoder and decoder are matrices; the noise is Gaussian, $\sigma^2 I$, and fixed; the encoder's covariance is diagonal,
-# > free and the same for all $x$; the best model, not the one that training happens to find.
+# > *Conditions.* The prior is $N(0, I)$; encoder and decoder are matrices, with free intercepts or centred data; the noise is Gaussian,
+# > $\sigma^2 I$, and fixed; the encoder's covariance is diagonal, free and the same for all $x$; the best model, not the one that
+# > training happens to find.
 # >
-# > *Where one fails.* A decoder that is no matrix keeps a code above the threshold: the box at the end of this section.
+# > *Where one fails.* Without intercepts the second moments count, not the covariance: the largest of the digits is $10.5$, of their
+# > covariance $0.70$. A decoder that is no matrix keeps a code above the threshold: the box at the end of this section.
 # >
 # > *Source.* Tipping and Bishop (1999) for the likelihood, Lucas et al. (2019) for the ELBO (their numbers were not looked up).
 #
@@ -1160,6 +1163,12 @@ labs.ALL["01.units"]()
 # > training finds.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+as_they_are = digits.train.double()  # no intercept: the same training with second moments, at noise 1
+about_zero = as_they_are.T @ as_they_are / len(as_they_are)
+assert round(torch.linalg.eigvalsh(about_zero)[-1].item(), 1) == 10.5
+uncentred = linear_vaes(about_zero.float(), torch.tensor([1.0, 1.0]), torch.tensor([1.0, 4.0]), steps=400)
+law = 0.5 * (torch.linalg.eigvalsh(about_zero)[-1] / torch.tensor([1.0, 4.0])).log()
+assert (uncentred[:, 0] - law).abs().max() < 0.05 and uncentred[:, 1].max() < 0.01
 assert round(eigenvalues[0].item(), 3) == 0.701 and 45 < 32 / eigenvalues[0].item() < 46
 centred = digits.train.double() - digits.train.double().mean(0)
 towards = torch.linalg.eigh(S.double())[1][:, -5:].T * torch.tensor([0.5, 2.0, -0.5, -2.0])[:, None, None]

@@ -892,10 +892,12 @@ plt.show()
 # > The mean stays right for a random $c$ that is independent of $z$, such as that of the other samples, **leave-one-out**.
 # >
 # > *Conditions.* $\nabla_\phi \int = \int \nabla_\phi$, hence $E_q[s] = 0$: the places where $q > 0$ may not move with $\phi$, and something
-# > integrable must stay above $|\nabla_\phi q\, \log w|$. For $c^*$: $E[s^2] > 0$, and $E[s^2 \log^2 w] < \infty$.
+# > integrable must stay above $|\nabla_\phi q\, \log w|$. For $c^*$, which is that of one parameter: $0 < E[s^2] < \infty$, and
+# > $E[s^2 \log^2 w] < \infty$.
 # >
 # > *Where one fails.* A uniform $q$ on $[0, \phi]$ has $s = -1/\phi$ always, so a $c$ moves the mean by $c/\phi$. And leave-one-out
-# > needs *independent* samples: with two mirrored ones, $\mu \pm \sigma\epsilon$, it gives **twice** the gradient.
+# > needs *independent* samples: with two mirrored ones, $\mu \pm \sigma\epsilon$, it gives **twice** the slope in $\mu$, $-4.214$
+# > for $-2.107$, and **none** of that in $\log \sigma$, $0$ for $-0.690$.
 # >
 # > *Source.* Greensmith et al. (2004) derive the optimal baseline; leave-one-out: Mnih and Rezende (2016), Kool et al. (2019).
 # > (Their theorems' numbers were not looked up.)
@@ -913,6 +915,9 @@ assert round(c_star, 3) == -3.046 and round(gain[0] / gain[1], 2) == 0.95
 # The two failures in the box. Mirrored samples: the other one's log w is this one's at -t, so it is no constant for it.
 mirrored = expect((log_w_grid - log_w_grid.flip(0)) * score)  # each of the two samples contributes the same
 assert abs(t + t.flip(0)).max() < 1e-9 and abs(mirrored - 2 * elbo_slope) < 1e-6 and abs(expect(score)) < 1e-9
+by_log_std = t**2 - 1  # d log q / d log sigma: the same for both, while log w less the other's changes its sign
+assert abs(expect((log_w_grid - log_w_grid.flip(0)) * by_log_std)) < 1e-9
+assert [round(value, 3) for value in (mirrored, elbo_slope, expect(log_w_grid * by_log_std))] == [-4.214, -2.107, -0.69]
 # A uniform q on [0, phi] and log w = -z: d/dphi E[-z] is -1/2, and the formula gives 1/2 + c/phi.
 phi, places = 2.0, torch.linspace(0, 2, 200_001, dtype=torch.float64)
 of_c = lambda c: ((-places - c) * (-1 / phi)).mean().item()
@@ -1171,7 +1176,9 @@ assert [round(value, 3) for value in (*alone, shared)] == [-3.046, -3.736, -3.35
 # > *Conditions.* Those of the baseline; $K \ge 2$; the samples come from $r = q$ and **stay where they are** when $\phi$ is turned.
 # >
 # > *Where one fails.* Let the samples move with $\phi$, $z = \mu + \sigma\epsilon$. Then it is the slope of $\mathrm{Var}_q[\log w]$ itself, with another
-# > value: for the reference $q$ half of it is $3.56$, where VarGrad gives $2.107$. Both end at the posterior; only one is the ELBO's.
+# > value: for the reference $q$ half of it is $3.56$, where VarGrad gives $2.107$. Both end at the posterior if the family of $q$
+# > holds it. Else not even the goal is the same: for $\log p(x, z) = 2z - e^z$ and a Gaussian $q$ the ELBO is highest at mean
+# > $0.44$ and width $0.71$, and $\mathrm{Var}_q[\log w]$ is least at $0.51$ and $0.63$.
 # >
 # > *Source.* Richter et al. (2020), who name it and state it "under certain conditions"; derived above.
 
@@ -1201,6 +1208,26 @@ log_w_moved = model.log_joint(x, z_moved[:, None])[:, 0] - Normal(moved, std).lo
 half = 0.5 * ((weight * log_w_moved**2).sum() - (weight * log_w_moved).sum() ** 2)
 by_path_too = torch.autograd.grad(half, moved)[0].item()
 assert round(by_path_too, 2) == 3.56 == round(0.5 * std.item() ** 2 / v**2, 2) and round(-elbo_slope, 3) == 2.107
+# log p = 2z - e^z: both goals by quadrature, climbed from one start.
+ends = {}
+for goal in ("ELBO", "Var"):
+    at = torch.tensor([0.0, 0.0], dtype=torch.float64, requires_grad=True)  # q's mean and log width
+    newton = torch.optim.LBFGS([at], max_iter=200, line_search_fn="strong_wolfe", tolerance_change=1e-14)
+
+    def loss():
+        newton.zero_grad()
+        places = at[0] + at[1].exp() * t[::40]
+        log_ratio, share = 2 * places - places.exp() + t[::40] ** 2 / 2 + at[1], weight[::40] * 40
+        mean_log_w = (share * log_ratio).sum()
+        value = -mean_log_w if goal == "ELBO" else (share * (log_ratio - mean_log_w) ** 2).sum()
+        value.backward()
+        return value
+
+    newton.step(loss)
+    ends[goal] = (at[0].item(), at[1].exp().item())
+    assert at.grad.abs().max() < 1e-6
+assert [tuple(round(value, 2) for value in ends[goal]) for goal in ends] == [(0.44, 0.71), (0.51, 0.63)]
+assert abs(ends["ELBO"][0] - (math.log(2) - 0.25)) < 1e-6 and abs(ends["ELBO"][1] - 0.5**0.5) < 1e-6  # by hand
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # The same number twice, so one line of code gives an unbiased gradient with a baseline.

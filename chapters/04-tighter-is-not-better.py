@@ -11,7 +11,7 @@
 #
 # You need chapter 03: $L_K$, the shares $\tilde w$, the riddle on its last page.
 #
-# **Part 1: reading 50 minutes, doing 25 minutes. Part 2: reading 35 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
+# **Part 1: reading 50 minutes, doing 25 minutes. Part 2: reading 40 minutes, doing 35 minutes.** What is marked *may wait* is counted; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and lab, 10 the ratio with exercise 1, 15 the mechanism (blackboard,
@@ -443,11 +443,15 @@ assert all(each.angle_to_elbo(K) < 90 for each in fan for K in (2, 8, 64, 1024))
 # > **Theorem · the two rates.** $\mathrm{SNR}_\theta / \sqrt{MK}$ tends to $|\nabla_\theta \log p(x)| \,/\, \mathrm{sd}[\nabla_\theta (w/p(x))]$, and
 # > $\mathrm{SNR}_\phi / \sqrt{M/K}$ to $\tfrac12 |\nabla_\phi \chi^2| \,/\, \mathrm{sd}[\nabla_\phi (w/p(x))]$, for any one parameter.
 # >
-# > *Conditions.* The samples are independent; $w$ and its gradients have finite moments up to the fourth; neither $\nabla_\theta \log p(x)$ nor $\nabla_\phi \chi^2$ is 0. A finite $\chi^2$ alone is not enough.
+# > *Conditions.* $K \to \infty$; the samples are independent; $\mathbb E[w^2]$ and $\mathbb E[|\nabla w|^2]$ are finite, and the standard deviation below the line is not 0. And weights near 0 are rare enough for the gradient of
+# > $\log \frac1K \sum_k w_k$ to have a finite variance: it is enough that $\mathbb E[w^{-a}]$ is finite for one $a > 0$. Where $\nabla_\theta \log p(x)$ or $\nabla_\phi \chi^2$ is 0, so is the limit.
 # >
-# > *Where a moment is missing.* A $q$ of $0.6$ of the posterior's variance, half a unit beside it, has a finite $\chi^2$. Between $K = 1024$ and $4096$ its encoder's ratio falls with the power $-0.39$, not $-0.5$.
+# > *Too slow to see.* A $q$ of $0.6$ of the posterior's variance, half a unit beside it ($1.03$ posterior widths), meets them all. Still, its encoder's ratio falls with the power $-0.39$ between $K = 1024$ and $4096$, and with $-0.44$ up to a million.
 # >
-# > *Source.* Rainforth et al. (2018), theorem 1.
+# > *Where one fails.* Half as wide as the posterior, half a unit beside it, $\mathbb E[w^2] = \infty$: the power is $-0.12$, and $-0.13$ up to a million. With $\log p(x, z) = -e^{z^4}$ and $q = \mathcal N(\phi, 1)$ all moments of $w$ and $\nabla w$ are
+# > finite, no $\mathbb E[w^{-a}]$ is, and the gradient $g$ of the bound has $\mathbb E|g| = \infty$ for every $K$: there is no ratio.
+# >
+# > *Source.* Rainforth et al. (2018), theorem 1. We could not look up its list of conditions; those above are derived, in the folded cell below.
 
 # %% slideshow={"slide_type": "subslide"}
 mu = mean.clone().requires_grad_()
@@ -464,9 +468,29 @@ assert abs(4096 * moments("phi", 4096).mean / limit - 1) < 1e-3
 assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
-narrow = exact.RowGradients(exact.case_with(0.6**0.5, 0.5))
-fall = math.log(narrow.signal_to_noise("iwae", "mean", 1, 4096) / narrow.signal_to_noise("iwae", "mean", 1, 1024), 4)
-assert round(fall, 2) == -0.39 and narrow.log_w.exp().square().mean().isfinite()
+# Why these conditions: with m the mean weight, E[grad log m] = E[g_1 / m], g = grad w. Compare m with m', which lacks
+# the first weight: with E[g] = 0, K E[g_1 / m] = -E[g_1 w_1 / (m m')], which tends to -E[g w] = -grad chi^2 / 2, where
+# p(x) = 1. The variance goes in the same way. Negative powers of m stay bounded: m lies above the geometric mean of
+# the weights, so E[m^-4] <= E[w^(-4/K)]^K.
+for relative_width, powers in ((0.6**0.5, (-0.39, -0.44)), (0.5, (-0.12, -0.13))):
+    case_of = exact.case_with(relative_width, 0.5)
+    finite = case_of.model.chi_squared(case_of.x, case_of.mean, case_of.std).isfinite().item()
+    ratio_of = lambda K, of=exact.RowGradients(case_of): of.signal_to_noise("iwae", "mean", 1, K)
+    assert finite == (relative_width**2 > 0.5)
+    assert tuple(round(math.log(ratio_of(4 * K) / ratio_of(K), 4), 2) for K in (2**10, 2**18)) == powers
+assert round(0.5 / width * 1.3, 2) == 1.03  # the reference is 1.3 posterior widths wide
+# log p = -exp(z^4): if all K draws lie above t, |g| is at least 4 t^3 exp(t^4), with the probability P(z > t)^K.
+steep = torch.linspace(-6, 6, 240_001, dtype=torch.float64)
+density, log_slope = -0.5 * steep**2 - 0.5 * math.log(2 * math.pi), 3 * steep.abs().log() + math.log(4) + steep**4
+log_weight = -(steep**4).exp() - density
+for moment in (1, 2, 4, 20):  # the weight's and its slope's, at phi = 0: next to nothing comes from |z| > 2
+    for value in ((density + moment * f).exp() for f in (log_weight, log_weight + log_slope)):
+        assert value[steep.abs() > 2].sum() < 1e-12 * value.sum() < math.inf
+assert (density - 0.01 * log_weight)[steep > 3].min() > 1e30  # the logarithm of what E[w^-.01] adds up
+for K in (1, 16, 256):
+    all_above = lambda t, K=K: K * torch.special.log_ndtr(torch.tensor(-t, dtype=torch.float64)).item()
+    floors = [t**4 + math.log(4 * t**3) + all_above(t) for t in (12.0, 14.0, 16.0)]
+    assert 1000 < floors[0] < floors[1] < floors[2]  # of log E|g|, and (t^4 against K t^2 / 2) without end
 # The theorem's constants: sd[grad w / p(x)] by a million draws, its own error by that of a variance.
 eps = torch.randn(1_000_000, generator=seeded(11), dtype=torch.float64)
 z = centre + width * eps
@@ -1245,7 +1269,7 @@ assert medians[1, 64][1] > 2 * medians[1, 1][1]
 # what it could.**
 #
 # **How much of it is noise?** Read the rows from the top. IWAE itself gains something: these passes take smaller steps (the course's rate, $0.001$), and smaller steps average away more noise. DReG has the *same goal* as
-# IWAE and a clearer gradient, and gets further. Both gains are **drowned signal**. What DReG does not recover and the ELBO does, more than a nat, is a **different goal**. The encoder is a diagonal Gaussian and
+# IWAE and a clearer gradient, and gets further. Both gains are **drowned signal**. What DReG does not recover and the ELBO does, more than a nat, is at most a **different goal**. The encoder is a diagonal Gaussian and
 # cannot hold the posterior of this decoder. For large $K$ the best such Gaussian is the one with the smallest $\chi^2$, not the smallest KL. Where the family holds the posterior, as on the reference model,
 # this last part is zero.
 
@@ -1287,8 +1311,10 @@ for row in kept["settings"]["rows"]:
 #   in every seed: $0.05$ *below* the encoder that nobody trained on. On the VAE's decoder all lie within $0.01$; DReG's is ahead, and between the ELBO's and IWAE's no difference can be seen. No encoder is good as such, only for a number of samples.
 # * **And the decoder?** It matters more than the encoder. With *any* of the five the VAE's decoder has a smaller difference than IWAE's with any. So the difference in the big table judged decoders first: how easy a posterior is for a diagonal Gaussian. The
 #   active units go with the decoder too: ten of IWAE's with each encoder, and $5.5$ (DReG) to $6.2$ of the VAE's.
-# * **How much of the riddle is another goal?** On IWAE's decoder the way from the kept encoder to the ELBO's is $2.3$ nats of ELBO. DReG, which climbs $L_{64}$ with little noise, goes $1.1$ of them. What it does not go, $54 \pm 3\%$, is another goal. After 48 passes
-#   it is $51 \pm 3\%$, and DReG still climbs a little. **About half of the riddle is signal that drowned. The other half is a bound that wants another $q$.**
+# * **How much of the riddle is another goal?** On IWAE's decoder the way from the kept encoder to the ELBO's is $2.3$ nats of ELBO. DReG, which climbs $L_{64}$ with little noise, goes $1.1$ of them. What it does not go, $54 \pm 3\%$, is **at most** what the other goal
+#   takes: all four were trained on from the same kept encoder, and after 48 passes, where it is $51 \pm 3\%$, DReG still climbs. (So does the ELBO's.) **About half of the riddle is signal that drowned. The other half, at most, is a bound that wants another $q$.**
+#
+# All errors are over the six seeds only: the 360 test images are one set. Where the text says that one encoder beats another, the difference is at least $3.9$ of its standard errors; by Student's $t$ of six seeds chance does that once in 88 times.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The table and the three answers, all from the record.
@@ -1307,12 +1333,13 @@ for name, (elbos, differences) in printed.items():
     five = [f"{name}: {encoder}" for encoder in encoders]
     assert [round(over_seeds(row, "elbo").mean().item(), 2) for row in five] == elbos
     assert [round(short_by[row].mean().item(), 3) for row in five] == differences
-    assert all(beats(f"{name}: dreg", row) > 2.5 for row in five if "dreg" not in row)
-    assert max(five, key=lambda row: over_seeds(row, "elbo").mean()) == f"{name}: elbo"
+    assert all(beats(f"{name}: dreg", row) > 3.9 for row in five if "dreg" not in row)
+    by_elbo = [over_seeds(f"{name}: elbo", "elbo") - over_seeds(row, "elbo") for row in five if row != f"{name}: elbo"]
+    assert all(z_of_seeds(lead) > 3.9 for lead in by_elbo)
     units = [round(over_seeds(row, "active_units").mean().item(), 1) for row in five]
     assert units == {"VAE": [6.0, 6.2, 6.2, 5.5, 6.0], "IWAE": [10.0] * 5}[name]
 order = ["IWAE: elbo", "IWAE: as it was", "IWAE: iwae", "IWAE: miwae(8, 8)", "IWAE: dreg"]
-assert all(beats(better, worse) > 2.5 for worse, better in zip(order, order[1:]))
+assert all(beats(better, worse) > 3.9 for worse, better in zip(order, order[1:]))
 below = short_by["IWAE: elbo"] - short_by["IWAE: as it was"]
 assert (below < 0).all() and round(below.mean().item(), 2) == -0.05
 assert all((short_by["IWAE: elbo"] < short_by[row]).all() for row in order[1:])
@@ -1328,7 +1355,13 @@ shares[", 48 passes"] = (over_seeds("IWAE: elbo, 48 passes", "elbo") - over_seed
 assert [round(value.mean().item(), 1) for value in (way, way - left_over)] == [2.3, 1.1]
 percent = [(100 * share.mean().item(), 100 * share.std().item() / len(share) ** 0.5) for share in shares.values()]
 assert [(round(mean_of), round(error)) for mean_of, error in percent] == [(54, 3), (51, 3)]
-assert z_of_seeds(over_seeds("IWAE: dreg, 48 passes", "elbo") - over_seeds("IWAE: dreg", "elbo")) > 2.5
+for name in ("dreg", "elbo"):  # both still climb
+    assert z_of_seeds(over_seeds(f"IWAE: {name}, 48 passes", "elbo") - over_seeds(f"IWAE: {name}", "elbo")) > 3.9
+assert len(x_test) == 360
+# Student's t of 5 degrees of freedom, both tails above 3.9, by its density on a grid.
+beyond = torch.linspace(3.9, 2000, 2_000_001, dtype=torch.float64)
+student = torch.distributions.StudentT(torch.tensor(5.0, dtype=torch.float64))
+assert round(1 / (2 * torch.trapezoid(student.log_prob(beyond).exp(), beyond).item())) == 88
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Before the last cell, take bets on three numbers. Ask now: *log p(x) did not move, so what did we gain?* An encoder that can be used: for features, for denoising, for fast evaluation
@@ -1426,7 +1459,7 @@ assert z_of_seeds(over_seeds("IWAE: dreg, 48 passes", "elbo") - over_seeds("IWAE
 # | CIWAE | $\beta\,\mathrm{ELBO} + (1-\beta)\,\mathrm{IWAE}$ | `objectives.get("ciwae", beta=0.05)` |
 # | PIWAE | $\theta$: IWAE$(MK)$, $\phi$: MIWAE$(M, K)$ | `objectives.get("piwae")`, your `two_goals` |
 # | a bound made tight by $K$ | says nothing about the KL of $q$ | `model.kl`, next to `log_p - L_K` |
-# | the goals | the same where the family holds the posterior; else $L_K$ wants a wider $q$: about half of the riddle | `gap_of`, record `one_decoder` |
+# | the goals | the same where the family holds the posterior; else $L_K$ wants a wider $q$: at most about half of the riddle | `gap_of`, record `one_decoder` |
 #
 # **Next.** All three repairs walk around the problem: they trade tightness for signal. Chapter 05 repairs the gradient itself. The same bound, the same mean, and a ratio that *rises* with $K$.
 #
