@@ -14,8 +14,8 @@ is there with a probability of the order :math:`n^{-a-1}`. Three sums decide:
 
 No other P makes the last two finite at once, unless q is the posterior: by Cauchy and Schwarz
 :math:`(\sum 1/k)^2 \le \sum P(N \ge k)\, \sum 1 / (k^2 P(N \ge k))`. Here a = 1.2: a mean, a finite cost, and a
-variance that grows like the fifth root of the longest length. A geometric tail has no mean at all: :math:`P(N = n)\, E|Y_n|` is
-then of the order 1/n.
+variance that grows like the fifth root of the longest length. A geometric tail has no mean at all:
+:math:`P(N = n)\, E|Y_n|` is then of the order 1/n.
 """
 
 from __future__ import annotations
