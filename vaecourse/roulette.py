@@ -3,15 +3,19 @@ r"""An unbiased estimate of log p(x): SUMO, the telescoping series of the bounds
 .. math:: \log p(x) = E[\hat L_1] + \sum_{k \ge 1} E[\hat L_{k+1} - \hat L_k], \qquad
           \hat L_k = \log \frac1k \sum_{j \le k} w_j
 
-The k-th term is there with probability :math:`P(N \ge k)` and is divided by it: Russian roulette. With
-:math:`m_k = E(\hat L_k - \log p(x))^2` the estimate from a single sample on has the variance
+The k-th step is there with probability :math:`P(N \ge k)` and is divided by it: Russian roulette. Steps of one sample
+have the variance :math:`\chi^2 / k^2` for large k, where :math:`\chi^2` is finite, and next to no covariance. With
+:math:`P(N \ge k) = k^{-a}` an estimate that ends at n has thus a standard deviation of the order :math:`n^{a-1/2}`, and
+is there with a probability of the order :math:`n^{-a-1}`. Three sums decide:
 
-.. math:: \sum_{k \ge 1} \frac{m_k - m_{k+1}}{P(N \ge k)} - m_1
+* the mean, :math:`E|Y| \sim \sum n^{-3/2}`, exists for every a > 0;
+* the cost, :math:`E[N] = \sum k^{-a} = \zeta(a)`, is finite for a > 1;
+* the variance, of the order :math:`\sum k^{a-2}`, is finite for a < 1.
 
-and takes :math:`1 + \sum_{k \ge 1} P(N \ge k)` samples. As :math:`m_k \approx \chi^2 / k`, or falls more slowly where
-:math:`\chi^2` is infinite, no choice of P makes both finite: by Cauchy and Schwarz
-:math:`(\sum 1/k)^2 \le \sum P(N \ge k)\, \sum 1 / (k^2 P(N \ge k))`. The roulette here has a finite cost, and
-an infinite variance unless q is the posterior.
+No other P makes the last two finite at once, unless q is the posterior: by Cauchy and Schwarz
+:math:`(\sum 1/k)^2 \le \sum P(N \ge k)\, \sum 1 / (k^2 P(N \ge k))`. Here a = 1.2: a mean, a finite cost, and a
+variance that grows like the fifth root of the longest length. A geometric tail has no mean at all:
+:math:`P(N = n)\, E|Y_n|` is then of the order 1/n.
 """
 
 from __future__ import annotations
@@ -23,42 +27,41 @@ from torch import Tensor
 
 from vaecourse import arguments, bounds
 
-KNEE, KEPT = 80, 0.9  # from where on the probability falls by a factor at each step, and the factor
+POWER = 1.2  # above 1, so that the mean length is finite, and not by much, so that the variance is slow to grow
 
 
 def survival(k: Tensor) -> Tensor:
-    r"""P(N >= k): 1 / k up to 80, and a tenth less at each step from there.
+    r"""P(N >= k), before the cut at the longest length: :math:`k^{-1.2}`.
 
     Shapes: as ``k``, whole numbers >= 1. Raises ``TypeError`` for what is no tensor of them, ``ValueError`` for k < 1.
-    Source: arXiv 2004.00353, as two public implementations have it.
 
-    >>> survival(torch.tensor([1, 2, 80, 81]))
-    tensor([1.0000, 0.5000, 0.0125, 0.0113], dtype=torch.float64)
+    >>> survival(torch.tensor([1, 2, 80]))
+    tensor([1.0000, 0.4353, 0.0052], dtype=torch.float64)
     """
     if not isinstance(k, Tensor) or k.is_floating_point() or k.is_complex() or k.dtype == torch.bool:
         raise TypeError(f"k must be a tensor of whole numbers, got {getattr(k, 'dtype', type(k).__name__)}.")
     if k.numel() and int(k.min()) < 1:
         raise ValueError(f"k must be at least 1, got {int(k.min())} among its entries.")
-    k = k.double()
-    return 1 / k.clamp(max=KNEE) * KEPT ** (k - KNEE).clamp(min=0)
+    return k.double() ** -POWER
 
 
-def lengths(M: int, B: int, generator: torch.Generator | None = None) -> Tensor:
-    """How many terms each of M estimates for B points takes, N >= 1, by ``survival``: whole numbers ``[M, B]``.
+def lengths(M: int, B: int, longest: int, generator: torch.Generator | None = None) -> Tensor:
+    r"""How many steps each of M estimates for B points takes, :math:`\min(\lfloor U^{-1/a} \rfloor, \text{longest})`.
 
-    It then looks at N + 1 samples: 6.1 on average, and never at 400. Raises ``ValueError`` for M or B < 1.
+    Whole numbers ``[M, B]``, with P(N >= k) = ``survival(k)`` up to ``longest``. What the cut costs: the mean of
+    ``sumo`` is then that of the bound of start + longest samples, and no longer log p(x). An estimate looks at N + 1
+    samples, 4.5 on average for a longest of 80, and never above 6.6. Raises ``ValueError`` for M, B or longest < 1.
 
-    >>> lengths(1, 8, torch.Generator().manual_seed(1))
-    tensor([[1, 1, 1, 1, 2, 1, 1, 3]])
+    >>> lengths(1, 8, 80, torch.Generator().manual_seed(1))
+    tensor([[1, 1, 1, 1, 1, 1, 1, 2]])
     """
-    shape = arguments.count("M", M), arguments.count("B", B)
+    shape, most = (arguments.count("M", M), arguments.count("B", B)), arguments.count("longest", longest)
     u = 1 - torch.rand(shape, generator=generator, dtype=torch.float64)  # in (0, 1]: N >= k if u <= P(N >= k)
-    beyond = KNEE + ((KNEE * u).log() / math.log(KEPT)).clamp(min=0).floor()
-    return torch.where(u * KNEE > 1, (1 / u).floor(), beyond).long()
+    return (u ** (-1 / POWER)).floor().clamp(max=most).long()
 
 
 def sumo(log_w: Tensor, N: Tensor, start: int = 1) -> Tensor:
-    r"""SUMO, the mean over M of estimates that are unbiased for log p(x); no bound.
+    r"""SUMO, the mean over M of estimates that have no bias but that of the longest length; no bound.
 
     .. math:: \hat L_s + \sum_{k=1}^{N} \frac{\hat L_{s+k} - \hat L_{s+k-1}}{P(N \ge k)}, \qquad s = \text{start}
 
@@ -67,12 +70,13 @@ def sumo(log_w: Tensor, N: Tensor, start: int = 1) -> Tensor:
         N: ``[M, B]``, of ``lengths``, drawn without a look at ``log_w``.
         start: the samples that every estimate begins with: more of them, less noise.
 
-    Shapes: ``-> [B]``. Its gradient is unbiased for that of log p(x), where the order of mean and slope may be changed.
+    Shapes: ``-> [B]``. Its mean is exactly E[L] of start + longest samples, as is that of its gradient.
     Raises ``TypeError`` unless N is whole numbers, and ``ValueError`` for an N that is not [M, B], below 1 or beyond
-    the samples, and where the first ``start`` weights of a group are all zero. Source: arXiv 2004.00353.
+    the samples, and where the first ``start`` weights of a group are all zero. Source: arXiv 2004.00353, with another
+    P(N >= k).
 
     >>> log_w = torch.tensor([1.0, 3.0, 2.0]).log()[None, :, None]
-    >>> sumo(log_w, torch.tensor([[2]]))  # log 1 + log 2 + 2 (log 2 - log 2)
+    >>> sumo(log_w, torch.tensor([[2]]))  # log 1 + log 2 + 2^1.2 (log 2 - log 2)
     tensor([0.6931])
     """
     log_w = arguments.log_weights(log_w)
