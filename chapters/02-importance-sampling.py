@@ -1209,23 +1209,31 @@ half = 0.5 * ((weight * log_w_moved**2).sum() - (weight * log_w_moved).sum() ** 
 by_path_too = torch.autograd.grad(half, moved)[0].item()
 assert round(by_path_too, 2) == 3.56 == round(0.5 * std.item() ** 2 / v**2, 2) and round(-elbo_slope, 3) == 2.107
 # log p = 2z - e^z: both goals by quadrature, climbed from one start.
-ends = {}
-for goal in ("ELBO", "Var"):
+
+
+def loss_at(goal, at):
+    places = at[0] + at[1].exp() * t[::40]
+    log_ratio, share = 2 * places - places.exp() + t[::40] ** 2 / 2 + at[1], weight[::40] * 40
+    mean_log_w = (share * log_ratio).sum()
+    return -mean_log_w if goal == "ELBO" else (share * (log_ratio - mean_log_w) ** 2).sum()
+
+
+def lowest(goal):
+    """The mean and the width of q where a goal is least."""
     at = torch.tensor([0.0, 0.0], dtype=torch.float64, requires_grad=True)  # q's mean and log width
     newton = torch.optim.LBFGS([at], max_iter=200, line_search_fn="strong_wolfe", tolerance_change=1e-14)
 
     def loss():
         newton.zero_grad()
-        places = at[0] + at[1].exp() * t[::40]
-        log_ratio, share = 2 * places - places.exp() + t[::40] ** 2 / 2 + at[1], weight[::40] * 40
-        mean_log_w = (share * log_ratio).sum()
-        value = -mean_log_w if goal == "ELBO" else (share * (log_ratio - mean_log_w) ** 2).sum()
-        value.backward()
+        (value := loss_at(goal, at)).backward()
         return value
 
     newton.step(loss)
-    ends[goal] = (at[0].item(), at[1].exp().item())
     assert at.grad.abs().max() < 1e-6
+    return at[0].item(), at[1].exp().item()
+
+
+ends = {goal: lowest(goal) for goal in ("ELBO", "Var")}
 assert [tuple(round(value, 2) for value in ends[goal]) for goal in ends] == [(0.44, 0.71), (0.51, 0.63)]
 assert abs(ends["ELBO"][0] - (math.log(2) - 0.25)) < 1e-6 and abs(ends["ELBO"][1] - 0.5**0.5) < 1e-6  # by hand
 

@@ -475,7 +475,8 @@ assert abs(moments("theta", 4096).mean - to_learn) < 2e-4
 for relative_width, powers in ((0.6**0.5, (-0.39, -0.44)), (0.5, (-0.12, -0.13))):
     case_of = exact.case_with(relative_width, 0.5)
     finite = case_of.model.chi_squared(case_of.x, case_of.mean, case_of.std).isfinite().item()
-    ratio_of = lambda K, of=exact.RowGradients(case_of): of.signal_to_noise("iwae", "mean", 1, K)
+    rows_of = exact.RowGradients(case_of)
+    ratio_of = lambda K, of=rows_of: of.signal_to_noise("iwae", "mean", 1, K)
     assert finite == (relative_width**2 > 0.5)
     assert tuple(round(math.log(ratio_of(4 * K) / ratio_of(K), 4), 2) for K in (2**10, 2**18)) == powers
 assert round(0.5 / width * 1.3, 2) == 1.03  # the reference is 1.3 posterior widths wide
