@@ -20,7 +20,7 @@ module                what it holds
 ``train``             the training loop over ``batches``; ``checkpoint`` is its file, which survives a kill, and
                       ``description`` what that says of the run
 ``infovae``           the InfoVAE family: a rate, and a divergence of the codes as a whole from the prior
-``evaluate``          log p(x) at K = 5000 in flat memory, active units, mutual information
+``evaluate``          log p(x) at K = 5000 in flat memory, or by judges that are not the encoder; what codes carry
 ``recorded``          results that take too long for a page, with their settings, seeds, commit and times
 ``plots``             the course's figures and their one style
 ``labs``              the live panels

@@ -223,6 +223,17 @@ def finite(log_w: Tensor) -> Tensor:
     return torch.where(zero, least - 2000.0, log_w)
 
 
+def log_sum_of_others(log_w: Tensor) -> Tensor:
+    """The log of the sum of all weights of a group but one: of those before it and those after, so nothing cancels.
+
+    Shapes: ``[M, K, B] -> [M, K, B]``.
+    """
+    none = torch.full_like(log_w[:, :1], -math.inf)
+    before = torch.cat([none, log_w.logcumsumexp(1)[:, :-1]], 1)
+    after = torch.cat([log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
+    return torch.logaddexp(before, after)
+
+
 def mean_over_subsets(log_w: Tensor, left_out: int, fixed: int = 0) -> Tensor:
     """The mean of log-mean-exp over all subsets of K - left_out of the K samples: [M, K, B] -> [M, B].
 
@@ -232,10 +243,7 @@ def mean_over_subsets(log_w: Tensor, left_out: int, fixed: int = 0) -> Tensor:
     """
     M, K, B = log_w.shape
     if left_out == 1:  # two runs, from the first sample on and up to the last
-        none = log_w.new_full((M, 1, B), -math.inf)
-        before = torch.cat([none, log_w.logcumsumexp(1)[:, :-1]], 1)
-        after = torch.cat([log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
-        return torch.logaddexp(before, after)[:, fixed:].mean(1) - math.log(K - 1)
+        return log_sum_of_others(log_w)[:, fixed:].mean(1) - math.log(K - 1)
     if left_out == 0:
         return log_w.logsumexp(1) - math.log(K)
     run = log_w.new_full((K + 1, K + 1, M, B), -math.inf)

@@ -24,7 +24,7 @@ import math
 import torch
 from torch import Tensor
 
-from vaecourse import arguments
+from vaecourse import arguments, bounds
 
 
 def none(log_w: Tensor) -> Tensor:
@@ -156,11 +156,8 @@ class _Group:
 
     @property
     def log_others(self) -> Tensor:
-        """The log of the sum of all but one: of those before and of those after, so that nothing cancels."""
-        none = torch.full_like(self.log_w[:, :1], -math.inf)
-        before = torch.cat([none, self.log_w.logcumsumexp(1)[:, :-1]], 1)
-        after = torch.cat([self.log_w.flip(1).logcumsumexp(1).flip(1)[:, 1:], none], 1)
-        return torch.logaddexp(before, after)
+        """The log of the sum of all but one."""
+        return bounds.log_sum_of_others(self.log_w)
 
     @property
     def left_out(self) -> Tensor:

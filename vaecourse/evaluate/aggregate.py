@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -86,8 +87,7 @@ def aggregate_gap(
     quarter, best = pair(chosen_by, 20 * len(chosen_by)), (math.inf, judge)
     with torch.enable_grad():
         for step in range(1, steps + 1):
-            drawn = pair(seen, batch_size)
-            descent.step(optimizer, judge.parameters(), lambda: backward(*drawn))  # noqa: B023
+            descent.step(optimizer, judge.parameters(), partial(backward, *pair(seen, batch_size)))
             if step % max(1, steps // LOOKS) == 0:
                 with torch.no_grad():
                     loss = float(discriminator_loss(*map(judge, quarter)))

@@ -93,16 +93,13 @@ def ais(
     is_latent_variable_model(model)
 
     def of_points(points: Data) -> Annealed:
-        path, shape = _path(model, points, _schedule(T)), _shape(model, points)
-        begin = lambda: _prior_draws(model, (1, C, *shape), points, generator)
-        sizes, _, _ = _anneal(path, begin(), steps, generator)
-        _, log_w, accepted = _anneal(path, begin(), steps, generator, sizes, progress)
+        _, log_w, accepted = _from_the_prior(model, points, _schedule(T), C, steps, generator, progress)
         log_w = arguments.finite("log_w", arguments.in_float64(log_w))  # [C, B]
         log_p = log_w.logsumexp(0) - math.log(C)
         error = (log_w - log_p).exp().std(0) / math.sqrt(C) if C > 1 else torch.full_like(log_p, math.nan)
-        return Annealed(*(arguments.at_least_float32(of.to(points_type(points))) for of in (log_p, error, accepted)))
+        like = batches.lead(points).dtype
+        return Annealed(*(arguments.at_least_float32(of.to(like)) for of in (log_p, error, accepted)))
 
-    points_type = lambda points: batches.lead(points).dtype
     with evaluating(model):
         return Annealed(*map(torch.cat, zip(*of_each(model, x, batch_size, of_points), strict=True)))
 
@@ -134,11 +131,9 @@ def sandwich(
         raise TypeError(f"simulate must be given for a {type(model).__name__}: it makes n pairs (z, x) of the model.")
     with evaluating(model):
         z, x = simulate(n, generator) if simulate else _made_by(model, n, generator)  # type: ignore[arg-type]
-        there, back = (_path(model, x, betas) for betas in (_schedule(T), _schedule(T).flip(0)))
-        shape = _shape(model, x)
-        sizes, _, _ = _anneal(there, _prior_draws(model, (1, C, *shape), x, generator), steps, generator)
-        _, up, _ = _anneal(there, _prior_draws(model, (1, C, *shape), x, generator), steps, generator, sizes)
-        _, down, _ = _anneal(back, z.expand(1, C, *shape).clone(), steps, generator, sizes.flip(0))
+        sizes, up, _ = _from_the_prior(model, x, _schedule(T), C, steps, generator)
+        back = _path(model, x, _schedule(T).flip(0))
+        _, down, _ = _anneal(back, z.expand(1, C, *z.shape).clone(), steps, generator, sizes.flip(0))
         up, down = (arguments.finite("log_w", arguments.in_float64(log_w)) for log_w in (up, down))
         return Sandwich(up.logsumexp(0) - math.log(C), math.log(C) - down.logsumexp(0))
 
@@ -203,6 +198,22 @@ def _made_by(model: VAE, n: int, generator: torch.Generator | None) -> tuple[Ten
         return z, torch.bernoulli(mean, generator=generator)
     noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
     return z, mean + model.log_noise.exp() * noise
+
+
+def _from_the_prior(
+    model: LatentVariableModel,
+    points: Data,
+    betas: Tensor,
+    C: int,
+    leapfrog: int,
+    generator: torch.Generator | None,
+    progress: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As ``_anneal``, with step sizes that a run before has tuned."""
+    path, shape = _path(model, points, betas), (1, C, *_shape(model, points))
+    begin = lambda: _prior_draws(model, shape, points, generator)
+    sizes, _, _ = _anneal(path, begin(), leapfrog, generator)
+    return _anneal(path, begin(), leapfrog, generator, sizes, progress)
 
 
 def _anneal(

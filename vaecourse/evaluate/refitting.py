@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -126,7 +127,7 @@ def _one_pass(
     total, points = 0.0, 0
     for batch in through:
         here = batches.on(device, batch)
-        value: Tensor = descent.step(optimizer, phi, lambda: objectives.backward(judge, here, row, M, K, noise))  # noqa: B023
+        value: Tensor = descent.step(optimizer, phi, partial(objectives.backward, judge, here, row, M, K, noise))
         total, points = total + float(value.sum()), points + len(value)
     return total / points
 

@@ -48,8 +48,7 @@ def settings(rows: dict[str, dict[str, Any]], scale: Scale) -> dict[str, Any]:
         "model": size_of(scale)._asdict() | {"epochs": schedule(scale)["epochs"]},
         "schedule": schedule(scale),
         "rows": rows,
-        "evaluation": "test means in nats: ELBO from 1000 samples, L_64 as the mean of 20, log p with K = "
-        f"{scale.samples}",
+        "evaluation": evaluation(scale),
     }
 
 
@@ -66,10 +65,13 @@ def measure(rows: dict[str, dict[str, Any]], row: str, seed: int, scale: Scale, 
         "row": row,
         "seed": seed,
         **judged(model, images, scale),
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
+        **machinery.cost(wall, processor),
     }
+
+
+def evaluation(scale: Scale) -> str:
+    """What ``judged`` does."""
+    return f"test means in nats: ELBO from 1000 samples, L_64 as the mean of 20, log p with K = {scale.samples}"
 
 
 def judged(model: VAE, images: Images, scale: Scale) -> Run:

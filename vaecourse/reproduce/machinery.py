@@ -44,6 +44,10 @@ class Machinery:
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high" if self.precision == "tf32" else "highest")
 
+    def cost(self, wall: float, processor: float) -> dict[str, float | str]:
+        """What a run says of its seconds, and of where they were spent."""
+        return {"wall_seconds": round(wall, 1), "processor_seconds": round(processor, 1), "device": str(self)}
+
     def rounding(self) -> contextlib.AbstractContextManager[Any]:
         """What the forward pass runs in."""
         if self.precision == "bf16":

@@ -87,9 +87,7 @@ def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
         "elbo": round(float(elbo.mean()), 4),
         "log_p": round(float(log_p.mean()), 4),
         "encoder_parameters": sum(p.numel() for p in model.phi().values()),
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
+        **machinery.cost(wall, processor),
     }
 
 

@@ -43,9 +43,7 @@ def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
         "row": row,
         "seed": seed,
         **{name: round(float(value), 4) for name, value in found.items()},
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
+        **machinery.cost(wall, processor),
     }
 
 

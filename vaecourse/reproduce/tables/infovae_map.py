@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vaecourse import data, divergences, evaluate
-from vaecourse.models import VAE
+from vaecourse.models import VAE, rate
 from vaecourse.reproduce import budget_vaes
 from vaecourse.reproduce.images import images_of, size_of
 from vaecourse.reproduce.infovae_vaes import ROWS, trained
@@ -40,9 +40,7 @@ def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
         "seed": seed,
         **{key: round(value, 5 if key == "mmd2" else 4) for key, value in found.items()},
         "scikit_learn": sklearn.__version__,
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
+        **machinery.cost(wall, processor),
     }
 
 
@@ -85,11 +83,6 @@ def accuracies(model: VAE, images: data.Images) -> dict[str, float]:
     }
     labels, truth = images.train_labels.numpy(), images.test_labels.numpy()
     return {name: float(probe.fit(seen, labels).score(unseen, truth)) for name, probe in probes.items()}
-
-
-def rate(mean: torch.Tensor, log_std: torch.Tensor) -> torch.Tensor:
-    """KL(q(z|x) || N(0, I)) in closed form. Shapes: ``[B, L], [B, L] -> [B]``."""
-    return 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
 
 
 def binary_train(images: data.Images) -> torch.Tensor:

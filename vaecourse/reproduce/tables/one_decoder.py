@@ -51,8 +51,7 @@ def settings(scale: Scale) -> dict[str, Any]:
         "schedule": budget_vaes.schedule(scale),
         "encoder": {"learning_rate": RATE, "batch_size": budget_vaes.BATCH_SIZE},
         "rows": ROWS,
-        "evaluation": "test means in nats: ELBO from 1000 samples, L_64 as the mean of 20, log p with K = "
-        f"{scale.samples}",
+        "evaluation": budget_vaes.evaluation(scale),
     }
 
 
@@ -84,9 +83,7 @@ def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
         "row": row,
         "seed": seed,
         **budget_vaes.judged(model, images, scale),
-        "wall_seconds": round(wall, 1),
-        "processor_seconds": round(processor, 1),
-        "device": str(machinery),
+        **machinery.cost(wall, processor),
     }
 
 
