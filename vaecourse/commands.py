@@ -203,6 +203,7 @@ def reproduce(
     ] = None,
     seeds: Annotated[int, typer.Option(help="of each row")] = 1,
     row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
+    schedule: Annotated[str | None, typer.Option(help="paper, or short: what two cores can do")] = None,
     stages: Annotated[int | None, typer.Option(help="of the IWAE paper's schedule: stage i has 3^i passes")] = None,
     epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
     limit: Limit = None,
@@ -226,7 +227,7 @@ def reproduce(
         from vaecourse.reproduce.processes import joined
 
         full = reproductions.TABLES[arguments.choice("table", table, list(reproductions.TABLES))].full
-        given: dict[str, Any] = {"data": data, "stages": stages, "epochs": epochs}
+        given: dict[str, Any] = {"data": data, "schedule": schedule, "stages": stages, "epochs": epochs}
         given |= {"limit": limit, "test": test, "samples": samples}
         scale = replace(full, **{name: value for name, value in given.items() if value is not None})
         file = Path(f"{table}.json") if to is None else to

@@ -19,7 +19,8 @@ def seeded(seed: int, gpus: bool = False) -> Iterator[None]:
     """What PyTorch draws by itself in the block, first weights for example, comes from ``seed``.
 
     Afterwards its generators are as they were: that of the CPU, and with ``gpus`` those of all GPUs, which only then
-    are seeded. Raises ``ValueError`` or ``TypeError`` for what is no seed.
+    are seeded. Without ``gpus`` what the block makes lies on the CPU, whatever ``torch.set_default_device`` says, for
+    there a seed gives the same numbers on every machine. Raises ``ValueError`` or ``TypeError`` for what is no seed.
 
     >>> with seeded(3):
     ...     first = nn.Linear(2, 1)
@@ -30,7 +31,8 @@ def seeded(seed: int, gpus: bool = False) -> Iterator[None]:
     seed = arguments.count("seed", seed, at_least=0)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if gpus else []):
         (torch.manual_seed if gpus else torch.default_generator.manual_seed)(seed)
-        yield
+        with contextlib.nullcontext() if gpus else torch.device("cpu"):
+            yield
 
 
 def finite_gradients(parameters: Iterable[nn.Parameter]) -> None:
