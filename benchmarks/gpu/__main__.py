@@ -5,7 +5,8 @@
 
 It needs PyTorch, what `vaecourse` imports to compute (numpy, tqdm, safetensors, filelock, pooch, typer), pytest for the
 tests, and MNIST: fetched, or in the folder that VAECOURSE_DATA names. Each part is written to RESULT.json and to
-RESULT.md beside it as soon as it is done; the same line again does what is missing.
+RESULT.md beside it as soon as it is done; the same line again does what is missing. A result of another machine or
+another commit is kept in kept/ first, and a file that is no result is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--rehearse", action="store_true", help="on the CPU, small")
     parser.add_argument("--minutes", type=float, default=8.0, help="that all of it may take")
     parser.add_argument("--to", type=Path, default=FOLDER / "result.json", help="the JSON file; the table is beside it")
-    parser.add_argument("--part", choices=list(PARTS), action="append", help="this part only, also if it is there")
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="this part, even if it is there")
     options = parser.parse_args()
     begun = time.monotonic()
     if not options.rehearse and not torch.cuda.is_available():
@@ -40,7 +41,20 @@ def main() -> int:
         return 2
     device = torch.device("cpu" if options.rehearse else "cuda")
     minutes = min(options.minutes, 1.0) if options.rehearse else options.minutes
-    result = _begun(options.to, _machine(device))
+    if options.to.suffix != ".json":
+        raise ValueError(f"to must end in .json, got {options.to}: the table goes beside it, with .md in its place.")
+    with files.locked(options.to, "measuring"):
+        result = _measured(options, device, minutes, begun)
+    print(report.markdown(result))
+    return 0 if result.get("tests", {}).get("failed", 0) == 0 else 1
+
+
+def _measured(options: argparse.Namespace, device: torch.device, minutes: float, begun: float) -> dict[str, Any]:
+    """The result, part by part, each of which is in the files once it is done."""
+    page, known = options.to.with_suffix(".md"), files.Known()
+    files.refuse(options.to, RESULT)
+    files.refuse(page, files.TEXT)
+    result = _begun(options.to, _machine(device), known)
     for name, run in PARTS.items():
         if options.part and name not in options.part:
             continue
@@ -52,21 +66,32 @@ def main() -> int:
         start = time.monotonic()
         result[name] = run(device, left, options.rehearse, options.to)
         result[name]["seconds"] = round(time.monotonic() - start, 1)
-        files.replace(options.to, (json.dumps(result, indent=1) + "\n").encode())
-        files.replace(options.to.with_suffix(".md"), report.markdown(result).encode())
-    print(report.markdown(result))
-    return 0 if result.get("tests", {}).get("failed", 0) == 0 else 1
+        files.write(options.to, (json.dumps(result, indent=1) + "\n").encode(), RESULT, known)
+        files.write(page, files.signed(report.markdown(result)), files.TEXT, known)
+    return result
 
 
-def _begun(file: Path, machine: dict[str, Any]) -> dict[str, Any]:
+def _is_result(file: Path) -> bool:
+    try:
+        found = json.loads(files.content(file, files.LONGEST_TEXT))
+        return {"machine"} <= found.keys() <= {"machine", "tests", "steps", "training"} and "commit" in found["machine"]
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return False
+
+
+RESULT = files.Kind("a result of `make gpu`", _is_result)
+
+
+def _begun(file: Path, machine: dict[str, Any], known: files.Known) -> dict[str, Any]:
     """What is in the file, if it is of this machine and this commit; else the beginning of a new one."""
-    new = {"machine": machine}
     if file.is_file():
-        found = json.loads(file.read_text(encoding="utf-8"))
-        if found.get("machine") == machine:
+        files.saw(file, seen := files.Known())
+        found: dict[str, Any] = json.loads(files.content(file, files.LONGEST_TEXT))
+        if found["machine"] == machine:
+            known |= seen
             return found
-        print(f"{file} is of another machine or another commit: it is made anew.")
-    return new
+        print(f"{files.shown(file)} is of another machine or another commit: it is made anew.")
+    return {"machine": machine}
 
 
 def _machine(device: torch.device) -> dict[str, Any]:

@@ -6,14 +6,19 @@ a record of `python -m vaecourse reproduce`, so they can be gone on with, and co
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
 import math
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vaecourse import reproduce, train
+from vaecourse import recorded, reproduce, train
 from vaecourse.recorded import Record
 from vaecourse.reproduce.ensemble import Ensemble
 from vaecourse.reproduce.images import images_of
@@ -38,9 +43,8 @@ def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[s
     start = time.monotonic()
     per_pass = {row: seconds_of_a_pass(row, scale, seeds, machinery) for row in rows}
     left -= time.monotonic() - start + JUDGING * len(rows) + 10
-    passes = 2 if rehearse else max(1, math.floor(left / sum(per_pass.values())))
-    scale = Scale(**{**scale.__dict__, "epochs": passes})
-    record = file.with_name(f"{file.stem}-iwae.json")
+    record, passes = record_of(file, scale, 2 if rehearse else max(1, math.floor(left / sum(per_pass.values()))))
+    scale = replace(scale, epochs=passes)
     table = reproduce.make("iwae", record, scale, seeds, rows, together=seeds, machinery=machinery, progress=False)
     print(table)
     found = Record(record, reproduce.settings_of(reproduce.TABLES["iwae"], scale)).runs
@@ -52,6 +56,22 @@ def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[s
         "nll": {row: [run["nll"] for run in found if run["row"] == row] for row in rows},
         "aim": AIM,
     }
+
+
+def record_of(file: Path, scale: Scale, passes: int) -> tuple[Path, int]:
+    """The record to fill, and its passes: one of this machine and commit goes on with its own, any other stays."""
+    for number in itertools.count(1):
+        record = file.with_name(f"{file.stem}-iwae{f'-{number}' if number > 1 else ''}.json")
+        if not os.path.lexists(record):
+            return record, passes
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # no record, or one of something else
+            found = recorded.content(record)
+            begun: int = found["settings"]["scale"]["epochs"]
+            settings = reproduce.settings_of(reproduce.TABLES["iwae"], replace(scale, epochs=begun))
+            here = json.loads(json.dumps([settings, recorded.machine(), recorded.commit()]))
+            if [found["settings"], found["machine"], found["commit"]] == here:
+                return record, begun
+    raise AssertionError("there is a number for every file")
 
 
 def seconds_of_a_pass(row: str, scale: Scale, seeds: int, machinery: Machinery) -> float:
