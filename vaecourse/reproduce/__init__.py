@@ -77,9 +77,10 @@ def make(
                 if seed not in group:
                     continue
                 under_way = folder / f"{slug(row)}-{'-'.join(map(str, group))}.safetensors"
-                for run in table.measure(row, group, scale, machinery, under_way, progress):
+                made = table.measure(row, group, scale, machinery, under_way, progress)
+                for runs in [made] if isinstance(made, list) else ([run] for run in made):
                     if processes.leads:
-                        record.add(run)
+                        record.add(*runs)  # those made side by side at once, for their checkpoint is of all of them
                         published.write()
                         _clear(folder, record, row)
     return published.write() if processes.leads else ""

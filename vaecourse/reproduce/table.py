@@ -104,7 +104,8 @@ class Table:
         paper: measure -> row -> number of somebody else, to stand beside ours; empty if there is none.
         settings: what all runs have in common, at a scale.
         measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed,
-            from a generator where seeds are trained one by one: what it gives is recorded at once.
+            from a generator where seeds are trained one by one: each is recorded when it comes, those of a list
+            together.
         remark: what a reader of the Markdown table must know, by the settings in a record.
         comparable: whether the paper's numbers and ours are of the same experiment, by the settings in a record.
         full: the scale of the whole experiment, where a caller names no other.
