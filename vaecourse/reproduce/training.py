@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vaecourse import arguments, descent, objectives
-from vaecourse.checkpoint import Checkpoint, fingerprint
+from vaecourse.checkpoint import Checkpoint, fingerprint, is_pass
 from vaecourse.objectives import Objective
 from vaecourse.reproduce.captured import Batches, Graph, Guard
 from vaecourse.reproduce.ensemble import Ensemble, Noise
@@ -73,7 +74,8 @@ def train_ensemble(
         own = {"objective": str(row), "M": M, "K": K, "batch_size": batch_size, "seeds": list(seeds)}
         own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type}
         own |= {"precision": machinery.precision, **(settings or {})}
-        saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators)
+        is_ours = partial(_is_pass, S=ensemble.S)
+        saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators, row=is_ours)
         passes = _resumed(saved, len(rates), machinery)
     row = machinery.prepare(ensemble, row)
     guard = Guard(optimizer, ensemble.parameters()) if machinery.records else None
@@ -106,6 +108,11 @@ def train_ensemble(
                 saved.save(passes)
                 last_save = time.perf_counter()
     return passes
+
+
+def _is_pass(row: list[Any], S: int) -> bool:
+    """Whether this can be a ``Pass`` of so many seeds that a checkpoint has kept."""
+    return is_pass(row) and isinstance(row[0], list) and len(row[0]) == S
 
 
 def _resumed(saved: Checkpoint, passes: int, machinery: Machinery) -> list[Pass]:
