@@ -74,8 +74,7 @@ def train_ensemble(
         own = {"objective": str(row), "M": M, "K": K, "batch_size": batch_size, "seeds": list(seeds)}
         own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type}
         own |= {"precision": machinery.precision, **(settings or {})}
-        is_ours = partial(_is_pass, S=ensemble.S)
-        saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators, row=is_ours)
+        saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators, row=partial(_is_pass, S=ensemble.S))
         passes = _resumed(saved, len(rates), machinery)
     row = machinery.prepare(ensemble, row)
     guard = Guard(optimizer, ensemble.parameters()) if machinery.records else None
