@@ -192,6 +192,17 @@ assert round(flat[0], 1) == 4.1 and abs(flat[1] - flat[0] - math.log(10)) < 1e-3
 #
 # and the sample $\psi_0$ costs nothing. That it is a bound will be proved in a moment.
 
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "subslide"} tags=["hide-input"] mystnb={"image": {"alt": "Four boxes from left to right. Dashed arrows of drawing lead from x to psi_0, from psi_0 to z, and from x to z. A plain arrow leads from z to the decoder's log p(x, z). A dotted arrow bends back from z to the guesses psi_1 to psi_K above psi_0: tau looks at z."}}
+_, ax = plt.subplots(figsize=(9, 2.8))
+free, guessed = "$\\psi_0$", "$\\psi_1, \\ldots, \\psi_K$"
+places = {"x": (0, 0), free: (1.6, 0.7), "z": (3.2, 0), "log p(x, z)": (5.2, 0), guessed: (1.6, 1.6)}
+drawn = [("x", free), (free, "z"), ("x", "z")]
+plots.graph(ax, places, [("z", "log p(x, z)")], dashed=drawn, back=[("z", guessed)])
+plt.show()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Who looks at whom. Dashed, the way a sample is made: $\psi_0$, then $z$ (both may look at $x$). The decoder sees $z$ once. Dotted, $\tau$ goes back from $z$ to guesses at what made it; $\psi_0$ is there already.
+
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 1 · Where the free sample comes from (pen and paper, easy, 4 minutes)
 #
