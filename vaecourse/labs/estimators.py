@@ -199,15 +199,8 @@ class Estimators(Experiment):
         of_log_p = gradient.axvline(0, color=plots.EXACT, linestyle=":", label="exact ∇ log p(x)")
         gradient.set(xlim=(GRADIENT_EDGES[0], GRADIENT_EDGES[-1]), ylim=(0, 1.2), yticks=[])
         gradient.set_xlabel(f"{RUNS} gradients, nats per unit")
-        gradient.legend(
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            fontsize=10,
-            ncols=3,
-            columnspacing=0.8,
-            handlelength=1.3,
-            borderaxespad=0.2,
-        )
+        above: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}
+        gradient.legend(fontsize=10, ncols=3, columnspacing=0.8, handlelength=1.3, **above)
 
         values = value.stairs(np.zeros(len(VALUE_EDGES) - 1), VALUE_EDGES, fill=True, color=plots.MIWAE)
         expected = value.plot([0], [1.05], "v", color=plots.ELBO, markersize=11)[0]
