@@ -962,7 +962,7 @@ plt.show()
 # $0.23$ nats below $\log p(x)$, and no number of samples closes that gap.
 #
 # Daudel and Roueff (2024) derive the SNR of whole and of path-only gradients of this bound for large $K$, and find the path-only one better. (We have read their abstract, not their proofs.) Our table of seven $q$ agrees in its first row and its sixth, with slopes $-\frac12$ and
-# $+\frac12$. The second is on its way there, and for the last $K$ is too small. The rows below $\frac34$ have not the moment that the rate of DReG needs here.
+# $+\frac12$. The second is on its way there, and for the last $K$ is too small. The rows with less than $\frac34$ of the variance have not the moment that the rate of DReG needs here.
 #
 # **In many dimensions.** Let $q$ be the posterior, moved by its own width in each of $D$ dimensions. Then $\log w$ is normal, and everything is exact. **Predict**: which part of what the ELBO lacks do 64 samples **give back**, at $D = 1$, $100$ and $10\,000$? Does $\alpha$ help?
 
@@ -1642,7 +1642,7 @@ assert abs(1024 * moments("iwae", "mean", 1024)[0] + chi_slope / 2) < 0.01
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which estimator?
 #
-# For the encoder: first what $q$ is for, then who has the signal. The numbers first: SNRs, and what is left after some climbing. An SNR is of one point and does not rank trainings: the step size and the last step count too.
+# For the encoder: first what $q$ is for, then who has the signal. The numbers first, for a $q$ that starts so many posterior widths wide and so many units off: exact SNRs, and the KL that is left after climbs like those of *What it buys*, by Adam in steps of $0.02$ or $0.1$. An SNR is of one point and does not rank trainings: the step size and the last step count too.
 
 # %% slideshow={"slide_type": "subslide"}
 STARTS = {"the reference q": (1.3, 0.5), "2.5 widths, 0.5 units off": (2.5, 0.5)}
