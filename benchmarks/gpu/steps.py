@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaecourse import objectives
+from vaecourse import descent, objectives
 from vaecourse.models import VAE
-from vaecourse.reproduce.captured import Graph, Guard
+from vaecourse.reproduce.captured import EAGER, Graph
 
 D, L, HIDDEN, K = 784, 50, (200, 200), 50
 BATCHES = (20, 100, 1000)
@@ -75,7 +75,7 @@ def _row(
     with _in(precision):
         start = time.monotonic()
         step = _step(way, B, precision, device)
-        for _ in range(6):
+        for _ in range(2 * EAGER if way.recorded else 2):
             step()
         warm = time.monotonic() - start
         seconds = _seconds(step, device, rounds)
@@ -98,7 +98,7 @@ def _step(way: Way, B: int, precision: str, device: torch.device) -> Callable[[]
     model, grey = VAE(D, L, HIDDEN).to(device), torch.rand(2000, D, device=device)
     lr = torch.tensor(1e-4, device=device) if way.recorded else 1e-4
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True, capturable=way.recorded)
-    guard = Guard(optimizer, model.parameters())
+    guard = descent.Guard(optimizer, model.parameters())
 
     def loss(x: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
@@ -107,11 +107,12 @@ def _step(way: Way, B: int, precision: str, device: torch.device) -> Callable[[]
     value = torch.compile(loss) if way.compiled else loss
 
     def step(batches: Any) -> Tensor:
-        optimizer.zero_grad()
-        found = value(torch.bernoulli(grey[batches[0]]))
-        found.backward()
-        guard.step()
-        return found.detach()
+        def backward() -> Tensor:
+            found = value(torch.bernoulli(grey[batches[0]]))
+            found.backward()
+            return found.detach()
+
+        return guard.step(backward)
 
     taken = Graph(step, []) if way.recorded else step
     numbers = [torch.randint(len(grey), (B,), device=device)]

@@ -1,9 +1,7 @@
 """A training step as one CUDA graph: what it launches is recorded once, and from then on launched as one.
 
 A step of a small network is a few hundred short kernels, and the processor needs longer to ask for them than a GPU to
-do them. A graph asks once. It needs fixed shapes and a step that never waits for a number; so a gradient that is not
-finite cannot be an error at once. It is a flag on the device, which ``checked`` reads after a pass: from the first such
-step on, that one too, no parameter is changed.
+do them. A graph asks once. It needs fixed shapes and a step that never waits for a number, such as ``descent.Guard``'s.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Batches = Sequence[Tensor]
 """The numbers of the data points of a step: ``[B]`` for each seed."""
@@ -60,23 +58,3 @@ class Graph:
         with torch.cuda.graph(graph, stream=self.beside):
             self.value = self.step(self.batches)
         self.graph = graph
-
-
-class Guard:
-    """A step of a fused optimizer that no gradient takes which is not finite, without a look at the device."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
-        self.optimizer, self.parameters = optimizer, list(parameters)
-        self.spoiled = torch.zeros((), device=self.parameters[0].device)  # 1 from the first such gradient on
-
-    def step(self) -> None:
-        """The optimizer's step, or nothing, and nothing from then on."""
-        norms = torch._foreach_norm([p.grad for p in self.parameters if p.grad is not None])
-        self.spoiled.add_(torch.stack(norms).isfinite().all().logical_not()).clamp_(max=1)
-        self.optimizer.grad_scale, self.optimizer.found_inf = None, self.spoiled  # type: ignore[attr-defined]
-        self.optimizer.step()
-
-    def checked(self) -> None:
-        """Raise ``FloatingPointError`` if there was such a gradient: one look, and one wait."""
-        if self.spoiled.item():
-            raise FloatingPointError("the gradient has entries that are not finite.")

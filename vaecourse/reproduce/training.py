@@ -16,7 +16,7 @@ from tqdm import tqdm
 from vaecourse import arguments, descent, objectives
 from vaecourse.checkpoint import Checkpoint, fingerprint, is_pass
 from vaecourse.objectives import Objective
-from vaecourse.reproduce.captured import Batches, Graph, Guard
+from vaecourse.reproduce.captured import Batches, Graph
 from vaecourse.reproduce.ensemble import Ensemble, Noise
 from vaecourse.reproduce.machinery import Machinery
 
@@ -68,16 +68,14 @@ def train_ensemble(
     ensemble.to(device)
     data = data.to(device)
     optimizer = _adam(ensemble, rates[0], machinery)
-    passes: list[Pass] = []
-    saved = None
-    if checkpoint is not None:
-        own = {"objective": str(row), "M": M, "K": K, "batch_size": batch_size, "seeds": list(seeds)}
-        own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type}
-        own |= {"precision": machinery.precision, **(settings or {})}
-        saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators, row=partial(_is_pass, S=ensemble.S))
-        passes = _resumed(saved, len(rates), machinery)
+    own = {"objective": str(row), "M": M, "K": K, "batch_size": batch_size, "seeds": list(seeds)}
+    own |= {"rates": _digest(rates), "data": fingerprint(data), "device": device.type}
+    own |= {"precision": machinery.precision, **(settings or {})}
+    is_ours = partial(_is_pass, S=ensemble.S)
+    saved = Checkpoint(checkpoint, own, ensemble, optimizer, noise.generators, row=is_ours) if checkpoint else None
+    passes = _resumed(saved, len(rates), machinery) if saved else []
     row = machinery.prepare(ensemble, row)
-    guard = Guard(optimizer, ensemble.parameters()) if machinery.records else None
+    guard = descent.Guard(optimizer, ensemble.parameters()) if machinery.records else None
 
     def take(batches: Batches) -> Tensor:
         return step(ensemble, noise.binary(data, batches), row, M, K, optimizer, noise, machinery, guard)
@@ -89,18 +87,14 @@ def train_ensemble(
         for number, rate in enumerate(rates[len(passes) :], len(passes) + 1):
             wall, processor = time.perf_counter(), time.process_time()
             _set_rate(optimizer, rate)
-            total = torch.zeros(ensemble.S, device=device)
             try:
+                total = torch.zeros(ensemble.S, device=device)
                 for batches in zip(*(order.split(batch_size) for order in noise.orders(len(data))), strict=True):
                     total += taken(batches)
                     bar.update()
-                if guard is not None:
-                    guard.checked()
+                mean = _mean_bounds(processes.sum(total) / len(data), seeds, guard)
             except (ValueError, FloatingPointError) as failure:
                 raise FloatingPointError(f"Pass {number}: {failure}") from failure
-            mean = (processes.sum(total) / len(data)).tolist()
-            if not all(math.isfinite(value) for value in mean):
-                raise FloatingPointError(f"Pass {number}: the bounds of the seeds {list(seeds)} are {mean}.")
             passes.append(Pass(mean, time.perf_counter() - wall, time.process_time() - processor))
             due = time.perf_counter() - last_save > every or number == len(rates)
             if saved is not None and processes.leads and due:
@@ -112,6 +106,16 @@ def train_ensemble(
 def _is_pass(row: list[Any], S: int) -> bool:
     """Whether this can be a ``Pass`` of so many seeds that a checkpoint has kept."""
     return is_pass(row) and isinstance(row[0], list) and len(row[0]) == S
+
+
+def _mean_bounds(mean: Tensor, seeds: Sequence[int], guard: descent.Guard | None) -> list[float]:
+    """The mean bound of each seed in a pass, whose steps and bounds were all finite."""
+    if guard is not None:
+        guard.checked()
+    bounds: list[float] = mean.tolist()
+    if not all(map(math.isfinite, bounds)):
+        raise FloatingPointError(f"the bounds of the seeds {list(seeds)} are {bounds}.")
+    return bounds
 
 
 def _resumed(saved: Checkpoint, passes: int, machinery: Machinery) -> list[Pass]:
@@ -132,7 +136,7 @@ def step(
     optimizer: torch.optim.Optimizer,
     noise: Noise,
     machinery: Machinery,
-    guard: Guard | None = None,
+    guard: descent.Guard | None = None,
 ) -> Tensor:
     """One step of every seed; return the sums of their bounds over our share of the batch, ``[S]``.
 
@@ -151,12 +155,7 @@ def step(
         machinery.processes.total(ensemble.parameters())
         return value
 
-    if guard is None:
-        value = descent.step(optimizer, ensemble.parameters(), backward)
-    else:
-        optimizer.zero_grad()
-        value = backward()
-        guard.step()
+    value = descent.step(optimizer, ensemble.parameters(), backward) if guard is None else guard.step(backward)
     return value.float().unflatten(0, (ensemble.S, -1)).sum(-1)
 
 
