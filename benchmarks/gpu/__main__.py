@@ -24,7 +24,7 @@ from benchmarks.gpu import checks, report, steps, training
 from tools.ending import reports
 from vaecourse import files, recorded
 
-PARTS = {"tests": checks.run, "steps": steps.run, "training": training.run}
+PARTS = {"tests": checks.run, "steps": steps.run, "table": training.table, "long": training.long}
 FOLDER = Path(__file__).parent
 
 
@@ -74,7 +74,7 @@ def _measured(options: argparse.Namespace, device: torch.device, minutes: float,
 def _is_result(file: Path) -> bool:
     try:
         found = json.loads(files.content(file, files.LONGEST_TEXT))
-        return {"machine"} <= found.keys() <= {"machine", "tests", "steps", "training"} and "commit" in found["machine"]
+        return {"machine"} <= found.keys() <= {"machine", *PARTS} and "commit" in found["machine"]
     except (ValueError, AttributeError, TypeError, RecursionError):
         return False
 

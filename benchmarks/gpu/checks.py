@@ -30,7 +30,14 @@ def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[s
             "--tb=short",
             f"--junitxml={report}",
         ]
-        command += ["-p", "no:cacheprovider", "-p", "no:xdist"]
+        command += [
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "-o",
+            "addopts=",
+        ]  # without nbval, which need not be here
         environment = {**os.environ, "VAECOURSE_DEVICE": device.type}
         try:
             subprocess.run(command, cwd=ROOT, env=environment, timeout=min(left, LONGEST), check=False)

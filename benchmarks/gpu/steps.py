@@ -29,8 +29,8 @@ PRECISIONS = ("float32", "tf32", "bf16")
 
 def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[str, Any]:
     """The ceilings of the device, and a row for each way to take a step. What there is no time for is left out."""
-    end = time.monotonic() + min(left, 90.0)
-    batches, rounds = ((20,), 2) if rehearse else (BATCHES, 30)
+    end = time.monotonic() + min(left, 60.0)
+    batches, rounds = ((20,), 2) if rehearse else (BATCHES, 15)
     size = 256 if rehearse else 8192
     precisions = ("float32", "bf16") if rehearse else PRECISIONS
     peak = {precision: _product_rate(device, precision, size) for precision in precisions}
@@ -40,7 +40,7 @@ def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[s
             for precision in precisions:
                 if way.objective != "iwae" and (B, precision) != (batches[-1], precisions[-1]):
                     continue
-                if way.compiled and B == 1000:
+                if way.compiled and (B, precision) not in ((100, "tf32"), (1000, "bf16")):
                     continue
                 if time.monotonic() > end:
                     found["left_out"] = "what time was not enough for"
@@ -61,12 +61,13 @@ class Way:
 
 
 def _ways(rehearse: bool) -> Iterator[Way]:
-    graphs = [False] if rehearse else [True, False]
-    yield from (Way("iwae", 1, K, recorded=graph) for graph in graphs)
-    yield Way("dreg", 1, K, recorded=graphs[0])
-    yield Way("piwae", 5, 10, recorded=graphs[0])
+    graph = not rehearse
+    yield Way("iwae", 1, K, recorded=graph)
+    yield Way("dreg", 1, K, recorded=graph)
+    yield Way("piwae", 5, 10, recorded=graph)
     if not rehearse:
         yield Way("iwae", 1, K, recorded=True, compiled=True)
+        yield Way("iwae", 1, K)
 
 
 def _row(

@@ -136,7 +136,7 @@ def test_a_score_function_is_that_of_the_cpu(device):
     log_w, log_q = torch.randn(2, M, K, B, dtype=torch.float64, generator=generator)
     found = {}
     for place in (torch.device("cpu"), device):
-        q = log_q.to(place).requires_grad_()
+        q = log_q.to(place).detach().requires_grad_()
         w = log_w.to(place)
         gradients.score_function(w, q, gradients.baseline(w, "leave_one_out")).sum().backward()
         found[place.type] = q.grad.cpu()

@@ -76,14 +76,43 @@ def test_a_run_goes_on_from_its_checkpoint(cuda, tmp_path):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 
 
+class Spoiling(list):
+    """Rates; the second pass begins with a poisoned gradient."""
+
+    def __init__(self, rates, poison):
+        super().__init__(rates)
+        self.poison = poison
+
+    def __getitem__(self, where):
+        found = super().__getitem__(where)
+        return self._from(found) if isinstance(where, slice) else found
+
+    def _from(self, rates):
+        for number, rate in enumerate(rates, 1):
+            self.poison.fill_(float("inf") if number == 2 else 1.0)
+            yield rate
+
+
 def test_a_gradient_that_is_not_finite_changes_nothing(cuda):
-    models = ensemble((5,))
-    poison = GREY.clone()
+    row, poison = objectives.get("iwae"), torch.ones((), device=cuda)
+    models, first = ensemble((5,)), ensemble((5,))
+    next(models.parameters()).register_hook(lambda gradient: gradient * poison)
+    how = {"batch_size": 10, "machinery": Machinery(cuda)}  # 23 batches of the same size: all but three are replayed
     with pytest.raises(FloatingPointError, match="Pass 2: the gradient has entries that are not finite"):
-        rates = (1e-3, float("nan"), 1e-3)  # the first pass is right; then every parameter is NaN
-        train_ensemble(
-            models, poison, objectives.get("iwae"), M, K, rates, (5,), batch_size=B, machinery=Machinery(cuda)
-        )
+        train_ensemble(models, GREY, row, M, K, Spoiling([1e-3, 1e-3, 1e-3], poison), (5,), **how)
+    train_ensemble(first, GREY, row, M, K, [1e-3], (5,), **how)
+    for one, other in zip(models.parameters(), first.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_data_on_the_device_trains_as_data_on_the_cpu(device):
+    found = []
+    for place in (torch.device("cpu"), device):
+        model = train.untrained(IMAGES, 4, SETTING)
+        train.fit(model, GREY.to(place), "iwae", M, K, 2, batch_size=B, device=device, progress=False)
+        found.append([p.detach().clone() for p in model.parameters()])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_a_graph_draws_new_noise_each_time(cuda):

@@ -29,11 +29,12 @@ def rehearsed(tmp_path_factory):
 def test_every_part_is_there(rehearsed):
     file, said = rehearsed
     result = json.loads(file.read_text())
-    assert result["machine"]["device"] == "cpu" and result.keys() == {"machine", "tests", "steps", "training"}
+    assert result["machine"]["device"] == "cpu" and result.keys() == {"machine", "tests", "steps", "table", "long"}
     assert result["tests"]["passed"] > 100 and result["tests"]["failed"] == 0
     assert {row["precision"] for row in result["steps"]["rows"]} == {"float32", "bf16"}
     assert all(row["ms"] > 0 and row["products"] > 0 for row in result["steps"]["rows"])
-    assert [len(values) for values in result["training"]["nll"].values()] == [2, 2]
+    assert [len(values) for values in result["table"]["nll"].values()] == [2, 2]
+    assert [len(values) for values in result["long"]["nll"].values()] == [1] and result["long"]["aim"] == 85.28
     page = file.with_suffix(".md").read_text()
     assert page in said and f"{result['tests']['passed']} passed" in page and "| IWAE, k = 50 |" in page
 
@@ -42,7 +43,7 @@ def test_what_is_done_is_not_done_again(rehearsed):
     file, _ = rehearsed
     before = file.read_bytes()
     again = call("--rehearse", "--to", file)
-    assert again.stdout.count("done before") == 3 and file.read_bytes() == before
+    assert again.stdout.count("done before") == 4 and file.read_bytes() == before
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

@@ -6,6 +6,7 @@ do them. A graph asks once. It needs fixed shapes and a step that never waits fo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -46,7 +47,8 @@ class Graph:
             self.batches = [numbers.clone() for numbers in batches]
         self.taken += size == len(self.batches[0])
         self.beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.beside):  # as the recording will be
+        with warnings.catch_warnings(), torch.cuda.stream(self.beside):  # as the recording will be
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True", UserWarning)
             value = self.step(batches)
         torch.cuda.current_stream().wait_stream(self.beside)
         return value
