@@ -161,7 +161,7 @@ assert not math.isfinite(narrow.case.model.chi_squared(*narrow.case[1:]).item())
 # $$ \mathrm{ELBO} = \mathbb E_{z \sim q}\left[ \log \frac{p(x, z)}{q(z \mid x)} \right], \qquad
 # L_K = \mathbb E_{z_1 \dots z_K \sim q}\left[ \log \frac1K \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k \mid x)} \right], $$
 #
-# and $\mathrm{ELBO} = L_1 \le L_K \le L_{K+1} \le \log p(x)$. (The notes that this chapter starts from, the last of the references, print $= \ge$ between $\log p(x)$ and $L_K$: it is $\ge$.)
+# and $\mathrm{ELBO} = L_1 \le L_K \le L_{K+1} \le \log p(x)$. (Zheng's notes, from which this chapter starts, print $= \ge$ between $\log p(x)$ and $L_K$: it is $\ge$.)
 #
 # The ELBO is $KL(q \,\|\, p(z \mid x))$ too low; $L_K$ is closer, the closer the larger $K$. What we want is $\log p(x)$, so a tighter bound
 # should be the better thing to climb. In 2018 Rainforth and others wrote a paper whose title denies it: *Tighter variational bounds are not
@@ -548,7 +548,7 @@ for name, slope, target in (("phi", 1.5 * left / 0.7 - z, limit), ("theta", z * 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # Exact numbers, and each column comes to rest, the two means at the limits in the first line. **Here the noise of the gradient falls with $K$**; the encoder's signal falls faster, and only the ratio tells.
 #
-# An introduction to the IWAE (the last of the references) warns that the variance of this gradient can be a problem "especially when $K$ is very large or the importance weights are highly skewed". The first half has it the wrong way round. The second half
+# ApX's page on the IWAE, in the references, warns that the variance of this gradient can be a problem "especially when $K$ is very large or the importance weights are highly skewed". The first half has it the wrong way round. The second half
 # is right, and belongs to the theorem's conditions. The exact standard deviation of one gradient, $M = 1$, decoder / encoder:
 #
 # | $q$ | $K = 1$ | $K = 16$ | $K = 256$ |
@@ -808,7 +808,7 @@ verdict
 # *ELBO*. That is only the case $K = 1$; in the paper it is MIWAE.)
 #
 # **Read the weights** of each below. "Groups" has what each of the $M = 3$ groups of $K = 4$ samples adds up to. Equal groups: a mean of three logarithms. Unequal ones: all twelve samples under one, and the group with the larger weights counts for more.
-# The rows `iwae` and `piwae` pool their groups in this way, so `iwae` at $(3, 4)$ is $L_{12}$. "Smallest" is the smallest of the twelve weights: `ciwae`, here with its default $\beta = 0.5$, gives none less than $\beta / 12$.
+# Both columns of `iwae` and $\theta$'s of `piwae` are pooled in this way, so `iwae` at $(3, 4)$ is $L_{12}$. "Smallest" is the smallest of the twelve weights: `ciwae`, here with its default $\beta = 0.5$, gives none less than $\beta / 12$.
 
 
 # %% slideshow={"slide_type": "subslide"}
@@ -1499,4 +1499,5 @@ assert round(1 / (2 * torch.trapezoid(student.log_prob(beyond).exp(), beyond).it
 # * Y. Burda, R. Grosse, R. Salakhutdinov (2016). *Importance Weighted Autoencoders.* ICLR. [arXiv 1509.00519](https://arxiv.org/abs/1509.00519)
 # * G. Tucker, D. Lawson, S. Gu, C. J. Maddison (2019). *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives.* ICLR. [arXiv 1810.04152](https://arxiv.org/abs/1810.04152)
 # * P.-A. Mattei, J. Frellsen (2019). *MIWAE: Deep Generative Modelling and Imputation of Incomplete Data Sets.* ICML. [arXiv 1812.02633](https://arxiv.org/abs/1812.02633) (the other MIWAE)
-# * 郑之杰 (Zheng Zhijie, 2022), reading notes on Rainforth et al., in Chinese, from which this chapter starts; `docs/sources.md` goes through them as text 000, and through the introduction to the IWAE as text 003: [0809zheng.github.io](https://0809zheng.github.io/). Its code is [PyTorch-VAE's `miwae.py`](https://github.com/AntixK/PyTorch-VAE/blob/master/models/miwae.py); chapter 01, exercise 6, has its slip.
+# * 郑之杰 (Zheng Zhijie, 2022), reading notes on Rainforth et al., in Chinese, from which this chapter starts: [0809zheng.github.io](https://0809zheng.github.io/). Its code is [PyTorch-VAE's `miwae.py`](https://github.com/AntixK/PyTorch-VAE/blob/master/models/miwae.py); chapter 01, exercise 6, has its slip.
+# * ApX Machine Learning, 重要性加权自编码器 (IWAE), a page of a course on VAEs, in Chinese: [apxml.com](https://apxml.com/zh/courses/vae-representation-learning/chapter-4-vae-inference-techniques/importance-weighted-autoencoders-iwaes)

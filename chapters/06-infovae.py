@@ -882,7 +882,7 @@ labs.ALL["06.mmd"]()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **Explain.** (1) About as often: in $58$ of $100$ clouds, over 400 of them. (2) At both ends. At $h = 0.1$ half of the strokes are shorter than a quarter of the median at $h = 1$: so many codes have hardly a neighbour that the kernel sees, and the
-# others chase the few they have. At $h = 30$ all strokes are there, and $0.005$ long: the kernel is flat over the whole picture, and its slope falls like $1/h^2$. The *statistic* does not mind: it stays $27$ standard deviations out, for the means of
+# others chase the few they have. At $h = 30$ all strokes are there, and $0.005$ long: the kernel is flat over the whole picture, and its slope falls like $1/h^2$. The *statistic* does not mind so wide a kernel: it is $27$ standard deviations out, for the means of
 # the clouds differ, and its null shrinks with it. (3) Two points are about $18$ apart, whichever two they are, and there this kernel is $0.99$ for all of them. The plain RBF with $h = 1$ is about $10^{-68}$ there: nothing again. From $h = 3$ to $15$ it tells the clouds apart, best
 # near $h = 5$, by some $30$ standard deviations.
 
