@@ -12,14 +12,14 @@
 # You need chapters 01 and 03: the ELBO and its gap, posterior collapse, log-weights. One new name: the Jensen-Shannon
 # divergence (JS) of two laws is the mean of their KLs to the average of both, between $0$ and $\log 2$.
 #
-# **Part 1: reading 45 minutes, doing 30 minutes. Part 2: reading 35 minutes, doing 30 minutes. Part 3: reading 40 minutes, doing 20 minutes.** That counts what is marked *may wait*; skip it on a first reading.
+# **Part 1: reading 50 minutes, doing 30 minutes. Part 2: reading 40 minutes, doing 30 minutes. Part 3: reading 40 minutes, doing 20 minutes.** That counts what is marked *may wait*; skip it on a first reading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **Teaching this chapter: 90 minutes.** 10 prediction and the bursting lab, 10 the flat line with exercise 2, 15 the derivation on the
 # board, 10 the map, 20 MMD with the lab, 10 exercise 6 or 7 in pairs, 10 the other divergences and the record, 5 recap. Short of
-# time: leave out *Four more divergences* and exercise 9. Never leave out the flat line: it is the reason for all the rest.
+# time: leave out *KL, JS and Stein* and exercise 9. Never leave out the flat line: it is the reason for all the rest.
 
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"}
 import math
 import time
 from functools import partial
@@ -30,9 +30,9 @@ import torch
 from torch.distributions import MultivariateNormal as Gaussian
 from torch.distributions import Normal
 from torch.nn.functional import softplus
-from tqdm import tqdm
 
-from vaecourse import checks, data, divergences, evaluate, exact, infovae, labs, plots, recorded, train
+from vaecourse import checks, data, divergences, evaluate, exact, infovae, labs
+from vaecourse import plots, recorded, train
 
 plots.use_style()
 f64 = torch.float64
@@ -156,7 +156,7 @@ for tau in (1.0, 0.5, 0.4):
 # One often reads on from here: "so the optimum has $p(x|z) = p(x)$; $z$ and $x$ are independent". Careful. That is *an* optimum, if the decoder
 # can be $p_D$ without any help of $z$. It is not *the* optimum. Let us look at all of them at once.
 #
-# **A model where all is exact.** Data from probabilistic PCA, $D = 4$ and $L = 2$: $p_D = \mathcal N(0, S)$, $S = W W^\top + s^2 I$ with a fixed weight $W$ and noise $s^2 = 0.3$. Take a family of decoders that use
+# **A model where all is exact.** Data from probabilistic PCA, four numbers from two latent ones: $p_D = \mathcal N(0, S)$, $S = W W^\top + s^2 I$ with a fixed weight $W$ and noise $s^2 = 0.3$. Take a family of decoders that use
 # $z$ only by a share $c$, and put what is missing into their noise:
 #
 # $$ p_c(x \mid z) = \mathcal N\big(c\, W z,\ S - c^2 W W^\top\big), \qquad 0 \le c \le 1 . $$
@@ -407,7 +407,7 @@ assert all(runs.max() <= math.log(B) for B, runs in found.items())
 assert abs(averages[8] - 1.7) < 0.1 and 0.05 < told[-1] - averages[128] < 0.3 and abs(averages[2048] - told[-1]) < 0.1
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 3 · Spot the bug: ghosts in the aggregate (medium, 7 minutes)
+# ### Exercise 3 · Spot the bug: the mixture of all codes (medium, 7 minutes)
 #
 # `log_aggregate` should return $\log \hat q(z)$ at `z` `[N, L]` for the mixture of the $B$ Gaussians that an encoder gave, `mean` and `log_std` `[B, L]`. In one dimension it agrees with a formula
 # written by hand. In two it finds codes in places where no code is. Mend it: `[N]`. Until you have an answer, leave the first line as it is.
@@ -685,17 +685,17 @@ plt.show()
 #
 # **A question for this part; guess before you read.** Two clouds of 64 points come from *one* law. You estimate their squared distance without bias, many times over. How often is the estimate below zero: never, now and then, or about every second time?
 #
-# We need a $D$ that sees only samples: codes $\tilde z_j$ from the law $Q$ with density $q(z)$, draws $z_i$ from the prior, $P$. Ask a simple question. *Is there a function $f$ whose mean over the codes differs from its mean over the prior?* If $f$ may be anything, there
+# We need a $D$ that sees only samples: codes $\tilde z_j \sim q(z)$, and draws $z_i \sim p(z)$ of the prior. Ask a simple question. *Is there a function $f$ whose mean over the codes differs from its mean over the prior?* If $f$ may be anything, there
 # always is one. So let it be **smooth**: a sum of bumps, each the kernel $k(z_0, \cdot)$ around some point $z_0$, of total size one. In this class (the unit ball of the kernel's space $\mathcal H_k$) the best one is known,
 #
 # $$ f^*(a) \propto \mathbb E_{\tilde z \sim q}\, k(a, \tilde z) - \mathbb E_{z \sim p}\, k(a, z), $$
 #
 # the **witness**: high where the codes crowd, low where they are missing. The *maximum mean discrepancy* is how far the two means of $f^*$ are apart. That is the norm of the difference of two mean bumps,
 #
-# $$ \mathrm{MMD}_k = \Big\| \int k(z, \cdot)\, dP(z) - \int k(z, \cdot)\, dQ(z) \Big\|_{\mathcal H_k}, \qquad
+# $$ \mathrm{MMD}_k = \Big\| \int k(z, \cdot)\, p(z)\, dz - \int k(z, \cdot)\, q(z)\, dz \Big\|_{\mathcal H_k}, \qquad
 # \mathrm{MMD}^2 = \mathbb E\, k(z, z') + \mathbb E\, k(\tilde z, \tilde z') - 2\, \mathbb E\, k(z, \tilde z), $$
 #
-# multiplied out like $(u - w)^2 = u^2 + w^2 - 2uw$; $z'$ and $\tilde z'$ are second, independent draws. For the kernels here it is zero only if $P = Q$. The two that everybody uses:
+# multiplied out like $(u - w)^2 = u^2 + w^2 - 2uw$; $z'$ and $\tilde z'$ are second, independent draws. For the kernels here it is zero only if $q(z) = p(z)$. The two that everybody uses:
 #
 # $$ \text{RBF: } e^{-|z - z'|^2 / (2 h^2)}, \qquad \text{inverse multiquadratic, IMQ: } \frac{C}{C + |z - z'|^2} . $$
 #
@@ -869,7 +869,7 @@ verdict
 # Two clouds of $n$ points in $d$ dimensions: draws of the prior (grey) and codes (orange), shifted or spread. **Left:** the first two coordinates, and the witness on a plane through the clouds. The strokes are the pull on each code, times
 # $\lambda$. **Top right:** the $U$-statistic (blue), its exact value (dashed), and what shuffled labels give (grey): the *null*, the values that mean nothing. **Bottom right:** the kernel (green) over the distances that occur between points (grey).
 #
-# 1. *same law*: press *New noise* some times. How often is the blue line left of $0$?
+# 1. *same law*: press *New noise* some times. Is the blue line left of $0$ as often as $U$ was above?
 # 2. *shifted*: drag the bandwidth from $0.1$ to $30$. Where do the strokes vanish, and why at both ends?
 # 3. *d = 128, RBF / d²*: look at the bottom right. Why can this kernel not tell the clouds apart? Find a bandwidth with which the plain RBF can.
 
@@ -880,24 +880,62 @@ labs.ALL["06.mmd"]()
 # **10 minutes.** Start with *same law* and *New noise* five times: half the class expects a distance to be positive. Then *shifted* and the bandwidth. Ask now: *what does a point see that has no neighbour within h?* (Nothing: no pull.) Last, the two presets with
 # d = 128: the grey hill of distances is narrow and far out; a kernel must **fall** there, or it sees nothing.
 
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** (1) About as often: in $58$ of $100$ clouds, over 400 of them. (2) At both ends. At $h = 0.1$ half of the strokes are shorter than a quarter of the median at $h = 1$: so many codes have hardly a neighbour that the kernel sees, and the
+# others chase the few they have. At $h = 30$ all strokes are there, and $0.005$ long: the kernel is flat over the whole picture, and its slope falls like $1/h^2$. The *statistic* does not mind so wide a kernel: it is $27$ standard deviations out, for the means of
+# the clouds differ, and its null shrinks with it. (3) Two points are about $18$ apart, whichever two they are, and there this kernel is $0.99$ for all of them. The plain RBF with $h = 1$ is about $10^{-68}$ there: nothing again. From $h = 3$ to $15$ it tells the clouds apart, best
+# near $h = 5$, by some $30$ standard deviations.
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 7 · Spot the bug: an RBF kernel (medium, 6 minutes)
+#
+# This is meant to be the RBF kernel $\exp(-|x - y|^2 / (2 h^2))$ with a bandwidth $h$, a length. It is written as one finds it in a well-known collection of VAEs. Mend it: `[N, d]`, `[P, d]` to `[N, P]`.
+#
+# <details><summary>Hint 1</summary>How often does d divide the squared distance? And what kind of thing is <code>bandwidth</code>, a length or its square?</details>
+#
+# <details><summary>Hint 2</summary>No d stands in the formula. The code brings it in twice: where? Then compare what the formula and the code have below the line.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def rbf_kernel(x, y, bandwidth):
+    return None  # take this line away when you have mended the rest
+    d = x.shape[1]
+    width = 2.0 * d * bandwidth
+    return (-(x[:, None] - y).square().mean(-1) / width).exp()
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["06.spot_the_kernel"](rbf_kernel)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def rbf_kernel(x, y, bandwidth):
+    return (-(x[:, None] - y).square().sum(-1) / (2 * bandwidth**2)).exp()
+
+
+verdict = checks.ALL["06.spot_the_kernel"](rbf_kernel)
+assert verdict.passed
+verdict
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Kernels that go blind
 #
 # In $d$ dimensions two draws of $\mathcal N(0, I)$ are at a squared distance of $2d$, give or take $\sqrt{8d}$. All distances are nearly equal. A kernel must **fall at that distance** to tell anything.
 #
 # * RBF with $h = 1$ has long fallen: at $d = 128$, $k = e^{-128}$. Every pair looks infinitely far.
-# * A published implementation divides by $d$ twice. With $\Delta = z - z'$ it averages $|\Delta|^2$ over dimensions, and then lets its width grow with $d$ as well. What was written $e^{-|\Delta|^2/\sigma}$ computes $e^{-|\Delta|^2/(2 d^2 v)}$ with a setting $v$ of a size near $1$. At $|\Delta|^2 = 2d$ that is $e^{-1/(dv)} \approx 1$. Every pair looks alike.
+# * The published implementation of exercise 7 divides by $d$ twice. With $\Delta = z - z'$ it averages $|\Delta|^2$ over dimensions, and then lets its width grow with $d$ as well. What was written $e^{-|\Delta|^2/\sigma}$ computes $e^{-|\Delta|^2/(2 d^2 v)}$ with a setting $v$ of a size near $1$. At $|\Delta|^2 = 2d$ that is $e^{-1/(dv)} \approx 1$. Every pair looks alike.
 # * $h^2 \propto d$, or the **median heuristic** ($h$ = median distance of the points), puts the fall where the distances are. So does IMQ with $C = 2d$.
 # * A **sum over scales** hedges: one of its terms will fall in the right place.
 
 # %% slideshow={"slide_type": "fragment"}
-print("  d    median distance   sqrt(2d)   log k there:  h = 1   d twice   median")
+print("log k at the distance sqrt(2d), for three widths")
+print("      d    median  sqrt(2d)     h = 1   d twice  h = median")
 for d in (2, 20, 128):
     x, y = torch.randn(2, 64, d, generator=torch.Generator().manual_seed(d))
     median, typical = divergences.median_distance(x, y), math.sqrt(2 * d)
     there = [-d, -1 / d, -d / median**2]  # log k at the distance sqrt(2d)
-    print(f"{d:3}   {median:15.2f}   {typical:8.2f}", " " * 14, end="")
-    print("  ".join(f"{value:8.3f}" for value in there))
+    print(f"{d:7}{median:10.2f}{typical:10.2f}", end="")
+    print("{:10.3f}{:10.3f}{:12.3f}".format(*there))
     assert abs(median / math.sqrt(2 * d) - 1) < (0.25 if d == 2 else 0.05)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -960,8 +998,8 @@ plt.legend(fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With every dimension the two laws get *easier* to tell apart: there are more coordinates to see it in. A kernel of the right width uses that. At $d = 128$ the mean of $U$ is about nine standard deviations out for IMQ, ten for the RBF with $h^2 = d$, and for the
-# kernel that divides by $d$ twice hardly more than the noise of $200$ runs: it is **blind**. (RBF with $h = 1$ is left out at $d = 128$, where $k = e^{-128}$ is all there is to see.) It is not RBF that is bad and IMQ that is good. It is the width. What IMQ buys is patience with one that is too *small*:
+# With every dimension the two laws get *easier* to tell apart: there are more coordinates to see it in. A kernel of the right width uses that. At $d = 128$ the mean of $U$ is $9.5$ standard deviations out for IMQ, $10.4$ for the RBF with $h^2 = d$, and for the
+# kernel that divides by $d$ twice $0.2$, hardly more than the noise of $200$ runs: it is **blind**. (RBF with $h = 1$ is left out at $d = 128$, where $k = e^{-128}$ is all there is to see.) It is not RBF that is bad and IMQ that is good. It is the width. What IMQ buys is patience with one that is too *small*. So vary the width, at $d = 20$:
 
 # %% slideshow={"slide_type": "subslide"}
 d = 20
@@ -986,50 +1024,22 @@ plt.xlabel("factor on the squared width"), plt.ylabel("mean of U / sd of null"),
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A tail like $C/r$ has no length of its own: fifty times too small a $C$ costs IMQ nothing here, and the RBF everything. Too *wide* blinds both, for a wide kernel is a straight line seen from near: it compares the means of the clouds, and these are equal.
+# The RBF is best near $h^2 = d/3$, at $5.6$, and not at $h^2 = d$, factor $1$, which has $3.8$: the pairs that are nearer than most tell more about a wider law. So $h^2 = d$ is right in its order of size and no optimum, and the best width depends on
+# the difference. A tail like $C/r$ has no length of its own: fifty times too small a $C$ costs IMQ nothing here, and the RBF everything. Too *wide* blinds both, for a wide kernel is a straight line seen from near: it compares the means of the clouds, and these are equal.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 # The numbers above, with room for another seed.
 assert abs(signal["IMQ, C = 2d", 2] - 0.8) < 0.4 and abs(signal["IMQ, C = 2d", 20] - 3.4) < 0.7
-assert abs(signal["IMQ, C = 2d", 128] - 9) < 1.5
-assert all(abs(signal["RBF / d²", d]) < 0.5 for d in (20, 50, 128)) and abs(signal["RBF, h² = d", 128] - 10) < 1.7
+assert abs(signal["IMQ, C = 2d", 128] - 9.5) < 0.05 and abs(signal["RBF, h² = d", 128] - 10.4) < 0.05
+assert all(abs(signal["RBF / d²", d]) < 0.5 for d in (20, 50, 128)) and round(signal["RBF / d²", 128], 1) == 0.2
 assert signal["RBF / d²", 2] > signal["RBF / d²", 20] > 0
 assert power["RBF, h² = d", 128] == power["IMQ, C = 2d", 128] == 1.0
 assert power["RBF, h = 1", 50] < 0.2 and power["RBF / d²", 128] < 0.25
 exact_mean = exact.gaussian_mmd2(torch.zeros(20, dtype=f64), torch.full((20,), 1.2, dtype=f64), "imq", 40.0).item()
 assert abs(z_score(batch_u(*distances, kernels(20)["IMQ, C = 2d"]), exact_mean)) < 4
+assert round(factors[np.argmax(rbf_far)], 2) == 0.34 and round(max(rbf_far), 1) == 5.6
+assert rbf_far[6] < round(signal["RBF, h² = d", 20], 1) == 3.8 < rbf_far[5] and factors[5] < 1 < factors[6]
 assert imq_far[0] > 3.5 and imq_far[-1] < 1  # IMQ, fifty times too narrow and fifty times too wide
-
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 7 · Spot the bug: the kernel that sees no dimension (medium, 6 minutes)
-#
-# This is meant to be the RBF kernel $\exp(-|x - y|^2 / (2 h^2))$ with a bandwidth $h$, a length. It is written as one finds it in a well-known collection of VAEs. Mend it: `[N, d]`, `[P, d]` to `[N, P]`.
-#
-# <details><summary>Hint 1</summary>How often does d divide the squared distance? And what kind of thing is <code>bandwidth</code>, a length or its square?</details>
-#
-# <details><summary>Hint 2</summary>No d stands in the formula. The code brings it in twice: where? Then compare what the formula and the code have below the line.</details>
-
-
-# %% slideshow={"slide_type": "skip"} tags=["stub"]
-def rbf_kernel(x, y, bandwidth):
-    return None  # take this line away when you have mended the rest
-    d = x.shape[1]
-    width = 2.0 * d * bandwidth
-    return (-(x[:, None] - y).square().mean(-1) / width).exp()
-
-
-# %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["06.spot_the_kernel"](rbf_kernel)
-
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-def rbf_kernel(x, y, bandwidth):
-    return (-(x[:, None] - y).square().sum(-1) / (2 * bandwidth**2)).exp()
-
-
-verdict = checks.ALL["06.spot_the_kernel"](rbf_kernel)
-assert verdict.passed
-verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How noisy, and how dear?
@@ -1039,14 +1049,15 @@ verdict
 
 # %% slideshow={"slide_type": "fragment"}
 kernel = kernels(20)["IMQ, C = 2d"]
-print("  n   sd of the null   under N(0, 1.44 I): sd    mean   matrix  all differences")
+print("U of one law (null) and of N(0, I) and N(0, 1.44 I); memory of distances")
+print("      n  null: sd        sd      mean      matrix  differences")
 for n in (16, 64, 256):
     x, y, other = torch.randn(3, 50, n, 20, generator=generator)
     null, U = batch_u(*three(x, y), kernel), batch_u(*three(x, 1.2 * other), kernel)
     pairs, differences = squared(x[0], y[0]), x[0][:, None] - y[0]
     sizes = [f"{size.nbytes / 1024:.0f} KiB" for size in (pairs, differences)]
-    print(f"{n:3}   {null.std():14.1e}   {U.std():22.1e} {U.mean():7.1e}", end="   ")
-    print(f"{sizes[0]:>7}  {sizes[1]:>10}")
+    print(f"{n:7}{null.std():10.1e}{U.std():10.1e}{U.mean():10.1e}", end="")
+    print(f"{sizes[0]:>12}{sizes[1]:>13}")
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
 seconds = {}
@@ -1073,6 +1084,39 @@ for n in (16, 256):
     sds[n] = [batch_u(squared(a, a), squared(b, b), squared(a, b), kernel).std() for a, b in pairs]
 assert 11 < sds[16][0] / sds[256][0] < 23 and 3 < sds[16][1] / sds[256][1] < 8
 assert 10_000**2 * 4 == 400e6
+
+# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
+# ### Exercise 8 · Spot the bug: an InfoVAE loss (medium, 7 minutes)
+#
+# `reconstruction` is $\log p(x|z)$ and `rate` the KL of each data point, both `[B]`. `mmd2` is a $U$-statistic, a scalar, and it is right. The loss is not. Mend it so that it is the loss of *The objective, derived*: a scalar.
+#
+# <details><summary>Hint 1</summary><code>mmd2</code> is a mean over pairs already. How many factors stand in front of it in the code, how many in the formula?</details>
+#
+# <details><summary>Hint 2</summary>Reconstruction and rate are right. In front of <code>mmd2</code> belongs one bracket, the last column of the map, and nothing that
+# knows the batch size.</details>
+
+
+# %% slideshow={"slide_type": "skip"} tags=["stub"]
+def infovae_loss(reconstruction, rate, mmd2, alpha, lam):  # [B], [B], a scalar, numbers
+    return None  # take this line away when you have mended the rest
+    n = len(rate)
+    penalty = lam / (n * (n - 1)) * mmd2
+    loss = -reconstruction.mean() + (1 - alpha) * rate.mean()
+    return loss + (alpha + lam - 1) / (n * (n - 1)) * penalty
+
+
+# %% slideshow={"slide_type": "skip"} tags=["check"]
+checks.ALL["06.spot_the_loss"](infovae_loss)
+
+
+# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
+def infovae_loss(reconstruction, rate, mmd2, alpha, lam):
+    return -reconstruction.mean() + (1 - alpha) * rate.mean() + (alpha + lam - 1) * mmd2
+
+
+verdict = checks.ALL["06.spot_the_loss"](infovae_loss)
+assert verdict.passed
+verdict
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A published loss, read line by line
@@ -1109,46 +1153,13 @@ assert f"{in_the_code:.1e}" == "2.3e-05" and round(in_the_code * n * (n - 1), 3)
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # As printed, a weight of $98.5$ has become $2.3 \cdot 10^{-5}$ with one kernel and $0.478$ with the other. The loss still falls. The samples look like those of a $\beta$-VAE with $\beta = 1 - \alpha = 1.5$, for that is what is being trained.
 
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
-# ### Exercise 8 · Spot the bug: the penalty that vanished (medium, 7 minutes)
-#
-# `reconstruction` is $\log p(x|z)$ and `rate` the KL of each data point, both `[B]`. `mmd2` is a $U$-statistic, a scalar, and it is right. The loss is not. Mend it so that it is the loss of *The objective, derived*: a scalar.
-#
-# <details><summary>Hint 1</summary><code>mmd2</code> is a mean over pairs already. How many factors stand in front of it in the code, how many in the formula?</details>
-#
-# <details><summary>Hint 2</summary>Reconstruction and rate are right. In front of <code>mmd2</code> belongs one bracket, the last column of the map, and nothing that
-# knows the batch size.</details>
-
-
-# %% slideshow={"slide_type": "skip"} tags=["stub"]
-def infovae_loss(reconstruction, rate, mmd2, alpha, lam):  # [B], [B], a scalar, numbers
-    return None  # take this line away when you have mended the rest
-    n = len(rate)
-    penalty = lam / (n * (n - 1)) * mmd2
-    loss = -reconstruction.mean() + (1 - alpha) * rate.mean()
-    return loss + (alpha + lam - 1) / (n * (n - 1)) * penalty
-
-
-# %% slideshow={"slide_type": "skip"} tags=["check"]
-checks.ALL["06.spot_the_loss"](infovae_loss)
-
-
-# %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["solution"]
-def infovae_loss(reconstruction, rate, mmd2, alpha, lam):
-    return -reconstruction.mean() + (1 - alpha) * rate.mean() + (alpha + lam - 1) * mmd2
-
-
-verdict = checks.ALL["06.spot_the_loss"](infovae_loss)
-assert verdict.passed
-verdict
-
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["pause"]
 # **A natural pause.** Part 2 ends here: you have a distance between clouds of codes, and you know its noise, its price and where it is blind. Part 3 has other distances, which may wait, and the whole family on digits.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Four more divergences (may wait, with exercise 9)
+# ## KL, JS and Stein (may wait, with exercise 9)
 #
-# MMD is one way to compare $q(z)$ with $p(z)$. The others that InfoVAE names, on one latent space where the answer is known: codes $q(z|x) = \mathcal N(\mu(x), 0.3\, I)$ in two dimensions with Gaussian means, so that $q(z)$ is Gaussian too.
+# MMD is one way to compare $q(z)$ with $p(z)$. InfoVAE names three others; two are divergences. On one latent space where the answer is known: codes $q(z|x) = \mathcal N(\mu(x), 0.3\, I)$ in two dimensions with Gaussian means, so that $q(z)$ is Gaussian too.
 
 # %% slideshow={"slide_type": "fragment"}
 shift, scatter = torch.tensor([0.6, -0.3]), torch.tensor([0.9, 0.2])  # of mu(x)
@@ -1204,7 +1215,7 @@ with torch.random.fork_rng():
 optimiser = torch.optim.Adam(T.parameters(), lr=1e-3)
 slower = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, 600)
 generator = torch.Generator().manual_seed(9)
-for _ in tqdm(range(600), leave=False):  # a few seconds
+for _ in range(600):  # a few seconds
     (_, z), prior = draw_codes(512, generator), torch.randn(512, 2, generator=generator)
     loss = softplus(-T(z)).mean() + softplus(T(prior)).mean()  # -log σ, -log(1 - σ)
     optimiser.zero_grad()
@@ -1243,16 +1254,16 @@ packaged = divergences.minibatch_kl(z[None], mean, torch.full_like(mean, math.lo
 assert torch.isclose(packaged, batch_kl(mean, z, True), atol=1e-5)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# **Stein: a direction, not a number.** It is named beside KL, JS and MMD as if it were a fourth divergence. It is not. *Stein variational gradient descent* (SVGD, Liu and Wang 2016) says how to **move** particles so that $KL(q \,\|\, p)$ falls fastest, among the smooth motions of a kernel's space:
+# **Stein: a direction, not a number.** It is named beside them as if it were a divergence too. It is not. *Stein variational gradient descent* (SVGD, Liu and Wang 2016) says how to **move** particles so that $KL(q \,\|\, p)$ falls fastest, among the smooth motions of a kernel's space:
 #
-# $$ \phi(z_i) = \frac1N \sum_j \Big[ \underbrace{k(z_j, z_i)\, \nabla \log p(z_j)}_{\text{pull, towards the prior}} + \underbrace{\nabla_{z_j} k(z_j, z_i)}_{\text{push, apart from each other}} \Big], \qquad \nabla \log p(z) = -z . $$
+# $$ \delta(z_i) = \frac1N \sum_j \Big[ \underbrace{k(z_j, z_i)\, \nabla \log p(z_j)}_{\text{pull, towards the prior}} + \underbrace{\nabla_{z_j} k(z_j, z_i)}_{\text{push, apart from each other}} \Big], \qquad \nabla \log p(z) = -z . $$
 #
-# No value comes out that one could print as $D$. In a loss it is used as a gradient: move each code by a step of $\phi$, and let the encoder follow.
+# No value comes out that one could print as $D$. In a loss it is used as a gradient: move each code by a step of $\delta$, and let the encoder follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"} tags=["exercise"]
 # ### Exercise 9 · Pull and push (medium, 8 minutes)
 #
-# Return $\phi$ for all particles `z` `[N, L]` with the prior $\mathcal N(0, I)$ and an RBF kernel of bandwidth `h`: `[N, L]`.
+# Return $\delta$ for all $N$ particles, in $L$ dimensions, `z` `[N, L]` with the prior $\mathcal N(0, I)$ and an RBF kernel of bandwidth `h`: `[N, L]`.
 #
 # The kernel's gradient at $z_j$ is $k(z_j, z_i)\, (z_i - z_j)/h^2$.
 #
@@ -1291,7 +1302,7 @@ for _ in range(300):
     moved = moved + 0.3 * stein_direction(moved, 1.0)
     pull = -rbf_kernel(pulled, pulled, 1.0) @ pulled / len(pulled)
     pulled = pulled + 0.3 * pull  # without the push
-clouds = {"codes": start, "300 steps of φ": moved, "pull without push": pulled}
+clouds = {"codes": start, "300 steps of δ": moved, "pull without push": pulled}
 for name, cloud in clouds.items():
     print(f"{name:>18}: sd {cloud[:, 0].std():.2f} and {cloud[:, 1].std():.2f}")
 
@@ -1305,7 +1316,7 @@ for axis, (title, cloud) in zip(axes, clouds.items()):
 plt.show()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Pull and push turn the codes into the prior (standard deviations of $0.99$ where $1$ is exact). Without the push everything falls towards the mode. The norm of $\phi$ in the kernel's space *is* a divergence, the kernel Stein discrepancy; that is another story.
+# Pull and push turn the codes into the prior (standard deviations of $0.99$ where $1$ is exact). Without the push everything falls towards the mode. The norm of $\delta$ in the kernel's space *is* a divergence, the kernel Stein discrepancy; that is another story.
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "skip"} tags=["hide-input"]
 packaged = divergences.stein_direction(start, -start, partial(divergences.rbf, bandwidth=1.0))
@@ -1314,7 +1325,7 @@ assert ((moved.std(0) - 0.99).abs() < 0.02).all() and moved.mean(0).abs().max() 
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## One interface, six divergences
+# ## One interface, six names
 #
 # **A question for this part; guess before you read.** One code tells more nats about the picture than another. Do its nearest neighbours then name more digits: always, never, or sometimes? *The family on digits* has the answer.
 #
@@ -1346,6 +1357,7 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
 # each with its bias:
 #
 # * $\log \hat p$: the test mean of $L_K$ at $K = 5000$, a lower bound in expectation (chapter 03), for **all** rows the same bound, whatever they climbed. It judges the decoder; what the encoder misses is nearly forgiven;
+# * ELBO: of the test images, $100$ codes each; units: how many of the ten dimensions are active (chapter 03);
 # * $I_q$: the information of the *index*, of 1437 training images with 10 codes each: unbiased for these images, too low for the population, at most $\log 1437 = 7.27$;
 # * $KL(q(z) \| p)$: the rate of the same images minus $I_q$, hence too high by what $I_q$ is too low;
 # * MMD²: the $U$-statistic with IMQ, $C = 20$; log det: of the covariance of $q(z)$, $0$ for the prior;
@@ -1353,22 +1365,24 @@ for alpha, lam in ((0.0, 0.001), (1.5, 2.0)):
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
 record = recorded.load("infovae_map")  # columns, and their decimals:
-columns = {"log_p": 2, "mutual_information": 2, "aggregate_kl": 2, "mmd2": 4}
-columns |= {"log_det": 2, "linear_probe": 2, "nearest_5": 2}
+columns = {"log_p": 2, "elbo": 2, "active_units": 1, "mutual_information": 2}
+columns |= {"aggregate_kl": 2, "mmd2": 4, "log_det": 2}
+columns |= {"linear_probe": 2, "nearest_5": 2}
 runs_of = {row: [] for row in record["settings"]["rows"]}
 for run in record["runs"]:
-    runs_of[run["row"]].append(run)
+    runs_of[run["row"]].append(run | {"elbo": run["reconstruction"] - run["rate"]})
 seen = {  # each column of each row, a number for each seed
     row: {c: np.array([run[c] for run in runs]) for c in columns}
     for row, runs in runs_of.items()
 }
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-ignore-output"]
-names = ["log p^", "I_q", "KL(q(z)||p)", "MMD²", "log det", "linear", "5 nearest"]
-print("row".ljust(26), *(name.rjust(11) for name in names), "  seeds")
+names = ["log p^", "ELBO", "units", "I_q", "KL(q||p)", "MMD²", "log det"]
+names += ["linear", "5 near"]
+print("means of four seeds".ljust(24), *(name.rjust(8) for name in names))
 for row, values in seen.items():
-    cells = [f"{values[c].mean():11.{digits}f}" for c, digits in columns.items()]
-    print(row.ljust(26), *cells, f"  {len(values['log_p'])}")
+    cells = [f"{values[c].mean():8.{digits}f}" for c, digits in columns.items()]
+    print(row.ljust(24), *cells)
 
 # %% jupyter={"source_hidden": true} slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the information I_q, a point for each recorded training, with colour and shape for its divergence. Left, log p^ on test images, cut off at -26: the minibatch KL and the beta-VAE with beta 0.5 are highest, about -23.4; the VAE and InfoVAE with MMD lie at -23.7, MMD-VAE a nat lower, the beta-VAE with beta 2 lowest, at -25.1. Written below: Stein -28, adversarial KL -34, adversarial JS -42, all three with the information at its ceiling, 7.27. Right, MMD squared between codes and prior: at most 0.005, but for those three, which reach from 0.003 to 0.011."}}
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6))
@@ -1392,10 +1406,10 @@ plt.show()
 #
 # 1. **The price of information is obeyed.** Along the $\beta$-VAEs, $\beta = 2, 1, 0.5$: about $0.9$, $2.9$ and $5.9$ nats, and the 5 nearest neighbours name about $59$, $75$ and $82$ of $100$ digits.
 # 2. **The VAE is not the best model.** KL minibatch, the InfoVAE with it, and the $\beta$-VAE with $\beta = 0.5$ have a $\log \hat p$ that is about $0.3$ nats better than the VAE's; a seed moves it by $0.05$. What all three have in common is cheaper information (which alone is not enough: InfoVAE with $\alpha = 0.5$ and MMD is level with the VAE). For
-#    the $\beta$-VAE the books are clear: its test ELBO is *worse* than the VAE's, by half a nat. The VAE pays for its encoder's fault, and keeps to decoders whose posterior a Gaussian can follow. $\log \hat p$ at $K = 5000$ hardly charges for that fault, so it likes the bolder decoder. The two
-#    rows with the minibatch KL do not even lose ELBO. Perhaps $750$ steps are too few for the VAE, which had put some of its ten dimensions to sleep. The record cannot tell.
+#    the $\beta$-VAE the books are clear: its test ELBO is *worse* than the VAE's, by half a nat ($-24.55$ and $-24.07$). The VAE pays for its encoder's fault, and keeps to decoders whose posterior a Gaussian can follow. $\log \hat p$ at $K = 5000$ hardly charges for that fault, so it likes the bolder decoder. The two
+#    rows with the minibatch KL do not even lose ELBO ($-23.93$ and $-24.05$). Perhaps $750$ steps are too few for the VAE, which had put some of its ten dimensions to sleep ($8.2$ active units over four seeds). The record cannot tell.
 # 3. **Free, up to a point.** $\alpha = \lambda = 1$ with the minibatch KL charges the rate less the information *that a batch of 100 can show*. That is at most $\log 100 = 4.6$ nats. What is beyond costs its full price, and the codes stop at some $5$.
-# 4. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has about $5.3$ nats and an MMD² of $0.002$. The VAE has $0.001$; both look small. The mismatch is about $0.9$ nats against $0.2$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
+# 4. **A small MMD² is a weak promise.** MMD-VAE (IMQ) has $5.35$ nats and an MMD² of $0.0018$. The VAE has $0.0008$; both look small. The mismatch is $0.91$ nats against $0.22$. In ten dimensions, with 100 points a batch, MMD does not see what is left. $\log \hat p$ does: a nat worse.
 # 5. **A discriminator that lags is a burst.** In the two adversarial rows the information sits at its ceiling, $7.27$, the mismatch is above $10$ nats and $\log \hat p$ below $-30$: needles, as in the first lab, and between them nothing that the decoder was trained on. Stein, a
 #    direction from 100 particles in ten dimensions, is on the same road, with a cloud that has shrunk as well (log det about $-4$).
 # 6. **Which picture is not which digit.** MMD-VAE knows more than one and a half times as many nats about the picture as the VAE, and its neighbours name no more digits. Mutual information counts all of it, whatever you need it for.
@@ -1406,18 +1420,19 @@ assert all(len(runs) == 4 for runs in runs_of.values())
 found = lambda row, c: seen[row][c].mean()
 for row, nats, hits in (("beta-VAE 2", 0.9, 59), ("VAE", 2.9, 75), ("beta-VAE .5", 5.9, 82)):
     assert abs(found(row, "mutual_information") - nats) < 0.1 and abs(100 * found(row, "nearest_5") - hits) < 1
-elbo = {row: np.mean([run["reconstruction"] - run["rate"] for run in runs]) for row, runs in runs_of.items()}
+elbo = {row: found(row, "elbo") for row in runs_of}
+elbos = [round(elbo[row], 2) for row in ("beta-VAE .5", "VAE", "InfoVAE .5, KL minibatch", "KL minibatch")]
+assert elbos == [-24.55, -24.07, -23.93, -24.05] and found("VAE", "active_units") == 8.25
 for row in ("KL minibatch", "InfoVAE .5, KL minibatch", "beta-VAE .5"):
     assert 0.2 < found(row, "log_p") - found("VAE", "log_p") < 0.4
     assert min(seen[row]["log_p"]) > max(seen["VAE"]["log_p"])
 assert abs(found("InfoVAE .5, MMD-IMQ", "log_p") - found("VAE", "log_p")) < 0.05
 assert seen["VAE"]["log_p"].std(ddof=1) < 0.06 and 0.4 < elbo["VAE"] - elbo["beta-VAE .5"] < 0.6
 assert min(elbo["KL minibatch"], elbo["InfoVAE .5, KL minibatch"]) > elbo["VAE"] - 0.01
-assert np.mean([run["active_units"] for run in runs_of["VAE"]]) < 9
 assert abs(found("KL minibatch", "mutual_information") - 5) < 0.1
-assert abs(found("MMD-VAE, IMQ", "mutual_information") - 5.35) < 0.1
-assert round(found("MMD-VAE, IMQ", "mmd2"), 3) == 0.002 and round(found("VAE", "mmd2"), 3) == 0.001
-assert round(found("MMD-VAE, IMQ", "aggregate_kl"), 1) == 0.9 and round(found("VAE", "aggregate_kl"), 1) == 0.2
+assert round(found("MMD-VAE, IMQ", "mutual_information"), 2) == 5.35
+assert round(found("MMD-VAE, IMQ", "mmd2"), 4) == 0.0018 and round(found("VAE", "mmd2"), 4) == 0.0008
+assert [round(found(row, "aggregate_kl"), 2) for row in ("MMD-VAE, IMQ", "VAE")] == [0.91, 0.22]
 assert abs(found("VAE", "log_p") - found("MMD-VAE, IMQ", "log_p") - 1) < 0.2
 for row in ("KL adversarial", "AAE (JS adversarial)"):
     assert round(found(row, "mutual_information"), 2) == 7.27 and found(row, "aggregate_kl") > 10
@@ -1435,10 +1450,12 @@ assert found("MMD-VAE, IMQ", "nearest_5") < found("VAE", "nearest_5")
 # * **AIS**: anneal from the prior to the posterior, with no encoder: `evaluate.ais` (chapter 08 tells how);
 # * a **fresh discriminator** on codes that it has not seen, whose logit $T$ bounds the mismatch from below: $KL(q(z) \| p) \ge \mathbb E_q[T] - \mathbb E_p[e^T] + 1$ for any $T$: `evaluate.aggregate_gap`.
 #
+# The record `infovae_judges` has the same twelve rows, trained anew from two seeds. So its column `own` is $\log \hat p$ once more, by other models than those above: $-42.71$ for the AAE, where four seeds had $-41.73$.
+#
 # **Predict:** which of the twelve rows change?
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"]
-judges = recorded.load("infovae_judges")  # the same rows, trained anew with two seeds
+judges = recorded.load("infovae_judges")
 by_row = lambda row: [run for run in judges["runs"] if run["row"] == row]
 judged = {
     row: {c: np.array([run[c] for run in by_row(row)]) for c in judges["runs"][0]}
@@ -1481,6 +1498,7 @@ far, aae = ("Stein", "KL adversarial", "AAE (JS adversarial)"), "AAE (JS adversa
 assert all(abs(mean[row]["refit"] - mean[row]["ais"]) < 0.1 for row in mean) and len(mean) == 12
 assert all(-23.85 < run["refit"] < -23.6 for run in judges["runs"] if run["row"] in far)
 assert 18.5 < max(mean[row]["refit"] - mean[row]["own"] for row in mean) < 19.5
+assert round(mean[aae]["own"], 2) == -42.71 and round(found(aae, "log_p"), 2) == -41.73
 error = lambda row: np.sqrt((judged[row]["kl_error"] ** 2).sum()) / 2  # over held-out codes, of a mean of two
 assert round(mean[aae]["kl"], 2) == 0.28 and round(error(aae), 2) == 0.06 and mean[aae]["kl"] > 4 * error(aae)
 assert round(mean["Stein"]["kl"], 1) == 1.0 and round(error("Stein"), 1) == 0.1
@@ -1537,10 +1555,11 @@ plt.show()
 # ## Train a latent space with your own hands
 #
 # A VAE with two latent dimensions learns the digits while you watch. Press *Start*, and turn $\alpha$, $\lambda$, the divergence and its width **during** training. All that is drawn is measured on 360 held-out digits.
+# The sentence is told anew every five seconds while it trains, and says of which step it speaks.
 #
 # 1. *VAE*: where do the codes lie, and how large is the information?
 # 2. *pulled apart* ($\alpha = 1$, $\lambda = 0.1$): nothing holds the codes. What happens to MMD², what to the information?
-# 3. Now *MMD-VAE*. Then set the width to its ends. At which end do the codes escape, and why there?
+# 3. Now *MMD-VAE*, with the divergence mmd-rbf. Then set the width to its ends. At which end do the codes escape, and why there?
 # 4. *collapsed*: the price of information is $10$ nats a nat. Can you bring it back by turning $\alpha$ alone?
 
 # %% slideshow={"slide_type": "subslide"} tags=["nbval-ignore-output"] mystnb={"image": {"alt": "The lab after some 80 steps in two states, VAE and MMD-VAE: codes of the digits in the plane over the prior's circles, and curves of reconstruction, rate, information and MMD squared against steps."}}
@@ -1548,6 +1567,12 @@ labs.ALL["06.latent"]()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["instructor"]
 # **10 minutes.** Let it run from *collapsed* and turn α up slowly, asking now: *when will it wake up?* Then *pulled apart* for ten seconds, and *MMD-VAE*: the cloud is pulled in while everybody watches. The sentence under the picture says all the numbers.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Explain.** After some 600 steps in each state, from three seeds. (1) The codes fill the prior's circles, and tell $1.9$ to $2.0$ nats of which image it was. (2) The cloud grows to $1.3$ to $1.9$ times the prior's width, MMD² from $0.002$ to between $0.01$ and $0.03$, and the
+# information goes to its ceiling, $\log 360 = 5.89$: information costs nothing now, and mismatch next to nothing. (3) At the narrow end. With $h = 0.05$ next to no pair is near enough for the kernel to see, so the penalty is silent; what is drawn, MMD² by wider kernels, rises
+# to $0.02$ and more, where it was $0.003$. At the wide end the kernel sees only the clouds' means: the codes stay, and *shrink*, to $0.7$ to $0.9$ of the prior's width. (IMQ at the narrow end holds them better: its tail reaches every pair.) (4) Yes, with patience, at $\alpha = 1$. At $\alpha = -1$ a nat still
+# costs two, and nothing comes back; at $\alpha = 0$, a VAE's price, one seed of three was awake after $1500$ steps. The decoder has learnt to do without the code, so a code must come nearly free before it begins to tell anything. At $\alpha = 1$ it was $5.7$ nats after $600$ steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions

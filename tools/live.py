@@ -119,7 +119,7 @@ ALL = {
         facts=single_gradients,
     ),
     "06.explode": Live(
-        question="Two data points, two codes, and a bound without a top. Where do the codes end up?",
+        question="Two data points, two codes, and the ELBO. Where do the codes end up?",
         to_try="Drag τ to the right end and back. Then press <em>noise 0.2 and λ = 10</em>.",
         to_see="As the codes shrink to needles, the ELBO climbs without end, and q is ever further from the "
         "posterior: the decoder gets sure faster than the KL to the prior grows. Least noise and a large λ give the "

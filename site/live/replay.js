@@ -78,7 +78,7 @@ const LABS = {
     ],
     said: ({ step, reconstruction, rate, mmd, information }, words) =>
       `Step ${step}: E log p(x|z) = ${fixed(reconstruction, 2)} nats, rate ${fixed(rate, 2)}, of which ` +
-      `${fixed(information, 2)} tell which digit it was; MMD² ${fixed(mmd, 4)}. The loss is ${words}.`,
+      `${fixed(information, 2)} tell which image it was; MMD² ${fixed(mmd, 4)}. The loss is ${words}.`,
   },
   "08.cockpit": {
     panels: [

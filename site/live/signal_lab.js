@@ -203,10 +203,11 @@ function sentence(data) {
 }
 
 /**
- * Which way the chapter's rule stands for this q, with M = 1: the encoder loses and the decoder gains.
+ * Where the drawn curves go; and which way the chapter's rule stands for this q, IWAE's with M = 1: the encoder loses
+ * and the decoder gains.
  * @param {Data} data
  */
-function rule({ width, shift, iwae }) {
+function rule({ width, shift, iwae, M, fixed: held, beta, Ks, curves }) {
   const phi = iwae.map((point) => point.phi), theta = iwae.map((point) => point.theta), end = iwae.length - 1;
   const loses = phi[end] < phi[0], gains = theta[end] > theta[0];
   const encoder = shift === 0
@@ -215,7 +216,11 @@ function rule({ width, shift, iwae }) {
   const decoder = `the decoder ${gains ? "gains" : "loses"} (${way(theta)})`;
   const stands = loses && gains ? ": the rule" : shift !== 0 || !gains ? ", against the rule" : "";
   const infinite = width > FINITE ? "" : ": below width 0.71 χ² is infinite, and there is no 1/K law";
-  return `K up to ${LARGEST_K} under one logarithm: ${encoder}, ${decoder}${stands}${infinite}.`;
+  const drawn = `encoder ${way(curves.map((at) => at.phi))}, decoder ${way(curves.map((at) => at.theta))}`;
+  const of = M > 1 || held || beta > 0 // the curves are others than the dotted ones
+    ? `The curves up to K = ${Ks[Ks.length - 1]}: ${drawn}. Dotted, IWAE with M = 1 up to K = ${LARGEST_K}`
+    : `K up to ${LARGEST_K} under one logarithm`;
+  return `${of}: ${encoder}, ${decoder}${stands}${infinite}.`;
 }
 
 /**

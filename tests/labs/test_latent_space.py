@@ -79,6 +79,25 @@ def test_the_presets_do_what_they_are_called():
         assert trainer.latest("information") <= trainer.latest("rate") + 0.3, "rate = information + KL(q(z) || p)"
 
 
+def test_what_the_chapter_explains():
+    """Chapter 06's answers to the lab's four questions, of one of its three seeds and with room for another machine."""
+    ceiling, wide = math.log(len(digits().test)), lambda trainer: trainer.codes().std(0)
+    vae = LatentTrainer(0).train(settings("VAE"), 600)
+    assert 1.5 < vae.latest("information") < 2.5 and ((wide(vae) - 1).abs() < 0.15).all()
+    apart = copy.deepcopy(vae).train(settings("pulled apart"), 600)
+    assert (wide(apart) > 1.15).all() and apart.latest("mmd") > 0.006 and apart.latest("information") > ceiling - 0.1
+    mmd = LatentTrainer(0).train(settings("MMD-VAE") | {"divergence": "mmd-rbf"}, 600)
+    narrow, flat = (
+        copy.deepcopy(mmd).train(settings("MMD-VAE") | {"divergence": "mmd-rbf", "width": width}, 600)
+        for width in (0.05, 20.0)
+    )
+    assert (wide(narrow) > 1.15).all() and narrow.latest("mmd") > 4 * max(mmd.latest("mmd"), 0.003)
+    assert (wide(flat) < 0.95).all() and (wide(flat) < wide(mmd)).all()
+    asleep = LatentTrainer(0).train(settings("collapsed"), 600)
+    dear, free = (copy.deepcopy(asleep).train(settings("collapsed") | {"alpha": a}, 600) for a in (-1.0, 1.0))
+    assert dear.latest("information") < 0.1 and free.latest("information") > 5
+
+
 def test_a_kernel_too_narrow_does_not_see_that_the_codes_leave():
     trained = {name: LatentTrainer(0).train(settings(name), 120) for name in ("MMD-VAE", "kernel too narrow")}
     mmd = {name: trainer.latest("mmd") for name, trainer in trained.items()}

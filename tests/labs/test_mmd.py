@@ -147,3 +147,22 @@ def test_live():
             assert lab.error is None and "nan" not in lab.sentence.value
     lab.reset()
     assert lab.settings == DEFAULTS
+
+
+def test_what_the_chapter_explains():
+    """Chapter 06's answers to the lab's three questions."""
+    at = lambda preset, **how: LAB.compute(**{**DEFAULTS, **LAB.presets[preset], **how})
+    assert round(100 * np.mean([at("same law", seed=seed).statistic < 0 for seed in range(400)])) == 58
+    shifted = {h: at("shifted", bandwidth=h) for h in (0.1, 1.0, 30.0)}
+    strokes = {h: np.linalg.norm(clouds.pull, axis=1) for h, clouds in shifted.items()}
+    assert np.median(strokes[0.1]) < np.median(strokes[1.0]) / 4 and strokes[0.1].max() > strokes[1.0].max() / 2
+    assert round(strokes[30.0].min(), 3) == round(strokes[30.0].max(), 3) == 0.005
+    assert round(shifted[30.0].outside) == 27
+    blind = at("d = 128, RBF / d²")
+    near = (mmd.DISTANCES > 15) & (mmd.DISTANCES < 21)
+    assert round(blind.median) == 18 and blind.pairs[(mmd.BINS[1:] > 15) & (mmd.BINS[:-1] < 21)].sum() > 0.999
+    assert (abs(blind.profile[near] - 0.99) < 0.005).all()
+    assert 1e-69 < mmd.profile(mmd.RBF, 1.0, 128)(torch.tensor(17.7**2, dtype=torch.float64)) < 1e-67
+    of = lambda h: np.mean([at("d = 128, RBF with h = 1", bandwidth=h, seed=seed).outside for seed in range(6)])
+    found = {h: of(h) for h in (3.0, 4.0, 5.0, 6.0, 15.0)}
+    assert min(found.values()) > 5 and max(found, key=found.get) == 5.0 and abs(found[5.0] - 30) < 2

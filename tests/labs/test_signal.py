@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from tests.stats import assert_mean, assert_not_mean
 from vaecourse import exact, labs, objectives
@@ -175,18 +176,46 @@ def test_the_rule_is_said_and_so_is_where_it_fails():
     said = lambda preset: LAB.sentence(LAB.compute(**{**labs.ALL["04.signal"]().defaults, **LAB.presets[preset]}))
     usual = said("drown the encoder")
     assert "encoder loses (0.79 to 0.019), the decoder gains (0.69 to 0.61 to 9.3): the rule." in usual
-    gains, loses, dips = (said(f"q too {how}") for how in ("narrow: φ gains", "narrow: θ loses", "wide: θ dips"))
+    gains, loses, dips = (said(f"q {how}") for how in ("narrow, shifted", "narrow, centred", "wide"))
     assert "encoder gains (10 to 13)" in gains and "χ² is infinite" in gains and "against the rule" in gains
     assert "no signal at any K, the decoder loses (1.6 to 0.48), against the rule" in loses
     assert "decoder gains (0.84 to 0.57 to 6.7)" in dips and "infinite" not in dips
 
 
+@pytest.mark.parametrize(
+    "settings, drawn",
+    [
+        ({"M": 1, "K": 64, "beta": 0.5}, "The curves up to K = 1024: encoder 0.79 to 14, decoder 0.69 to 21. "),
+        ({"M": 64, "K": 64}, "The curves up to K = 1024: encoder 6.3 to 0.15, decoder 5.5 to 4.9 to 74. "),
+        ({"K": 8, "budget": signal.FIXED}, "The curves up to K = 64: encoder 6.3 to 0.075, decoder 5.5 to 2.4. "),
+        ({"M": 8, "K": 8, "pooled": True}, "The curves up to K = 1024: encoder 2.2 to 0.053, decoder 0.89 to 26. "),
+    ],
+)
+def test_other_curves_than_iwaes_are_told_and_the_rule_is_said_of_iwae(settings, drawn):
+    data = compute(**settings)
+    said, lines = LAB.sentence(data), LAB.build(Figure())
+    assert drawn + "Dotted, IWAE with M = 1 up to K = 1024: the encoder loses (0.79 to 0.019)" in said
+    LAB.update(lines, data)
+    for curve, name in ((lines.phi, "encoder"), (lines.theta, "decoder")):
+        ends = curve.line.get_ydata()[[0, -1]]
+        told = drawn.partition(f"{name} ")[2].partition(",")[0].rstrip(". ").split(" to ")
+        np.testing.assert_allclose([float(told[0]), float(told[-1])], ends, rtol=0.03)
+    assert "The curves" not in LAB.sentence(compute(M=1, K=64)), "IWAE's lie on the dotted ones"
+
+
+def test_nothing_is_told_of_an_empty_picture():
+    lab = labs.ALL["04.signal"]()
+    lab.ask()
+    assert lab._canvas.artists.beyond in lab._canvas.hidden
+    assert "decoder" not in (told := lab.experiment.guess.because(lab.experiment)) and "0.62" not in told
+
+
 def test_what_leaves_the_picture_is_marked():
     lab = labs.ALL["04.signal"]()
-    lab.apply("q too narrow: θ loses")
+    lab.apply("q narrow, centred")
     artists = lab._canvas.artists
     assert len(artists.phi.below.get_xdata()) == len(signal.IWAE_K) and not len(artists.theta.below.get_xdata())
-    lab.apply("q too narrow: φ gains")
+    lab.apply("q narrow, shifted")
     assert len(artists.value.below.get_xdata()) and "lie beyond" in artists.beyond.get_text()
     lab.reset()
     assert not len(artists.value.below.get_xdata()) and not len(artists.phi.below.get_xdata())

@@ -140,5 +140,5 @@ class LatentSpace(Training):
         step, now = int(trainer.history[-1][0]), {name: trainer.latest(name) for name in trainer.columns}
         return (
             f"Step {step}: E log p(x|z) = {now['reconstruction']:.2f} nats, rate {now['rate']:.2f}, of which "
-            f"{now['information']:.2f} tell which digit it was; MMD² {now['mmd']:.4f}. {turned}"
+            f"{now['information']:.2f} tell which image it was; MMD² {now['mmd']:.4f}. {turned}"
         )

@@ -145,8 +145,8 @@ class TwoClouds(Experiment):
         digits=1,
         truth=lambda lab: lab.at(d=128, kernel=IMQ, bandwidth=11.313).outside,
         because=lambda lab: (
-            "Each dimension shows the same difference once more, and IMQ falls where the distances lie. The RBF with "
-            f"h = 1 has long fallen there, and sees {_zero(lab.at(d=128).outside)}: press its button."
+            "Each dimension shows the same difference once more, and this kernel sees it. Not every kernel does: the "
+            f"RBF with h = 1 puts it at {_zero(lab.at(d=128).outside)}."
         ),
         legend="upper right",
     )

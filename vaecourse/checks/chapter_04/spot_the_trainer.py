@@ -43,9 +43,8 @@ check = Check(
 )
 
 
-@check.mistake("""The decoder is right. The encoder still climbs MIWAE plus IWAE, as in the code as it stood: the second
-    .backward() *adds* to phi.grad, in place. Copy it before (.clone(), a second name is no copy), or ask autograd for
-    each gradient by itself.""")
+@check.mistake("""The decoder's gradient is right. The encoder's is not MIWAE's: look at phi.grad after each of the two
+    passes.""")
 def encoder_steps_on_the_sum(theta: Tensor, phi: Tensor, miwae: Bound, iwae: Bound) -> tuple[Tensor, Tensor]:
     (_, first), (decoder, second) = slopes(theta, phi, miwae), slopes(theta, phi, iwae)
     return decoder, first + second

@@ -18,10 +18,9 @@ check = Check(
 )
 
 
-check.mistake("""You mixed inside each dimension and added up afterwards. That is another density: it has ghost modes,
-    at every crossing of one point's z_1 with another point's z_2. First add up over the dimensions, then mix.""")(
-    gaussian_slips.mixture_in_each_dimension
-)
+check.mistake("""This is the code as it stood, or does the same. It is a density, and another one: in two dimensions it
+    has modes at every crossing of one point's z_1 with another point's z_2. Which step lets one point's z_1 meet
+    another's z_2?""")(gaussian_slips.mixture_in_each_dimension)
 
 check.mistake("Two things: the mixture is taken inside each dimension (first add up over L), and log B is missing.")(
     gaussian_slips.mixture_in_each_dimension_and_log_N_missing

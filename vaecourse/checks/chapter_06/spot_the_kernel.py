@@ -29,8 +29,8 @@ check = Check(
 )
 
 
-@check.mistake("""This is the code as it stood, or does the same. The distance is averaged over the d dimensions, then
-    the width grows with d as well: the exponent is |x - y|^2 / (2 d^2 h), and with many d all points look alike.""")
+@check.mistake("""This is the code as it stood, or does the same: its exponent is |x - y|^2 / (2 d^2 h). Compare it
+    with the formula, factor by factor.""")
 def divided_by_d_twice(x: Tensor, y: Tensor, h: float) -> Tensor:
     return rbf(x, y, 2 * x.shape[1] ** 2 * h)
 

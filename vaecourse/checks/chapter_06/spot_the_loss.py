@@ -38,8 +38,8 @@ check = Check(
 )
 
 
-@check.mistake("""This is the loss as it stood, or does the same: lambda stands in it twice, and MMD^2, a mean already,
-    is divided by n(n-1) two more times. What is left of the penalty is nothing.""")
+@check.mistake("""This is the loss as it stood, or does the same. Reconstruction and rate are right; the weight of
+    MMD^2 is not: write down all that multiplies it, and compare with the formula.""")
 @weighing
 def lambda_twice_and_pairs_twice(alpha: float, lam: float, n: int) -> float:
     return lam * (alpha + lam - 1) / (n * (n - 1)) ** 2
