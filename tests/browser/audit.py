@@ -70,6 +70,7 @@ def audit(page, *roots, **options):
     """The serious and critical violations in ``roots`` (elements; none: the page) as [rule, element, what to do]."""
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=vendor.fetch() / vendor.AXE)
+    page.evaluate("document.body.style.minHeight = '100vh'")  # JupyterLab's has no height: axe would take all for unseen
     exclude = [[selector] for selector, _ in NOT_OURS.values()]
     return page.evaluate(AUDIT, [[root.element_handle() for root in roots], options, exclude])
 

@@ -22,7 +22,7 @@ SAID = """() => [...document.querySelectorAll(".vaecourse-lab")].every((lab) => 
     return content.includes("Shift+Enter") && display === "block";
 })"""
 UNASKED = "import os\n\nos.environ['VAECOURSE_GUESS'] = '0'"  # in each kernel anew: a lab that asks hides its controls
-ENDED = ["00.chord", "04.signal", "06.latent", "07.samplers", "07.bounds", "08.cockpit"]
+ENDED = ["00.chord", "04.signal", "06.latent", "07.samplers", "07.bounds"]
 ALONE = f'{UNASKED}\n{learner.LABS}\n\nlabs.ALL["03.iwae"]()'
 
 
