@@ -70,7 +70,8 @@ def audit(page, *roots, **options):
     """The serious and critical violations in ``roots`` (elements; none: the page) as [rule, element, what to do]."""
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=vendor.fetch() / vendor.AXE)
-    page.evaluate("document.body.style.minHeight = '100vh'")  # JupyterLab's has no height: axe would take all for unseen
+    # JupyterLab's body has no height and hides what is over its edge, so axe takes all that is in it for unseen.
+    page.evaluate("document.body.style.minHeight = '100vh'")
     exclude = [[selector] for selector, _ in NOT_OURS.values()]
     return page.evaluate(AUDIT, [[root.element_handle() for root in roots], options, exclude])
 

@@ -30,8 +30,8 @@ def theme(notebook, name):
 
 
 def test_every_lab_in_both_themes(notebook):
-    """All at once, in a window as high as all of them: axe goes through the whole of JupyterLab's page each time that it
-    is asked, and what is scrolled out of sight it does not look at."""
+    """All at once, in a window as high as all of them: axe goes through the whole of JupyterLab's page each time, and
+    does not look at what is scrolled out of sight."""
     every = [notebook.lab(name, number) for number, name in enumerate(labs.ALL)]
     notebook.page.set_viewport_size({"width": 1366, "height": 900 * len(every)})
     every[0].scroll_into_view_if_needed()
