@@ -30,7 +30,7 @@ one_thread := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 phase = @echo; echo "== $(1)"; start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 .NOTPARALLEL:
-.PHONY: help lab teach test lint types unit check execute browser chapters book slides present student times format new-lab new-exercise new-chapter bench bench-browser mutants screens links pins lowest newest wheel clean
+.PHONY: help lab teach test lint types unit check execute browser chapters book slides present student times format new-lab new-exercise new-chapter bench bench-browser gpu mutants screens links pins lowest newest wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## / ## /' | awk -F ' ## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ bench: $(TEST)  ## the measurements behind the performance figures
 bench-browser: book  ## the measurements that need Chromium: live labs of the site, ten minutes of lecture
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.lecture
+
+gpu:  ## CUDA tests, step table and MNIST on one NVIDIA GPU, in 8 minutes; ARGS=--rehearse tries it on the CPU
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,"$(PYTHON)") -m benchmarks.gpu $(ARGS)
 
 check-answers: $(TEST)  ## how the checks judge some 900 answers, most of them of people who had not read them; ARGS=--all prints each
 	$(BIN)/python -m tests.checks.answers $(ARGS)

@@ -22,7 +22,6 @@ from vaecourse import objectives, train
 from vaecourse.data import Images
 from vaecourse.reproduce import Machinery, training
 from vaecourse.reproduce.ensemble import Ensemble, Noise
-from vaecourse.reproduce.scheduled_vaes import BATCH_SIZE
 
 SIZES = {"digits": 64, "mnist": 784}  # D of the course's two models
 
@@ -38,8 +37,8 @@ def stepper(name: str, S: int, K: int, device: torch.device) -> Callable[[], obj
     row, machinery, pixels = objectives.get("iwae"), Machinery(device), pixels.to(device)
 
     def step() -> None:
-        batches = [order[:BATCH_SIZE] for order in noise.orders(200)]
-        training.step(ensemble, noise.binary(pixels, batches), row, 1, K, optimizer, noise, machinery, 1)
+        batches = [order[:20] for order in noise.orders(200)]
+        training.step(ensemble, noise.binary(pixels, batches), row, 1, K, optimizer, noise, machinery)
         if device.type == "cuda":
             torch.cuda.synchronize()
 

@@ -703,9 +703,9 @@ plt.show()
 # | [02 importance sampling](02-importance-sampling.ipynb) | a bound whose weights we do not yet understand | 45 + 45, then 50 + 50 |
 # | [03 IWAE](03-iwae.ipynb) | the gap of the ELBO | 45 + 45, then 40 + 20 |
 # | [04 tighter is not better](04-tighter-is-not-better.ipynb) | the encoder's gradient, which drowns as $K$ grows | 50 + 25, then 40 + 35 |
-# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 50, then 60 + 35 |
+# | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 50, then 65 + 35 |
 # | [06 InfoVAE](06-infovae.ipynb) | a latent code that carries no information | 45 + 30, then 35 + 30, then 40 + 20 |
-# | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 50 + 40, then 65 + 25 |
+# | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 55 + 40, then 65 + 25 |
 # | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 35 + 15, then 45 + 35 |
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]

@@ -51,6 +51,7 @@ mathjax3_config = {
 
 html_theme = "sphinx_book_theme"
 html_title = "vaecourse"
+html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
@@ -63,6 +64,8 @@ html_theme_options = {
     "navbar_persistent": [],
     "use_download_button": True,
     "use_fullscreen_button": True,
+    "use_repository_button": True,  # these two where tools/site.py was told its address
+    "use_issues_button": True,
     "home_page_in_toc": True,
     "show_toc_level": 2,
     "show_navbar_depth": 1,

@@ -76,6 +76,27 @@ def test_a_step_forgets_the_gradient_before_it_and_returns_what_backward_does():
     assert weight.item() == 1.0
 
 
+def test_a_guarded_step_is_adams_and_skips_what_is_not_finite():
+    weights = [nn.Parameter(torch.tensor([2.0, 3.0])) for _ in range(2)]
+    guarded, plain = (torch.optim.Adam([weight], 0.1, fused=True) for weight in weights)
+    guard = descent.Guard(guarded, [weights[0]])
+
+    def gives(weight, slope):
+        return lambda: (weight * torch.tensor(slope)).sum().backward() or "done"
+
+    for slope in ([1.0, -1.0], [0.5, 2.0]):
+        assert guard.step(gives(weights[0], slope)) == "done"
+        descent.step(plain, [weights[1]], gives(weights[1], slope))
+    guard.checked()
+    assert torch.equal(*weights) and not torch.equal(weights[0], torch.tensor([2.0, 3.0]))
+    before = weights[0].detach().clone()
+    for slope in ([1.0, math.nan], [1.0, 1.0]):  # the good one after it changes nothing either
+        guard.step(gives(weights[0], slope))
+    assert torch.equal(weights[0].detach(), before)
+    with pytest.raises(FloatingPointError, match="the gradient has entries that are not finite"):
+        guard.checked()
+
+
 # Every training of the package ---------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ import yaml
 from nbformat import NotebookNode
 
 import vaecourse
-from tools import chapter, edition, ending, learner, live, made, trained, typed, vendor
+from tools import chapter, edition, ending, front, learner, live, made, trained, typed, vendor
 from vaecourse import files
 from vaecourse.labs.frame import Experiment
 
@@ -56,7 +56,7 @@ def pages(repository: str | None = None) -> dict[str, str]:
         f"docs/how-to/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs/how-to").glob("*.md")
     }
     found["vae.md"] = found["vae.md"].replace("@vae@", trained.block(trained.VAE, "_static/live"))
-    found["index.md"] += chapter_table()
+    found["index.md"] = front.page(found["index.md"], repository) + chapter_table()
     found["references.md"] += references(chapters)
     found["api.md"] += api_list()
     found |= {f"api/{module}.rst": api_page(module) for module in modules()}
@@ -287,6 +287,7 @@ def build(repository: str | None = None) -> None:
         trained.copy(static / "live")
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
+        command += ["--define", f"html_theme_options.repository_url={repository}"] if repository else []
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
         for name, text in downloads().items():
             files.replace(built / name, text.encode())

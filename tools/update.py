@@ -241,6 +241,11 @@ def _move_back(path: Path, place: Path) -> str | None:
 def _has_changed(path: Path, root: Path) -> bool:
     """Whether it is another notebook than the one of this version. One that is git's no more is none of ours."""
     printed = git.text(root, "status", "--porcelain", "--", str(path))
+    if "U" in printed[:2] or printed[:2] in ("AA", "DD"):
+        raise ending.Refused(
+            f"{path.name} has a conflict of a merge that has not ended: end that first, or leave it, for example by "
+            "git merge --abort, git rebase --abort; after git stash pop, git status says how."
+        )
     if printed[:1] not in ("", " ", "?"):
         raise ending.Refused(f"{path.name} is staged for a commit: commit it, or first: git restore --staged {path}")
     if printed:

@@ -281,5 +281,7 @@ def looks(value: Tensor) -> bool:
 
 
 def is_concrete(value: Tensor) -> bool:
-    """False inside torch.compile and torch.func transforms, where a tensor has no concrete values to look at."""
-    return not (torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value))
+    """Whether there are values to look at: not inside torch.compile, torch.func, and a CUDA graph that is recorded."""
+    if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value):
+        return False
+    return not (value.is_cuda and torch.cuda.is_current_stream_capturing())

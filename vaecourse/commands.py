@@ -198,13 +198,12 @@ def evaluate(
 def reproduce(
     table: Annotated[str, typer.Argument(help="an experiment", metavar="TABLE")],
     to: Annotated[Path | None, typer.Option(help="a JSON file to keep the runs in, and to go on from")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="digits, mnist or fashion-mnist; the table's own if not given")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help="digits, mnist, fashion-mnist; else the table's own")] = None,
     seeds: Annotated[int, typer.Option(help="of each row")] = 1,
     row: Annotated[list[str] | None, typer.Option(help="this row only; may be given several times")] = None,
+    schedule: Annotated[str | None, typer.Option(help="paper, or short: what two cores can do")] = None,
     stages: Annotated[int | None, typer.Option(help="of the IWAE paper's schedule: stage i has 3^i passes")] = None,
-    epochs: Annotated[int | None, typer.Option(help="stop after so many passes")] = None,
+    epochs: Annotated[int | None, typer.Option(help="so many passes: the first of paper's, all of short's")] = None,
     limit: Limit = None,
     test: Annotated[int | None, typer.Option(help="evaluate on the first test images only")] = None,
     samples: Annotated[int | None, typer.Option(help="K of log p(x); the table's own if not given")] = None,
@@ -226,7 +225,7 @@ def reproduce(
         from vaecourse.reproduce.processes import joined
 
         full = reproductions.TABLES[arguments.choice("table", table, list(reproductions.TABLES))].full
-        given: dict[str, Any] = {"data": data, "stages": stages, "epochs": epochs}
+        given: dict[str, Any] = {"data": data, "schedule": schedule, "stages": stages, "epochs": epochs}
         given |= {"limit": limit, "test": test, "samples": samples}
         scale = replace(full, **{name: value for name, value in given.items() if value is not None})
         file = Path(f"{table}.json") if to is None else to

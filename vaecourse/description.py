@@ -90,7 +90,7 @@ def of_run(model: LatentVariableModel, row: Any, optimizer: Any, scheduler: Any)
 
 def of_model(model: LatentVariableModel) -> dict[str, Any]:
     """The model's class and networks, the type of its weights, and what builds it again, or the weights' shapes."""
-    tensor = next((p for p in model.parameters()), torch.zeros(()))
+    tensor = next((p for p in model.parameters()), torch.zeros((), device="cpu"))
     kind = str(tensor.dtype).removeprefix("torch.")
     description: dict[str, Any] = {"class": _name(type(model)), "networks": _networks(model), "dtype": kind}
     description["attributes"] = _attributes(model)

@@ -234,7 +234,7 @@ def _squashed(base: Any, transforms: Iterable[Transform]) -> list[Tensor]:
 
 def _end(base: Distribution, transforms: Iterable[Transform], far: float) -> Tensor | None:
     """Where transforms take a tail of the base; None if they take it on and on, or if there is no density."""
-    log_density = base.log_prob(torch.tensor(far, dtype=torch.float64))
+    log_density = base.log_prob(torch.tensor(far, dtype=torch.float64, device="cpu"))
     at, further = (torch.full_like(log_density.detach(), far * times) for times in (1, 2))
     for transform in transforms:
         before, at, further = at, transform(at), transform(further)

@@ -132,7 +132,8 @@ def jackknife_gradient(log_w: Tensor, slope: Tensor, order: int) -> tuple[Tensor
     everything = parts.sum(0)
     gradient, value = torch.zeros_like(top), torch.zeros_like(top)
     for j, c in enumerate(bounds.jackknife_coefficients(K, order)):
-        left_out = torch.tensor(list(itertools.combinations(range(K), j)), dtype=torch.long).reshape(math.comb(K, j), j)
+        subsets = list(itertools.combinations(range(K), j))
+        left_out = torch.tensor(subsets, dtype=torch.long, device=log_w.device).reshape(math.comb(K, j), j)
         rest = everything.expand(len(left_out), *everything.shape)  # [subsets, B, 2]
         for column in left_out.T:
             rest = rest - parts[column]
@@ -287,7 +288,7 @@ class _Moments:
 
     def __init__(self) -> None:
         self.n = 0
-        self.mean = self.squares = torch.zeros(())
+        self.mean = self.squares = torch.zeros((), device="cpu")
 
     def add(self, estimates: Tensor) -> None:
         self.like, estimates = estimates.new_zeros(()), arguments.in_float64(estimates)

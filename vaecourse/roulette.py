@@ -56,7 +56,8 @@ def lengths(M: int, B: int, longest: int, generator: torch.Generator | None = No
     tensor([[1, 1, 1, 1, 1, 1, 1, 2]])
     """
     shape, most = (arguments.count("M", M), arguments.count("B", B)), arguments.count("longest", longest)
-    u = 1 - torch.rand(shape, generator=generator, dtype=torch.float64)  # in (0, 1]: N >= k if u <= P(N >= k)
+    place = "cpu" if generator is None else generator.device
+    u = 1 - torch.rand(shape, generator=generator, dtype=torch.float64, device=place)  # in (0, 1]: N >= k if u <= P
     return (u ** (-1 / POWER)).floor().clamp(max=most).long()
 
 

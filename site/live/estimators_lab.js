@@ -80,6 +80,8 @@ function compute({ estimator, parameter, K: most, alpha, order: asked, seed, wid
     largestK: facts.largestK,
     jack,
     order,
+    estimator,
+    alpha,
     name: estimator + extra(estimator, K, alpha, order),
     parameter,
     K,
@@ -292,10 +294,10 @@ function sentence(data) {
 const said = (ratio, digits = 3) => (ratio === Infinity ? "infinite" : general(ratio, digits));
 
 /**
- * Which way the chapter's rule stands for this q, and why.
+ * What the chapter's rule says of this estimator at this q. Only DReG is compared: the rest is to be guessed.
  * @param {Data} data
  */
-function rule({ jack, order, rows, of, K, width, largestK }) {
+function rule({ jack, estimator, alpha, order, rows, of, K, width, largestK }) {
   if (jack) return ruleOfTheJackknife(width, order);
   const ratio = (/** @type {Row} */ row, /** @type {number} */ K) => rows.signalToNoise(row, of, 1, K);
   if (of === "weight") {
@@ -303,12 +305,20 @@ function rule({ jack, order, rows, of, K, width, largestK }) {
     const way = last > first ? "rises" : "falls, against the rule";
     return `IWAE's ratio for the decoder ${way}: ${said(first, 2)} at K = 1, ${said(last, 2)} at K = ${largestK}.`;
   }
-  const dreg = ratio("dreg", K), iwae = ratio("iwae", K), numbers = `${said(dreg)} against ${said(iwae)}`;
+  const dreg = ratio("dreg", K), iwae = ratio("iwae", K);
   if (!dreg && !iwae) {
     return "q is right here, there is no signal: IWAE goes on shaking, STL and DReG only where log w is not flat.";
   }
+  if (estimator !== "DReG") {
+    const [first, last] = [1, largestK].map((K) => {
+      const [M, size] = shape(estimator, K);
+      return rows.signalToNoise(/** @type {Row} */ (ROWS[estimator]), of, M, size, { alpha });
+    });
+    return `The ratio of ${estimator}: ${said(first, 2)} at K = 1, ${said(last, 2)} at K = ${largestK}.`;
+  }
+  const numbers = `${said(dreg)} against ${said(iwae)}`;
   const better = dreg > iwae ? `DReG beats IWAE, ${numbers}` : `DReG is the worse of the two, ${numbers}`;
-  if (width > FOUR_MOMENTS) return `${better}; its √K law, for large K, has its moments (width above 0.87).`;
+  if (width > FOUR_MOMENTS) return `${better}; its √K law, for large K, has its moments.`;
   return `${better}; below width 0.87 its √K law lacks a moment, below 0.71 χ² is infinite too.`;
 }
 

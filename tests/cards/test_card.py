@@ -45,6 +45,19 @@ def test_from_a_named_mistake_to_a_pass(notebook):
     assert kept().attempts == 2 and kept().solved and kept().answer == RIGHT, "solved is solved"
 
 
+def test_an_answer_from_before_an_error_is_not_judged_as_the_new_one(notebook):
+    notebook.run(RIGHT)
+    with pytest.raises(NameError):
+        notebook.run("import math\nunknown\n" + WRONG)
+    card = cards.show(NAME)
+    assert card.judged.kind == "missing" and "ended in an error" in repr(card)
+    assert progress.read().exercises == {}, "and counts nothing"
+    notebook.run(WRONG)
+    assert cards.show(NAME).judged.kind == "wrong"
+    notebook.run("def mine(log_w):\n    return log_w.logsumexp(1) - log_w.shape[1] ** 0\nlog_mean_exp = mine")
+    assert cards.show(NAME).judged.kind == "wrong", "another name for a function is no older one"
+
+
 def test_hints_come_one_by_one_and_stay_open(notebook):
     card, hints = cards.show(NAME), data.exercise(NAME).hints
     for number in range(1, len(hints) + 1):

@@ -167,6 +167,7 @@ def test_right_values_from_a_changed_argument_are_told():
 
 
 K = 3
+mean = torch.ones(())  # a notebook has such names
 
 
 def test_a_name_from_outside_is_named_where_the_answer_is_wrong():
@@ -175,6 +176,9 @@ def test_a_name_from_outside_is_named_where_the_answer_is_wrong():
 
     assert "Your function uses `K` from the notebook" in ROWS(uses_K).message
     assert "from the notebook" not in ROWS(lambda x: x.logsumexp(1) * 1.2345).message
+    assert "from the notebook" not in ROWS(lambda x: x.exp().mean(1) * 1.2345).message, (
+        "x.mean is no name of the notebook"
+    )
 
 
 @pytest.mark.parametrize("caught", [False, True])

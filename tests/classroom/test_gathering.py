@@ -105,6 +105,20 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path):
     assert len(found.lines) == 3 and sum("links are not followed" in line for line in found.lines) == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_in_a_circle_cost_nobody_the_report(tmp_path):
+    """Python 3.11 and 3.12 follow such a link to no end, and say so by an error."""
+    folder = tmp_path / "class"
+    folder.mkdir()
+    people.put(folder, "Ada", {people.BOUND: ANSWER})
+    (folder / "loop").symlink_to("loop")
+    (folder / "here").symlink_to("there")
+    (folder / "there").symlink_to("here")
+    found = gathering.gathered(folder, tmp_path / "report")
+    assert [person.name for person in found.people] == ["Ada"]
+    assert len(found.lines) == 3 and all("links are not followed" in line for line in found.lines)
+
+
 def test_what_is_hidden_or_was_kept_and_the_reports_own_folder_are_left_out(tmp_path):
     for place in (".ipynb_checkpoints", "kept", "report", "__MACOSX"):
         (tmp_path / place).mkdir()

@@ -149,6 +149,25 @@ def test_a_strangers_file_is_not_written_over_and_another_persons_is_kept(folder
     assert handin.parsed(kept.read_bytes()).name == "Eve"
 
 
+def test_what_only_the_file_has_is_kept(folder):
+    """On Colab the notebooks of last week are gone, and the file that was handed in is all that is left of them."""
+    write(folder / "03-iwae.ipynb", BOUND, HELPER + "\n" + ANSWER)
+    before, _ = handed_in()
+    progress.chose("03.quiz.1", "B", True)
+    handed_in()
+    assert not Path("kept").exists(), "all that was in it is in the new one"
+    (folder / "03-iwae.ipynb").unlink()
+    with pytest.warns(UserWarning, match="kept in"):
+        assert handed_in()[0].answers == {}
+    (copy,) = Path("kept").iterdir()
+    assert handin.parsed(copy.read_bytes()).answers == before.answers
+    (folder / progress.FILE).unlink()
+    with pytest.warns(UserWarning, match="kept in"):
+        handed_in()
+    (other,) = set(Path("kept").iterdir()) - {copy}
+    assert handin.parsed(other.read_bytes()).progress.questions["03.quiz.1"].right
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "李" * 100, "<b>Ada</b>", "O'Neil & Co", "张三", "a\tb", "..."])
 def test_a_file_gets_a_name_that_is_one(folder, name):
     code, said, _ = call("hand-in", "--name", name)

@@ -152,6 +152,37 @@ def test_dreg_and_the_jackknife_flip_with_q():
     assert "1/K^2, as the rule says" in LAB.sentence(usual) and "1/K^0.33, not 1/K^2" in LAB.sentence(narrow)
 
 
+@pytest.mark.parametrize("estimator", ["ELBO", "IWAE", "MIWAE", "STL", "VR-IWAE"])
+@pytest.mark.parametrize("parameter", [ENCODER, SPREAD])
+def test_only_dreg_is_compared_with_iwae(estimator, parameter):
+    """The chapter asks how the two compare, and for which q: who looks at another row is not told."""
+    settings = DEFAULT | {"estimator": estimator, "parameter": parameter, "K": 13, "alpha": 0.3}
+    said = LAB.sentence(LAB.compute(**settings))
+    rows = exact.RowGradients(exact.case_with(1.3, 0.5))
+    first, last = (
+        rows.signal_to_noise(estimators.ROWS[estimator], estimators.PARAMETERS[parameter], *shape, alpha=0.3)
+        for shape in ((1, 1), (4, 16) if estimator == "MIWAE" else (1, 64))
+    )
+    assert said.endswith(f"The ratio of {estimator}: {first:.2g} at K = 1, {last:.2g} at K = 64.")
+    assert "DReG" not in said and "0.87" not in said
+
+
+def test_the_reply_to_the_guess_speaks_of_what_was_guessed():
+    reply = LAB.guess.because(LAB)
+    exact_rows = exact.RowGradients(case())
+    left_out = exact_rows.mean("iwae", "mean", K=64) - exact_rows.mean("stl", "mean", K=64)
+    assert f"it has +{left_out:.3f}" in reply and "DReG" not in reply and "IWAE" not in reply
+    sd = float(reply.partition("standard deviation of ")[2].partition(",")[0])
+    assert sd == pytest.approx(exact_rows.moments("stl", "mean", K=64).sd, abs=0.02)
+
+
+def test_nothing_is_said_of_bars_that_are_not_there_yet():
+    """The panel of values is empty while the guess is asked for: no outer bars, and no arrow to a mean."""
+    lab = labs.ALL["05.estimators"]()
+    for name in ("beyond", "values_beyond", "off"):
+        assert getattr(lab._canvas.artists, name) in lab._drawn.truth
+
+
 @pytest.mark.parametrize("width, order", [(0.5, 0), (0.5, 2), (0.63, 1), (0.775, 1)])
 def test_the_jackknifes_rate_is_that_of_its_bias(width, order):
     """By the slope of the exact bias between K = 512 and 1024, which tends to the exponent."""

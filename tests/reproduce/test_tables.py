@@ -1,5 +1,6 @@
 """The experiments: one file with one table each, found by their folder; they run at any scale and outlive a kill."""
 
+import dataclasses
 import importlib
 import json
 import os
@@ -72,9 +73,8 @@ def test_every_record_is_made_by_a_command_on_its_page():
         assert table == record["settings"]["table"]
         seeds = {run["seed"] for run in record["runs"]}
         assert seeds == set(range(int(given.pop("--seeds", 1))))
-        full = json.loads(json.dumps(reproduce.TABLES[table].full.__dict__))
-        full |= {key.removeprefix("--"): int(v) if v.isdecimal() else v for key, v in given.items()}
-        assert record["settings"]["scale"] == full
+        options = {key.removeprefix("--"): int(v) if v.isdecimal() else v for key, v in given.items()}
+        assert record["settings"]["scale"] == dataclasses.replace(reproduce.TABLES[table].full, **options).named()
 
 
 # An experiment that is added -----------------------------------------------------------------------------------------

@@ -132,3 +132,17 @@ def test_the_schedule_is_the_papers():
         schedule.rates(stages=2, epochs=5)
     with pytest.raises(ValueError, match="stages must be at most 8, got 9"):
         schedule.rates(stages=9)
+
+
+def test_the_short_schedule_falls_along_a_cosine():
+    plan = schedule.get("short")
+    assert (len(plan.rates), plan.batch_size) == (schedule.SHORT_PASSES, 100)
+    assert sum(plan.rates) / len(plan.rates) == pytest.approx(schedule.SHORT_RATE / 2)
+    assert plan.rates == sorted(plan.rates, reverse=True) and plan.rates[-1] > 0
+    assert len(schedule.get("short", epochs=7).rates) == 7  # a whole cosine, and not the beginning of a longer one
+    assert schedule.get("short", epochs=7).rates[-1] < 0.02 * schedule.SHORT_RATE
+    assert schedule.get().rates == schedule.rates() and schedule.get().batch_size == 20
+    with pytest.raises(ValueError, match="schedule must be one of paper, short, got 'shrt'. Did you mean 'short'"):
+        schedule.get("shrt")
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        schedule.get("short", epochs=0)

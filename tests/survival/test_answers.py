@@ -991,6 +991,20 @@ def test_staged_answers_are_refused_and_stay(course):
     assert git(clone, "show", f":chapters/{path.name}") == before and "what the learner typed" in before
 
 
+def test_a_merge_that_has_not_ended_is_told_as_one_and_nothing_moves(course):
+    """To be told that it is staged, and to restore that, loses what git knows of the two sides."""
+    authors, clone, _ = course
+    new_version(authors, text_before_everything)
+    git(clone, "stash")
+    git(clone, "pull", "--quiet", "--ff-only")
+    assert subprocess.run(["git", "-C", clone, "stash", "pop"], capture_output=True).returncode, "a conflict"
+    before = {path: path.read_bytes() for path in (clone / "chapters").iterdir()}
+    with pytest.raises(answers.ending.Refused, match="has a conflict of a merge that has not ended"):
+        update(clone)
+    assert {path: path.read_bytes() for path in (clone / "chapters").iterdir()} == before
+    assert git(clone, "stash", "list") and git(clone, "ls-files", "--unmerged")
+
+
 def test_a_course_inside_a_machine_that_is_not_utf_8_is_updated(course, tmp_path):
     authors, clone, _ = course
     new_version(authors, text_before_everything)

@@ -1282,3 +1282,24 @@ def test_what_safetensors_and_the_doctor_say_of_a_file_is_printable(files, tmp_p
     finding = doctor.Finding("anywidget", f"version {EVIL} hides", "rm 'a  b\x1b[2J'")
     assert all(letter.isprintable() or letter == "\n" for letter in str(finding)) and str(finding).count("\n") == 1
     assert "rm 'a  b\\x1b[2J'" in str(finding)
+
+
+@pytest.mark.parametrize("bounds", [[-9.0], [], -9.0, [-9.0] * 3], ids=str)
+def test_a_history_of_other_seeds_is_no_history_of_a_run(tmp_path, bounds):
+    """Anybody can compute the digest: a row with a number too few was found out after the training, as a zip's."""
+    scale = reproduce.Scale("digits", epochs=1, limit=40, samples=9)
+    file, seeds, plan = tmp_path / "1.safetensors", [0, 1], reproduce.schedule.get("paper", epochs=1)
+
+    def measured():
+        return reproduce.TABLES["iwae"].measure("k = 1", seeds, scale, reproduce.Machinery(), file, False)
+
+    assert len(plan.rates) == 1 and len(measured()) == 2
+    tensors, run = checkpoint.read(file)
+    run["history"] = [[bounds, *run["history"][0][1:]]]
+    text = json.dumps(run)
+    metadata = {"format": checkpoint.FORMAT, "run": text, "sha256": checkpoint.digest(tensors, text)}
+    safetensors.torch.save_file(tensors, file, metadata)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="no checkpoint to go on from: row 1 of its history"):
+        measured()
+    assert file.read_bytes() == before

@@ -88,6 +88,23 @@ def test_three_rows_of_a_table_made_by_three_processes_are_three_rows(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["iwae.json", "iwae.md"]
 
 
+def test_seeds_that_were_trained_side_by_side_are_recorded_at_once(tmp_path, monkeypatch):
+    """Ended between two of them, the same line again would train the others anew: their file has another name."""
+    file, written = tmp_path / "iwae.json", reproduce._Published.write
+
+    def ended(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce._Published, "write", ended)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce.make("iwae", file, TINY, seeds=3, rows=["k = 1"], together=3)
+    assert rows_of(file) == [("k = 1", seed) for seed in range(3)]
+    monkeypatch.setattr(reproduce._Published, "write", written)
+    monkeypatch.setattr(reproduce.scheduled_vaes, "train_ensemble", lambda *_, **__: pytest.fail("trained again"))
+    assert "| k = 1 | 3 |" in reproduce.make("iwae", file, TINY, seeds=3, rows=["k = 1"], together=3)
+    assert len({run["nll"] for run in json.loads(file.read_text())["runs"]}) == 3
+
+
 def test_a_table_is_printed_with_what_others_have_added_meanwhile(tmp_path, monkeypatch):
     """One has its row and is about to print; another adds its own and prints; then the first one does."""
     file, written = tmp_path / "iwae.json", reproduce._Published.write

@@ -66,6 +66,19 @@ def test_nothing_is_given_away_and_nothing_else_is_gone(place):
     assert set(typed.stubs(edition.edition(SOURCES, place))) == set(typed.stubs(typed.read(SOURCES[place])))
 
 
+@pytest.mark.parametrize("place", range(len(SOURCES)), ids=[path.stem for path in SOURCES])
+def test_no_text_points_at_a_cell_that_is_not_there(place):
+    cells = nbformat.read(SOURCES[place], as_version=4).cells
+    there = {cell["id"] for cell in edition.edition(SOURCES, place)["cells"]}
+    for index, cell in enumerate(cells):
+        if cell.cell_type != "markdown" or cell.id not in there:
+            continue
+        for found in re.finditer(r"the (folded )?cell (below|above)|the next cell", " ".join(cell.source.split())):
+            beside = cells[:index][::-1] if found[2] == "above" else cells[index + 1 :]
+            meant = next(c for c in beside if c.cell_type == "code" and (not found[1] or chapter.folded(c)))
+            assert meant.id in there, f"{found[0]}: {meant.source[:80]}"
+
+
 def test_most_grey_rows_are_gone():
     before = after = 0
     for place, source in enumerate(SOURCES):

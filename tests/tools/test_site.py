@@ -1,10 +1,11 @@
 """What the site adds to the chapters: ways to run them, labs in words, papers with their addresses."""
 
 import json
+import re
 
 import pytest
 
-from tools import chapter, live, site, typed
+from tools import chapter, front, live, site, typed
 from vaecourse import labs
 
 
@@ -63,3 +64,20 @@ def test_every_module_of_the_package_has_a_page():
     assert {"bounds", "objectives", "exact", "labs"} <= set(site.modules())
     for module in site.modules():
         assert f"automodule:: vaecourse.{module}" in site.api_page(module)
+
+
+def test_the_front_page_has_a_live_lab_and_three_doors_and_the_code_where_its_address_is_known():
+    markdown = (site.PAGES / "index.md").read_text(encoding="utf-8")
+    with_address = front.page(markdown, "https://github.com/me/course")
+    assert '<div class="live" data-lab="03.iwae" hidden>' in with_address and "live.js" in with_address
+    assert "git clone https://github.com/me/course" in with_address and "@" not in re.sub(r"\S+@\S+", "", with_address)
+    doors = re.findall(r'class="door" href="([^"]+)"', with_address)
+    assert doors == [
+        "chapters/00-start-here.html",
+        "install.html",
+        "chapters/teaching.html",
+        "https://github.com/me/course",
+    ]
+    pages = {f"{name}.html".removeprefix("docs/") for name in site.listed()}
+    assert set(doors[:3]) <= pages
+    assert len(re.findall('class="door"', front.page(markdown, None))) == 3

@@ -11,6 +11,7 @@ from vaecourse.checks import messages
 
 Kind = Literal["missing", "empty", "ours", "wrong", "passed"]
 NOT_RUN = "`{}` is not in this notebook yet. Run the cell above, and then this one."
+OLDER = "The cell above ended in an error, so `{}` is still what an older run made. Mend it, run it, and then this one."
 OURS = (
     "This is the course's own function. It is right, and it is not what you wrote: put lines of your own into the cell "
     "above, and run that cell again."
@@ -35,6 +36,8 @@ def judge(exercise: data.Exercise) -> Judged:
         return Judged("missing", NOT_RUN.format(exercise.answer))
     if own.is_the_courses(exercise.name, answer):
         return Judged("ours", OURS)
+    if own.is_older(exercise.answer, answer):
+        return Judged("missing", OLDER.format(exercise.answer))
     verdict = checks.ALL[exercise.name](answer)
     if not verdict.passed and verdict.message.startswith(messages.UNSOLVED):
         return Judged("empty", verdict.message)

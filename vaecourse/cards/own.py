@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,18 @@ def gives(cell: str, name: str) -> bool:
     try:
         return any(name in used_and_given(line)[1] for line in ast.parse(cell).body)
     except (SyntaxError, ValueError, RecursionError):
+        return False
+
+
+def is_older(name: str, answer: object) -> bool:
+    """Whether ``answer`` is a function from before the latest cell that defines one: that cell ended in an error."""
+    latest = source(name)
+    if latest is None or not inspect.isfunction(answer) or answer.__name__ != name:
+        return False
+    try:
+        defined = [line for line in ast.parse(latest).body if isinstance(line, ast.FunctionDef) and line.name == name]
+        return bool(defined) and inspect.getsource(answer).strip() not in latest
+    except (OSError, SyntaxError, TypeError):
         return False
 
 

@@ -192,7 +192,7 @@ class Checkpoint:
     def _faults(self, tried: _Tried, tensors: dict[str, Tensor]) -> Iterator[str]:
         """What keeps the run from going on with these tensors, of the right names and shapes, found out on copies."""
         for name, _ in self.model.named_parameters():
-            if not tensors.get(f"model.{name}", torch.zeros(())).isfinite().all():
+            if not tensors.get(f"model.{name}", torch.zeros((), device="cpu")).isfinite().all():
                 yield f"model.{name} has entries that are not finite"
         for name, generator in self.generators.items():
             if not _is_state(tensors[f"random.{name}"], generator.device):

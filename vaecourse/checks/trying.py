@@ -170,8 +170,8 @@ def from_outside(answer: object) -> list[str]:
     codes, names = [answer.__code__], []
     for code in codes:
         codes += [const for const in code.co_consts if inspect.iscode(const)]
-        names += [name for name in code.co_names if isinstance(answer.__globals__.get(name), (int, float, Tensor))]
-    return list(dict.fromkeys(names))
+        names += [one.argval for one in dis.get_instructions(code) if one.opname == "LOAD_GLOBAL"]  # not x.mean
+    return [name for name in dict.fromkeys(names) if isinstance(answer.__globals__.get(name), (int, float, Tensor))]
 
 
 def argument(answer: object, index: int) -> str:

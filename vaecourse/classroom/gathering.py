@@ -79,7 +79,7 @@ def _walk(folder: Path, own: Path | None, lines: list[str], deep: int = 0) -> It
         return
     for number, entry in enumerate(entries):
         path = Path(entry.path)
-        if entry.name.startswith((".", "__MACOSX")) or own is not None and path.resolve() == own:
+        if entry.name.startswith((".", "__MACOSX")) or own is not None and files.real(path) == own:
             continue
         if number >= MOST:
             lines.append(f"{foreign.plain(folder)} has more than {MOST} files: the others are not read.")

@@ -125,14 +125,17 @@ def _is_ours(path: Path) -> bool:
         return f'"{MARK}"'.encode() in file.read(100)
 
 
-def kind(name: str) -> files.Kind:
-    """The hand-in of this person; that of another is kept."""
+def kind(found: HandIn) -> files.Kind:
+    """The hand-in of this person; that of another is kept, and one that has what this one has not."""
 
     def is_untouched(path: Path) -> bool:
         try:
-            return parsed(files.content(path, LONGEST)).name == name
+            before = parsed(files.content(path, LONGEST))
         except ValueError:
             return False
+        noted, now = before.progress, found.progress
+        lost = noted.exercises.keys() - now.exercises.keys() | noted.questions.keys() - now.questions.keys()
+        return before.name == found.name and before.answers.items() <= found.answers.items() and not lost
 
     return files.Kind("a hand-in of this course", _is_ours, is_untouched)
 
@@ -141,7 +144,7 @@ def write(found: HandIn, to: Path | None = None) -> Path:
     """Write the file, by default ``NAME.vaecourse.json`` here; return where. Raises as ``files.write`` does."""
     word = re.sub(r"[^\w-]+", "-", found.name).strip("-") or "hand-in"
     path = Path(f"{files.short(word)}{SUFFIX}") if to is None else to
-    files.write(path, text(found), kind(found.name))
+    files.write(path, text(found), kind(found))
     return path
 
 

@@ -81,7 +81,7 @@ def witness_slope(profile: Profile, r: Tensor, at: Tensor, pooled: Tensor) -> Te
     n = len(pooled) // 2
     with torch.enable_grad():
         (slope,) = torch.autograd.grad(profile(r := r.clone().requires_grad_()).sum(), r)
-    signed = slope * torch.cat([-torch.ones(n), torch.ones(n)]) / n
+    signed = slope * torch.cat([-slope.new_ones(n), slope.new_ones(n)]) / n
     return 2 * (signed.sum(1)[:, None] * at - signed @ pooled)
 
 

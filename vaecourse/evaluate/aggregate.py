@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from vaecourse import arguments, descent
+from vaecourse import arguments, batches, descent
 from vaecourse.divergences import Discriminator, discriminator_loss
 from vaecourse.evaluate.code import GaussianEncoder, codes_of
-from vaecourse.evaluate.streaming import evaluating
+from vaecourse.evaluate.streaming import device_of, evaluating
 from vaecourse.models import StandardNormal, rate, standard_normal_log_prob
 
 RATE_DRAWS = 100  # of each point, for a prior that is not N(0, I)
@@ -63,11 +63,12 @@ def aggregate_gap(
     steps, batch_size = arguments.count("steps", steps), arguments.count("batch_size", batch_size)
     learning_rate = arguments.number("learning_rate", learning_rate, 0.0, 1e30, open_low=True)
     with evaluating(model):
-        mean, log_std = (of.detach() for of in codes_of(model, x))
+        here = x if (place := device_of(model)) is None else batches.on(place, x)
+        mean, log_std = (of.detach() for of in codes_of(model, here))
     if (B := len(mean)) < 8:
         raise ValueError(f"x must hold at least 8 points: four to learn from, two to choose by, two to judge; got {B}.")
     noise, prior = torch.Generator(mean.device).manual_seed(seed), getattr(model, "prior", None) or StandardNormal()
-    order = torch.randperm(B, generator=torch.Generator().manual_seed(seed)).to(mean.device)
+    order = torch.randperm(B, generator=torch.Generator().manual_seed(seed), device="cpu").to(mean.device)
     seen, chosen_by, held_out = order[: B // 2], order[B // 2 : 3 * B // 4], order[3 * B // 4 :]
 
     def pair(points: Tensor, n: int) -> tuple[Tensor, Tensor]:

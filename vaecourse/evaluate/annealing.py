@@ -148,7 +148,7 @@ def _counts(temperatures: int, chains: int, leapfrog: int) -> tuple[int, int, in
 
 def _schedule(T: int) -> Tensor:
     """beta_0 = 0 to beta_T = 1, slow at both ends, along the logistic curve of arXiv 1511.02543: ``[T + 1]``."""
-    raw = torch.linspace(-STEEPNESS, STEEPNESS, T + 1, dtype=torch.float64).sigmoid()
+    raw = torch.linspace(-STEEPNESS, STEEPNESS, T + 1, dtype=torch.float64, device="cpu").sigmoid()
     return (raw - raw[0]) / (raw[-1] - raw[0])
 
 

@@ -35,7 +35,8 @@ def activity(
     Source: arXiv 1509.00519, section 5.2.
     """
     with evaluating(model):
-        n, mean, squares = 0, torch.zeros(()), torch.zeros(())  # of what came so far (Chan et al. 1979)
+        n, mean = 0, torch.zeros((), device="cpu")  # of what came so far (Chan et al. 1979)
+        squares = mean
         for means, _ in of_each(model, x, batch_size, lambda points: codes_of(model, points)):
             codes = arguments.in_float64(means)  # [b, L]
             shift, total = codes.mean(0) - mean, n + len(codes)
@@ -94,7 +95,7 @@ def mutual_information(
                 eps = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)  # [b, L]
                 of_own = standard_normal_log_prob(eps) - log_sigma.sum(-1)  # log q(z | x_b), [b]
                 every = log_q(mu + log_sigma.exp() * eps)  # log q(z | x_b'), [b, B]
-                every[torch.arange(len(own)), own] = of_own  # free of the rounding of z
+                every[torch.arange(len(own), device=own.device), own] = of_own  # free of the rounding of z
                 total += float((of_own - every.logsumexp(-1) + math.log(len(mean))).sum())
     return total / samples / len(mean)
 

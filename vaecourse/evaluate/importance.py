@@ -46,12 +46,12 @@ def log_likelihood(
 
     def streamed(points: Data) -> Tensor:
         weigh = model.weigher(points)
-        B = len(batches.lead(points))
-        total = torch.full((B,), -math.inf, dtype=torch.float64)  # the log of a sum over no samples
+        B, place = len(batches.lead(points)), batches.lead(points).device
+        total = arguments.in_float64(torch.full((B,), -math.inf, device=place))  # the log of a sum over no samples
         for done in range(0, K, chunk):
             log_w = weighed(weigh(1, (k := min(chunk, K - done)), generator), 1, k, points)
             part = arguments.in_float64(log_w[0].logsumexp(0))
-            total = torch.logaddexp(total.to(part.device), part)
+            total = torch.logaddexp(total.to(part.device), part)  # a model may answer from elsewhere
         return (total - math.log(K)).to(log_w.dtype)
 
     with evaluating(model):

@@ -91,7 +91,7 @@ def refit(
     phi = list(judge.phi().values())
     if not phi:
         raise TypeError("model must have phi, the parameters of q(z | x), to be trained anew, got none.")
-    with descent.seeded(seed):
+    with descent.seeded(seed, gpus=True):
         (anew or _reset)(judge)
     for parameter in judge.parameters():
         parameter.requires_grad_(False)

@@ -48,8 +48,9 @@ class Target:
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n exact draws: ``[n, 2]``."""
-        eps = torch.randn(arguments.count("n", n), DIM, generator=generator)
-        return self.from_noise(eps, 2.0 * torch.randint(2, (n,), generator=generator) - 1)
+        place = "cpu" if generator is None else generator.device
+        eps = torch.randn(arguments.count("n", n), DIM, generator=generator, device=place)
+        return self.from_noise(eps, 2.0 * torch.randint(2, (n,), generator=generator, device=place) - 1)
 
 
 def banana(z: Tensor) -> Tensor:
@@ -257,7 +258,8 @@ def density(sampler: NeuralSampler, x: Tensor, y: Tensor, draws: int = 4096) -> 
 def divergence(q: NeuralSampler | MultivariateNormal, target: Target) -> float:
     """KL(q || p) in nats, by quadrature over a grid that holds the mass of all three targets."""
     _is_target(target)
-    x, y = torch.arange(-10, 10.01, 0.1), torch.arange(-9, 30.01, 0.1)
+    place = q.log_std.device if isinstance(q, NeuralSampler) else q.loc.device
+    x, y = torch.arange(-10, 10.01, 0.1, device=place), torch.arange(-9, 30.01, 0.1, device=place)
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # [Y, X, 2]
     mass = 0.01 * (density(q, x, y) if isinstance(q, NeuralSampler) else q.log_prob(grid).exp())
     return float((mass * ((mass / 0.01).clamp_min(1e-30).log() - target.log_prob(grid))).double().sum())
@@ -266,7 +268,8 @@ def divergence(q: NeuralSampler | MultivariateNormal, target: Target) -> float:
 @functools.lru_cache(maxsize=4)
 def _sobol(n: int) -> Tensor:
     """n points of a Sobol sequence, as standard normal ones: ``[n, 2]``."""
-    uniform = torch.quasirandom.SobolEngine(DIM, scramble=True, seed=0).draw(n)
+    with torch.device("cpu"):
+        uniform = torch.quasirandom.SobolEngine(DIM, scramble=True, seed=0).draw(n)
     return torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
 
 
@@ -278,11 +281,13 @@ def gaussian_fit(target: Target, points: int = 4096, starts: int = 6) -> Multiva
     over a triangular C, from several starts; the expectation is over a Sobol sequence.
     """
     _is_target(target)
-    eps, best = _sobol(arguments.count("points", points)).double(), (math.inf, torch.zeros(DIM), torch.eye(DIM))
+    eps = _sobol(arguments.count("points", points)).double()
+    best = math.inf, eps.new_zeros(DIM), torch.eye(DIM, device=eps.device)
     generator = torch.Generator().manual_seed(0)
     for _ in range(arguments.count("starts", starts)):
-        mean = torch.randn(DIM, generator=generator, dtype=torch.float64).requires_grad_()
-        raw = (0.5 * torch.randn(DIM, DIM, generator=generator, dtype=torch.float64)).requires_grad_()
+        mean = torch.randn(DIM, generator=generator, dtype=torch.float64, device="cpu").requires_grad_()
+        raw = 0.5 * torch.randn(DIM, DIM, generator=generator, dtype=torch.float64, device="cpu")
+        raw.requires_grad_()
         optimizer = torch.optim.LBFGS([mean, raw], max_iter=100, line_search_fn="strong_wolfe")
 
         def closure(mean: Tensor = mean, raw: Tensor = raw, optimizer: torch.optim.Optimizer = optimizer) -> Tensor:

@@ -82,18 +82,19 @@ class Record:
             self.read()
             yield not self.has(**keys)
 
-    def add(self, run: dict[str, Any]) -> None:
-        """Append a run and write the file, whole or not at all. A run of another machine or another commit says so.
+    def add(self, *runs: dict[str, Any]) -> None:
+        """Append runs and write the file, whole or not at all. A run of another machine or another commit says so.
 
         What other processes have added meanwhile stays. Raises ``ValueError`` if somebody has put another file in the
         place of this one: it is left as it is, and what was made is in a new file that the error names. Raises
         ``OSError`` if nothing can be written; then the runs in hand are in the error itself.
         """
         here = machine()
-        run = run if here == self.machine else run | {"machine": here}
-        run = run if commit() == self.commit else run | {"commit": commit()}
-        self.runs.append(run)
-        self._unwritten.append(run)
+        own: dict[str, Any] = {} if here == self.machine else {"machine": here}
+        own |= {} if commit() == self.commit else {"commit": commit()}
+        made = [run | own for run in runs]
+        self.runs += made
+        self._unwritten += made
         try:
             try:
                 self.write()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from vaecourse import arguments, checkpoint, files, foreign
@@ -19,7 +18,7 @@ from vaecourse.reproduce import report, tables
 from vaecourse.reproduce.machinery import Machinery
 from vaecourse.reproduce.table import Scale, Table
 
-__all__ = ["TABLES", "Machinery", "Scale", "Table", "make"]
+__all__ = ["TABLES", "Machinery", "Scale", "Table", "make", "settings_of"]
 
 TABLES = tables.ALL
 
@@ -78,9 +77,10 @@ def make(
                 if seed not in group:
                     continue
                 under_way = folder / f"{slug(row)}-{'-'.join(map(str, group))}.safetensors"
-                for run in table.measure(row, group, scale, machinery, under_way, progress):
+                made = table.measure(row, group, scale, machinery, under_way, progress)
+                for runs in [made] if isinstance(made, list) else ([run] for run in made):
                     if processes.leads:
-                        record.add(run)
+                        record.add(*runs)  # those made side by side at once, for their checkpoint is of all of them
                         published.write()
                         _clear(folder, record, row)
     return published.write() if processes.leads else ""
@@ -88,7 +88,7 @@ def make(
 
 def settings_of(table: Table, scale: Scale) -> dict[str, object]:
     """What a record of this table at this scale begins with."""
-    return {"table": table.name, "scale": asdict(scale), **table.settings(scale)}
+    return {"table": table.name, "scale": scale.named(), **table.settings(scale)}
 
 
 def _facts(record: Record, table: Table) -> None:

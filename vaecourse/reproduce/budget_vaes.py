@@ -7,6 +7,7 @@ in every run. The schedule is short: on the digits 750 steps of Adam at a rate o
 
 from __future__ import annotations
 
+import copy
 import time
 from functools import partial
 from typing import Any
@@ -54,12 +55,9 @@ def settings(rows: dict[str, dict[str, Any]], scale: Scale) -> dict[str, Any]:
 
 def measure(rows: dict[str, dict[str, Any]], row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
     """Train one row with one seed; its mean test bounds in nats, its active units, and what it cost."""
-    objective, M, K = row_of(rows[row])
     images = images_of(scale)
     wall, processor = time.perf_counter(), time.process_time()
-    model = train.untrained(images, seed)
-    how: dict[str, Any] = {"seed": seed, "progress": False, "device": machinery.device}
-    whole(train.fit(model, images, objective, M, K, **schedule(scale), **how))
+    model = trained(rows[row], seed, scale, machinery.device)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     return {
         "row": row,
@@ -67,6 +65,30 @@ def measure(rows: dict[str, dict[str, Any]], row: str, seed: int, scale: Scale, 
         **judged(model, images, scale),
         **machinery.cost(wall, processor),
     }
+
+
+def trained(setting: dict[str, Any], seed: int, scale: Scale, device: torch.device) -> VAE:
+    """The model of a row with this setting, from this seed."""
+    objective, M, K = row_of(setting)
+    model = train.untrained(images_of(scale), seed)
+    how: dict[str, Any] = {"seed": seed, "progress": False, "device": device}
+    whole(train.fit(model, images_of(scale), objective, M, K, **schedule(scale), **how))
+    return model
+
+
+def with_encoder_trained_on(
+    model: VAE, setting: dict[str, Any], passes: int, seed: int, scale: Scale, device: torch.device, **how: Any
+) -> VAE:
+    """A copy whose encoder has gone on from where it was by another objective, while all of theta stood still."""
+    objective, M, K = row_of(setting)
+    model, how = (
+        copy.deepcopy(model),
+        how | {"batch_size": BATCH_SIZE, "seed": seed, "progress": False, "device": device},
+    )
+    for parameter in model.theta().values():
+        parameter.requires_grad_(False)
+    whole(train.fit(model, images_of(scale), objective, M, K, min(passes, scale.epochs or passes), **how))
+    return model
 
 
 def evaluation(scale: Scale) -> str:

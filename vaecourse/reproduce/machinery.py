@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,15 +28,16 @@ class Machinery:
         precision: ``"float32"``; ``"tf32"`` for the matrix products of a CUDA device; ``"bf16"``, autocast.
         compiled: whether ``torch.compile`` makes the kernels.
         processes: those that share each batch.
+        graphs: whether a step is recorded once and replayed as a CUDA graph, on a CUDA device with one process.
 
-    Raises ``ValueError`` for a precision that the device does not have. On a GPU none of this was tried by the authors:
-    what is tested is the CPU.
+    Raises ``ValueError`` for a precision that the device does not have.
     """
 
     device: torch.device = torch.device("cpu")
     precision: str = "float32"
     compiled: bool = False
     processes: Processes = Processes()
+    graphs: bool = True
 
     def __post_init__(self) -> None:
         arguments.choice("precision", self.precision, PRECISIONS)
@@ -43,6 +45,11 @@ class Machinery:
             raise ValueError(f"precision 'tf32' needs a CUDA device, got {self.device.type}: take float32 or bf16.")
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high" if self.precision == "tf32" else "highest")
+
+    @property
+    def records(self) -> bool:
+        """Whether a step is recorded as a CUDA graph."""
+        return self.graphs and self.device.type == "cuda" and self.processes.size == 1
 
     def cost(self, wall: float, processor: float) -> dict[str, float | str]:
         """What a run says of its seconds, and of where they were spent."""
@@ -53,6 +60,16 @@ class Machinery:
         if self.precision == "bf16":
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def judging(self) -> Iterator[None]:
+        """While this lasts, matrix products are in float32: what is trained in less is not judged in less."""
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before)
 
     def prepare(self, ensemble: Ensemble, row: Objective) -> Objective:
         """Compile the two calls of the models and the three reducers of the row, if that is asked for."""
@@ -70,6 +87,6 @@ class Machinery:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
-        extras = [self.precision, *(["compiled"] if self.compiled else [])]
+        extras = [self.precision, *(["compiled"] if self.compiled else []), *(["graphs"] if self.records else [])]
         several = [f"{self.processes.size} processes"] if self.processes.size > 1 else []
         return ", ".join([name, *extras, *several])

@@ -21,8 +21,6 @@ from vaecourse.reproduce.processes import Processes
 from vaecourse.reproduce.table import Quoted, Run, Scale, Table
 from vaecourse.reproduce.training import train_ensemble
 
-BATCH_SIZE = 20
-
 
 def row_of(setting: dict[str, Any]) -> tuple[objectives.Objective, int, int]:
     """The objective, M and K that a row's setting describes."""
@@ -34,14 +32,14 @@ def settings(rows: dict[str, dict[str, Any]], scale: Scale) -> dict[str, Any]:
     """What all runs of a table have in common."""
     images = images_of(scale)
     size = size_of(scale)
-    rates = schedule.rates(scale.stages, scale.epochs)
+    plan = schedule.get(scale.schedule, scale.stages, scale.epochs)
     return {
         "data": images.name,
         "train_images": len(images.train),
         "test_images": len(images.test),
         "binarisation": "dynamic; test: one draw, Images.binary_test()",
         "model": {"latent_dim": size.latent_dim, "hidden": list(size.hidden), "first weights": "Glorot, pixel means"},
-        "schedule": {"passes": len(rates), "of": schedule.PASSES, "last_rate": rates[-1], "batch_size": BATCH_SIZE},
+        "schedule": plan.settings(),
         "optimizer": "Adam(0.9, 0.999, eps=1e-4)",
         "evaluation": {"log_p": f"L_K, K = {scale.samples}, mean over the test images", "samples": scale.samples},
         "rows": rows,
@@ -62,15 +60,16 @@ def measure(
     images = images_of(scale)
     ensemble = Ensemble([train.untrained(images, seed) for seed in seeds])
     objective, M, K = row_of(rows[row])
+    plan = schedule.get(scale.schedule, scale.stages, scale.epochs)
     passes = train_ensemble(
         ensemble,
         images.train,
         objective,
         M,
         K,
-        schedule.rates(scale.stages, scale.epochs),
+        plan.rates,
         seeds,
-        batch_size=BATCH_SIZE,
+        batch_size=plan.batch_size,
         machinery=machinery,
         checkpoint=checkpoint,
         settings={"row": row},
@@ -82,7 +81,8 @@ def measure(
         "processor_seconds": round(sum(one.processor_seconds for one in passes), 3),
         "device": str(machinery),
     }
-    evaluated = (_evaluated(model, images, scale, machinery, measures) for model in ensemble.models())
+    with machinery.judging():
+        evaluated = [_evaluated(model, images, scale, machinery, measures) for model in ensemble.models()]
     return [
         {"row": row, "seed": seed, **found, "train": round(last, 4), **cost}
         for seed, found, last in zip(seeds, evaluated, passes[-1].bounds, strict=True)
@@ -121,18 +121,18 @@ def _mean_and_spread(name: str, share: Tensor, n: int, processes: Processes) -> 
 
 def remark(settings: dict[str, Any]) -> str:
     """How far the run of these settings is from the full experiment."""
-    passes, of = settings["schedule"]["passes"], settings["schedule"]["of"]
-    whole = "The full schedule" if passes == of else f"**A shortened schedule**, {passes} passes of {of}"
     return (
-        f"{whole}; {settings['data']}, {settings['train_images']} images to train and {settings['test_images']} to "
-        f"test on; log p^ with K = {settings['evaluation']['samples']}."
+        f"{schedule.words(settings['schedule'])}; {settings['data']}, {settings['train_images']} images to train and "
+        f"{settings['test_images']} to test on; log p^ with K = {settings['evaluation']['samples']}."
     )
 
 
 def comparable(settings: dict[str, Any]) -> bool:
     """Whether this is the papers' experiment: all of MNIST's training images, the full schedule, K = 5000."""
-    full = settings["schedule"]["passes"] == settings["schedule"]["of"] and settings["train_images"] == 60000
-    return settings["data"] == "mnist" and full and settings["evaluation"]["samples"] == 5000
+    passes = settings["schedule"]["passes"]
+    full = passes == settings["schedule"]["of"] and "name" not in settings["schedule"]
+    whole = full and settings["data"] == "mnist" and settings["train_images"] == 60000
+    return whole and settings["evaluation"]["samples"] == 5000
 
 
 def side_by_side(rows: dict[str, dict[str, Any]], row: str, scale: Scale, machinery: Machinery) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +36,8 @@ class Scale:
 
     Arguments:
         data: the images.
-        stages: of the schedule of ``schedule.rates``.
+        schedule: ``"paper"`` or ``"short"``, see schedule.py.
+        stages: of the paper's schedule.
         epochs: stop after so many passes; all of them if not given. Without data, 100 steps are one.
         limit: use the first images, training and test, only. Without data, the draws that a row is judged by.
         test: use the first test images only.
@@ -44,6 +45,7 @@ class Scale:
     """
 
     data: str = "mnist"
+    schedule: str = "paper"
     stages: int = 8
     epochs: int | None = None
     limit: int | None = None
@@ -51,11 +53,16 @@ class Scale:
     samples: int = 5000
 
     def __post_init__(self) -> None:
+        arguments.choice("schedule", self.schedule, schedule.NAMES)
         for name, most in (("stages", schedule.STAGES), ("samples", MOST_SAMPLES)):
             arguments.count(name, getattr(self, name), at_most=most)
         for name in ("epochs", "limit", "test"):
             if getattr(self, name) is not None:
                 arguments.count(name, getattr(self, name))
+
+    def named(self) -> dict[str, Any]:
+        """What a record keeps of it: records are older than the choice of a schedule, so the paper's goes unsaid."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("schedule", "paper")}
 
     def steps(self, full: int) -> int:
         """The steps of a training without data, which has ``full`` of them."""
@@ -97,7 +104,8 @@ class Table:
         paper: measure -> row -> number of somebody else, to stand beside ours; empty if there is none.
         settings: what all runs have in common, at a scale.
         measure: the finished runs of a row: (row, seeds, scale, machinery, checkpoint, progress) -> one run a seed,
-            from a generator where seeds are trained one by one: what it gives is recorded at once.
+            from a generator where seeds are trained one by one: each is recorded when it comes, those of a list
+            together.
         remark: what a reader of the Markdown table must know, by the settings in a record.
         comparable: whether the paper's numbers and ours are of the same experiment, by the settings in a record.
         full: the scale of the whole experiment, where a caller names no other.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
+
 from vaecourse import descent
 from vaecourse.data import Images
 from vaecourse.models import VAE
@@ -35,4 +37,4 @@ def untrained(images: Images, seed: int = 0, setting: Setting | None = None) -> 
     setting = SETTINGS.get(images.name, MNIST) if setting is None else setting
     with descent.seeded(seed):
         model = VAE(images.train.shape[1], setting.latent_dim, setting.hidden)
-    return model.start_at_pixel_means(images.train.mean(0))
+    return model.start_at_pixel_means(images.train.mean(0)).to(torch.get_default_device())

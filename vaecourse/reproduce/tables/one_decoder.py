@@ -8,19 +8,16 @@ hardly its noise. All rows of a decoder have the same log p(x), so their L_64 ar
 
 from __future__ import annotations
 
-import copy
 import functools
 import time
 from typing import Any
 
 import torch
 
-from vaecourse import train
 from vaecourse.models import VAE
 from vaecourse.reproduce import budget_vaes
-from vaecourse.reproduce.images import images_of, size_of, whole
+from vaecourse.reproduce.images import images_of, size_of
 from vaecourse.reproduce.machinery import Machinery
-from vaecourse.reproduce.scheduled_vaes import row_of
 from vaecourse.reproduce.table import Run, Scale, Table, one_by_one
 
 DECODERS = ("VAE", "IWAE")  # rows of one_budget
@@ -58,31 +55,23 @@ def settings(scale: Scale) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)  # the rows of a decoder come one after another
 def trained(decoder: str, seed: int, scale: Scale, device: torch.device) -> VAE:
     """The model of this row of ``one_budget``, from this seed."""
-    objective, M, K = row_of(budget_vaes.ROWS[decoder])
-    model = train.untrained(images_of(scale), seed)
-    how: dict[str, Any] = {"seed": seed, "progress": False, "device": device}
-    whole(train.fit(model, images_of(scale), objective, M, K, **budget_vaes.schedule(scale), **how))
-    return model
+    return budget_vaes.trained(budget_vaes.ROWS[decoder], seed, scale, device)
 
 
 def measure(row: str, seed: int, scale: Scale, machinery: Machinery) -> Run:
     """Train one encoder for one decoder that stays; the mean test bounds in nats, the active units, what it cost."""
-    setting, images = dict(ROWS[row]), images_of(scale)
+    setting, device = dict(ROWS[row]), machinery.device
     decoder, passes = setting.pop("decoder"), setting.pop("passes")
-    model = copy.deepcopy(trained(decoder, seed, scale, machinery.device))
+    model = trained(decoder, seed, scale, device)
     wall, processor = time.perf_counter(), time.process_time()
     if passes:
-        objective, M, K = row_of(setting)
-        for parameter in model.theta().values():
-            parameter.requires_grad_(False)
-        how: dict[str, Any] = {"seed": 1000 + seed, "progress": False, "device": machinery.device}
-        how |= {"batch_size": budget_vaes.BATCH_SIZE, "learning_rate": RATE}
-        whole(train.fit(model, images, objective, M, K, min(passes, scale.epochs or passes), **how))
+        on = budget_vaes.with_encoder_trained_on
+        model = on(model, setting, passes, 1000 + seed, scale, device, learning_rate=RATE)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     return {
         "row": row,
         "seed": seed,
-        **budget_vaes.judged(model, images, scale),
+        **budget_vaes.judged(model, images_of(scale), scale),
         **machinery.cost(wall, processor),
     }
 
