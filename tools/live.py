@@ -7,7 +7,8 @@ from the lab in ``vaecourse.labs``, and the controls are drawn by the package's 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from tools.bundle import script
 from tools.chapter import ROOT
 from vaecourse import exact, files, labs
 from vaecourse.labs import controls, estimators, first_bound, hierarchical, iwae, signal
+from vaecourse.labs.frame import Experiment
 
 OWN = ROOT / "site/live"
 POINTS = 301  # of the grid of lab "03.iwae"
@@ -144,9 +146,9 @@ ALL = {
 
 def block(name: str) -> str:
     """The lab ``name`` as HTML, hidden until it is live. An empty line would end the block."""
-    live, lab = ALL[name], labs.ALL[name]()
-    handles = [shortened(handle, live.at_most) for handle in traits(lab) if handle["name"] not in live.without]
-    given = {"title": lab.experiment.title, "controls": handles, "presets": presets(name), "facts": live.facts()}
+    live, lab = ALL[name], experiment(name)
+    handles = [shortened(handle, live.at_most) for handle in traits(lab.controls) if handle["name"] not in live.without]
+    given = {"title": lab.title, "controls": handles, "presets": presets(name), "facts": live.facts()}
     told = json.dumps(given).replace("<", r"\u003c")  # a script ends at the first </
     return f"""\
 <div class="live" data-lab="{name}" hidden>
@@ -158,8 +160,8 @@ def block(name: str) -> str:
 
 def presets(name: str) -> dict[str, dict[str, Any]]:
     """Those of the lab ``name`` that turn no control which is left out here."""
-    found = labs.ALL[name]().presets
-    return {preset: change for preset, change in found.items() if not {*change} & {*ALL[name].without}}
+    found = experiment(name).presets
+    return {preset: dict(change) for preset, change in found.items() if not {*change} & {*ALL[name].without}}
 
 
 def loads(static: str = "../_static/live") -> str:
@@ -168,10 +170,23 @@ def loads(static: str = "../_static/live") -> str:
     return f'{styles}<script defer src="{static}/live.js"></script>'
 
 
-def traits(lab: labs.frame.Panel) -> list[dict[str, Any]]:
+def traits(handles: Iterable[controls.Control]) -> list[dict[str, Any]]:
     """What control.js needs to know of each control, as its widget has it."""
-    widgets = lab.controls.items()
+    widgets = [(handle.name, handle.make()) for handle in handles]
     return [{"name": name, **{t: getattr(widget, t) for t in TRAITS if hasattr(widget, t)}} for name, widget in widgets]
+
+
+def experiment(name: str) -> Experiment:
+    """What a page tells of the lab ``name``: its panel would be drawn, which takes most of a second."""
+    file, _, own = labs.PLACES[name].rpartition(".")
+    return getattr(import_module(f"vaecourse.labs.{file}"), own)()
+
+
+def stills(lab: Experiment) -> list[dict[str, Any]]:
+    """Every control's value in each of the states that the still picture shows: ``stills`` of the panel."""
+    start = {control.name: control.default for control in lab.controls}
+    found = [lab.presets[still] if isinstance(still, str) else still for still in lab.stills or [{}]]
+    return [start | dict(change) for change in found]
 
 
 def shortened(handle: dict[str, Any], at_most: Mapping[str, float]) -> dict[str, Any]:

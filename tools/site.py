@@ -25,7 +25,8 @@ from nbformat import NotebookNode
 
 import vaecourse
 from tools import chapter, edition, ending, front, learner, live, made, trained, typed, vendor
-from vaecourse import files, labs
+from vaecourse import files
+from vaecourse.labs.frame import Experiment
 
 ROOT = chapter.ROOT
 SITE = ROOT / "build/site"
@@ -149,18 +150,18 @@ def downloads() -> dict[str, str]:
 def lab_in_words(name: str) -> str:
     """What the still picture of a lab says, setting by setting, in a fold if it answers a question; how to have it
     live."""
-    lab = labs.ALL[name]()
+    lab = live.experiment(name)
     words = "\n".join(f"{i}. {words}" for i, words in enumerate(sentences(lab), 1))
-    if (guess := lab.experiment.guess) is not None:
-        words = _details("The answer, and the lab in words", f"{guess.explained(lab.experiment)}\n\n{words}", "answer")
-    handles = ", ".join(f"*{control.label}*" for control in lab.experiment.controls)
+    if (guess := lab.guess) is not None:
+        words = _details("The answer, and the lab in words", f"{guess.explained(lab)}\n\n{words}", "answer")
+    handles = ", ".join(f"*{control.label}*" for control in lab.controls)
     how = f"**Live in JupyterLab:** `make lab`, then run the cells down to this one and move {handles}."
     return f":::{{admonition}} The lab in words\n:class: lab\n{words}\n\n{how}\n:::"
 
 
 def asked(name: str) -> str:
     """The question that opens a lab, for a page that nobody can answer on; nothing where it asks none."""
-    if (guess := labs.ALL[name]().experiment.guess) is None:
+    if (guess := live.experiment(name).guess) is None:
         return ""
     options = "\n".join(f"- {option}" for option in guess.choices())
     return f"**Guess first.** {guess.question}\n\n{options}".strip()
@@ -171,10 +172,10 @@ def explained(markdown: str) -> str:
     return learner.folded(markdown) if markdown.startswith(learner.EXPLAIN) else markdown
 
 
-def sentences(lab: object) -> Iterator[str]:
+def sentences(lab: Experiment) -> Iterator[str]:
     """The live sentence of each state that the still picture shows."""
-    for settings in lab.stills:
-        yield lab.experiment.sentence(lab.experiment.compute(**settings))
+    for settings in live.stills(lab):
+        yield lab.sentence(lab.compute(**settings))
 
 
 def unfolded(markdown: str) -> str:

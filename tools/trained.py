@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from tools import live, page_vae, replays
 from tools.bundle import script
-from vaecourse import files, labs
+from vaecourse import files
 from vaecourse.labs import controls
-from vaecourse.labs.controls import Choice, Control, Seed, Whole
+from vaecourse.labs.controls import Choice, Seed, Whole
 
 VAE = "vae"
 MOST = 256  # samples in the page
@@ -58,15 +58,6 @@ WORDS = {
 }
 
 
-def traits(handles: list[Control]) -> list[dict[str, Any]]:
-    """What control.js needs to know of each control, as its widget has it."""
-    widgets = {handle.name: handle.make() for handle in handles}
-    return [
-        {"name": name, **{t: getattr(widget, t) for t in live.TRAITS if hasattr(widget, t)}}
-        for name, widget in widgets.items()
-    ]
-
-
 def vae_given() -> dict[str, Any]:
     """Title, controls and presets of the VAE. Image and z are moved in the picture."""
     choices = [choice["pixels"] for choice in page_vae.read()["choices"]]
@@ -85,17 +76,17 @@ def vae_given() -> dict[str, Any]:
         "nobody's digit": {"pixels": NOBODYS},
         "nobody's digit, q the prior": {"pixels": NOBODYS, "q": NONE},
     }
-    return {"title": "A VAE in the page", "controls": [*moved, *traits(handles)], "presets": presets}
+    return {"title": "A VAE in the page", "controls": [*moved, *live.traits(handles)], "presets": presets}
 
 
 def replay_given(name: str) -> dict[str, Any]:
     """Title and controls of the runs of a lab."""
     of, runs = replays.ALL[name], [run.name for run in replays.ALL[name].runs]
-    (choice,) = traits([Choice("run", "Recorded run", runs, default=runs[0])])
+    (choice,) = live.traits([Choice("run", "Recorded run", runs, default=runs[0])])
     steps = [float(step) for step in range(0, of.steps + 1, of.between)]
     scrubber = {"name": "step", "kind": "slider", "label": "Step", "whole": True, "digits": 0, "stops": steps}
     scrubber |= {"min": 0, "max": of.steps, "step": of.between, "value": 0}
-    title = f"{labs.ALL[name]().experiment.title}: recorded runs"
+    title = f"{live.experiment(name).title}: recorded runs"
     return {"title": title, "controls": [choice, scrubber], "presets": {}}
 
 

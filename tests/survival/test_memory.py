@@ -42,6 +42,9 @@ def alive():
     kinds = [type(thing) for thing in gc.get_objects()]
     count = {kind.__name__: sum(issubclass(it, kind) for it in kinds) for kind in (Panel, Figure)}
     return count | {"widgets": len(_instances)}
+
+def places():  # where the page keeps the value of each control that is shown
+    return [control.memory for its in shown._shown.values() for lab in its for control in lab.controls.values()]
 """
 
 
@@ -113,9 +116,11 @@ FORMS = 'labs.ALL["{}"]()', 'display(labs.ALL["{}"]())', 'lab = labs.ALL["{}"]()
 def test_a_cell_run_again_holds_one_lab(kernel, name):
     for show in FORMS if name == SMALL else FORMS[:1]:
         code = show.format(name)
-        first = kernel.run(code, code, "alive()"), len(kernel.widgets)
-        again = kernel.run(code, code, "alive()"), len(kernel.widgets)
+        first = kernel.run(code, code, "alive(), places()"), len(kernel.widgets)
+        again = kernel.run(code, code, "alive(), places()"), len(kernel.widgets)
         assert again == first, "what the first run made is still there"
+        places = first[0][1]
+        assert "" not in places and len({*places}) == len(places), "two controls come back with one value"
 
 
 @linux

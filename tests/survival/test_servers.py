@@ -47,7 +47,7 @@ FILES = ("jupyter_config", "jupyter_server_config", "jupyter_lab_config", "jupyt
 PRESENT = (
     "import sys; from pathlib import Path; from tools import present; present.serve(Path(sys.argv[1]), sys.argv[2:])"
 )
-IDLE = ["--MappingKernelManager.cull_idle_timeout=10", "--MappingKernelManager.cull_interval=1"]
+IDLE = ["--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1"]
 CODE = "import os\nprint('presenting:', os.environ.get('VAECOURSE_PRESENTING'))"
 EVIL = "evil.example"
 

@@ -3,7 +3,10 @@
 import json
 import re
 
-from tools import chapter, front, site, typed
+import pytest
+
+from tools import chapter, front, live, site, typed
+from vaecourse import labs
 
 
 def test_a_public_address_gives_buttons_and_none_gives_the_way_to_get_them():
@@ -29,6 +32,14 @@ def test_a_download_is_the_learners_notebook():
 def test_a_lab_is_told_in_words_for_each_state_of_its_picture():
     words = site.lab_in_words("00.bound")
     assert "1. K = 1" in words and "3. " in words and "make lab" in words
+
+
+@pytest.mark.parametrize("name", ["03.iwae", "06.latent"])
+def test_what_a_page_tells_of_a_lab_is_what_its_panel_has(name):
+    panel, lab = labs.ALL[name](), live.experiment(name)
+    assert type(lab) is type(panel.experiment)
+    assert live.stills(lab) == panel.stills and len(panel.stills) > 1
+    assert {trait["name"]: trait["value"] for trait in live.traits(lab.controls)} == panel.defaults
 
 
 def test_a_paper_named_by_its_number_gets_its_address():

@@ -23,6 +23,7 @@ STYLE = """<style>
 .vaecourse-way > * { max-width: 27%; }
 .vaecourse-way > .vaecourse-done { flex: 1 1 0; max-width: none; text-align: center; }
 .vaecourse-way > .vaecourse-done + * { text-align: right; }
+.vaecourse-way > .vaecourse-done a { text-decoration: underline; }
 table.vaecourse-map.vaecourse-map { margin: 0; border-collapse: collapse; font-size: 15px; }
 table.vaecourse-map.vaecourse-map :is(th, td) { padding: 4px 14px 4px 4px; text-align: left; }
 </style>"""

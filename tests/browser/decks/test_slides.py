@@ -11,7 +11,8 @@ from tools import chapter, notebooks, slides, vendor
 CHAPTERS = chapter.sources()
 SMALLEST = 0.55  # of what had to be made smaller to fit on a slide of its own
 
-# Of every slide with all its steps shown: how far it reaches, what was made smaller, and what begins it.
+# Of every slide with all its steps shown: how far it reaches, what was made smaller, and what begins it. A box that was
+# made smaller counts its own width in its own larger pixels.
 REACH = """() => Reveal.getSlides().map((slide) => {
     const at = Reveal.getIndices(slide);
     Reveal.slide(at.h, at.v, 999);
@@ -23,7 +24,8 @@ REACH = """() => Reveal.getSlides().map((slide) => {
         words: slide.textContent.trim().slice(0, 60),
         visible: box.width === 1280 && box.height <= 720 && shown.length > 0,
         bottom: Math.max(...seen.map((b) => b.bottom - box.top)),
-        right: Math.max(...seen.map((b) => b.right - box.left), ...shown.map((c) => c.offsetLeft + c.scrollWidth)),
+        right: Math.max(...seen.map((b) => b.right - box.left), ...shown.map(
+            (c) => (c.offsetLeft + c.scrollWidth) * (c.currentCSSZoom ?? 1))),
         shrunk: Math.min(1, ...shown.map((child) => Number(child.dataset.shrunk || 1))),
         letters: Math.min(99, ...inner.filter((n) => n.matches("p, li, pre")).map(
             (n) => parseFloat(getComputedStyle(n).fontSize))),

@@ -1,4 +1,8 @@
-"""A kernel that ends under all labs: each says so and what to press; its cell run alone brings it back as it was."""
+"""A kernel that ends under labs: each says so and what to press; its cell run alone brings it back as it was.
+
+Labs with every kind of control and of panel stand for all: that each control of each lab has a place of its own where
+the page keeps its value, and the same one in the next run, tests/survival/test_memory.py asks the kernel.
+"""
 
 import json
 import os
@@ -8,7 +12,7 @@ import nbformat
 import pytest
 
 from tests.browser.jupyterlab.test_learner import run_the_cell
-from tools import learner
+from tools import learner, live
 from tools.browser import WIDGET, Notebook, words
 from vaecourse import labs
 
@@ -18,6 +22,7 @@ SAID = """() => [...document.querySelectorAll(".vaecourse-lab")].every((lab) => 
     return content.includes("Shift+Enter") && display === "block";
 })"""
 UNASKED = "import os\n\nos.environ['VAECOURSE_GUESS'] = '0'"  # in each kernel anew: a lab that asks hides its controls
+ENDED = ["00.chord", "04.signal", "06.latent", "07.samplers", "07.bounds"]
 ALONE = f'{UNASKED}\n{learner.LABS}\n\nlabs.ALL["03.iwae"]()'
 
 
@@ -50,8 +55,20 @@ def move(notebook, lab):
     notebook.wait_for_words(lab)
 
 
+def kinds(names):
+    """Of labs and of their controls."""
+    found = [live.experiment(name) for name in names]
+    return {(type(of), of.__dict__.get("log")) for lab in found for of in lab.controls} | {
+        type(lab).live for lab in found
+    }
+
+
+def test_the_labs_that_end_have_every_kind_of_control():
+    assert kinds(ENDED) == kinds(labs.ALL)
+
+
 def test_every_lab_says_so_and_comes_back_in_its_setting(jupyterlab, open_notebook):
-    shown = "\n".join(f'display(labs.ALL["{name}"]())' for name in labs.ALL)
+    shown = "\n".join(f'display(labs.ALL["{name}"]())' for name in ENDED)
     sources = ["import os\nprint(os.getpid())", ALONE, f"{UNASKED}\nfrom vaecourse import labs\n\n{shown}"]
     notebook_of_cells(jupyterlab.folder / "ended.ipynb", *sources)
     notebook = open_notebook("ended.ipynb")
@@ -66,13 +83,13 @@ def test_every_lab_says_so_and_comes_back_in_its_setting(jupyterlab, open_notebo
     run_the_cell(notebook, "display(labs.ALL")
     everything = page.locator(".jp-Cell.jp-mod-active .vaecourse-lab")
     was = {}
-    for number, name in enumerate(labs.ALL):
+    for number, name in enumerate(ENDED):
         lab = everything.nth(number)
         start = settings(lab)
         move(notebook, lab)
         was[name] = settings(lab), words(lab)
         assert was[name][0] != start, name
-    trains = everything.nth(list(labs.ALL).index("06.latent"))
+    trains = everything.nth(ENDED.index("06.latent"))
     trains.get_by_role("button", name="Step", exact=True).click()
     transport = trains.locator(".vaecourse-transport")
     told = "(node) => getComputedStyle(node, '::before').content"
@@ -92,7 +109,7 @@ def test_every_lab_says_so_and_comes_back_in_its_setting(jupyterlab, open_notebo
     assert settings(alone) == alone_was[0]
     run_the_cell(notebook, "display(labs.ALL")
     everything = page.locator(".jp-Cell.jp-mod-active .vaecourse-lab")
-    for number, name in enumerate(labs.ALL):
+    for number, name in enumerate(ENDED):
         lab = everything.nth(number)
         if name != "06.latent":
             notebook.wait_for_words(lab, equal_to=was[name][1])
