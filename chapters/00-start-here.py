@@ -706,7 +706,7 @@ plt.show()
 # | [05 better gradients](05-better-gradients.ipynb) | the compromise between encoder and decoder | 50 + 50, then 65 + 35 |
 # | [06 InfoVAE](06-infovae.ipynb) | a latent code that carries no information | 50 + 30, then 40 + 30, then 40 + 20 |
 # | [07 hierarchical](07-hierarchical.ipynb) | a guess $q$ that is only a Gaussian | 55 + 40, then 65 + 25 |
-# | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 35 + 15, then 45 + 35 |
+# | [08 one budget](08-one-budget.ipynb) | the question which of all these to use | 35 + 15, then 50 + 35 |
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["quiz"]
 # ## Before you go on: three questions

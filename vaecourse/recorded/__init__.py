@@ -1,8 +1,8 @@
 """Results that take too long for a page: each is a JSON file with its settings, seeds, machine, commit and times.
 
 ``python -m vaecourse reproduce`` makes them. A record's settings name the experiment and the scale: NAME.json, or
-NAME_DATA.json where it is there for several images, is made by ``vaecourse/reproduce/tables/NAME.py``. The table beside
-it, NAME.md, is printed from it.
+NAME_DATA.json where it is there for several images, with a word more for another schedule, is made by
+``vaecourse/reproduce/tables/NAME.py``. The table beside it, NAME.md, is printed from it.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def _foot(table: Table, comparable: bool, record: dict[str, Any]) -> list[str]:
         lines.append("The paper's numbers are of its own, full experiment, so there is no z.")
     if any(not number.checked for numbers in table.paper.values() for number in numbers.values()):
         lines.append("†: the paper's number is unchecked.")
-    hours = sum(run.get("wall_seconds", 0.0) / run.get("side_by_side", 1) for run in runs) / 3600
+    hours = sum(_seconds(run) / run.get("side_by_side", 1) for run in runs) / 3600
     devices = ", ".join(sorted({in_markdown(run["device"]) for run in runs if "device" in run}))
     lines.append(
         f"{len(runs)} runs, {hours:.2f} hours of training on {devices or 'cpu'}; "
@@ -104,6 +104,12 @@ def _foot(table: Table, comparable: bool, record: dict[str, Any]) -> list[str]:
         f"{_commits(record)}."
     )
     return lines
+
+
+def _seconds(run: dict[str, Any]) -> float:
+    """Of its training: by the clock, or of its stages where it has those."""
+    stages = (value for name, value in run.items() if name.endswith("_seconds"))
+    return run["wall_seconds"] if "wall_seconds" in run else sum(stages)
 
 
 def _commits(record: dict[str, Any]) -> str:

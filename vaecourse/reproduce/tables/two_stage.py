@@ -91,4 +91,5 @@ TABLE = Table(
     remark=remark,
     full=Scale("digits"),
     digits=3,
+    most_seeds=100,  # for each run holds its images
 )
