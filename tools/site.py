@@ -288,7 +288,7 @@ def build(repository: str | None = None) -> None:
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
         if repository:  # without an address the theme's two buttons end the build
-            options = {"repository_url": repository, "use_repository_button": "1", "use_issues_button": "1"}
+            options = {"repository_url": repository, "use_repository_button": "true", "use_issues_button": "true"}
             command += [f"--define=html_theme_options.{name}={value}" for name, value in options.items()]
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
         for name, text in downloads().items():
