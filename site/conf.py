@@ -64,8 +64,6 @@ html_theme_options = {
     "navbar_persistent": [],
     "use_download_button": True,
     "use_fullscreen_button": True,
-    "use_repository_button": True,  # these two where tools/site.py was told its address
-    "use_issues_button": True,
     "home_page_in_toc": True,
     "show_toc_level": 2,
     "show_navbar_depth": 1,

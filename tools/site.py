@@ -287,7 +287,9 @@ def build(repository: str | None = None) -> None:
         trained.copy(static / "live")
         files.replace(source / "lab.png", (ROOT / "docs/lab.png").read_bytes())
         command = [sys.executable, "-m", "sphinx", "--write-all", "--fail-on-warning", "--keep-going", "--quiet"]
-        command += ["--define", f"html_theme_options.repository_url={repository}"] if repository else []
+        if repository:  # without an address the theme's two buttons end the build
+            options = {"repository_url": repository, "use_repository_button": "true", "use_issues_button": "true"}
+            command += [f"--define=html_theme_options.{name}={value}" for name, value in options.items()]
         subprocess.run([*command, "--conf-dir", PAGES, "--doctree-dir", doctrees, source, built], check=True)
         for name, text in downloads().items():
             files.replace(built / name, text.encode())
