@@ -1,6 +1,7 @@
 """Recorded results: each is what its table makes at its scale; the Markdown beside it is printed from it."""
 
 import json
+import statistics
 
 import pytest
 
@@ -84,3 +85,16 @@ def test_the_table_is_printed_from_the_record(name):
     printed = recorded.path(name).with_suffix(".md")
     assert printed.read_bytes() == files.signed(report.markdown(table_of(record), record))
     assert not [line for line in printed.read_text().splitlines() if line != line.rstrip()]
+
+
+def test_the_readme_has_the_numbers_of_the_record():
+    page = (recorded.ROOT / "README.md").read_text()
+    for row in reproduce.TABLES["iwae"].rows:
+        runs = [run for run in recorded.load("iwae_mnist_short")["runs"] if run["row"] == row]
+        nll, units = ([run[key] for run in runs] for key in ("nll", "active_units"))
+        error = f"{statistics.stdev(nll) / len(nll) ** 0.5:.2f}".removeprefix("0")
+        paper = reproduce.TABLES["iwae"].paper
+        ours = f"| {row} | {statistics.mean(nll):.2f} ± {error} | {paper['nll'][row]} "
+        assert f"{ours}| {statistics.mean(units):.1f} | {paper['active_units'][row]} |" in page
+    (long,) = recorded.load("iwae_mnist_long")["runs"]
+    assert f"| {long['row']}, 578 passes, one seed | {long['nll']:.2f} |" in page
