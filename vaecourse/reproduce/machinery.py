@@ -30,7 +30,7 @@ class Machinery:
         processes: those that share each batch.
         graphs: whether a step is recorded once and replayed as a CUDA graph, on a CUDA device with one process.
 
-    Raises ``ValueError`` for a precision that the device does not have.
+    Raises ``ValueError`` for a precision that the device does not have. Several processes were tried on CPUs only.
     """
 
     device: torch.device = torch.device("cpu")

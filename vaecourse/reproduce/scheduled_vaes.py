@@ -139,8 +139,8 @@ def side_by_side(rows: dict[str, dict[str, Any]], row: str, scale: Scale, machin
     """Whether the seeds of a row are faster together, as benchmarks/seeds.py measured it on a CPU.
 
     Up to 5000 numbers in the images that a data point's samples are decoded to, a step is mostly overhead, which S
-    seeds share (1.3 to 8 times as fast). Beyond, the likelihood fused for CPUs, which vmap cannot use, is worth more. On a
-    GPU three seeds took 1.3 (K = 1) to 2 times (K = 50) as long as one: benchmarks/gpu/result.md.
+    seeds share (1.3 to 8 times as fast). Beyond, the likelihood fused for CPUs, which vmap cannot use, is worth more.
+    On a GPU three seeds took 1.3 (K = 1) to 2 times (K = 50) as long as one: benchmarks/README.md.
     """
     _, M, K = row_of(rows[row])
     return machinery.device.type == "cuda" or M * K * images_of(scale).train.shape[1] <= 5000
