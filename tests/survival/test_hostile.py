@@ -1213,7 +1213,7 @@ def test_item_12_runs_that_no_table_makes_are_refused_or_printed(tmp_path, monke
     for entry in runs:
         if "ALL" in entry:
             entry |= dict.fromkeys([*table.measures, "wall_seconds", "processor_seconds"], entry.pop("ALL"))
-    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.__dict__)), **table.settings(SCALE)}
+    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.named())), **table.settings(SCALE)}
     path = tmp_path / "record.json"
     path.write_text(json.dumps({"settings": settings, "machine": {}, "runs": runs}))
     monkeypatch.setattr(type(table), "measure", lambda *_, **__: iter(()), raising=False)
@@ -1246,7 +1246,7 @@ EVIL = "CPU\x1b[2J\x9b31m | <img src=x onerror=alert(1)> ![x](javascript:x) `a` 
 def test_words_of_a_record_reach_terminal_and_markdown_as_words(tmp_path, monkeypatch):
     """No escape sequence, no mark of Markdown, no tag of HTML, no line of its own; and the letters are there."""
     table, path = reproduce.TABLES["laplace"], tmp_path / "record.json"
-    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.__dict__)), **table.settings(SCALE)}
+    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.named())), **table.settings(SCALE)}
     row = next(iter(table.rows))
     own = {"row": row, "seed": 0, "device": EVIL, "machine": {"processor": EVIL}, **dict.fromkeys(table.measures, -1.0)}
     machine = dict.fromkeys(("processor", "threads", "torch", "system"), EVIL)
@@ -1264,7 +1264,7 @@ def test_words_of_a_record_reach_terminal_and_markdown_as_words(tmp_path, monkey
 
 def test_a_strange_row_of_a_record_is_told_in_printable_words(tmp_path):
     table, path = reproduce.TABLES["laplace"], tmp_path / "record.json"
-    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.__dict__)), **table.settings(SCALE)}
+    settings = {"table": "laplace", "scale": json.loads(json.dumps(SCALE.named())), **table.settings(SCALE)}
     path.write_text(json.dumps({"settings": settings, "machine": {}, "runs": [{"row": EVIL, "seed": 0}]}))
     assert told(lambda: reproduce.make("laplace", path, SCALE), "record.json").isprintable()
 

@@ -176,4 +176,4 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def _digest(rates: Sequence[float]) -> str:
-    return fingerprint(torch.tensor(rates, dtype=torch.float64))
+    return fingerprint(torch.tensor(rates, dtype=torch.float64, device="cpu"))
