@@ -478,7 +478,8 @@ for shift in (0.25, 1.0):
 # > finite, no $\mathbb E[w^{-a}]$ is, and the gradient $g$ of the bound has $\mathbb E|g| = \infty$ for every $K$: there is no ratio.
 # >
 # > *Source.* Rainforth et al. (2018), theorem 1. We could not look up its list of conditions; those above are derived, below the box.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary>Why these conditions, and where the numbers come from</summary>
 #
 # Let $p(x) = 1$, by a change of units, $m$ the mean of the $K$ weights, $g_k = \nabla w_k$, and $m'$ what is left of $m$ without its first weight. By symmetry

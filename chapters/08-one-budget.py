@@ -1284,8 +1284,8 @@ plt.show()
 # An arrow leads from the ELBO after joint training to the one after stage two; the rows are sorted by $\log p(x)$. Means over six seeds.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Explain.** IWAE gets $2.4$ of its $3.4$ nats back, for a third more time. Nobody who trains in two stages need say *beaten in both measures* of it. The order stays, and the arrows end in a new front: the higher the decoder's $\log p(x)$, the
-# lower the ELBO that its encoder can reach. What is left, $1.1$ nats between IWAE and the VAE, is no longer the objective's noise. These encoders were given the ELBO itself to climb. A decoder that was trained under a tight bound has posteriors that this encoder's Gaussians do not follow.
+# **Explain.** IWAE gets $2.4$ of its $3.4$ nats back, for a third more time. Nobody who trains in two stages need say *beaten in both measures* of it. The arrows end in a new front, and by and large it is the old one: the rows whose
+# decoders have the best $\log p(x)$ still end a nat to the left of the VAE. What is left, $1.1$ nats between IWAE and the VAE, is no longer the objective's noise. These encoders were given the ELBO itself to climb. A decoder that was trained under a tight bound has posteriors that this encoder's Gaussians do not follow.
 #
 # STL and PIWAE end above IWAE **and** to the right of it: with the second stage too they are the better first stage. And $L_{64}$ *falls* by $0.04$ nats for IWAE: an encoder that climbs the ELBO is not the best one for a bound with 64 samples (chapter 04).
 
@@ -1303,6 +1303,7 @@ for row in ("STL", "PIWAE(4, 16)", "PIWAE(8, 8)"):
 assert near(after_minus("IWAE", "iwae_64")[0], -0.04)
 share_of_time = [r["second_seconds"] / r["first_seconds"] for r in stages.values()]
 assert 0.25 < sum(share_of_time) / len(share_of_time) < 0.4
+assert near(paired(stages, "STL", "VAE", "ais")[0], 0.39) and near(paired(stages, "STL", "VAE", "elbo_after")[0], -0.74)
 drift = [r["ais"] - r["log_p"] for r in stages.values()]
 assert -0.06 < sum(drift) / len(drift) < 0  # two lower bounds of one number; AIS lacks what 100 temperatures lack
 
@@ -1330,7 +1331,8 @@ for purpose, lines in records.items():
 # |---|---|---|---|
 # | **a density** ($\log p(x)$, compression, outliers) | `stl`, `piwae` or `dreg`; $K$ as large as you can pay | $+0.40$ to $+0.41$ over the VAE; IWAE's NLL at $k = 1, 5, 50$: $23.94$, $23.50$, $23.21$ | tight for $\theta$, a clear gradient for $\phi$ |
 # | **a posterior** ($q$ used as it is) | `elbo` with many samples; `ciwae` with $\beta = .5$ for a better model | gap $0.29$; CIWAE .5: $0.52$, and $+0.20$ of $\log p(x)$; IWAE: $4.02$ | few weights decide under a tight bound |
-# | **both** | `miwae`, $M = K = 8$ | against IWAE: ELBO $+2.8$, $\log p(x)$ $-0.03$\* | the knee |
+# | **both, in two stages** | `stl`, then the encoder alone by `elbo` | against the VAE: $\log p(x)$ $+0.39$, ELBO $-0.74$; a third more time | the decoder is done; what is left is the encoder's |
+# | **both, in one** | `miwae`, $M = K = 8$ | against IWAE: ELBO $+2.8$, $\log p(x)$ $-0.03$\* | the knee |
 # | **a representation** | a lower price on the rate: $\beta$-VAE .5, or KL minibatch; then probe it | probe $+4.5$ and $+4.0$\* points over the VAE; MMD-VAE $-3.5$\* | information is not usefulness |
 # | **samples** | look at the aggregate, then at the prior: a VampPrior | $+0.19$\* of $\log p(x)$ over $\mathcal N(0, I)$; samples were not judged | $p(z)$ must lie where the codes lie |
 # | **a strange posterior** | IWHVI: learn $\tau$, keep $\psi_0$ | an X in the plane: KL $0.365$ for the best Gaussian, $0.056$ for SIVI, $0.013$ for IWHVI (chapter 07); digits: nothing seen | an expressive $q$ pays where $q$ is the bottleneck |
