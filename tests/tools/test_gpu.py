@@ -36,7 +36,8 @@ def test_every_part_is_there(rehearsed):
     assert [len(values) for values in result["table"]["nll"].values()] == [2, 2]
     assert [len(values) for values in result["long"]["nll"].values()] == [1] and result["long"]["aim"] == 85.28
     page = file.with_suffix(".md").read_text()
-    assert page.partition("\n<!-- made by")[0] in said and f"{result['tests']['passed']} passed" in page and "| IWAE, k = 50 |" in page
+    assert page.partition("\n<!-- made by")[0] in said
+    assert f"{result['tests']['passed']} passed" in page and "| IWAE, k = 50 |" in page
 
 
 def test_what_is_done_is_not_done_again(rehearsed):
