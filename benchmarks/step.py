@@ -76,14 +76,16 @@ def _stepping(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> C
     return step
 
 
+def layers(B: int) -> list[tuple[int, int, int]]:
+    """Rows, inputs and outputs of every linear layer of a step: the decoder sees K B rows, the encoder B."""
+    decoder, encoder = [L, *HIDDEN, D], [D, *HIDDEN, 2 * L]
+    return [(K * B, i, o) for i, o in pairwise(decoder)] + [(B, i, o) for i, o in pairwise(encoder)]
+
+
 def matrix_products() -> Callable[[], object]:
     """The matrix products of a step and nothing else: forward, gradient for the input, gradient for the weight."""
-    widths = [L, *HIDDEN, D]
-    encoder = [D, *HIDDEN, 2 * L]
-    layers = [(K * B, i, o) for i, o in pairwise(widths)]
-    layers += [(B, i, o) for i, o in pairwise(encoder)]
-    operands = [(torch.randn(n, i), torch.randn(i, o), torch.randn(n, o)) for n, i, o in layers]
-    out = [(torch.empty(n, o), torch.empty(n, i), torch.empty(i, o)) for n, i, o in layers]
+    operands = [(torch.randn(n, i), torch.randn(i, o), torch.randn(n, o)) for n, i, o in layers(B)]
+    out = [(torch.empty(n, o), torch.empty(n, i), torch.empty(i, o)) for n, i, o in layers(B)]
 
     def step() -> None:
         for (h, w, g), (forward, for_input, for_weight) in zip(operands, out, strict=True):

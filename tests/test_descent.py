@@ -68,6 +68,15 @@ def test_one_entry_that_is_not_finite_is_seen_and_no_step_taken(bad):
     assert [weight.mean().item() for weight in weights] == pytest.approx([0.9, 0.9, 1.0])
 
 
+def test_a_sparse_gradient_is_looked_at_too():
+    table = nn.Embedding(5, 2, sparse=True)
+    optimizer, before = torch.optim.SGD(table.parameters(), lr=0.1), table.weight.detach().clone()
+    descent.step(optimizer, table.parameters(), lambda: table(torch.tensor([1, 3])).sum().backward())
+    assert (table.weight != before).any(1).tolist() == [False, True, False, True, False]
+    with pytest.raises(FloatingPointError, match="the gradient has entries that are not finite"):
+        descent.step(optimizer, table.parameters(), lambda: (math.inf * table(torch.tensor([0])).sum()).backward())
+
+
 def test_a_step_forgets_the_gradient_before_it_and_returns_what_backward_does():
     weight = nn.Parameter(torch.tensor(2.0))
     weight.grad = torch.tensor(100.0)

@@ -20,8 +20,7 @@ class Shuffled:
     """
 
     def __init__(self, data: Data, size: int, generator: torch.Generator, binarise: bool) -> None:
-        self.data = on(generator.device, data)  # so that a seed gives the same batches wherever the data lay
-        self.size, self.generator, self.binarise = size, generator, binarise
+        self.data, self.size, self.generator, self.binarise = data, size, generator, binarise
 
     def __len__(self) -> int:
         return -(-len(lead(self.data)) // self.size)

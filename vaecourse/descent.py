@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -38,13 +38,16 @@ def seeded(seed: int, gpus: bool = False) -> Iterator[None]:
 
 def finite_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Raise ``FloatingPointError`` if a ``.grad`` has an entry that is not finite: one look, and one wait for a GPU."""
-    if not _are_finite(parameters):
+    if not _are_finite([gradient.norm() for gradient in _gradients(parameters)]):  # one by one: some may be sparse
         raise FloatingPointError(NOT_FINITE)
 
 
-def _are_finite(parameters: Iterable[nn.Parameter]) -> Tensor:
-    norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
-    return torch.stack(norms).isfinite().all()
+def _gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def _are_finite(norms: Sequence[Tensor]) -> Tensor:
+    return torch.stack(tuple(norms)).isfinite().all()
 
 
 def step(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], backward: Callable[[], Value]) -> Value:
@@ -82,7 +85,8 @@ class Guard:
         """One step of the optimizer, or nothing; return what ``backward`` returns."""
         self.optimizer.zero_grad()
         value = backward()
-        self.spoiled.add_(_are_finite(self.parameters).logical_not()).clamp_(max=1)
+        finite = _are_finite(torch._foreach_norm(_gradients(self.parameters)))
+        self.spoiled.add_(finite.logical_not()).clamp_(max=1)
         self.optimizer.grad_scale, self.optimizer.found_inf = None, self.spoiled  # type: ignore[attr-defined]
         self.optimizer.step()
         return value

@@ -14,40 +14,20 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 120  # seconds
+WORDS = "-q --no-header --tb=short -p no:cacheprovider -p no:xdist -o addopts="  # nbval need not be there
 
 
 def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[str, Any]:
     """How many tests passed, were skipped and failed, with the names and first words of those that failed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "tests/gpu",
-            "-q",
-            "--no-header",
-            "--tb=short",
-            f"--junitxml={report}",
-        ]
-        command += [
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-o",
-            "addopts=",
-        ]  # without nbval, which need not be here
+        command = [sys.executable, "-m", "pytest", "tests/gpu", f"--junitxml={report}", *WORDS.split()]
         environment = {**os.environ, "VAECOURSE_DEVICE": device.type}
         try:
             subprocess.run(command, cwd=ROOT, env=environment, timeout=min(left, LONGEST), check=False)
         except subprocess.TimeoutExpired:
-            return {
-                "passed": 0,
-                "skipped": 0,
-                "failed": 1,
-                "failures": [f"the tests took over {min(left, LONGEST):.0f} s"],
-            }
+            failure = f"the tests took over {min(left, LONGEST):.0f} s"
+            return {"passed": 0, "skipped": 0, "failed": 1, "failures": [failure]}
         return _counted(report)
 
 

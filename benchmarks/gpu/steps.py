@@ -7,22 +7,21 @@ read once by each that needs it, over the rate of a large copy, measured here. A
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.step import HIDDEN, D, K, L, layers
 from vaecourse import descent, objectives
 from vaecourse.models import VAE
 from vaecourse.reproduce.captured import EAGER, Graph
+from vaecourse.reproduce.machinery import products_in
 
-D, L, HIDDEN, K = 784, 50, (200, 200), 50
 BATCHES = (20, 100, 1000)
 PRECISIONS = ("float32", "tf32", "bf16")
 
@@ -49,11 +48,14 @@ def run(device: torch.device, left: float, rehearse: bool, file: Path) -> dict[s
     return found
 
 
-class Way:
+class Way(NamedTuple):
     """How a step is taken: a row of the table, recorded as a graph or not, compiled or not."""
 
-    def __init__(self, objective: str, M: int, K: int, recorded: bool = False, compiled: bool = False) -> None:
-        self.objective, self.M, self.K, self.recorded, self.compiled = objective, M, K, recorded, compiled
+    objective: str
+    M: int
+    K: int
+    recorded: bool = False
+    compiled: bool = False
 
     def __str__(self) -> str:
         extras = (["compiled"] if self.compiled else []) + (["graph"] if self.recorded else ["eager"])
@@ -73,7 +75,7 @@ def _ways(rehearse: bool) -> Iterator[Way]:
 def _row(
     way: Way, B: int, precision: str, device: torch.device, rounds: int, ceilings: dict[str, Any]
 ) -> dict[str, Any]:
-    with _in(precision):
+    with products_in(precision):
         start = time.monotonic()
         step = _step(way, B, precision, device)
         for _ in range(2 * EAGER if way.recorded else 2):
@@ -120,16 +122,6 @@ def _step(way: Way, B: int, precision: str, device: torch.device) -> Callable[[]
     return lambda: taken(numbers)
 
 
-@contextlib.contextmanager
-def _in(precision: str) -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
-
-
 def _seconds(step: Callable[[], object], device: torch.device, rounds: int) -> float:
     """The median over the rounds of the mean of ten steps."""
     found = []
@@ -154,7 +146,7 @@ def _product_rate(device: torch.device, precision: str, size: int) -> float:
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     out = torch.empty_like(a)
-    with _in(precision):
+    with products_in(precision):
         torch.mm(a, b, out=out)
         return 2 * size**3 / _seconds(lambda: torch.mm(a, b, out=out), device, 3)
 
@@ -167,23 +159,16 @@ def _copy_rate(device: torch.device, size: int) -> float:
     return 2 * a.numel() * a.element_size() / _seconds(lambda: out.copy_(a), device, 5)
 
 
-def _layers(B: int) -> list[tuple[int, int, int]]:
-    """Rows, inputs and outputs of every linear layer: the decoder sees K B rows, the encoder B."""
-    decoder, encoder = [L, *HIDDEN, D], [D, *HIDDEN, 2 * L]
-    return [(K * B, i, o) for i, o in pairwise(decoder)] + [(B, i, o) for i, o in pairwise(encoder)]
-
-
 def _flop(B: int) -> float:
     """Of the three products of each layer: forwards, for the weight, and for the input, which pixels need none."""
-    layers = _layers(B)
-    return 2.0 * sum(n * i * o * 3 for n, i, o in layers) - 2.0 * B * D * HIDDEN[0]
+    return 2.0 * sum(n * i * o * 3 for n, i, o in layers(B)) - 2.0 * B * D * HIDDEN[0]
 
 
 def _bytes(B: int, width: int) -> float:
     """Of a layer: its input read twice (forwards, for the weight), its output written, its gradient written and read
     twice; of what is between layers: read and written forwards, and read twice and written backwards. Adam: 7 numbers
     of 4 bytes for each weight."""
-    moved = sum(n * (2 * i + o + 3 * o) + n * o * (2 + 3) for n, i, o in _layers(B))
+    moved = sum(n * (2 * i + o + 3 * o) + n * o * (2 + 3) for n, i, o in layers(B))
     weights = sum(p.numel() for p in _weights())
     return float(width * moved + 4 * 7 * weights)
 

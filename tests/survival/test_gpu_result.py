@@ -59,7 +59,7 @@ def test_a_name_without_json_is_refused(call, tmp_path, monkeypatch):
 
 def test_a_training_that_was_ended_goes_on_with_its_own_number_of_passes(tmp_path):
     """How many fit is measured, and so is another number each time: the record would be one with other settings."""
-    scale, file = reproduce.Scale("digits", "short", limit=40, samples=9), tmp_path / "result.json"
+    scale, file = reproduce.Scale("digits", schedule="short", limit=40, samples=9), tmp_path / "result.json"
     record, passes = training.record_of(file, scale, 7)
     assert (record.name, passes) == ("result-iwae.json", 7)
     settings = reproduce.settings_of(reproduce.TABLES["iwae"], reproduce.Scale(**{**scale.__dict__, "epochs": 7}))

@@ -126,13 +126,17 @@ def load(name: str, otherwise: str | None = None) -> Images:
 def binarise(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     r"""Dynamic binarisation: a pixel of grey level x_d becomes a draw of Bernoulli(x_d), a new one at each call.
 
+    It is drawn where the generator is, and lies where x does, so that a seed gives the same pixels on every device.
+
     Shapes: ``[B, D] -> [B, D]``, zeros and ones. Raises ``ValueError`` for values outside [0, 1].
     Source: arXiv 1509.00519, section 5.
 
     >>> binarise(torch.tensor([[0.0, 1.0]]))
     tensor([[0., 1.]])
     """
-    return torch.bernoulli(between_0_and_1("x", x), generator=generator)
+    x = between_0_and_1("x", x)
+    place = x.device if generator is None else generator.device
+    return torch.bernoulli(x.to(place), generator=generator).to(x.device)
 
 
 def between_0_and_1(name: str, x: Tensor) -> Tensor:

@@ -17,6 +17,18 @@ from vaecourse.reproduce.ensemble import Ensemble
 from vaecourse.reproduce.processes import Processes
 
 PRECISIONS = ["float32", "tf32", "bf16"]
+_MATMUL = {"tf32": "high"}
+
+
+@contextlib.contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """While this lasts, float32 matrix products of a CUDA device are in tf32, or in float32 for any other precision."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(_MATMUL.get(precision, "highest"))
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Machinery:
         if self.precision == "tf32" and self.device.type != "cuda":
             raise ValueError(f"precision 'tf32' needs a CUDA device, got {self.device.type}: take float32 or bf16.")
         if self.device.type == "cuda":
-            torch.set_float32_matmul_precision("high" if self.precision == "tf32" else "highest")
+            torch.set_float32_matmul_precision(_MATMUL.get(self.precision, "highest"))
 
     @property
     def records(self) -> bool:
@@ -60,16 +72,6 @@ class Machinery:
         if self.precision == "bf16":
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
-
-    @contextlib.contextmanager
-    def judging(self) -> Iterator[None]:
-        """While this lasts, matrix products are in float32: what is trained in less is not judged in less."""
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(before)
 
     def prepare(self, ensemble: Ensemble, row: Objective) -> Objective:
         """Compile the two calls of the models and the three reducers of the row, if that is asked for."""

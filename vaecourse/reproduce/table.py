@@ -36,21 +36,21 @@ class Scale:
 
     Arguments:
         data: the images.
-        schedule: ``"paper"`` or ``"short"``, see schedule.py.
         stages: of the paper's schedule.
         epochs: stop after so many passes; all of them if not given. Without data, 100 steps are one.
         limit: use the first images, training and test, only. Without data, the draws that a row is judged by.
         test: use the first test images only.
         samples: K of log p^.
+        schedule: ``"paper"`` or ``"short"``, see schedule.py.
     """
 
     data: str = "mnist"
-    schedule: str = "paper"
     stages: int = 8
     epochs: int | None = None
     limit: int | None = None
     test: int | None = None
     samples: int = 5000
+    schedule: str = "paper"
 
     def __post_init__(self) -> None:
         arguments.choice("schedule", self.schedule, schedule.NAMES)
